@@ -1,0 +1,96 @@
+import { dtypes } from "../base/dtype.ts";
+import { InternalError } from "../base/errors.ts";
+import { sameShape, shapeText } from "../base/shape.ts";
+import { isOp, type Node } from "../ir/node.ts";
+import type { Op } from "../ir/op.ts";
+import { add, cast } from "./build.ts";
+import { type VjpRule, vjpRules } from "./vjp.ts";
+
+/** How far `backward` goes. */
+export interface BackwardOptions {
+  /**
+   * Which variables collect a gradient (and end the walk there): all, unless given. Nothing is computed for the
+   * others, nor on the way to them, unless a collecting one lies behind them.
+   */
+  stopAt?: (variable: Node<"variable">) => boolean;
+}
+
+/**
+ * Reverse-mode differentiation on the graph: the gradients of `root`, weighted by `cotangent`, by owner of the
+ * variables that it depends on. An owner that `root` does not reach has no entry.
+ *
+ * The gradients are graphs themselves. Made where gradients are enabled they are tracked, and can be differentiated
+ * again; call it inside `withGrad(false, …)` where that is not wanted.
+ */
+export function backward(root: Node, cotangent: Node, options: BackwardOptions = {}): Map<object, Node> {
+  if (!sameShape(root.shape, cotangent.shape))
+    throw new InternalError(`backward: a cotangent of shape ${shapeText(cotangent.shape)} for a root of shape ${shapeText(root.shape)}`);
+  const collects = (n: Node): n is Node<"variable"> => isOp(n, "variable") && (options.stopAt?.(n) ?? true);
+  const order = reaching(root, collects);
+  const gradients = new Map<Node, Node>();
+  const byOwner = new Map<object, Node>();
+  if (order.size === 0) return byOwner;
+
+  gradients.set(root, cast(cotangent, computeDtype(root)));
+  for (const n of [...order].reverse()) {
+    const g = gradients.get(n);
+    if (g === undefined) continue;
+    gradients.delete(n);
+    if (collects(n)) {
+      accumulate(byOwner, n.attrs.owner, g);
+      continue;
+    }
+    const rules = vjpRules[n.op] as VjpRule<Op>;
+    for (let i = 0; i < n.src.length; i++) {
+      const operand = n.src[i]!;
+      const rule = rules[Math.min(i, rules.length - 1)];
+      if (rule && order.has(operand)) accumulate(gradients, operand, rule(n, g, i));
+    }
+  }
+  return byOwner;
+}
+
+function accumulate<K>(sums: Map<K, Node>, key: K, g: Node): void {
+  const before = sums.get(key);
+  sums.set(key, before ? add(before, g) : g);
+}
+
+/** Gradients of values in a storage dtype are kept in f32, in which they add up. */
+const computeDtype = (n: Node) => (dtypes[n.dtype].compute ? n.dtype : "f32");
+
+/** The tracked floating-point nodes between `root` and a collecting variable, operands before users. */
+function reaching(root: Node, collects: (n: Node) => boolean): Set<Node> {
+  const found = new Set<Node>();
+  const seen = new Set<Node>();
+  const stack: Node[] = [];
+  const next: number[] = [];
+  const enter = (n: Node): void => {
+    if (seen.has(n) || !n.tracked || n.op === "detach" || !dtypes[n.dtype].float) return;
+    seen.add(n);
+    if (collects(n)) found.add(n);
+    else {
+      stack.push(n);
+      next.push(0);
+    }
+  };
+  enter(root);
+  while (stack.length > 0) {
+    const top = stack.length - 1;
+    const n = stack[top]!;
+    const child = n.src[next[top]!++];
+    if (child !== undefined) {
+      enter(child);
+      continue;
+    }
+    stack.pop();
+    next.pop();
+    if (n.src.some((s, i) => found.has(s) && carries(n, i))) found.add(n);
+  }
+  return found;
+}
+
+/** Whether a gradient flows from a node to its operand `i`. */
+function carries(n: Node, i: number): boolean {
+  const rules = vjpRules[n.op];
+  return rules[Math.min(i, rules.length - 1)] !== null;
+}

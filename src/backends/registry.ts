@@ -1,0 +1,43 @@
+import { BackendError } from "../base/errors.ts";
+import { settings } from "../base/settings.ts";
+import type { Backend } from "../plan/plan.ts";
+import { createReference } from "./reference/backend.ts";
+import { createWasm } from "./wasm/backend.ts";
+
+/** Every backend, best first. `make` throws `BackendError` with the reason where it cannot run. */
+const registry: Record<string, () => Backend> = {
+  wasm: createWasm,
+  reference: createReference,
+};
+
+const made = new Map<string, Backend>();
+let current: Backend | null = null;
+
+/** Names of the backends there are, best first. */
+export const backendNames = (): string[] => Object.keys(registry);
+
+/** The backend of a name, made at first use; throws `BackendError` if there is none or it cannot run here. */
+export function backendOf(name: string): Backend {
+  const make = registry[name];
+  if (make === undefined)
+    throw new BackendError(`There is no backend "${name}"; there are ${backendNames().join(", ")}.`);
+  let backend = made.get(name);
+  if (backend === undefined) made.set(name, (backend = make()));
+  return backend;
+}
+
+/** The backend that runs everything: `THAW_BACKEND`, or else the best that can run. Fixed at first use. */
+export function currentBackend(): Backend {
+  if (current !== null) return current;
+  if (settings.backend !== undefined) return (current = backendOf(settings.backend));
+  const reasons: string[] = [];
+  for (const name of backendNames()) {
+    try {
+      return (current = backendOf(name));
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      reasons.push(error.message);
+    }
+  }
+  throw new BackendError(`No backend can run here: ${reasons.join("; ")}`);
+}

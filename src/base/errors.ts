@@ -1,0 +1,34 @@
+/** The base of every error that thaw throws on purpose. */
+export class ThawError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Shapes that an operation cannot take. */
+export class ShapeError extends ThawError {}
+/** A dtype that an operation cannot take. */
+export class DTypeError extends ThawError {}
+/** An index, axis or class target out of range. */
+export class IndexError extends ThawError {}
+/** An option or argument with a value that cannot be. */
+export class ArgumentError extends ThawError {}
+/** A selector or path that names no parameter. */
+export class SelectorError extends ThawError {}
+/** A gradient that cannot be computed: the loss depends on nothing that is trained, or is not a scalar. */
+export class GradientError extends ThawError {}
+/** A value whose inputs have since been overwritten. */
+export class StaleTensorError extends ThawError {}
+/** A value read where none can be: inside a captured function, or on a backend that reads asynchronously. */
+export class CaptureError extends ThawError {}
+/** A NaN or an infinity where a check asked for finite values. */
+export class NonFiniteError extends ThawError {}
+/** A state dict with missing, extra or mis-shaped entries. */
+export class StateDictError extends ThawError {}
+/** Memory that a backend may use has run out. */
+export class OutOfMemoryError extends ThawError {}
+/** A backend that is unknown, or cannot run here. */
+export class BackendError extends ThawError {}
+/** A fault of thaw itself: a graph or a plan that breaks its own rules. */
+export class InternalError extends ThawError {}

@@ -1,0 +1,237 @@
+import { allocate, type TypedArray } from "../base/dtype.ts";
+import { ArgumentError, CaptureError } from "../base/errors.ts";
+import { sizeOf } from "../base/shape.ts";
+import { currentBackend } from "../backends/registry.ts";
+import type { Node } from "../ir/node.ts";
+import type { Binding, Plan } from "../plan/plan.ts";
+import { type Cell, recordReads, stateEpoch } from "./cell.ts";
+import { isCheckingFinite } from "./finite.ts";
+import { type Compiled, commit, compile, realize, type Request, undoEffects } from "./realize.ts";
+import { sameSignature, type Signature } from "./signature.ts";
+import type { Storage } from "./storage.ts";
+import { currentTrace, type Holder, hostNode, refuseWhileRecording, storedLeaf, Trace, withTrace } from "./trace.ts";
+
+/** A recorded step: replayed by binding arguments, computing its scalars and one call of the plan. */
+interface Variant {
+  readonly reads: ReadonlyMap<Cell<unknown>, unknown>;
+  readonly trace: Trace;
+  readonly request: Request;
+  readonly compiled: Compiled;
+  readonly signature: Signature;
+  /** Per plan input: the argument it comes from, or -1 for a storage of the recording's own. */
+  readonly fromArgument: readonly number[];
+  readonly bindings: Binding[];
+  readonly scalars: Float64Array;
+  readonly rebuild: (results: Holder[]) => unknown;
+  epoch: number;
+}
+
+/** What a captured function may take besides tensors: part of the recording's key. */
+export type Plain = string | number | boolean | bigint | symbol | object | null | undefined;
+
+/** How `capture` is told apart tensors from plain values, and makes new ones: given by the tensor layer. */
+export interface TensorKind<T extends Holder> {
+  is(value: unknown): value is T;
+  make(node: Node): T;
+}
+
+/** Options of `capture`. */
+export interface CaptureOptions {
+  /**
+   * Record again every so many calls and compare: throws `CaptureError` if the function has since come to do
+   * something else (a JavaScript number it closes over has changed). Default 0: never.
+   */
+  check?: number;
+  /** Runs after the function while it is recorded, still inside the recording. */
+  finish?: () => void;
+}
+
+/** A captured function, and what is known of it. */
+export interface Captured<A extends unknown[], R> {
+  (...args: A): R;
+  /** Recordings held: one a combination of plain arguments, shapes and state. */
+  readonly variants: number;
+  /** The plan that ran last. */
+  readonly plan: Plan | null;
+}
+
+const ids = new WeakMap<object, number>();
+let nextId = 1;
+function identity(value: Plain): string {
+  if (value === null || (typeof value !== "object" && typeof value !== "function")) return `${typeof value}${String(value)}`;
+  if (!ids.has(value)) ids.set(value, nextId++);
+  return `object${ids.get(value)}`;
+}
+
+const maxVariants = 256;
+
+/** Makes `capture` for a kind of tensor. */
+export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
+  /**
+   * Records `fn` once per combination of plain arguments, tensor shapes and state (modes, frozen set, structure of
+   * the optimizer), then replays it as one plan. Plain numbers it closes over become constants. Values cannot be
+   * read inside; only what is returned (a tensor, or an array or object of tensors) leaves.
+   */
+  return function capture<A extends unknown[], R>(fn: (...args: A) => R, options: CaptureOptions = {}): Captured<A, R> {
+    const variants = new Map<string, Variant[]>();
+    let count = 0;
+    let calls = 0;
+    let last: Variant | null = null;
+
+    const keyOf = (args: A): string => {
+      let key = "";
+      for (const arg of args) {
+        if (kind.is(arg)) {
+          if (storedLeaf(arg.node) === null) realize(arg);
+          const leaf = storedLeaf(arg.node)!;
+          const storage = leaf.attrs.source as Storage;
+          key += `${leaf.dtype}${leaf.shape.join("x")}${storage.resident ? `@${storage.id}` : ""};`;
+        } else key += `${identity(arg as Plain)};`;
+      }
+      return key;
+    };
+
+    const record = (args: A): Omit<Variant, "compiled" | "bindings" | "scalars" | "epoch" | "fromArgument"> & { leaves: Storage[] } => {
+      const trace = new Trace(true);
+      // Each tensor argument gets a storage of its own, so that two that are the same now may differ later.
+      const leaves: Storage[] = [];
+      const fresh = args.map((arg) => {
+        if (!kind.is(arg)) return arg;
+        const leaf = storedLeaf(arg.node)!;
+        const storage = leaf.attrs.source as Storage;
+        const own = storage.resident ? leaf : hostNode(storage.binding(currentBackend()) as TypedArray, leaf.dtype, leaf.shape);
+        leaves.push(own.attrs.source as Storage);
+        return storage.resident ? arg : kind.make(own);
+      }) as A;
+      try {
+        const { result, reads } = recordReads(() =>
+          withTrace(trace, () => {
+            const out = fn(...fresh);
+            options.finish?.();
+            return out;
+          }),
+        );
+        const holders: T[] = [];
+        const rebuild = treeOf(result, kind.is, holders);
+        const request = { outputs: holders.map((h) => h.node), writes: [...trace.writes], checks: trace.checks };
+        const { signature } = withTrace(trace, () => compile(request));
+        return { trace, reads, request, signature, rebuild: (results) => rebuild(results as T[]), leaves };
+      } catch (error) {
+        undoEffects(trace);
+        throw error;
+      } finally {
+        trace.open = false;
+      }
+    };
+
+    const makeVariant = (args: A): Variant => {
+      const recorded = record(args);
+      const { compiled } = compile(recorded.request);
+      const storages = compiled.inputs.map((i) => recorded.signature.storages[i]!);
+      return {
+        ...recorded,
+        compiled,
+        fromArgument: storages.map((s) => (s.resident ? -1 : recorded.leaves.indexOf(s))),
+        bindings: storages.map((s) => s.binding(currentBackend())),
+        scalars: new Float64Array(compiled.scalars.length),
+        epoch: stateEpoch(),
+      };
+    };
+
+    const holds = (v: Variant): boolean => {
+      if (v.epoch === stateEpoch()) return true;
+      for (const [cell, value] of v.reads) if (!Object.is(cell.peek(), value)) return false;
+      v.epoch = stateEpoch();
+      return true;
+    };
+
+    const execute = (v: Variant, args: A, replay: boolean): R => {
+      if (replay)
+        for (const event of v.trace.events) {
+          if ("effect" in event) event.effect.apply();
+          else scalarValues.set(event.scalar, event.scalar.attrs.compute());
+        }
+      else for (const event of v.trace.events) if ("scalar" in event) scalarValues.set(event.scalar, event.value);
+      const { compiled } = v;
+      const tensors = args.filter((a): a is A[number] & T => kind.is(a));
+      const backend = currentBackend();
+      for (let i = 0; i < v.fromArgument.length; i++) {
+        const argument = v.fromArgument[i]!;
+        if (argument >= 0)
+          v.bindings[i] = (storedLeaf(tensors[argument]!.node)!.attrs.source as Storage).binding(backend);
+      }
+      for (let i = 0; i < v.scalars.length; i++)
+        v.scalars[i] = scalarValues.get(v.signature.scalars[compiled.scalars[i]!]!)!;
+      const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
+      const failed = compiled.executable.run(v.bindings, v.scalars, results);
+      if (failed >= 0) {
+        for (const event of [...v.trace.events].reverse()) if ("effect" in event) event.effect.undo();
+        throw v.request.checks[failed]!.error(1);
+      }
+      for (const [resident] of v.request.writes) resident.storage.version++;
+      return v.rebuild(
+        results.map((data, i) => kind.make(hostNode(data, compiled.plan.outputs[i]!.dtype, compiled.plan.outputs[i]!.shape))),
+      ) as R;
+    };
+
+    const captured = (...args: A): R => {
+      refuseWhileRecording("capture: calling a captured function");
+      commit();
+      calls++;
+      const key = keyOf(args);
+      let list = variants.get(key);
+      const found = list?.find(holds);
+      if (found !== undefined && !isCheckingFinite()) {
+        last = found;
+        if (options.check && calls % options.check === 0) compare(found, args);
+        return execute(found, args, true);
+      }
+      const made = makeVariant(args);
+      if (list === undefined) variants.set(key, (list = []));
+      list.push(made);
+      if (++count > maxVariants) {
+        variants.clear();
+        variants.set(key, [made]);
+        count = 1;
+      }
+      last = made;
+      return execute(made, args, false);
+    };
+
+    const compare = (variant: Variant, args: A): void => {
+      const again = record(args);
+      undoEffects(again.trace);
+      if (!sameSignature(variant.signature.numbers, again.signature.numbers))
+        throw new CaptureError(
+          "capture: the function now does something else than what was recorded. A number it closes over has changed: " +
+            "pass it as an argument, or as a tensor.",
+        );
+    };
+
+    return Object.defineProperties(captured, {
+      variants: { get: () => count },
+      plan: { get: () => last?.compiled.plan ?? null },
+    }) as Captured<A, R>;
+  };
+}
+
+const scalarValues = new Map<Node<"hostScalar">, number>();
+
+/** Takes the tensors out of a result and gives the function that puts others in their place. */
+function treeOf<T>(value: unknown, is: (v: unknown) => v is T, found: T[]): (results: T[]) => unknown {
+  if (is(value)) {
+    const index = found.push(value) - 1;
+    return (results) => results[index];
+  }
+  if (Array.isArray(value)) {
+    const parts = value.map((v) => treeOf(v, is, found));
+    return (results) => parts.map((p) => p(results));
+  }
+  if (value !== null && typeof value === "object") {
+    if (Object.getPrototypeOf(value) !== Object.prototype)
+      throw new ArgumentError("capture: a captured function returns tensors, plain values, or arrays and plain objects of them");
+    const parts = Object.entries(value).map(([k, v]) => [k, treeOf(v, is, found)] as const);
+    return (results) => Object.fromEntries(parts.map(([k, p]) => [k, p(results)]));
+  }
+  return () => value;
+}

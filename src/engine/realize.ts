@@ -1,0 +1,146 @@
+import { allocate, type TypedArray } from "../base/dtype.ts";
+import { type Shape, sizeOf } from "../base/shape.ts";
+import { currentBackend } from "../backends/registry.ts";
+import type { Node } from "../ir/node.ts";
+import { buildPlan } from "../plan/build.ts";
+import type { Binding, Executable, Plan } from "../plan/plan.ts";
+import { findNonFinite, isCheckingFinite } from "./finite.ts";
+import { PlanCache } from "./plan-cache.ts";
+import { type Signature, signatureOf } from "./signature.ts";
+import type { Storage } from "./storage.ts";
+import { type Check, currentTrace, type Holder, hostNode, inputNode, type Resident, storedLeaf, type Trace } from "./trace.ts";
+
+/** What one run computes. */
+export interface Request {
+  readonly outputs: readonly Node[];
+  readonly writes: readonly (readonly [Resident, Node])[];
+  readonly checks: readonly Check[];
+}
+
+/** A plan ready on a backend, and how a signature's leaves fill its slots. */
+export interface Compiled {
+  readonly plan: Plan;
+  readonly executable: Executable;
+  /** Per plan input, the index among the signature's storages; per plan scalar, among its scalars. */
+  readonly inputs: readonly number[];
+  readonly scalars: readonly number[];
+}
+
+const plans = new PlanCache<Compiled>(512, (compiled) => compiled.executable.free());
+
+/** Counts since the start: plans made, and plans held now. */
+export const planCounts = (): { made: number; held: number } => ({ made: plans.made, held: plans.size });
+
+/** Makes, or finds, the plan of a request. */
+export function compile(request: Request): { compiled: Compiled; signature: Signature } {
+  const { outputs, writes, checks } = request;
+  const targets = writes.map(([resident]) => inputNode(resident.storage, resident.shape));
+  const roots = [...outputs, ...writes.map(([, value]) => value), ...targets, ...checks.map((c) => c.status)];
+  const signature = signatureOf(roots, [outputs.length, writes.length, checks.length]);
+  const compiled = plans.get(signature, () => {
+    const plan = buildPlan({
+      outputs,
+      writes: writes.map(([, value], i) => ({ target: targets[i]!, value })),
+      checks: checks.map((c) => c.status),
+      resident: (leaf) => (leaf.attrs.source as Storage).resident,
+    });
+    return {
+      plan,
+      executable: currentBackend().load(plan),
+      inputs: plan.graph.leaves.map((leaf) => signature.storages.indexOf(leaf.attrs.source as Storage)),
+      scalars: plan.graph.scalars.map((scalar) => signature.scalars.indexOf(scalar)),
+    };
+  });
+  return { compiled, signature };
+}
+
+/** Runs a compiled request with the signature's own leaves; gives the outputs' arrays. */
+function run(request: Request): TypedArray[] {
+  const { compiled, signature } = compile(request);
+  const backend = currentBackend();
+  const bindings: Binding[] = compiled.inputs.map((i) => signature.storages[i]!.binding(backend));
+  const scalars = Float64Array.from(compiled.scalars, (i) => signature.scalars[i]!.attrs.compute());
+  const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
+  if (isCheckingFinite()) findNonFinite(signature.order);
+  const failed = compiled.executable.run(bindings, scalars, results);
+  if (failed >= 0) throw request.checks[failed]!.error(1);
+  for (const [resident] of request.writes) resident.storage.version++;
+  return results;
+}
+
+/** Computes one pending value, and nothing else, unless writes to what it reads are waiting: then the whole step. */
+export function realize(holder: Holder): void {
+  const trace = currentTrace();
+  if (storedLeaf(holder.node) !== null) return;
+  if (trace.writes.size > 0) {
+    const kept = holder.kept;
+    holder.kept = true;
+    try {
+      commit(trace);
+    } finally {
+      holder.kept = kept;
+    }
+    if (storedLeaf(holder.node) !== null) return;
+  }
+  const n = holder.node;
+  const checks = trace.checks;
+  const [data] = run({ outputs: [n], writes: [], checks });
+  trace.checks = [];
+  holder.node = hostNode(data!, n.dtype, n.shape);
+}
+
+/** Undoes the host effects of a trace, last first. */
+export function undoEffects(trace: Trace): void {
+  for (const event of trace.events.reverse()) if ("effect" in event) event.effect.undo();
+  trace.events = [];
+}
+
+/** The pending values a step computes: those that nothing consumes, scalars, and what is kept. */
+function outputsOf(trace: Trace): Holder[] {
+  const seen = new Set<Node>();
+  const consumed = new Set<Node>();
+  const stack: Node[] = [...trace.writes.values()];
+  for (const holder of trace.pending) stack.push(holder.node);
+  for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
+    if (seen.has(n)) continue;
+    seen.add(n);
+    for (const s of n.src) {
+      consumed.add(s);
+      stack.push(s);
+    }
+  }
+  // What a write stores can be read from there; anything else that nothing consumes must survive the step.
+  return trace.pending.filter(
+    (h) => storedLeaf(h.node) === null && (h.kept || h.node.shape.length === 0 || !consumed.has(h.node)),
+  );
+}
+
+/** Carries out everything that a trace asks for, as one step. If a check fails, nothing is written or lost. */
+export function commit(trace: Trace = currentTrace()): void {
+  if (trace.pending.length === 0 && trace.writes.size === 0 && trace.checks.length === 0) {
+    trace.events = [];
+    return;
+  }
+  const holders = outputsOf(trace);
+  const request: Request = { outputs: holders.map((h) => h.node), writes: [...trace.writes], checks: trace.checks };
+  try {
+    if (holders.length > 0 || request.writes.length > 0 || request.checks.length > 0) {
+      const results = run(request);
+      for (const [i, holder] of holders.entries())
+        holder.node = computed(results[i]!, holder.node.dtype, holder.node.shape);
+    }
+  } catch (error) {
+    undoEffects(trace);
+    throw error;
+  } finally {
+    trace.pending = [];
+    trace.writes = new Map();
+    trace.checks = [];
+    trace.events = [];
+  }
+}
+
+const computed = (data: TypedArray, dtype: Node["dtype"], shape: Shape): Node => hostNode(data, dtype, shape);
+
+/** Pending nodes beyond which ambient work is carried out by itself, so that a loop that never reads stays bounded. */
+export const maxPending = 20_000;

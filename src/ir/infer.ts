@@ -1,0 +1,182 @@
+import { type DType, isFloat } from "../base/dtype.ts";
+import { DTypeError, InternalError, ShapeError } from "../base/errors.ts";
+import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
+import type { Node } from "./node.ts";
+import { type Op, type OpAttrs, ops } from "./op.ts";
+
+/** Shape and dtype of a result. */
+export interface Inferred {
+  shape: Shape;
+  dtype: DType;
+}
+
+type Rule<K extends Op> = (src: readonly Node[], attrs: OpAttrs[K], op: Op) => Inferred;
+
+const like = (n: Node): Inferred => ({ shape: n.shape, dtype: n.dtype });
+
+function same(src: readonly Node[], op: Op): Node {
+  const a = src[0]!;
+  for (const b of src) {
+    if (!sameShape(a.shape, b.shape))
+      throw new ShapeError(`${op}: operands have shapes ${src.map((s) => shapeText(s.shape)).join(" and ")}`);
+    if (a.dtype !== b.dtype)
+      throw new DTypeError(`${op}: operands are ${src.map((s) => s.dtype).join(" and ")}; cast one to the other`);
+  }
+  return a;
+}
+
+const need = (ok: boolean, op: Op, src: readonly Node[], what: string): void => {
+  if (!ok) throw new DTypeError(`${op}: takes ${what}, not ${src.map((s) => s.dtype).join(" and ")}`);
+};
+
+const float = (src: readonly Node[], _: unknown, op: Op): Inferred => {
+  need(isFloat(src[0]!.dtype), op, src, "a floating-point tensor; cast it first");
+  return like(src[0]!);
+};
+const numeric = (src: readonly Node[], _: unknown, op: Op): Inferred => {
+  const a = same(src, op);
+  need(a.dtype !== "bool", op, src, "numbers; cast the bool tensor first");
+  return like(a);
+};
+const compare = (src: readonly Node[], _: unknown, op: Op): Inferred => ({ shape: same(src, op).shape, dtype: "bool" });
+const bits = (src: readonly Node[], _: unknown, op: Op): Inferred => {
+  const a = same(src, op);
+  need(!isFloat(a.dtype), op, src, "bool or integers");
+  return like(a);
+};
+const axisOf = (axis: number, n: Node, op: Op): void => {
+  if (!Number.isInteger(axis) || axis < 0 || axis >= n.shape.length)
+    throw new ShapeError(`${op}: axis ${axis} of a tensor of shape ${shapeText(n.shape)}`);
+};
+const reduced = (src: readonly Node[], { axes }: { axes: readonly number[] }, op: Op): Inferred => {
+  const n = src[0]!;
+  for (let i = 0; i < axes.length; i++) {
+    axisOf(axes[i]!, n, op);
+    if (i > 0 && axes[i]! <= axes[i - 1]!) throw new InternalError(`${op}: axes ${axes} are not ascending`);
+  }
+  need(n.dtype !== "bool", op, src, "numbers; cast the bool tensor first");
+  if (op === "maxReduce" || op === "minReduce")
+    for (const a of axes)
+      if (n.shape[a] === 0) throw new ShapeError(`${op}: axis ${a} of shape ${shapeText(n.shape)} is empty`);
+  return { shape: n.shape.filter((_, i) => !axes.includes(i)), dtype: n.dtype };
+};
+const leaf = (_: readonly Node[], a: { shape: Shape; dtype: DType }): Inferred => ({ shape: a.shape, dtype: a.dtype });
+const agreeBut = (axis: number, a: Node, b: Node, op: Op): void => {
+  axisOf(axis, a, op);
+  if (a.shape.length !== b.shape.length || a.shape.some((d, i) => i !== axis && d !== b.shape[i]))
+    throw new ShapeError(`${op}: shapes ${shapeText(a.shape)} and ${shapeText(b.shape)} must agree but for axis ${axis}`);
+};
+
+const rules: { readonly [K in Op]: Rule<K> } = {
+  input: leaf,
+  constant: (_, a) => ({ shape: [], dtype: a.dtype }),
+  hostScalar: (_, a) => ({ shape: [], dtype: a.dtype }),
+  iota: leaf,
+  variable: ([x]) => like(x!),
+  detach: ([x]) => like(x!),
+  neg: numeric, abs: numeric, sign: numeric, floor: float, ceil: float, round: float,
+  sqrt: float, exp: float, log: float, expm1: float, log1p: float, sin: float, cos: float,
+  tanh: float, sigmoid: float, erf: float, relu: numeric,
+  not: (src, _, op) => {
+    need(src[0]!.dtype === "bool", op, src, "a bool tensor");
+    return like(src[0]!);
+  },
+  cast: ([x], a) => ({ shape: x!.shape, dtype: a.dtype }),
+  add: numeric, sub: numeric, mul: numeric, div: (src, a, op) => (same(src, op), float(src, a, op)),
+  pow: numeric, max: numeric, min: numeric, remainder: numeric,
+  eq: compare, lt: compare, le: compare,
+  and: bits, or: bits, xor: bits, shl: bits, shr: bits,
+  where: (src, _, op) => {
+    need(src[0]!.dtype === "bool", op, src, "a bool condition first");
+    same([src[1]!, src[2]!], op);
+    if (!sameShape(src[0]!.shape, src[1]!.shape))
+      throw new ShapeError(`where: condition ${shapeText(src[0]!.shape)} and values ${shapeText(src[1]!.shape)} differ`);
+    return like(src[1]!);
+  },
+  fma: (src, a, op) => (same(src, op), float(src, a, op)),
+  sum: reduced, maxReduce: reduced, minReduce: reduced, prod: reduced,
+  argmax: (src, { axis }, op) => ({ shape: reduced(src, { axes: [axis] }, op).shape, dtype: "i32" }),
+  reshape: ([x], { shape }) => {
+    if (sizeOf(shape) !== sizeOf(x!.shape))
+      throw new ShapeError(`reshape: ${shapeText(x!.shape)} has ${sizeOf(x!.shape)} elements, ${shapeText(shape)} has ${sizeOf(shape)}`);
+    return { shape, dtype: x!.dtype };
+  },
+  permute: ([x], { axes }) => {
+    const rank = x!.shape.length;
+    if (axes.length !== rank || new Set(axes).size !== rank || axes.some((a) => a < 0 || a >= rank))
+      throw new ShapeError(`permute: axes [${axes}] do not reorder shape ${shapeText(x!.shape)}`);
+    return { shape: axes.map((a) => x!.shape[a]!), dtype: x!.dtype };
+  },
+  expand: ([x], { shape }) => {
+    if (shape.length !== x!.shape.length || x!.shape.some((d, i) => d !== 1 && d !== shape[i]))
+      throw new ShapeError(`expand: ${shapeText(x!.shape)} does not broadcast to ${shapeText(shape)}`);
+    return { shape, dtype: x!.dtype };
+  },
+  slice: ([x], { start, size, step }) => {
+    const s = x!.shape;
+    const fits = s.every((d, i) => {
+      const last = start[i]! + (size[i]! - 1) * step[i]!;
+      return size[i] === 0 || (start[i]! >= 0 && start[i]! < d && last >= 0 && last < d && step[i] !== 0);
+    });
+    if (start.length !== s.length || size.length !== s.length || step.length !== s.length || !fits)
+      throw new ShapeError(`slice: start [${start}] size [${size}] step [${step}] does not fit shape ${shapeText(s)}`);
+    return { shape: size, dtype: x!.dtype };
+  },
+  pad: ([x], { low, high }) => {
+    if (low.length !== x!.shape.length || high.length !== x!.shape.length || [...low, ...high].some((p) => p < 0))
+      throw new ShapeError(`pad: low [${low}] high [${high}] for shape ${shapeText(x!.shape)}`);
+    return { shape: x!.shape.map((d, i) => d + low[i]! + high[i]!), dtype: x!.dtype };
+  },
+  concat: (src, { axis }, op) => {
+    if (src.length === 0) throw new ShapeError("concat: needs at least one tensor");
+    const a = src[0]!;
+    for (const b of src) {
+      agreeBut(axis, a, b, op);
+      need(a.dtype === b.dtype, op, src, "tensors of one dtype");
+    }
+    return { shape: a.shape.map((d, i) => (i === axis ? src.reduce((n, b) => n + b.shape[axis]!, 0) : d)), dtype: a.dtype };
+  },
+  dot: (src, axes, op) => {
+    const [a, b] = src as [Node, Node];
+    need(a.dtype === b.dtype && a.dtype !== "bool", op, src, "two tensors of one numeric dtype");
+    const pairs = [...axes.leftBatch.map((l, i) => [l, axes.rightBatch[i]!]), ...axes.leftContract.map((l, i) => [l, axes.rightContract[i]!])];
+    for (const [l, r] of pairs) {
+      axisOf(l!, a, op);
+      axisOf(r!, b, op);
+      if (a.shape[l!] !== b.shape[r!])
+        throw new ShapeError(`dot: ${shapeText(a.shape)} and ${shapeText(b.shape)}: axis ${l} and axis ${r} differ (${a.shape[l!]} and ${b.shape[r!]})`);
+    }
+    const free = (n: Node, batch: readonly number[], contract: readonly number[]) =>
+      n.shape.filter((_, i) => !batch.includes(i) && !contract.includes(i));
+    return {
+      shape: [...axes.leftBatch.map((l) => a.shape[l]!), ...free(a, axes.leftBatch, axes.leftContract), ...free(b, axes.rightBatch, axes.rightContract)],
+      dtype: a.dtype,
+    };
+  },
+  gather: (src, { axis }, op) => {
+    agreeBut(axis, src[0]!, src[1]!, op);
+    need(src[1]!.dtype === "i32", op, src, "i32 indices");
+    return { shape: src[1]!.shape, dtype: src[0]!.dtype };
+  },
+  scatterAdd: (src, { axis }, op) => {
+    agreeBut(axis, src[0]!, src[1]!, op);
+    need(src[1]!.dtype === "i32" && src[0]!.dtype === src[2]!.dtype, op, src, "i32 indices and updates of the data's dtype");
+    if (!sameShape(src[1]!.shape, src[2]!.shape))
+      throw new ShapeError(`scatterAdd: indices ${shapeText(src[1]!.shape)} and updates ${shapeText(src[2]!.shape)} differ`);
+    return like(src[0]!);
+  },
+  argsort: (src, { axis }, op) => (axisOf(axis, src[0]!, op), { shape: src[0]!.shape, dtype: "i32" }),
+  cumsum: (src, { axis }, op) => (axisOf(axis, src[0]!, op), numeric(src, undefined, op)),
+  randomBits: (src, { shape }, op) => {
+    need(src[0]!.dtype === "i32" && sameShape(src[0]!.shape, [2]), op, src, "a key of shape [2], i32");
+    return { shape, dtype: "i32" };
+  },
+};
+
+/** Shape and dtype of an operation's result; throws `ShapeError` or `DTypeError` with the actual values. */
+export function infer<K extends Op>(op: K, src: readonly Node[], attrs: OpAttrs[K]): Inferred {
+  const { operands } = ops[op];
+  if (operands >= 0 && src.length !== operands)
+    throw new InternalError(`${op}: takes ${operands} operands, got ${src.length}`);
+  return (rules[op] as Rule<K>)(src, attrs, op);
+}

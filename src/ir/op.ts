@@ -1,0 +1,117 @@
+import type { Shape } from "../base/shape.ts";
+import type { DType } from "../base/dtype.ts";
+
+/** Where a leaf's value lives: an opaque handle of the engine's; same source and version, same value. */
+export interface Source {
+  readonly id: number;
+}
+
+/** How a `dot` pairs the axes of its operands; the result is [batch…, left's free…, right's free…]. */
+export interface DotAxes {
+  readonly leftBatch: readonly number[];
+  readonly rightBatch: readonly number[];
+  readonly leftContract: readonly number[];
+  readonly rightContract: readonly number[];
+}
+
+type None = Record<never, never>;
+
+/** Every primitive and its attributes. Operands are listed in `operands`. */
+export interface OpAttrs {
+  // Leaves.
+  /** A stored value, row-major. */
+  input: { source: Source; version: number; shape: Shape; dtype: DType };
+  /** One number, shape []. */
+  constant: { value: number; dtype: DType };
+  /** A number that the host computes anew at every run (a learning rate, a seed), shape []. */
+  hostScalar: { compute: () => number; dtype: DType };
+  /** 0, 1, 2… along `axis`. */
+  iota: { shape: Shape; axis: number; dtype: DType };
+  // Identities: `variable` is where autograd stops and leaves a gradient, `detach` where it stops without one.
+  variable: { owner: object };
+  detach: None;
+  // Elementwise, one operand.
+  neg: None; abs: None; sign: None; floor: None; ceil: None; round: None;
+  sqrt: None; exp: None; log: None; expm1: None; log1p: None; sin: None; cos: None;
+  tanh: None; sigmoid: None; erf: None; relu: None;
+  /** Logical not of a bool. */
+  not: None;
+  cast: { dtype: DType };
+  // Elementwise, two operands of one shape and dtype.
+  add: None; sub: None; mul: None; div: None; pow: None;
+  /** The larger (smaller); NaN if either is. */
+  max: None; min: None;
+  /** Python's remainder: the sign of the divisor. */
+  remainder: None;
+  /** Comparisons give bool. */
+  eq: None; lt: None; le: None;
+  /** On bool: logical; on integers: bitwise. */
+  and: None; or: None; xor: None;
+  /** Integer shifts; `shr` is logical. */
+  shl: None; shr: None;
+  // Three operands.
+  /** condition (bool), then, otherwise. */
+  where: None;
+  /** a · b + c, rounded once where the target can. */
+  fma: None;
+  // Reductions: `axes` ascending, dropped from the shape.
+  sum: { axes: readonly number[] }; maxReduce: { axes: readonly number[] };
+  minReduce: { axes: readonly number[] }; prod: { axes: readonly number[] };
+  /** Index (i32) of the first largest element along one axis; the first NaN if there is one. */
+  argmax: { axis: number };
+  // Movement.
+  reshape: { shape: Shape };
+  permute: { axes: readonly number[] };
+  /** Repeats axes of size 1; the rank stays. */
+  expand: { shape: Shape };
+  /** Per axis: first index, count, and step (negative runs backwards). */
+  slice: { start: readonly number[]; size: readonly number[]; step: readonly number[] };
+  /** Elements of `value` before and after each axis. */
+  pad: { low: readonly number[]; high: readonly number[]; value: number };
+  concat: { axis: number };
+  // Contraction.
+  dot: DotAxes;
+  // Index: indices are i32, of the shape of the result (gather) or of the updates (scatterAdd); all axes but
+  // `axis` agree with the operand's.
+  /** data, indices → data at indices along `axis`, as `torch.gather`. Indices are assumed checked. */
+  gather: { axis: number };
+  /** data, indices, updates → data plus every update at its index, in row-major order of the updates. */
+  scatterAdd: { axis: number };
+  /** Indices (i32) that sort along one axis, stable, ascending; NaN last. */
+  argsort: { axis: number; descending: boolean };
+  /** Sums of the elements up to and including each, along one axis. */
+  cumsum: { axis: number };
+  /** key (i32[2]) → uniformly random i32 bits: Threefry-2x32-20 of (key, element index). */
+  randomBits: { shape: Shape };
+}
+
+/** The name of a primitive. */
+export type Op = keyof OpAttrs;
+
+/** The kinds that passes treat alike. */
+export type OpKind = "leaf" | "identity" | "elementwise" | "reduce" | "movement" | "contraction" | "special";
+
+const k = (kind: OpKind, operands: number) => ({ kind, operands });
+
+/** Kind and number of operands of each primitive (concat takes any number). */
+export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operands: number } } = {
+  input: k("leaf", 0), constant: k("leaf", 0), hostScalar: k("leaf", 0), iota: k("leaf", 0),
+  variable: k("identity", 1), detach: k("identity", 1),
+  neg: k("elementwise", 1), abs: k("elementwise", 1), sign: k("elementwise", 1), floor: k("elementwise", 1),
+  ceil: k("elementwise", 1), round: k("elementwise", 1), sqrt: k("elementwise", 1), exp: k("elementwise", 1),
+  log: k("elementwise", 1), expm1: k("elementwise", 1), log1p: k("elementwise", 1), sin: k("elementwise", 1),
+  cos: k("elementwise", 1), tanh: k("elementwise", 1), sigmoid: k("elementwise", 1), erf: k("elementwise", 1),
+  relu: k("elementwise", 1), not: k("elementwise", 1), cast: k("elementwise", 1),
+  add: k("elementwise", 2), sub: k("elementwise", 2), mul: k("elementwise", 2), div: k("elementwise", 2),
+  pow: k("elementwise", 2), max: k("elementwise", 2), min: k("elementwise", 2), remainder: k("elementwise", 2),
+  eq: k("elementwise", 2), lt: k("elementwise", 2), le: k("elementwise", 2), and: k("elementwise", 2),
+  or: k("elementwise", 2), xor: k("elementwise", 2), shl: k("elementwise", 2), shr: k("elementwise", 2),
+  where: k("elementwise", 3), fma: k("elementwise", 3),
+  sum: k("reduce", 1), maxReduce: k("reduce", 1), minReduce: k("reduce", 1), prod: k("reduce", 1),
+  argmax: k("reduce", 1),
+  reshape: k("movement", 1), permute: k("movement", 1), expand: k("movement", 1), slice: k("movement", 1),
+  pad: k("movement", 1), concat: k("movement", -1),
+  dot: k("contraction", 2),
+  gather: k("special", 2), scatterAdd: k("special", 3), argsort: k("special", 1), cumsum: k("special", 1),
+  randomBits: k("special", 1),
+};

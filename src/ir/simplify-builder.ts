@@ -1,0 +1,94 @@
+import { type DType, dtypes, roundTo } from "../base/dtype.ts";
+import type { Shape } from "../base/shape.ts";
+import { sameShape } from "../base/shape.ts";
+import { isOp, type Node, node } from "./node.ts";
+import { type Op, type OpAttrs, ops } from "./op.ts";
+
+/** A cheaper node for an operation on simplified operands, or null where there is none. */
+export type SimplifyRule<K extends Op> = (src: readonly Node[], attrs: OpAttrs[K], b: Builder) => Node | null;
+
+/** A rule for every primitive; null: nothing to simplify. */
+export type SimplifyRules = { readonly [K in Op]: SimplifyRule<K> | null };
+
+const codeOf = Object.fromEntries(Object.keys(ops).map((op, i) => [op, i + 1])) as { readonly [K in Op]: number };
+const dtypeCode = Object.fromEntries(Object.keys(dtypes).map((d, i) => [d, i])) as { readonly [D in DType]: number };
+
+/** Makes simplified, untracked nodes, each only once: equal operations on equal operands are one node. */
+export class Builder {
+  readonly #rules: SimplifyRules;
+  readonly #table = new Map<number, Node>();
+
+  constructor(rules: SimplifyRules) {
+    this.#rules = rules;
+  }
+
+  /** The simplified result of an operation. `like` is taken as it is if it turns out to be that very node. */
+  make<K extends Op>(op: K, src: readonly Node[], attrs: OpAttrs[K], like?: Node): Node {
+    const rule = this.#rules[op] as SimplifyRule<K> | null;
+    return (rule !== null ? rule(src, attrs, this) : null) ?? this.#intern(op, src, attrs, like);
+  }
+
+  /** A tensor with one value everywhere, in the form in which constants are kept: expand(reshape(constant)). */
+  filled(value: number, shape: Shape, dtype: DType): Node {
+    let n = this.#intern("constant", [], { value, dtype });
+    if (shape.length === 0) return n;
+    const ones = shape.map(() => 1);
+    n = this.#intern("reshape", [n], { shape: ones });
+    return sameShape(ones, shape) ? n : this.#intern("expand", [n], { shape });
+  }
+
+  #intern<K extends Op>(op: K, src: readonly Node[], attrs: OpAttrs[K], like?: Node): Node {
+    for (let hash = hashOf(op, src, attrs); ; hash = (hash + 1) | 0) {
+      const found = this.#table.get(hash);
+      if (found === undefined) {
+        const made = like !== undefined && !like.tracked && sameNodes(like.src, src) ? like : node(op, src, attrs, false);
+        this.#table.set(hash, made);
+        return made;
+      }
+      if (found.op === op && sameNodes(found.src, src) && sameAttrs(found.attrs, attrs)) return found;
+    }
+  }
+}
+
+/** The one value of a tensor that is the same constant everywhere, as its dtype holds it; null if it is not. */
+export function constantOf(n: Node): number | null {
+  let at = n;
+  while (at.op === "reshape" || at.op === "expand") at = at.src[0]!;
+  return isOp(at, "constant") ? roundTo(at.dtype, at.attrs.value) : null;
+}
+
+function hashOf(op: Op, src: readonly Node[], attrs: OpAttrs[Op]): number {
+  let hash = codeOf[op];
+  for (const s of src) hash = Math.imul(hash, 31) + s.id;
+  for (const key in attrs) hash = Math.imul(hash, 31) + hashValue((attrs as Record<string, unknown>)[key]);
+  return hash | 0;
+}
+
+function hashValue(value: unknown): number {
+  if (typeof value === "number") return Number.isInteger(value) ? value | 0 : (value * 65537) | 0;
+  if (typeof value === "string") return dtypeCode[value as DType];
+  if (typeof value === "boolean") return value ? 1 : 0;
+  if (Array.isArray(value)) {
+    let hash = value.length;
+    for (const v of value as number[]) hash = Math.imul(hash, 31) + v;
+    return hash | 0;
+  }
+  // A source; a function (hostScalar's) is told apart by comparison only.
+  return typeof value === "object" ? (value as { id: number }).id : 0;
+}
+
+function sameNodes(a: readonly Node[], b: readonly Node[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function sameAttrs(a: OpAttrs[Op], b: OpAttrs[Op]): boolean {
+  if (a === b) return true;
+  for (const key in a) {
+    const x = (a as Record<string, unknown>)[key];
+    const y = (b as Record<string, unknown>)[key];
+    if (Array.isArray(x) ? !sameShape(x as number[], y as number[]) : !Object.is(x, y)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,199 @@
+import type { DType } from "../base/dtype.ts";
+import { InternalError } from "../base/errors.ts";
+import { isOp, type Node } from "../ir/node.ts";
+import { ops } from "../ir/op.ts";
+import { squeezeStrides } from "./cluster.ts";
+import type { Access, AccessArgs, ElementOp, Store, Value } from "./kernel.ts";
+import { type View, viewOf } from "./view.ts";
+
+/** Where a base's memory is: a buffer of the plan. */
+export type Locate = (base: Node) => number;
+
+/** An access while its kernel is put together: strides over the dimensions of the kernel, as they first are. */
+export interface OpenAccess {
+  readonly dtype: DType;
+  readonly buffer: number;
+  readonly offset: number;
+  readonly strides: readonly number[];
+  readonly axisStride?: number;
+}
+
+/** The dtype in registers of what memory holds as `dtype`. */
+export const valueDType = (dtype: DType): DType =>
+  dtype === "bf16" || dtype === "f16" ? "f32" : dtype === "i8" ? "i32" : dtype;
+
+/**
+ * Puts together the values of one kernel's body. `strides` everywhere are over the kernel's dimensions; `place`
+ * says how the axes of a node map to them.
+ */
+export class Body {
+  readonly values: Value[] = [];
+  readonly stores: Store[] = [];
+  readonly accesses: OpenAccess[];
+  readonly #known = new Map<string, number>();
+  readonly #locate: Locate;
+  readonly #of = new Map<Node, number>();
+
+  constructor(locate: Locate, accesses: OpenAccess[] = []) {
+    this.#locate = locate;
+    this.accesses = accesses;
+  }
+
+  #push(value: Value, key: string): number {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const index = this.values.push(value) - 1;
+    this.#known.set(key, index);
+    return index;
+  }
+
+  #access(access: OpenAccess): number {
+    const key = (a: OpenAccess) => `${a.buffer}/${a.offset}/${a.strides}/${a.axisStride}/${a.dtype}`;
+    const found = this.accesses.findIndex((a) => key(a) === key(access));
+    return found >= 0 ? found : this.accesses.push(access) - 1;
+  }
+
+  constant(dtype: DType, value: number): number {
+    return this.#push({ op: "constant", dtype, value }, `c${dtype}${Object.is(value, -0) ? "-0" : value}`);
+  }
+
+  /** The value at a strided place of a leaf or of another kernel's result. */
+  load(base: Node, offset: number, strides: readonly number[]): number {
+    const dtype = valueDType(base.dtype);
+    if (isOp(base, "constant")) return this.constant(dtype, base.attrs.value);
+    if (isOp(base, "iota")) {
+      const index = this.index(offset, strides);
+      return dtype === "i32" ? index : this.element("cast", dtype, [index]);
+    }
+    const access = this.#access({ dtype: base.dtype, buffer: this.#locate(base), offset, strides });
+    return this.#push({ op: "load", dtype, access }, `l${access}`);
+  }
+
+  /** offset + Σ stride · index, as an i32. */
+  index(offset: number, strides: readonly number[]): number {
+    const access = this.#access({ dtype: "i32", buffer: -1, offset, strides });
+    return this.#push({ op: "index", dtype: "i32", access }, `i${access}`);
+  }
+
+  gather(data: View, strides: readonly number[], axisStride: number, index: number): number {
+    const { base, offset } = data;
+    const access = this.#access({ dtype: base.dtype, buffer: this.#locate(base), offset, strides, axisStride });
+    return this.#push({ op: "gather", dtype: valueDType(base.dtype), access, args: [index] }, `g${access},${index}`);
+  }
+
+  element(op: ElementOp, dtype: DType, args: readonly number[]): number {
+    return this.#push({ op, dtype, args }, `${op}${dtype}${args}`);
+  }
+
+  random(args: readonly [number, number, number]): number {
+    return this.#push({ op: "random", dtype: "i32", args }, `r${args}`);
+  }
+
+  add(value: Value): number {
+    return this.values.push(value) - 1;
+  }
+
+  /** Says that a node's value is a value of the body. */
+  define(n: Node, value: number): void {
+    this.#of.set(n, value);
+  }
+
+  valueOf(n: Node): number | undefined {
+    return this.#of.get(n);
+  }
+
+  /**
+   * The value of operand `s` of a node: a member's own, or loaded; `place` maps strides over the axes of `s` (those
+   * of size 1 left out) to strides over the kernel's dimensions.
+   */
+  operand(s: Node, place: (strides: readonly number[]) => readonly number[]): number {
+    const view = viewOf(s);
+    const own = this.#of.get(view.base);
+    if (own !== undefined) return own;
+    return this.load(view.base, view.offset, place(squeezeStrides(s.shape, view.strides)));
+  }
+
+  /** Computes an elementwise node (or gather, or random bits) from its operands. */
+  compute(n: Node, place: (strides: readonly number[]) => readonly number[]): number {
+    if (isOp(n, "gather")) {
+      const index = this.operand(n.src[1]!, place);
+      const view = viewOf(n.src[0]!);
+      const { axis } = n.attrs;
+      const strides = view.strides.map((s, i) => (i === axis ? 0 : s));
+      return this.gather(view, place(squeezeStrides(n.shape, strides)), view.strides[axis]!, index);
+    }
+    if (isOp(n, "randomBits")) {
+      const key = viewOf(n.src[0]!);
+      const none = place(n.shape.filter((d) => d !== 1).map(() => 0));
+      const word = (i: number) => this.load(key.base, key.offset + i * key.strides[0]!, none);
+      return this.random([word(0), word(1), this.index(0, place(squeezeStrides(n.shape, ownStridesOf(n))))]);
+    }
+    if (ops[n.op].kind !== "elementwise") throw new InternalError(`${n.op} is not elementwise`);
+    const args = n.src.map((s) => this.operand(s, place));
+    const dtype = valueDType(n.dtype);
+    if (isOp(n, "cast") && this.values[args[0]!]!.dtype === dtype) return args[0]!;
+    return this.element(n.op as ElementOp, dtype, args);
+  }
+
+  store(value: number, access: OpenAccess): void {
+    this.stores.push({ access: this.accesses.push(access) - 1, value });
+  }
+}
+
+function ownStridesOf(n: Node): number[] {
+  const strides = new Array<number>(n.shape.length);
+  let step = 1;
+  for (let i = n.shape.length - 1; i >= 0; i--) {
+    strides[i] = step;
+    step *= n.shape[i]!;
+  }
+  return strides;
+}
+
+/** Adjacent dimensions that every access walks as one. Gives, per remaining dimension, those it is made of. */
+export function collapse(dims: readonly number[], extents: readonly number[], accesses: readonly OpenAccess[]): number[][] {
+  const groups: number[][] = [];
+  for (const d of dims) {
+    const last = groups.at(-1)?.at(-1);
+    if (last !== undefined && accesses.every((a) => a.strides[last] === a.strides[d]! * extents[d]!)) groups.at(-1)!.push(d);
+    else groups.push([d]);
+  }
+  return groups;
+}
+
+/** Structure and arguments of accesses over collapsed dimensions; `outer` of them are outer, `vector` is one. */
+export function closeAccesses(
+  open: readonly OpenAccess[],
+  groups: readonly (readonly number[])[],
+  outer: number,
+  vector: (a: OpenAccess, strides: readonly number[]) => number,
+): { accesses: Access[]; args: AccessArgs[] } {
+  const args = open.map((a) => ({
+    buffer: a.buffer,
+    offset: a.offset,
+    strides: groups.map((g) => (g.length === 0 ? 0 : a.strides[g.at(-1)!]!)),
+    ...(a.axisStride === undefined ? {} : { axisStride: a.axisStride }),
+  }));
+  const accesses = open.map((a, i): Access => {
+    const { strides } = args[i]!;
+    const along = vector(a, strides);
+    return {
+      dtype: a.dtype,
+      level: strides.slice(outer).some((s) => s !== 0) ? "full" : strides.some((s) => s !== 0) ? "row" : "scalar",
+      vector: along === 1 ? "unit" : along === 0 ? "uniform" : "strided",
+    };
+  });
+  return { accesses, args };
+}
+
+/** Work of a body per element, and bytes that its accesses touch, for explain and profile. */
+export function costOf(values: readonly Value[], open: readonly OpenAccess[], extents: readonly number[], bytesOf: (d: DType) => number) {
+  const size = extents.reduce((a, b) => a * b, 1);
+  const work = values.filter((v) => !["load", "constant", "index", "accumulator"].includes(v.op)).length;
+  let bytes = 0;
+  for (const a of open) {
+    if (a.buffer < 0) continue;
+    bytes += a.strides.reduce((n, s, i) => (s === 0 ? n : n * extents[i]!), 1) * bytesOf(a.dtype);
+  }
+  return { flops: work * size, bytes };
+}

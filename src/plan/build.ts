@@ -1,0 +1,46 @@
+import { settings } from "../base/settings.ts";
+import { isOp, type Node, topological } from "../ir/node.ts";
+import { simplify } from "../ir/simplify.ts";
+import { verify } from "../ir/verify.ts";
+import { lower } from "./lower.ts";
+import type { Plan, PlanGraph } from "./plan.ts";
+
+/** What a plan is asked to compute. */
+export interface PlanRequest {
+  /** Values copied out. */
+  readonly outputs: readonly Node[];
+  /** Values stored over the storage of a leaf, after everything that reads the old value. */
+  readonly writes: readonly { readonly target: Node<"input">; readonly value: Node }[];
+  /** i32 status words: the first that is not 0 stops the run before any write. */
+  readonly checks: readonly Node[];
+  /** Whether a leaf lives in the engine's memory (else it is an array, copied in at each run). */
+  readonly resident: (leaf: Node<"input">) => boolean;
+}
+
+let nextId = 1;
+
+/** Makes the plan of a graph: simplified, fused into kernels, ordered, and given memory. */
+export function buildPlan(request: PlanRequest): Plan {
+  const { outputs, writes, checks } = request;
+  const roots = simplify([...outputs, ...writes.map((w) => w.value), ...writes.map((w) => w.target), ...checks]);
+  const order = topological(roots);
+  if (settings.verify) verify(order);
+  const o = outputs.length;
+  const w = writes.length;
+  const leaves: Node<"input">[] = [];
+  const slots = new Map<number, number>();
+  for (const n of order)
+    if (isOp(n, "input") && !slots.has(n.attrs.source.id)) {
+      slots.set(n.attrs.source.id, leaves.length);
+      leaves.push(n);
+    }
+  const graph: PlanGraph = {
+    order,
+    leaves,
+    scalars: order.filter((n): n is Node<"hostScalar"> => n.op === "hostScalar"),
+    outputs: roots.slice(0, o),
+    writes: writes.map((write, i) => ({ slot: slots.get(write.target.attrs.source.id)!, value: roots[o + i]! })),
+    checks: roots.slice(o + 2 * w),
+  };
+  return { id: nextId++, graph, ...lower(graph, request.resident) };
+}

@@ -1,0 +1,233 @@
+import { dtypes } from "../base/dtype.ts";
+import { contiguousStrides, sameShape, type Shape } from "../base/shape.ts";
+import { isOp, type Node } from "../ir/node.ts";
+import { ops } from "../ir/op.ts";
+import { type View, viewOf } from "./view.ts";
+
+/** Nodes that become one kernel. */
+export interface Cluster {
+  readonly kind: "loop" | "contract" | "single";
+  /** The iteration space, axes of size 1 left out. */
+  readonly shape: Shape;
+  /** The axes of `shape` that its reductions fold, or null while there is none. */
+  reduced: readonly number[] | null;
+  nodes: Node[];
+  /** Members that have one value a row rather than one an element. */
+  readonly rows: Set<Node>;
+  /** Everything that must run before, transitively. */
+  readonly deps: Set<Cluster>;
+}
+
+/** A graph cut into kernels. */
+export interface Clusters {
+  readonly list: readonly Cluster[];
+  readonly of: ReadonlyMap<Node, Cluster>;
+  /** Elementwise nodes over leaves only, used by one product: evaluated while its operand is packed. */
+  readonly prologues: ReadonlySet<Node>;
+}
+
+const maxNodes = 64;
+const isReduce = (n: Node): boolean => isOp(n, "sum") || isOp(n, "maxReduce") || isOp(n, "minReduce") || isOp(n, "prod");
+const isElement = (n: Node): boolean =>
+  ops[n.op].kind === "elementwise" || isOp(n, "gather") || isOp(n, "randomBits");
+
+/** Whether a node is computed by a kernel: neither a leaf nor a view of something else. */
+export const isComputed = (n: Node): boolean => ops[n.op].kind !== "leaf" && viewOf(n).base === n;
+
+/** A shape without its axes of size 1. */
+export const squeeze = (shape: Shape): number[] => shape.filter((d) => d !== 1);
+/** Strides without those of axes of size 1. */
+export const squeezeStrides = (shape: Shape, strides: readonly number[]): number[] =>
+  strides.filter((_, i) => shape[i] !== 1);
+
+/** The shape of a cluster's rows. */
+export const rowShape = (c: Cluster): number[] => c.shape.filter((_, i) => !c.reduced?.includes(i));
+
+/** The strides with which an element of the cluster finds its own value of a member. */
+function ownStrides(c: Cluster, member: Node): number[] {
+  if (!c.rows.has(member)) return contiguousStrides(c.shape);
+  const strides = contiguousStrides(rowShape(c));
+  let next = 0;
+  return c.shape.map((_, i) => (c.reduced!.includes(i) ? 0 : strides[next++]!));
+}
+
+/** Whether `view`, seen from an element (or a row) of the cluster, is that element's own value. */
+function isOwn(c: Cluster, n: Node, view: View, asRow: boolean): boolean {
+  if (view.offset !== 0) return false;
+  const strides = squeezeStrides(n.shape, view.strides);
+  if (asRow) return c.rows.has(view.base) && sameShape(strides, contiguousStrides(rowShape(c)));
+  return sameShape(strides, ownStrides(c, view.base));
+}
+
+/** How `n` would belong to `c`: as a value per element, per row, or not at all. */
+function fit(c: Cluster, n: Node, of: ReadonlyMap<Node, Cluster>): "full" | "row" | null {
+  if (c.kind === "single" || c.nodes.length >= maxNodes) return null;
+  const inside = (s: Node) => of.get(viewOf(s).base) === c;
+  // A value of a storage type is rounded by its way through memory.
+  if (n.src.some((s) => inside(s) && !dtypes[s.dtype].compute)) return null;
+  if (isReduce(n)) {
+    const source = n.src[0]!;
+    if (c.kind !== "loop" || !sameShape(squeeze(source.shape), c.shape)) return null;
+    const axes = reducedAxes(n);
+    if (c.reduced !== null && !sameShape(c.reduced, axes)) return null;
+    return !inside(source) || isOwn(c, source, viewOf(source), false) ? "row" : null;
+  }
+  const shape = squeeze(n.shape);
+  if (isOp(n, "gather") && inside(n.src[0]!)) return null;
+  if (isOp(n, "randomBits") && inside(n.src[0]!)) return null;
+  if (sameShape(shape, c.shape)) return n.src.every((s) => !inside(s) || isOwn(c, s, viewOf(s), false)) ? "full" : null;
+  if (c.reduced === null || !sameShape(shape, rowShape(c))) return null;
+  return n.src.every((s) => !inside(s) || isOwn(c, s, viewOf(s), true)) ? "row" : null;
+}
+
+/** A reduction's axes, counted without axes of size 1. */
+export function reducedAxes(n: Node): number[] {
+  const { axes } = n.attrs as { axes: readonly number[] };
+  const shape = n.src[0]!.shape;
+  return axes.filter((a) => shape[a] !== 1).map((a) => squeeze(shape.slice(0, a)).length);
+}
+
+/** Cuts a prepared graph into kernels, greedily, in the order of the graph; never makes a cycle. */
+export function clusterize(order: readonly Node[], roots: ReadonlySet<Node>): Clusters {
+  const of = new Map<Node, Cluster>();
+  const prologues = findPrologues(order, roots);
+  let list: Cluster[] = [];
+  const position = new Map(order.map((n, i) => [n, i]));
+
+  const depend = (c: Cluster, on: Cluster): void => {
+    const added = [on, ...on.deps].filter((d) => d !== c && !c.deps.has(d));
+    if (added.length === 0) return;
+    for (const other of list) if (other === c || other.deps.has(c)) for (const d of added) if (d !== other) other.deps.add(d);
+    for (const d of added) c.deps.add(d);
+  };
+
+  const merge = (a: Cluster, b: Cluster): Cluster | null => {
+    if (a.deps.has(b) || b.deps.has(a) || !sameShape(a.shape, b.shape)) return null;
+    if (a.nodes.length + b.nodes.length > maxNodes || a.kind === "single" || b.kind === "single") return null;
+    if (a.kind === "contract" && (b.kind === "contract" || b.reduced !== null)) return null;
+    if (b.kind === "contract") return merge(b, a);
+    if (a.reduced !== null && b.reduced !== null && !sameShape(a.reduced, b.reduced)) return null;
+    a.reduced ??= b.reduced;
+    a.nodes = [...a.nodes, ...b.nodes].sort((x, y) => position.get(x)! - position.get(y)!);
+    for (const n of b.nodes) of.set(n, a);
+    for (const n of b.rows) a.rows.add(n);
+    list = list.filter((c) => c !== b);
+    for (const d of b.deps) depend(a, d);
+    for (const c of list)
+      if (c.deps.delete(b)) {
+        c.deps.add(a);
+        for (const d of a.deps) c.deps.add(d);
+      }
+    return a;
+  };
+
+  for (const n of order) {
+    if (!isComputed(n) || prologues.has(n)) continue;
+    const sources = new Set<Cluster>();
+    for (const s of n.src) {
+      const c = of.get(viewOf(s).base);
+      if (c !== undefined) sources.add(c);
+    }
+    let home: Cluster | null = null;
+    if (isElement(n) || isReduce(n)) {
+      for (const c of [...sources].reverse()) {
+        if (fit(c, n, of) === null) continue;
+        if (home === null) {
+          if ([...sources].every((s) => s === c || !s.deps.has(c))) home = c;
+        } else {
+          const merged = merge(home, c);
+          if (merged !== null) home = merged;
+        }
+      }
+    }
+    if (home === null) {
+      const kind = isOp(n, "dot") ? "contract" : isElement(n) || isReduce(n) ? "loop" : "single";
+      const shape = squeeze(isReduce(n) ? n.src[0]!.shape : n.shape);
+      home = { kind, shape, reduced: null, nodes: [], rows: new Set(), deps: new Set() };
+      list.push(home);
+    }
+    if (isReduce(n)) {
+      home.reduced = reducedAxes(n);
+      home.rows.add(n);
+    } else if (home.nodes.length > 0 && !sameShape(squeeze(n.shape), home.shape)) home.rows.add(n);
+    home.nodes.push(n);
+    of.set(n, home);
+    for (const s of n.src) {
+      const c = of.get(viewOf(s).base);
+      if (c !== undefined && c !== home) depend(home, c);
+    }
+  }
+  return { list, of, prologues };
+}
+
+function findPrologues(order: readonly Node[], roots: ReadonlySet<Node>): Set<Node> {
+  const uses = new Map<Node, Node[]>();
+  for (const n of order) {
+    if (!isComputed(n)) continue;
+    for (const s of n.src) {
+      const { base } = viewOf(s);
+      uses.set(base, [...(uses.get(base) ?? []), n]);
+    }
+  }
+  const found = new Set<Node>();
+  const overLeaves = (n: Node): boolean =>
+    ops[n.op].kind === "elementwise" &&
+    n.src.every((s) => {
+      const { base } = viewOf(s);
+      return ops[base.op].kind === "leaf" || (found.has(base) && isOwnOrder(s));
+    });
+  for (const n of order) {
+    if (!isComputed(n) || roots.has(n) || !overLeaves(n)) continue;
+    const users = uses.get(n) ?? [];
+    const user = users[0];
+    if (users.length !== 1 || user === undefined) continue;
+    if (isOp(user, "dot")) {
+      const depths = user.attrs.leftContract.filter((a) => user.src[0]!.shape[a] !== 1);
+      if (depths.length === 1 && user.src.every((s) => viewOf(s).base !== n || isPermutation(s))) found.add(n);
+    } else if (ops[user.op].kind === "elementwise") found.add(n);
+  }
+  // A chain counts only if it ends in a product.
+  for (const n of [...order].reverse()) {
+    if (!found.has(n)) continue;
+    const user = uses.get(n)![0]!;
+    if (!isOp(user, "dot") && !found.has(user)) found.delete(n);
+  }
+  // Dropping the end of a chain may leave a member whose operand is no longer inlined: drop those too.
+  for (const n of order)
+    if (found.has(n) && !n.src.every((s) => ops[viewOf(s).base.op].kind === "leaf" || found.has(viewOf(s).base))) found.delete(n);
+  return found;
+}
+
+const isOwnOrder = (s: Node): boolean => {
+  const { base, offset, strides } = viewOf(s);
+  return (
+    offset === 0 &&
+    sameShape(squeeze(base.shape), squeeze(s.shape)) &&
+    sameShape(squeezeStrides(s.shape, strides), squeezeStrides(base.shape, contiguousStrides(base.shape)))
+  );
+};
+
+/** Whether a view only reorders the axes of its base. */
+function isPermutation(s: Node): boolean {
+  return permutationOf(s) !== null;
+}
+
+/** For each axis of `s`, the axis of its base that it is (-1: size 1); null where the view is more than a reordering. */
+export function permutationOf(s: Node): number[] | null {
+  const { base, offset, strides } = viewOf(s);
+  if (offset !== 0) return null;
+  const own = contiguousStrides(base.shape);
+  const used = new Set<number>();
+  const axes: number[] = [];
+  for (const [i, d] of s.shape.entries()) {
+    if (d === 1) {
+      axes.push(-1);
+      continue;
+    }
+    const axis = own.findIndex((stride, a) => stride === strides[i] && base.shape[a] === d && !used.has(a));
+    if (axis < 0) return null;
+    used.add(axis);
+    axes.push(axis);
+  }
+  return axes;
+}

@@ -1,0 +1,131 @@
+import type { DType } from "../base/dtype.ts";
+import type { Op } from "../ir/op.ts";
+
+/**
+ * What codegen turns into code. A `Kernel` is pure structure: extents, strides and pointers are arguments of a
+ * call, so one piece of code serves every size. Its `key` is the identity in the cache of compiled code.
+ */
+export type Kernel = LoopKernel | ContractKernel | AxisKernel;
+
+/** How a kernel reaches one buffer. Strides per loop dimension are arguments of the call. */
+export interface Access {
+  /** Dtype in memory; values in the body are widened (u8 and bool to 32-bit lanes). */
+  readonly dtype: DType;
+  /**
+   * Along which dimensions the stride is not zero: none (`scalar`), outer ones only (`row`), or inner ones too
+   * (`full`). In a contraction: `scalar`, or `full`.
+   */
+  readonly level: "scalar" | "row" | "full";
+  /** Stride along the vector dimension: 1, 0 or anything else. */
+  readonly vector: "unit" | "uniform" | "strided";
+}
+
+/** Elementwise primitives, which is what a body computes with. */
+export type ElementOp = Extract<
+  Op,
+  | "neg" | "abs" | "sign" | "floor" | "ceil" | "round" | "sqrt" | "exp" | "log" | "expm1" | "log1p" | "sin" | "cos"
+  | "tanh" | "sigmoid" | "erf" | "relu" | "not" | "cast" | "add" | "sub" | "mul" | "div" | "pow" | "max" | "min"
+  | "remainder" | "eq" | "lt" | "le" | "and" | "or" | "xor" | "shl" | "shr" | "where" | "fma"
+>;
+
+/** One value of a kernel's body; `args` are indices of earlier values. `dtype` is never a storage-only type. */
+export type Value =
+  | { readonly op: "load"; readonly dtype: DType; readonly access: number }
+  | { readonly op: "constant"; readonly dtype: DType; readonly value: number }
+  /** The i32 offset + Σ stride · index of an access that has no buffer (an iota, or a random counter). */
+  | { readonly op: "index"; readonly dtype: "i32"; readonly access: number }
+  /** The element at access + args[0] · axisStride, where axisStride is an extra argument of the access. */
+  | { readonly op: "gather"; readonly dtype: DType; readonly access: number; readonly args: readonly [number] }
+  /** Threefry-2x32-20 bits: args are key word 0, key word 1, element index (all i32). */
+  | { readonly op: "random"; readonly dtype: "i32"; readonly args: readonly [number, number, number] }
+  | { readonly op: ElementOp; readonly dtype: DType; readonly args: readonly number[] }
+  /** A full value folded over the inner dimensions; gives a row value. Only in loop kernels. */
+  | { readonly op: "reduce"; readonly kind: ReduceKind; readonly dtype: DType; readonly args: readonly [number] }
+  /** The contraction's sum at (batch, m, n). Only in the epilogue of a contraction. */
+  | { readonly op: "accumulator"; readonly dtype: DType };
+
+/** How a reduction combines. max and min give NaN if any element is. */
+export type ReduceKind = "sum" | "max" | "min" | "prod";
+
+/** A value written through an access. */
+export interface Store {
+  readonly access: number;
+  readonly value: number;
+}
+
+/**
+ * for every outer index: stages of loops over the inner indices. Values that depend on inner indices are `full`,
+ * the rest are `row`; a `reduce` turns full into row, and a later full value may use it, which makes another
+ * stage (softmax has three: max, sum of exponentials, store). Stores of row values happen once per outer index.
+ * Without a reduce it is a plain map. Dimensions are collapsed: outer 0 to 5, inner 1 to 5 (1 nearly always).
+ *
+ * The vector runs along the last inner dimension, or, with `vector: "outer"`, along the last outer one: each lane
+ * is then a row of its own (sums over a leading axis).
+ * Tasks split the first outer dimension or, where there is none and no reduce, the first inner one.
+ */
+export interface LoopKernel {
+  readonly kind: "loop";
+  readonly key: string;
+  readonly outer: number;
+  readonly inner: number;
+  readonly vector: "inner" | "outer";
+  readonly accesses: readonly Access[];
+  readonly body: readonly Value[];
+  readonly stores: readonly Store[];
+}
+
+/**
+ * out[b…, m, n] = epilogue(Σ_k left[b…, m, k] · right[b…, n, k]). Dimensions of every access, in order: the batch
+ * ones (0 to 4), m, n, k; strides are zero where an operand lacks a dimension. `left` and `right` are values of
+ * the prologue body (loads, and elementwise chains over them, evaluated while packing); the epilogue has its own
+ * body, whose accesses have k stride zero, and runs once per element after the whole sum is there.
+ * `Access.vector` is along: k for left's and right's accesses if unit there, else m (left) or n (right), see
+ * `leftUnit`, `rightUnit`; n for the epilogue's. A store may be strided.
+ */
+export interface ContractKernel {
+  readonly kind: "contract";
+  readonly key: string;
+  readonly batch: number;
+  readonly dtype: DType;
+  readonly accesses: readonly Access[];
+  readonly prologue: readonly Value[];
+  readonly left: number;
+  readonly right: number;
+  /** Which dimension has unit stride in left's loads ("none": neither, or mixed). */
+  readonly leftUnit: "m" | "k" | "none";
+  readonly rightUnit: "n" | "k" | "none";
+  readonly epilogue: readonly Value[];
+  readonly stores: readonly Store[];
+}
+
+/**
+ * Serial work along one axis. Extents: outer, axis, inner (and for scatterAdd: axis of the updates).
+ * Access strides are over (outer, axis, inner). Accesses: argmax, argsort, cumsum: [operand, result];
+ * scatterAdd: [result, already holding the data; indices; updates].
+ */
+export interface AxisKernel {
+  readonly kind: "argmax" | "argsort" | "argsortDescending" | "cumsum" | "scatterAdd";
+  readonly key: string;
+  readonly accesses: readonly Access[];
+}
+
+/** One access's arguments: `buffer` is an index into the plan's buffers (-1: none), the rest is in elements. */
+export interface AccessArgs {
+  readonly buffer: number;
+  readonly offset: number;
+  readonly strides: readonly number[];
+  /** For `gather`: the stride of the gathered axis. */
+  readonly axisStride?: number;
+}
+
+/** A kernel with its arguments: one row of a segment's table. */
+export interface KernelCall {
+  readonly kernel: Kernel;
+  /** loop: outer then inner; contract: batch…, m, n, k; axis kernels: see there. */
+  readonly extents: readonly number[];
+  readonly accesses: readonly AccessArgs[];
+  readonly flops: number;
+  readonly bytes: number;
+  /** Result is a status word: a non-zero i32 stored through the first store stops the plan here. */
+  readonly check: boolean;
+}

@@ -1,0 +1,95 @@
+import { dtypes } from "../base/dtype.ts";
+import { contiguousStrides } from "../base/shape.ts";
+import type { Node } from "../ir/node.ts";
+import { Body, closeAccesses, collapse, costOf, type Locate, type OpenAccess, valueDType } from "./body.ts";
+import { type Cluster, rowShape } from "./cluster.ts";
+import type { KernelCall, LoopKernel, ReduceKind } from "./kernel.ts";
+import { type View, viewOf } from "./view.ts";
+import { squeezeStrides } from "./cluster.ts";
+
+const reduceKinds: Partial<Record<Node["op"], ReduceKind>> = { sum: "sum", maxReduce: "max", minReduce: "min", prod: "prod" };
+
+/** The call of a cluster of elementwise nodes and reductions. `stores` gives, per node, the buffers it goes to. */
+export function lowerLoop(c: Cluster, locate: Locate, stores: (n: Node) => readonly number[]): KernelCall | null {
+  const rank = c.shape.length;
+  const reduced = c.reduced ?? [];
+  const kept = c.shape.map((_, i) => i).filter((i) => !reduced.includes(i));
+  const full = (strides: readonly number[]) => strides;
+  const row = (strides: readonly number[]) => {
+    const out = new Array<number>(rank).fill(0);
+    for (const [i, d] of kept.entries()) out[d] = strides[i] ?? 0;
+    return out;
+  };
+  const body = new Body(locate);
+  for (const n of c.nodes) {
+    const kind = reduceKinds[n.op];
+    let value: number;
+    if (kind !== undefined) value = body.add({ op: "reduce", kind, dtype: valueDType(n.dtype), args: [body.operand(n.src[0]!, full)] });
+    else value = body.compute(n, c.rows.has(n) ? row : full);
+    body.define(n, value);
+    const strides = c.rows.has(n) ? row(contiguousStrides(rowShape(c))) : contiguousStrides(c.shape);
+    for (const buffer of stores(n)) body.store(value, { dtype: n.dtype, buffer, offset: 0, strides });
+  }
+  return finishLoop(body, c.shape, kept, reduced);
+}
+
+/** A call that copies a view (or a constant) to a strided place. */
+export function lowerCopy(source: View, shape: readonly number[], target: OpenAccess, locate: Locate): KernelCall | null {
+  const body = new Body(locate);
+  const squeezed = shape.filter((d) => d !== 1);
+  const value = body.load(source.base, source.offset, squeezeStrides(shape, source.strides));
+  body.store(value, { ...target, strides: squeezeStrides(shape, target.strides) });
+  return finishLoop(body, squeezed, squeezed.map((_, i) => i), []);
+}
+
+/** A copy of a whole node into a buffer. */
+export const lowerWholeCopy = (n: Node, buffer: number, locate: Locate): KernelCall | null =>
+  lowerCopy(viewOf(n), n.shape, { dtype: n.dtype, buffer, offset: 0, strides: contiguousStrides(n.shape) }, locate);
+
+function finishLoop(body: Body, extents: readonly number[], kept: readonly number[], reduced: readonly number[]): KernelCall | null {
+  let outer = collapse(kept, extents, body.accesses);
+  let inner = collapse(reduced, extents, body.accesses);
+  const isMap = reduced.length === 0;
+  if (isMap) {
+    inner = [outer.at(-1) ?? []];
+    outer = outer.slice(0, -1);
+  }
+  const groups = [...outer, ...inner];
+  const sizes = groups.map((g) => g.reduce((n, d) => n * extents[d]!, 1));
+  if (sizes.slice(0, isMap ? sizes.length : outer.length).includes(0)) return null;
+  const lastOuter = outer.length - 1;
+  const lastInner = groups.length - 1;
+  const strideAt = (a: OpenAccess, at: number) => {
+    const g = groups[at]!;
+    return g.length === 0 ? 0 : a.strides[g.at(-1)!]!;
+  };
+  const vector = isMap || outer.length === 0 || !prefersOuter(body.accesses, strideAt, lastOuter, lastInner, sizes) ? "inner" : "outer";
+  const at = vector === "inner" ? lastInner : lastOuter;
+  const { accesses, args } = closeAccesses(body.accesses, groups, outer.length, (a) => strideAt(a, at));
+  const structure = { kind: "loop" as const, outer: outer.length, inner: inner.length, vector: vector as "inner" | "outer", accesses, body: body.values, stores: body.stores };
+  const kernel: LoopKernel = { ...structure, key: JSON.stringify(structure) };
+  return { kernel, extents: sizes, accesses: args, ...costOf(body.values, body.accesses, extents, (d) => dtypes[d].bytes), check: false };
+}
+
+/** Whether lanes should be rows: the memory then lies along the last outer dimension. */
+function prefersOuter(
+  accesses: readonly OpenAccess[],
+  strideAt: (a: OpenAccess, at: number) => number,
+  lastOuter: number,
+  lastInner: number,
+  sizes: readonly number[],
+): boolean {
+  if (sizes[lastOuter]! < 4 && sizes[lastInner]! >= 4) return false;
+  let inner = 0;
+  let outer = 0;
+  for (const a of accesses) {
+    if (a.buffer < 0) continue;
+    const i = strideAt(a, lastInner);
+    const o = strideAt(a, lastOuter);
+    if (i !== 0) inner += i === 1 ? 1 : -1;
+    if (o !== 0 && i !== 0) outer += o === 1 ? 1 : -1;
+    else if (o !== 0 && i === 0) outer += o === 1 ? 0.25 : -0.25;
+    else if (i !== 0) outer += 0.5;
+  }
+  return outer > inner;
+}

@@ -1,0 +1,91 @@
+import type { DType, TypedArray } from "../base/dtype.ts";
+import type { Shape } from "../base/shape.ts";
+import type { Node } from "../ir/node.ts";
+import type { KernelCall } from "./kernel.ts";
+
+/** Where a plan's buffer lives. Offsets and sizes in bytes, 64-byte aligned. */
+export type PlanBuffer =
+  /** The value of input slot `slot`, bound at each run. */
+  | { readonly kind: "input"; readonly slot: number }
+  /** Host scalar `index`, stored at each run as its dtype. */
+  | { readonly kind: "scalar"; readonly index: number }
+  /** Scratch, or a result on its way out. */
+  | { readonly kind: "arena"; readonly offset: number };
+
+/** A value that comes in: resident in the engine's memory, or an array that is copied in at each run. */
+export interface PlanInput {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** Host inputs are copied to this arena offset at each run; null: resident, bound by pointer. */
+  readonly offset: number | null;
+}
+
+/** A result copied out to a fresh array after a run. */
+export interface PlanOutput {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly offset: number;
+}
+
+/** A compiled step: exact shapes, its memory, its commands. */
+export interface Plan {
+  readonly id: number;
+  readonly inputs: readonly PlanInput[];
+  readonly scalars: readonly DType[];
+  readonly buffers: readonly PlanBuffer[];
+  readonly arenaBytes: number;
+  readonly calls: readonly KernelCall[];
+  readonly outputs: readonly PlanOutput[];
+  /** The graph it came from, for the reference backend and for explain. */
+  readonly graph: PlanGraph;
+}
+
+/** A plan's graph. Leaves are `input` nodes (slot = index in `leaves`) and `hostScalar` nodes. */
+export interface PlanGraph {
+  readonly order: readonly Node[];
+  readonly leaves: readonly Node<"input">[];
+  readonly scalars: readonly Node<"hostScalar">[];
+  /** Nodes copied out, in order of `Plan.outputs`. */
+  readonly outputs: readonly Node[];
+  /** Values stored into input slots after everything that reads the old ones. */
+  readonly writes: readonly { readonly slot: number; readonly value: Node }[];
+  /** i32 status words; the first that is not zero stops the run before any write. */
+  readonly checks: readonly Node[];
+}
+
+/** A block of memory that a backend owns. */
+export interface Allocation {
+  readonly bytes: number;
+  /** The bytes, valid until the backend's memory next grows: fetch anew at each use. */
+  view(): Uint8Array;
+  free(): void;
+}
+
+/** What a run binds: one entry an input slot, in order. */
+export type Binding = TypedArray | Allocation;
+
+/** A plan made ready on a backend. */
+export interface Executable {
+  /**
+   * Runs once. `results` are filled with the outputs. Returns -1, or the index of the check that failed (then
+   * nothing has been written to any resident input).
+   */
+  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number;
+  /** Frees what the executable holds on the backend. */
+  free(): void;
+}
+
+/** What every backend is: one folder, one registry line. */
+export interface Backend {
+  readonly name: string;
+  /** Zeroed memory, 64-byte aligned; throws `OutOfMemoryError` before memory runs out. */
+  allocate(bytes: number): Allocation;
+  load(plan: Plan): Executable;
+  /** Bytes now held for allocations, tables and the arena. */
+  memoryInUse(): number;
+  /** Kernels compiled since the start. */
+  kernelsCompiled(): number;
+  /** A line on what runs: SIMD, threads. */
+  describe(): string;
+  setThreads(count: number): void;
+}

@@ -1,0 +1,138 @@
+import { sizeOf } from "../base/shape.ts";
+import { isOp, type Node, node, topological } from "../ir/node.ts";
+import { ops } from "../ir/op.ts";
+import { isWhole, mergeStrides, viewOf } from "./view.ts";
+
+/** Products up to this many multiplications are plain loops, which fuse with what is around them. */
+const loopProduct = 20_000;
+/** Reductions to one number over more elements than this are done in parts, so that threads can share them. */
+const wideReduction = 65_536;
+
+/**
+ * Rewrites a graph so that every node is a kernel's work or a strided view of one: copies where no strides can
+ * say a reshape, small products as loops, wide reductions in two stages.
+ */
+export function prepare(roots: readonly Node[]): Node[] {
+  const made = new Map<Node, Node>();
+  for (const n of topological(roots)) {
+    const src = n.src.map((s) => made.get(s)!);
+    const same = src.every((s, i) => s === n.src[i]);
+    made.set(n, rewrite(same ? n : (node(n.op, src, n.attrs, false) as Node)));
+  }
+  return roots.map((r) => asRoot(made.get(r)!));
+}
+
+/** A copy of a view into memory of its own. */
+const copyOf = (n: Node): Node => node("cast", [n], { dtype: n.dtype }, false);
+const whole = (n: Node): Node => (isWhole(viewOf(n), n.shape) && viewOf(n).base.op !== "hostScalar" ? n : copyOf(n));
+
+function asRoot(n: Node): Node {
+  const { base } = viewOf(n);
+  return isWhole(viewOf(n), n.shape) && ops[base.op].kind !== "leaf" ? n : copyOf(n);
+}
+
+function rewrite(n: Node): Node {
+  if (isOp(n, "reshape") && viewOf(n).base === n) return node("reshape", [copyOf(n.src[0]!)], n.attrs, false);
+  if (isOp(n, "dot")) return product(n);
+  if (isOp(n, "sum") || isOp(n, "maxReduce") || isOp(n, "minReduce") || isOp(n, "prod")) return reduction(n);
+  if (isOp(n, "argmax") || isOp(n, "argsort") || isOp(n, "cumsum"))
+    return node(n.op, [whole(n.src[0]!)], n.attrs as never, false);
+  if (isOp(n, "scatterAdd")) {
+    const [data, indices, updates] = n.src as [Node, Node, Node];
+    return node("scatterAdd", [data, threeAxes(indices, n.attrs.axis), threeAxes(updates, n.attrs.axis)], n.attrs, false);
+  }
+  if (isOp(n, "gather")) {
+    // The gathered tensor is memory, not a value: a leaf that has none gets a copy.
+    const { base } = viewOf(n.src[0]!);
+    if (isOp(base, "constant") || isOp(base, "iota") || isOp(base, "hostScalar"))
+      return node("gather", [copyOf(n.src[0]!), n.src[1]!], n.attrs, false);
+  }
+  return n;
+}
+
+function threeAxes(n: Node, axis: number): Node {
+  const { base, strides } = viewOf(n);
+  const before = mergeStrides(n.shape.slice(0, axis), strides.slice(0, axis));
+  const after = mergeStrides(n.shape.slice(axis + 1), strides.slice(axis + 1));
+  const memory = !isOp(base, "constant") && !isOp(base, "iota") && !isOp(base, "hostScalar");
+  return before === null || after === null || !memory ? copyOf(n) : n;
+}
+
+function reduction(n: Node<"sum" | "maxReduce" | "minReduce" | "prod">): Node {
+  const x = n.src[0]!;
+  const axes = n.attrs.axes.filter((a) => x.shape[a] !== 1);
+  if (axes.length === 0) return node("reshape", [x], { shape: n.shape }, false);
+  const size = sizeOf(x.shape);
+  if (sizeOf(n.shape) === 1 && size > wideReduction) {
+    const parts = partsOf(size);
+    if (parts > 1) {
+      const rows = node("reshape", [x], { shape: [parts, size / parts] }, false);
+      const partial = node(n.op, [rewrite(rows)], { axes: [1] }, false);
+      return node("reshape", [node(n.op, [partial], { axes: [0] }, false)], { shape: n.shape }, false);
+    }
+  }
+  if (axes.length === n.attrs.axes.length) return n;
+  const inner = node(n.op, [x], { axes }, false);
+  return node("reshape", [inner], { shape: n.shape }, false);
+}
+
+function partsOf(size: number): number {
+  for (let parts = 64; parts > 1; parts--) if (size % parts === 0) return parts;
+  return 1;
+}
+
+/** The axes of a product's operands by role. */
+export function dotRoles(n: Node<"dot">): { leftFree: number[]; rightFree: number[] } {
+  const { leftBatch, rightBatch, leftContract, rightContract } = n.attrs;
+  const free = (shape: readonly number[], a: readonly number[], b: readonly number[]) =>
+    shape.map((_, i) => i).filter((i) => !a.includes(i) && !b.includes(i));
+  return {
+    leftFree: free(n.src[0]!.shape, leftBatch, leftContract),
+    rightFree: free(n.src[1]!.shape, rightBatch, rightContract),
+  };
+}
+
+function product(n: Node<"dot">): Node {
+  const [a, b] = n.src as [Node, Node];
+  const { leftBatch, rightBatch, leftContract, rightContract } = n.attrs;
+  const { leftFree, rightFree } = dotRoles(n);
+  const size = (x: Node, axes: readonly number[]) => axes.reduce((s, i) => s * x.shape[i]!, 1);
+  const m = size(a, leftFree);
+  const cols = size(b, rightFree);
+  const depth = size(a, leftContract);
+  const work = size(a, leftBatch) * m * cols * depth;
+  if (work <= loopProduct || m === 1 || cols === 1 || depth === 1) {
+    const ones = (count: number) => new Array<number>(count).fill(1);
+    const shape = [...leftBatch.map((i) => a.shape[i]!), ...leftFree.map((i) => a.shape[i]!), ...rightFree.map((i) => b.shape[i]!), ...leftContract.map((i) => a.shape[i]!)];
+    const spread = (x: Node, batch: readonly number[], free: readonly number[], contract: readonly number[], left: boolean): Node => {
+      const axes = [...batch, ...free, ...contract];
+      const moved = node("permute", [x], { axes }, false);
+      const at = (list: readonly number[]) => list.map((i) => x.shape[i]!);
+      const wide = [...at(batch), ...(left ? at(free) : ones(leftFree.length)), ...(left ? ones(rightFree.length) : at(free)), ...at(contract)];
+      return node("expand", [rewrite(node("reshape", [moved], { shape: wide }, false))], { shape }, false);
+    };
+    const factors = node("mul", [spread(a, leftBatch, leftFree, leftContract, true), spread(b, rightBatch, rightFree, rightContract, false)], {}, false);
+    const rank = shape.length;
+    if (leftContract.length === 0) return factors;
+    return reduction(node("sum", [factors], { axes: leftContract.map((_, i) => rank - leftContract.length + i) }, false));
+  }
+  // Packing walks one contracted axis; operands in which several do not merge are copied first.
+  const merges = (x: Node, axes: readonly number[]) =>
+    mergeStrides(axes.map((i) => x.shape[i]!), axes.map((i) => viewOf(x).strides[i]!)) !== null;
+  const memory = (x: Node, contract: readonly number[]): Node => {
+    const { base } = viewOf(x);
+    return merges(x, contract) && !isOp(base, "iota") && !isOp(base, "constant") && !isOp(base, "hostScalar")
+      ? x
+      : mergedCopy(x, contract);
+  };
+  const left = memory(a, leftContract);
+  const right = memory(b, rightContract);
+  return left === a && right === b ? n : node("dot", [left, right], n.attrs, false);
+}
+
+/** A copy in which the contracted axes lie together, in their order. */
+function mergedCopy(x: Node, contract: readonly number[]): Node {
+  const axes = [...x.shape.map((_, i) => i).filter((i) => !contract.includes(i)), ...contract];
+  const copy = copyOf(node("permute", [x], { axes }, false));
+  return node("permute", [copy], { axes: x.shape.map((_, i) => axes.indexOf(i)) }, false);
+}

@@ -1,0 +1,120 @@
+import { contiguousStrides, type Shape } from "../base/shape.ts";
+import { isOp, type Node } from "../ir/node.ts";
+
+/**
+ * How a node's elements lie in the memory of `base`, the node that is computed (or a leaf): element `index` is at
+ * offset + Σ stride · index. For an iota the "memory" is the sequence 0, 1, 2… itself.
+ */
+export interface View {
+  readonly base: Node;
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
+/** The strides of the same elements under another shape, or null where no strides can say it. */
+export function reshapeStrides(shape: Shape, strides: readonly number[], next: Shape): number[] | null {
+  const result = new Array<number>(next.length).fill(0);
+  let i = 0;
+  let j = 0;
+  while (j < next.length) {
+    if (next[j] === 1) {
+      j++;
+      continue;
+    }
+    while (i < shape.length && shape[i] === 1) i++;
+    // A run of old axes and a run of new ones that hold as many elements.
+    const oldStart = i;
+    const newStart = j;
+    let oldSize = shape[i++]!;
+    let newSize = next[j++]!;
+    while (oldSize !== newSize) {
+      if (oldSize < newSize) oldSize *= shape[i++]!;
+      else newSize *= next[j++]!;
+    }
+    for (let a = oldStart; a + 1 < i; a++) {
+      let b = a + 1;
+      while (b < i && shape[b] === 1) b++;
+      if (b < i && shape[a] !== 1 && strides[a] !== strides[b]! * shape[b]!) return null;
+    }
+    let last = i - 1;
+    while (last > oldStart && shape[last] === 1) last--;
+    let step = strides[last]!;
+    for (let b = j - 1; b >= newStart; b--) {
+      result[b] = step;
+      step *= next[b]!;
+    }
+  }
+  return result;
+}
+
+const views = new WeakMap<Node, View>();
+
+/** The view that a node is, composed down to its base. A reshape that no strides can express is its own base. */
+export function viewOf(n: Node): View {
+  let view = views.get(n);
+  if (view === undefined) {
+    view = compose(n);
+    views.set(n, view);
+  }
+  return view;
+}
+
+/** A node as its own memory, row-major. */
+export const ownView = (n: Node): View => ({
+  base: n,
+  offset: 0,
+  strides: isOp(n, "iota") ? n.shape.map((_, i) => (i === n.attrs.axis ? 1 : 0)) : contiguousStrides(n.shape),
+});
+
+function compose(n: Node): View {
+  const source = n.src[0];
+  if (isOp(n, "reshape")) {
+    const v = viewOf(source!);
+    if (n.shape.includes(0)) return { ...v, strides: contiguousStrides(n.shape) };
+    const strides = reshapeStrides(source!.shape, v.strides, n.shape);
+    return strides === null ? ownView(n) : { ...v, strides };
+  }
+  if (isOp(n, "permute")) {
+    const v = viewOf(source!);
+    return { ...v, strides: n.attrs.axes.map((a) => v.strides[a]!) };
+  }
+  if (isOp(n, "expand")) {
+    const v = viewOf(source!);
+    return { ...v, strides: v.strides.map((s, i) => (source!.shape[i] === n.shape[i] ? s : 0)) };
+  }
+  if (isOp(n, "slice")) {
+    const v = viewOf(source!);
+    const { start, step } = n.attrs;
+    return {
+      base: v.base,
+      offset: n.shape.includes(0) ? 0 : v.offset + start.reduce((sum, s, i) => sum + s * v.strides[i]!, 0),
+      strides: v.strides.map((s, i) => s * step[i]!),
+    };
+  }
+  return ownView(n);
+}
+
+/** Whether a view is its whole base, row-major. */
+export function isWhole(view: View, shape: Shape): boolean {
+  if (view.offset !== 0 || isOp(view.base, "iota") || isOp(view.base, "constant")) return false;
+  const expected = contiguousStrides(shape);
+  let size = 1;
+  for (let i = 0; i < shape.length; i++) {
+    size *= shape[i]!;
+    if (shape[i] !== 1 && view.strides[i] !== expected[i]) return false;
+  }
+  return size === view.base.shape.reduce((a, b) => a * b, 1);
+}
+
+/** The strides of adjacent axes as if they were one, or null where they do not merge. Axes of size 1 vanish. */
+export function mergeStrides(shape: Shape, strides: readonly number[]): number | null {
+  let step: number | null = null;
+  let expected = 0;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    if (shape[i] === 1) continue;
+    if (step === null) step = strides[i]!;
+    else if (strides[i] !== expected) return null;
+    expected = strides[i]! * shape[i]!;
+  }
+  return step ?? 0;
+}

@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+import { backward } from "../../src/autodiff/backward.ts";
+import { InternalError } from "../../src/base/errors.ts";
+import { type Node, node, topological, withGrad } from "../../src/ir/node.ts";
+import { print } from "../../src/ir/print.ts";
+import { verify } from "../../src/ir/verify.ts";
+import { filled, input, valueOf, variable } from "../ir/values.ts";
+
+const mul = (a: Node, b: Node): Node => node("mul", [a, b], {});
+const add = (a: Node, b: Node): Node => node("add", [a, b], {});
+
+describe("backward", () => {
+  test("collects by owner, and adds up where one owner has several variables", () => {
+    const owner = {};
+    const a = variable([2, 3], [2], "f64", owner);
+    const b = variable([5, 7], [2], "f64", owner);
+    const grads = backward(mul(a, b), input([1, 10]));
+    expect([...grads.keys()]).toEqual([owner]);
+    expect(valueOf(grads.get(owner)!)).toEqual([7, 100]);
+  });
+
+  test("adds up the gradients of all uses", () => {
+    const x = variable([3]);
+    const grads = backward(add(mul(x, x), x), input([1]));
+    expect(valueOf(grads.get(x.attrs.owner)!)).toEqual([7]);
+  });
+
+  test("has no entry for what the root does not reach, nor behind detach", () => {
+    const x = variable([3]);
+    const y = variable([4]);
+    const grads = backward(mul(x, node("detach", [y], {})), input([1]));
+    expect([...grads.keys()]).toEqual([x.attrs.owner]);
+    expect(backward(input([1]), input([1])).size).toBe(0);
+    expect(backward(node("detach", [x], {}), input([1])).size).toBe(0);
+  });
+
+  test("computes nothing for variables that do not collect, and stops below the lowest that does", () => {
+    const frozen = variable([2, 3]);
+    const head = variable([5, 7]);
+    const features = node("exp", [mul(frozen, frozen)], {});
+    const loss = mul(features, head);
+    const grads = withGrad(false, () => backward(loss, input([1, 1]), { stopAt: (v) => v === head }));
+    expect([...grads.keys()]).toEqual([head.attrs.owner]);
+    // The gradient is cotangent · features: one node beyond the forward pass and the cotangent.
+    const forward = new Set(topological([loss]));
+    const extra = topological([grads.get(head.attrs.owner)!]).filter((n) => !forward.has(n));
+    expect(print(extra)).toBe("%0 = input f64[2] {source: #" + `${(extra[0] as Node<"input">).attrs.source.id}, version: 0}\n%1 = mul f64[2] %0, %?`);
+  });
+
+  test("walks through a variable that does not collect to one behind it", () => {
+    const inner = variable([2]);
+    const outer = node("variable", [mul(inner, inner)], { owner: {} });
+    const all = backward(mul(outer, outer), input([1]));
+    expect([...all.keys()]).toEqual([outer.attrs.owner]);
+    const through = backward(mul(outer, outer), input([1]), { stopAt: (v) => v === inner });
+    expect(valueOf(through.get(inner.attrs.owner)!)).toEqual([32]);
+  });
+
+  test("gradients are tracked where gradients are enabled, and only there", () => {
+    const x = variable([3]);
+    const cube = mul(mul(x, x), x);
+    const first = backward(cube, input([1])).get(x.attrs.owner)!;
+    expect(first.tracked).toBe(true);
+    const second = backward(first, input([1])).get(x.attrs.owner)!;
+    expect(valueOf(second)).toEqual([18]);
+    const untracked = withGrad(false, () => backward(cube, input([1])).get(x.attrs.owner)!);
+    expect(untracked.tracked).toBe(false);
+    expect(valueOf(untracked)).toEqual([27]);
+  });
+
+  test("no gradient through integers and comparisons", () => {
+    const x = variable([1.5, -2]);
+    const positive = node("lt", [filled(0, [2]), x], {});
+    const whole = node("cast", [node("cast", [x], { dtype: "i32" })], { dtype: "f64" });
+    const grads = backward(add(mul(x, whole), node("cast", [positive], { dtype: "f64" })), input([1, 1]));
+    expect(valueOf(grads.get(x.attrs.owner)!)).toEqual([1, -2]);
+  });
+
+  test("a cast passes the gradient back in the operand's dtype", () => {
+    const x = variable([1, 2], [2], "f32");
+    const grads = backward(node("cast", [x], { dtype: "f64" }), input([3, 4]));
+    const g = grads.get(x.attrs.owner)!;
+    expect(g.dtype).toBe("f32");
+    expect(valueOf(g)).toEqual([3, 4]);
+  });
+
+  test("the gradient of a storage dtype is kept and summed in f32", () => {
+    const x = variable([1, 2], [2, 1], "bf16");
+    const wide = node("cast", [node("expand", [x], { shape: [2, 3] })], { dtype: "f32" });
+    const grads = backward(mul(wide, wide), filled(1, [2, 3], "f32"));
+    const g = grads.get(x.attrs.owner)!;
+    expect(g.dtype).toBe("f32");
+    expect(valueOf(g)).toEqual([6, 12]);
+    verify(topological([g]));
+  });
+
+  test("a deep chain does not overflow the stack", () => {
+    const x = variable([1]);
+    let y: Node = x;
+    for (let i = 0; i < 20000; i++) y = node("neg", [y], {});
+    expect(valueOf(backward(y, input([1])).get(x.attrs.owner)!)).toEqual([1]);
+  });
+
+  test("refuses a cotangent of another shape", () => {
+    const x = variable([1, 2]);
+    expect(() => backward(x, input([1]))).toThrow(InternalError);
+    expect(() => backward(x, input([1]))).toThrow("backward: a cotangent of shape [1] for a root of shape [2]");
+  });
+
+  test("of the two orders of a dot, takes the one that needs no permute", () => {
+    const x = variable([1, 2, 3, 4, 5, 6], [3, 2]);
+    const linear = variable([1, 2, 3, 4, 5, 6, 7, 8], [4, 2]);
+    const matmul = variable([1, 2, 3, 4, 5, 6, 7, 8], [2, 4]);
+    const axes = { leftBatch: [], rightBatch: [], leftContract: [1] };
+    for (const [w, contract] of [[linear, 1], [matmul, 0]] as const) {
+      const y = node("dot", [x, w], { ...axes, rightContract: [contract] });
+      const grads = backward(y, filled(1, [3, 4]));
+      const ops = topological([...grads.values()]).map((n) => n.op);
+      expect(ops).not.toContain("permute");
+      expect(ops.filter((op) => op === "dot")).toHaveLength(2);
+    }
+  });
+});

@@ -1,0 +1,159 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root } from "../../scripts/sources.ts";
+
+// What a user gets: the packed tarball, installed in a folder of its own. `npm test` has just built dist/.
+
+const packageJson = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const subpaths = Object.keys(packageJson.exports).filter((path) => path !== "./package.json");
+const specifier = (subpath: string) => `thaw${subpath.slice(1)}`;
+const bin = (name: string) => join(root, "node_modules/.bin", name);
+
+let user: string;
+let tarball: string;
+
+/** Runs a program in the user's folder; a failure's error carries all that the program printed. */
+async function run(command: string, args: string[], cwd = user): Promise<string> {
+  try {
+    return (await promisify(execFile)(command, args, { cwd, maxBuffer: 1e8 })).stdout;
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${command} ${args.join(" ")}\n${stdout}\n${stderr}`, { cause: error });
+  }
+}
+
+const write = (file: string, text: string) => writeFileSync(join(user, file), text);
+
+beforeAll(async () => {
+  user = mkdtempSync(join(tmpdir(), "thaw-user-"));
+  const [packed] = JSON.parse(
+    await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", user], root),
+  );
+  tarball = join(user, packed.filename);
+  // Dependencies come from this checkout, so that the test needs no network; npm still checks their ranges.
+  const dependencies = Object.fromEntries(
+    Object.keys(packageJson.dependencies).map((name) => [name, `file:${join(root, "node_modules", name)}`]),
+  );
+  write("package.json", JSON.stringify({ name: "user", private: true, type: "module", dependencies }));
+  await run("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${packed.filename}`]);
+}, 120_000);
+
+afterAll(() => rmSync(user, { recursive: true, force: true }));
+
+test.each(subpaths)("%s is importable and exports something", async (subpath) => {
+  const script = `console.log(Object.keys(await import("${specifier(subpath)}")).length)`;
+  expect(Number(await run("node", ["--input-type=module", "-e", script]))).toBeGreaterThan(0);
+});
+
+test("what is not exported cannot be imported", async () => {
+  const script = 'await import("thaw/plan")';
+  await expect(run("node", ["--input-type=module", "-e", script])).rejects.toThrow(
+    "ERR_PACKAGE_PATH_NOT_EXPORTED",
+  );
+});
+
+test("the thaw command runs", async () => {
+  expect(await run(join(user, "node_modules/.bin/thaw"), ["--help"])).toContain("thaw");
+});
+
+const script = `
+import { crossEntropy, nn, optim, tensor, type Tensor, trainStep } from "thaw";
+${subpaths.map((subpath, i) => `import * as m${i} from "${specifier(subpath)}";`).join("\n")}
+
+class Network extends nn.Module {
+  first = new nn.Linear(3, 4);
+  second = new nn.Linear(4, 2);
+
+  forward(x: Tensor): Tensor {
+    return this.second.forward(this.first.forward(x).relu());
+  }
+}
+
+const net = new Network();
+const optimizer = new optim.AdamW(net, { lr: 0.1 });
+const step = trainStep(optimizer, {
+  loss: (x: Tensor, y: Tensor) => crossEntropy(net.forward(x), y),
+  trains: () => ["second.**"],
+});
+const x = tensor([[1, 2, 3], [4, 5, 6]]);
+const y = tensor([0, 1], { dtype: "i32" });
+const before: number = await step(x, y);
+const after: number = await step(x, y);
+console.log(JSON.stringify({ before, after, modules: [${subpaths.map((_, i) => `typeof m${i}`)}] }));
+`;
+
+describe.each(["nodenext", "bundler"])("a user's script under module resolution %s", (resolution) => {
+  test("type-checks against the published types, and trains", async () => {
+    const folder = `script-${resolution}`;
+    mkdirSync(join(user, folder));
+    write(`${folder}/main.ts`, script);
+    const compilerOptions = {
+      target: "es2022",
+      lib: ["esnext", "dom"],
+      module: resolution === "nodenext" ? "nodenext" : "esnext",
+      moduleResolution: resolution,
+      strict: true,
+      skipLibCheck: false,
+      types: [],
+    };
+    write(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions, files: ["main.ts"] }));
+    await run(bin("tsc"), ["-p", folder]);
+    const { before, after } = JSON.parse(await run("node", [join(folder, "main.js")]));
+    expect(after).toBeLessThan(before);
+  });
+
+  test("a mistake in it does not type-check", async () => {
+    const folder = `mistake-${resolution}`;
+    mkdirSync(join(user, folder));
+    write(`${folder}/main.ts`, 'import { nn } from "thaw";\nnew nn.Linear("three", 4);\n');
+    const options = [
+      "--noEmit",
+      "--target",
+      "es2022",
+      "--lib",
+      "esnext,dom",
+      "--skipLibCheck",
+      "--types",
+      "",
+    ];
+    const module = resolution === "nodenext" ? "nodenext" : "esnext";
+    const modules = ["--module", module, "--moduleResolution", resolution];
+    await expect(run(bin("tsc"), [...options, ...modules, join(folder, "main.ts")])).rejects.toThrow(
+      "TS2345",
+    );
+  });
+});
+
+test("attw finds nothing wrong with the types", async () => {
+  await run(bin("attw"), ["--profile", "esm-only", tarball]);
+});
+
+test("publint finds nothing wrong with the package", async () => {
+  const bytes = readFileSync(tarball);
+  const archive = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  const { messages, pkg } = await publint({ pack: { tarball: archive }, strict: true });
+  expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
+});
+
+test("the tarball holds what is published, and nothing else", async () => {
+  const files = (await run("tar", ["tzf", tarball])).trim().split("\n");
+  const expected =
+    /^package\/(dist\/.+\.(js|d\.ts)(\.map)?|src\/.+\.ts|data\/.+|[A-Z]+(\.md)?|package\.json)$/;
+  expect(files.filter((file) => !expected.test(file))).toEqual([]);
+  for (const file of [
+    "LICENSE",
+    "README.md",
+    "CHANGELOG.md",
+    "package.json",
+    "dist/index.js",
+    "dist/index.d.ts",
+  ]) {
+    expect(files).toContain(`package/${file}`);
+  }
+});

@@ -24,7 +24,9 @@ export interface BackwardOptions {
  */
 export function backward(root: Node, cotangent: Node, options: BackwardOptions = {}): Map<object, Node> {
   if (!sameShape(root.shape, cotangent.shape))
-    throw new InternalError(`backward: a cotangent of shape ${shapeText(cotangent.shape)} for a root of shape ${shapeText(root.shape)}`);
+    throw new InternalError(
+      `backward: a cotangent of shape ${shapeText(cotangent.shape)} for a root of shape ${shapeText(root.shape)}`,
+    );
   const collects = (n: Node): n is Node<"variable"> => isOp(n, "variable") && (options.stopAt?.(n) ?? true);
   const order = reaching(root, collects);
   const gradients = new Map<Node, Node>();
@@ -35,7 +37,6 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
   for (const n of [...order].reverse()) {
     const g = gradients.get(n);
     if (g === undefined) continue;
-    gradients.delete(n);
     if (collects(n)) {
       accumulate(byOwner, n.attrs.owner, g);
       continue;

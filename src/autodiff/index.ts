@@ -1,2 +1,2 @@
-export { backward, type BackwardOptions } from "./backward.ts";
+export { type BackwardOptions, backward } from "./backward.ts";
 export { type OperandRule, type VjpRule, vjpRules } from "./vjp.ts";

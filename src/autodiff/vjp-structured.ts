@@ -1,5 +1,19 @@
 import { type Node, node } from "../ir/node.ts";
-import { cast, div, eq, filled, flip, mul, pad, padAxis, permute, reshape, restore, sliceAxis, sum } from "./build.ts";
+import {
+  cast,
+  div,
+  eq,
+  filled,
+  flip,
+  mul,
+  pad,
+  padAxis,
+  permute,
+  reshape,
+  restore,
+  sliceAxis,
+  sum,
+} from "./build.ts";
 
 /** Gradient rules of the primitives whose structure takes more than a line; the table is `vjp.ts`. */
 
@@ -18,7 +32,8 @@ function productsBefore(x: Node): Node {
   const count = x.shape[axis]!;
   const shifted = (y: Node, by: number): Node => padAxis(sliceAxis(y, axis, 0, count - by), axis, by, 0, 1);
   let products = shifted(x, 1);
-  for (let distance = 1; distance < count; distance *= 2) products = mul(products, shifted(products, distance));
+  for (let distance = 1; distance < count; distance *= 2)
+    products = mul(products, shifted(products, distance));
   return products;
 }
 
@@ -36,7 +51,10 @@ export function prodOperand(n: Node<"prod">, g: Node): Node {
   const lined = reshape(permute(x, order), [...n.shape, count]);
   const others = mul(productsBefore(lined), flip(productsBefore(flip(lined, kept.length)), kept.length));
   const back = permute(
-    reshape(others, order.map((a) => x.shape[a]!)),
+    reshape(
+      others,
+      order.map((a) => x.shape[a]!),
+    ),
     range(0, order.length).map((i) => order.indexOf(i)),
   );
   return mul(restore(g, axes, x.shape), back);
@@ -45,7 +63,13 @@ export function prodOperand(n: Node<"prod">, g: Node): Node {
 /** expand: the sum over the repeats. */
 export function expandOperand(n: Node<"expand">, g: Node): Node {
   const { shape } = n.src[0]!;
-  return reshape(sum(g, range(0, shape.length).filter((i) => shape[i] !== n.shape[i])), shape);
+  return reshape(
+    sum(
+      g,
+      range(0, shape.length).filter((i) => shape[i] !== n.shape[i]),
+    ),
+    shape,
+  );
 }
 
 /** slice: every element goes back to its place among zeros; steps are undone by padding between elements. */
@@ -63,7 +87,11 @@ export function sliceOperand(n: Node<"slice">, g: Node): Node {
     const stride = Math.abs(step[axis]!);
     if (stride > 1 && size[axis]! > 1) x = spread(x, axis, stride);
   }
-  return pad(x, low, shape.map((d, i) => d - low[i]! - x.shape[i]!));
+  return pad(
+    x,
+    low,
+    shape.map((d, i) => d - low[i]! - x.shape[i]!),
+  );
 }
 
 /** Puts `stride - 1` zeros between neighbours along an axis. */
@@ -118,13 +146,28 @@ function dotOperand(n: Node<"dot">, g: Node, left: boolean): Node {
   const gContract = left ? rightFree : leftFree;
 
   // The other operand's contracted axes come out in their own order; each stands for one of mine.
-  const contracted = [...other.contract].sort((a, b) => a - b).map((a) => mine.contract[other.contract.indexOf(a)]!);
+  const contracted = [...other.contract]
+    .sort((a, b) => a - b)
+    .map((a) => mine.contract[other.contract.indexOf(a)]!);
   const gFirst = [...mine.batch, ...mine.free, ...contracted];
   const otherFirst = [...mine.batch, ...contracted, ...mine.free];
   if (!isIdentity(gFirst) && isIdentity(otherFirst))
-    return node("dot", [other.x, g], { leftBatch: other.batch, rightBatch: batch, leftContract: other.free, rightContract: gContract });
-  const product = node("dot", [g, other.x], { leftBatch: batch, rightBatch: other.batch, leftContract: gContract, rightContract: other.free });
-  return permute(product, gFirst.map((_, i) => gFirst.indexOf(i)));
+    return node("dot", [other.x, g], {
+      leftBatch: other.batch,
+      rightBatch: batch,
+      leftContract: other.free,
+      rightContract: gContract,
+    });
+  const product = node("dot", [g, other.x], {
+    leftBatch: batch,
+    rightBatch: other.batch,
+    leftContract: gContract,
+    rightContract: other.free,
+  });
+  return permute(
+    product,
+    gFirst.map((_, i) => gFirst.indexOf(i)),
+  );
 }
 
 const isIdentity = (axes: readonly number[]): boolean => axes.every((a, i) => a === i);

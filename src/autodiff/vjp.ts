@@ -1,7 +1,32 @@
 import { type Node, node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
-import { add, cast, div, eq, filled, filledLike, flip, le, lt, mul, neg, permute, reshape, restore, sub, where } from "./build.ts";
-import { concatOperand, dotLeft, dotRight, expandOperand, extremum, prodOperand, sliceOperand } from "./vjp-structured.ts";
+import {
+  add,
+  cast,
+  div,
+  eq,
+  filled,
+  filledLike,
+  flip,
+  le,
+  lt,
+  mul,
+  neg,
+  permute,
+  reshape,
+  restore,
+  sub,
+  where,
+} from "./build.ts";
+import {
+  concatOperand,
+  dotLeft,
+  dotRight,
+  expandOperand,
+  extremum,
+  prodOperand,
+  sliceOperand,
+} from "./vjp-structured.ts";
 
 /**
  * The gradient that one operand of `n` gets, given the gradient `g` of `n`. `g` has the dtype that `n` computes in.
@@ -51,7 +76,10 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
   cos: [({ src: [x] }, g) => mul(g, neg(node("sin", [x!], {})))],
   tanh: [(n, g) => mul(g, sub(filledLike(1, n), mul(n, n)))],
   sigmoid: [(n, g) => mul(mul(g, sub(filledLike(1, n), n)), n)],
-  erf: [({ src: [x] }, g) => mul(mul(g, filledLike(2 / Math.sqrt(Math.PI), g)), node("exp", [neg(mul(x!, x!))], {}))],
+  erf: [
+    ({ src: [x] }, g) =>
+      mul(mul(g, filledLike(2 / Math.sqrt(Math.PI), g)), node("exp", [neg(mul(x!, x!))], {})),
+  ],
   // NaN is not ≤ 0, so its gradient passes, as PyTorch's does.
   relu: [(n, g) => where(le(n, filledLike(0, n)), filledLike(0, g), g)],
   not: [null],
@@ -100,11 +128,18 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
   prod: [prodOperand],
   argmax: [null],
   reshape: [({ src: [x] }, g) => reshape(g, x!.shape)],
-  permute: [({ attrs: { axes } }, g) => permute(g, axes.map((_, i) => axes.indexOf(i)))],
+  permute: [
+    ({ attrs: { axes } }, g) =>
+      permute(
+        g,
+        axes.map((_, i) => axes.indexOf(i)),
+      ),
+  ],
   expand: [expandOperand],
   slice: [sliceOperand],
   pad: [
-    ({ src: [x], attrs }, g) => node("slice", [g], { start: attrs.low, size: x!.shape, step: x!.shape.map(() => 1) }),
+    ({ src: [x], attrs }, g) =>
+      node("slice", [g], { start: attrs.low, size: x!.shape, step: x!.shape.map(() => 1) }),
   ],
   concat: [concatOperand],
   dot: [dotLeft, dotRight],
@@ -113,7 +148,11 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
       node("scatterAdd", [filled(0, x!.shape, g.dtype), indices!, g], { axis: attrs.axis }),
     null,
   ],
-  scatterAdd: [pass, null, ({ src: [, indices], attrs }, g) => node("gather", [g, indices!], { axis: attrs.axis })],
+  scatterAdd: [
+    pass,
+    null,
+    ({ src: [, indices], attrs }, g) => node("gather", [g, indices!], { axis: attrs.axis }),
+  ],
   argsort: [null],
   cumsum: [({ attrs: { axis } }, g) => flip(node("cumsum", [flip(g, axis)], { axis }), axis)],
   randomBits: [null],

@@ -55,7 +55,7 @@ export function roundTo(dtype: DType, value: number): number {
     case "i8":
       return (value << 24) >> 24;
     case "bool":
-      return value ? 1 : 0;
+      return value === 0 ? 0 : 1;
     case "bf16":
       return bf16ToNumber(numberToBf16(value));
     case "f16":
@@ -117,9 +117,7 @@ export function writeElement(dtype: DType, data: TypedArray, index: number, valu
       : dtype === "f16"
         ? numberToF16(value)
         : dtype === "bool"
-          ? value
-            ? 1
-            : 0
+          ? Number(value !== 0)
           : value;
 }
 

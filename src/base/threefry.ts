@@ -4,7 +4,12 @@ const rotations = [13, 15, 26, 6, 17, 29, 16, 24] as const;
  * Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): two random i32
  * words for a key and a counter of two words each. The same on every backend.
  */
-export function threefry2x32(key0: number, key1: number, counter0: number, counter1: number): [number, number] {
+export function threefry2x32(
+  key0: number,
+  key1: number,
+  counter0: number,
+  counter1: number,
+): [number, number] {
   const keys = [key0 | 0, key1 | 0, key0 ^ key1 ^ 0x1bd11bda];
   let x = (counter0 + keys[0]!) | 0;
   let y = (counter1 + keys[1]!) | 0;

@@ -6,15 +6,15 @@ import type { Node } from "../ir/node.ts";
 import type { Binding, Plan } from "../plan/plan.ts";
 import { type Cell, recordReads, stateEpoch } from "./cell.ts";
 import { isCheckingFinite } from "./finite.ts";
-import { type Compiled, commit, compile, realize, type Request, undoEffects } from "./realize.ts";
+import { type Compiled, commit, compile, realize, release, type Request, retain, undoEffects } from "./realize.ts";
 import { sameSignature, type Signature } from "./signature.ts";
 import type { Storage } from "./storage.ts";
-import { currentTrace, type Holder, hostNode, refuseWhileRecording, storedLeaf, Trace, withTrace } from "./trace.ts";
+import { type Holder, type HostEffect, hostNode, refuseWhileRecording, storedLeaf, Trace, withTrace } from "./trace.ts";
 
 /** A recorded step: replayed by binding arguments, computing its scalars and one call of the plan. */
 interface Variant {
   readonly reads: ReadonlyMap<Cell<unknown>, unknown>;
-  readonly trace: Trace;
+  readonly events: readonly VariantEvent[];
   readonly request: Request;
   readonly compiled: Compiled;
   readonly signature: Signature;
@@ -25,6 +25,11 @@ interface Variant {
   readonly rebuild: (results: Holder[]) => unknown;
   epoch: number;
 }
+
+/** A host event with the place among the plan's scalars that a number goes to (-1: the plan has no use for it). */
+type VariantEvent =
+  | { readonly compute: () => number; readonly at: number; readonly first: number; readonly effect: null }
+  | { readonly effect: HostEffect };
 
 /** What a captured function may take besides tensors: part of the recording's key. */
 export type Plain = string | number | boolean | bigint | symbol | object | null | undefined;
@@ -91,7 +96,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
       return key;
     };
 
-    const record = (args: A): Omit<Variant, "compiled" | "bindings" | "scalars" | "epoch" | "fromArgument"> & { leaves: Storage[] } => {
+    const record = (args: A) => {
       const trace = new Trace(true);
       // Each tensor argument gets a storage of its own, so that two that are the same now may differ later.
       const leaves: Storage[] = [];
@@ -115,7 +120,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
         const rebuild = treeOf(result, kind.is, holders);
         const request = { outputs: holders.map((h) => h.node), writes: [...trace.writes], checks: trace.checks };
         const { signature } = withTrace(trace, () => compile(request));
-        return { trace, reads, request, signature, rebuild: (results) => rebuild(results as T[]), leaves };
+        return { trace, reads, request, signature, rebuild: (results: Holder[]) => rebuild(results as T[]), leaves };
       } catch (error) {
         undoEffects(trace);
         throw error;
@@ -125,13 +130,20 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
     };
 
     const makeVariant = (args: A): Variant => {
-      const recorded = record(args);
+      const { trace, leaves, ...recorded } = record(args);
       const { compiled } = compile(recorded.request);
+      retain(compiled);
       const storages = compiled.inputs.map((i) => recorded.signature.storages[i]!);
+      const places = new Map<Node, number>(compiled.scalars.map((s, i) => [recorded.signature.scalars[s]!, i]));
       return {
         ...recorded,
         compiled,
-        fromArgument: storages.map((s) => (s.resident ? -1 : recorded.leaves.indexOf(s))),
+        events: trace.events.map((e) =>
+          "effect" in e
+            ? { effect: e.effect }
+            : { compute: e.scalar.attrs.compute, at: places.get(e.scalar) ?? -1, first: e.value, effect: null },
+        ),
+        fromArgument: storages.map((s) => (s.resident ? -1 : leaves.indexOf(s))),
         bindings: storages.map((s) => s.binding(currentBackend())),
         scalars: new Float64Array(compiled.scalars.length),
         epoch: stateEpoch(),
@@ -146,12 +158,12 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
     };
 
     const execute = (v: Variant, args: A, replay: boolean): R => {
-      if (replay)
-        for (const event of v.trace.events) {
-          if ("effect" in event) event.effect.apply();
-          else scalarValues.set(event.scalar, event.scalar.attrs.compute());
-        }
-      else for (const event of v.trace.events) if ("scalar" in event) scalarValues.set(event.scalar, event.value);
+      for (const event of v.events) {
+        if (event.effect === null) {
+          const value = replay ? event.compute() : event.first;
+          if (event.at >= 0) v.scalars[event.at] = value;
+        } else if (replay) event.effect.apply();
+      }
       const { compiled } = v;
       const tensors = args.filter((a): a is A[number] & T => kind.is(a));
       const backend = currentBackend();
@@ -160,12 +172,10 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
         if (argument >= 0)
           v.bindings[i] = (storedLeaf(tensors[argument]!.node)!.attrs.source as Storage).binding(backend);
       }
-      for (let i = 0; i < v.scalars.length; i++)
-        v.scalars[i] = scalarValues.get(v.signature.scalars[compiled.scalars[i]!]!)!;
       const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
       const failed = compiled.executable.run(v.bindings, v.scalars, results);
       if (failed >= 0) {
-        for (const event of [...v.trace.events].reverse()) if ("effect" in event) event.effect.undo();
+        for (const event of [...v.events].reverse()) event.effect?.undo();
         throw v.request.checks[failed]!.error(1);
       }
       for (const [resident] of v.request.writes) resident.storage.version++;
@@ -190,6 +200,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
       if (list === undefined) variants.set(key, (list = []));
       list.push(made);
       if (++count > maxVariants) {
+        for (const old of variants.values()) for (const v of old) if (v !== made) release(v.compiled);
         variants.clear();
         variants.set(key, [made]);
         count = 1;
@@ -215,7 +226,6 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
   };
 }
 
-const scalarValues = new Map<Node<"hostScalar">, number>();
 
 /** Takes the tensors out of a result and gives the function that puts others in their place. */
 function treeOf<T>(value: unknown, is: (v: unknown) => v is T, found: T[]): (results: T[]) => unknown {

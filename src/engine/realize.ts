@@ -8,7 +8,7 @@ import { findNonFinite, isCheckingFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";
 import { type Signature, signatureOf } from "./signature.ts";
 import type { Storage } from "./storage.ts";
-import { type Check, currentTrace, type Holder, hostNode, inputNode, type Resident, storedLeaf, type Trace } from "./trace.ts";
+import { type Check, currentTrace, type Holder, hostNode, inputNode, onOverflow, type Resident, storedLeaf, type Trace } from "./trace.ts";
 
 /** What one run computes. */
 export interface Request {
@@ -24,9 +24,21 @@ export interface Compiled {
   /** Per plan input, the index among the signature's storages; per plan scalar, among its scalars. */
   readonly inputs: readonly number[];
   readonly scalars: readonly number[];
+  /** Holders: the cache, and every recording that replays it. Freed when none is left. */
+  users: number;
 }
 
-const plans = new PlanCache<Compiled>(512, (compiled) => compiled.executable.free());
+/** Says that something else than the cache holds a plan. */
+export function retain(compiled: Compiled): void {
+  compiled.users++;
+}
+
+/** Takes back `retain`. */
+export function release(compiled: Compiled): void {
+  if (--compiled.users === 0) compiled.executable.free();
+}
+
+const plans = new PlanCache<Compiled>(512, release);
 
 /** Counts since the start: plans made, and plans held now. */
 export const planCounts = (): { made: number; held: number } => ({ made: plans.made, held: plans.size });
@@ -49,6 +61,7 @@ export function compile(request: Request): { compiled: Compiled; signature: Sign
       executable: currentBackend().load(plan),
       inputs: plan.graph.leaves.map((leaf) => signature.storages.indexOf(leaf.attrs.source as Storage)),
       scalars: plan.graph.scalars.map((scalar) => signature.scalars.indexOf(scalar)),
+      users: 1,
     };
   });
   return { compiled, signature };
@@ -142,5 +155,4 @@ export function commit(trace: Trace = currentTrace()): void {
 
 const computed = (data: TypedArray, dtype: Node["dtype"], shape: Shape): Node => hostNode(data, dtype, shape);
 
-/** Pending nodes beyond which ambient work is carried out by itself, so that a loop that never reads stays bounded. */
-export const maxPending = 20_000;
+onOverflow(() => commit());

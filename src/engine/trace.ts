@@ -59,9 +59,18 @@ export function withTrace<T>(trace: Trace, fn: () => T): T {
   }
 }
 
+/** Pending values beyond which they are computed unasked, so that a loop that never reads stays bounded. */
+const maxPending = 20_000;
+let overflow: () => void = () => {};
+
+/** Says what to do when too much is pending. */
+export function onOverflow(fn: () => void): void {
+  overflow = fn;
+}
+
 /** Notes a holder whose node is not computed yet. */
 export function notePending(holder: Holder): void {
-  current.pending.push(holder);
+  if (current.pending.push(holder) > maxPending && !current.recording) overflow();
 }
 
 /** Adds a condition that must hold before the next step writes anything. */

@@ -1,4 +1,4 @@
-import { allocate, isFloat, readElement, type TypedArray, writeElement } from "../base/dtype.ts";
+import { allocate, type DType, isFloat, readElement, type TypedArray, writeElement } from "../base/dtype.ts";
 import { erf } from "../base/erf.ts";
 import type { Node } from "./node.ts";
 import { type Op, ops } from "./op.ts";
@@ -6,13 +6,49 @@ import { type Op, ops } from "./op.ts";
 /** The primitives that map elements to elements. */
 export type ElementwiseOp = Extract<
   Op,
-  | "neg" | "abs" | "sign" | "floor" | "ceil" | "round" | "sqrt" | "exp" | "log" | "expm1" | "log1p" | "sin" | "cos"
-  | "tanh" | "sigmoid" | "erf" | "relu" | "not" | "cast" | "add" | "sub" | "mul" | "div" | "pow" | "max" | "min"
-  | "remainder" | "eq" | "lt" | "le" | "and" | "or" | "xor" | "shl" | "shr" | "where" | "fma"
+  | "neg"
+  | "abs"
+  | "sign"
+  | "floor"
+  | "ceil"
+  | "round"
+  | "sqrt"
+  | "exp"
+  | "log"
+  | "expm1"
+  | "log1p"
+  | "sin"
+  | "cos"
+  | "tanh"
+  | "sigmoid"
+  | "erf"
+  | "relu"
+  | "not"
+  | "cast"
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "pow"
+  | "max"
+  | "min"
+  | "remainder"
+  | "eq"
+  | "lt"
+  | "le"
+  | "and"
+  | "or"
+  | "xor"
+  | "shl"
+  | "shr"
+  | "where"
+  | "fma"
 >;
 
 /** All of them. */
-export const elementwiseOps = (Object.keys(ops) as Op[]).filter((op): op is ElementwiseOp => ops[op].kind === "elementwise");
+export const elementwiseOps = (Object.keys(ops) as Op[]).filter(
+  (op): op is ElementwiseOp => ops[op].kind === "elementwise",
+);
 
 /** Whether a node is elementwise. */
 export const isElementwise = (n: Node): n is Node<ElementwiseOp> => ops[n.op].kind === "elementwise";
@@ -22,9 +58,9 @@ type Scalar = (a: number, b: number, c: number) => number;
 function roundHalfToEven(x: number): number {
   const floor = Math.floor(x);
   const rest = x - floor;
-  if (rest === 0.5) return floor % 2 === 0 ? floor : floor + 1;
+  const rounded = rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1;
   // -0.3 rounds to -0, as in IEEE 754.
-  return rest < 0.5 ? floor : x < 0 && floor === -1 ? -0 : floor + 1;
+  return rounded === 0 && x < 0 ? -0 : rounded;
 }
 
 /** C's pow: unlike JavaScript's, 1 to any power, and ±1 to an infinite one, is 1. */
@@ -96,9 +132,15 @@ const integerRules: { readonly [K in ElementwiseOp]?: Scalar } = {
   pow: integerPower,
 };
 
-/** A float as an integer: towards zero, saturating at 32 bits, NaN is 0. */
-export const truncateToInt = (x: number): number =>
+/** A float as an integer: towards zero, saturating at 32 bits (then wrapping, if narrower), NaN is 0. */
+const truncateToInt = (x: number): number =>
   Number.isNaN(x) ? 0 : Math.max(-2147483648, Math.min(2147483647, Math.trunc(x)));
+
+/** What a cast does to a number before it is stored. As a bool, NaN is true. */
+function conversion(from: DType, to: DType): (x: number) => number {
+  if (to === "bool") return (x) => (x === 0 ? 0 : 1);
+  return isFloat(from) && !isFloat(to) ? truncateToInt : (x) => x;
+}
 
 /** An elementwise node's value. */
 export function evaluateElementwise(n: Node<ElementwiseOp>, src: readonly TypedArray[]): TypedArray {
@@ -106,11 +148,8 @@ export function evaluateElementwise(n: Node<ElementwiseOp>, src: readonly TypedA
   const [a, b = a, c = a] = src as readonly [TypedArray, TypedArray?, TypedArray?];
   const from = n.src[0]!.dtype;
   if (n.op === "cast") {
-    const truncates = isFloat(from) && !isFloat(n.dtype) && n.dtype !== "bool";
-    for (let i = 0; i < out.length; i++) {
-      const x = readElement(from, a, i);
-      writeElement(n.dtype, out, i, truncates ? truncateToInt(x) : x);
-    }
+    const convert = conversion(from, n.dtype);
+    for (let i = 0; i < out.length; i++) writeElement(n.dtype, out, i, convert(readElement(from, a, i)));
     return out;
   }
   const rule = (!isFloat(from) && integerRules[n.op]) || elementwiseRules[n.op];

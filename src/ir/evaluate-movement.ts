@@ -35,20 +35,42 @@ export const movementRules = {
 
   permute: (n: Node<"permute">, [x]: readonly TypedArray[]): TypedArray => {
     const strides = contiguousStrides(n.src[0]!.shape);
-    return pick(n, x!, offsetsOf(n.shape, n.attrs.axes.map((a) => strides[a]!)));
+    return pick(
+      n,
+      x!,
+      offsetsOf(
+        n.shape,
+        n.attrs.axes.map((a) => strides[a]!),
+      ),
+    );
   },
 
   expand: (n: Node<"expand">, [x]: readonly TypedArray[]): TypedArray => {
     const { shape } = n.src[0]!;
     const strides = contiguousStrides(shape);
-    return pick(n, x!, offsetsOf(n.shape, strides.map((s, i) => (shape[i] === 1 ? 0 : s))));
+    return pick(
+      n,
+      x!,
+      offsetsOf(
+        n.shape,
+        strides.map((s, i) => (shape[i] === 1 ? 0 : s)),
+      ),
+    );
   },
 
   slice: (n: Node<"slice">, [x]: readonly TypedArray[]): TypedArray => {
     const strides = contiguousStrides(n.src[0]!.shape);
     const { start, step } = n.attrs;
     const first = strides.reduce((sum, s, i) => sum + s * start[i]!, 0);
-    return pick(n, x!, offsetsOf(n.shape, strides.map((s, i) => s * step[i]!), first));
+    return pick(
+      n,
+      x!,
+      offsetsOf(
+        n.shape,
+        strides.map((s, i) => s * step[i]!),
+        first,
+      ),
+    );
   },
 
   pad: (n: Node<"pad">, [x]: readonly TypedArray[]): TypedArray => {

@@ -23,7 +23,10 @@ function fold(n: Node<Reduction>, x: TypedArray, { from, step }: Fold): TypedArr
   const { shape } = n.src[0]!;
   const kept = contiguousStrides(n.shape);
   let next = 0;
-  const targets = offsetsOf(shape, shape.map((_, i) => (n.attrs.axes.includes(i) ? 0 : kept[next++]!)));
+  const targets = offsetsOf(
+    shape,
+    shape.map((_, i) => (n.attrs.axes.includes(i) ? 0 : kept[next++]!)),
+  );
   const totals = new Float64Array(sizeOf(n.shape)).fill(x.length === 0 ? from + 0 : from);
   for (let i = 0; i < x.length; i++) totals[targets[i]!] = step(totals[targets[i]!]!, x[i]!);
   const out = allocate(n.dtype, totals.length);
@@ -33,7 +36,8 @@ function fold(n: Node<Reduction>, x: TypedArray, { from, step }: Fold): TypedArr
 
 /** Values of the reductions and of `dot`. */
 export const reductionRules = {
-  sum: (n: Node<"sum">, [x]: readonly TypedArray[]): TypedArray => fold(n, x!, isFloat(n.dtype) ? addFloats : addIntegers),
+  sum: (n: Node<"sum">, [x]: readonly TypedArray[]): TypedArray =>
+    fold(n, x!, isFloat(n.dtype) ? addFloats : addIntegers),
   prod: (n: Node<"prod">, [x]: readonly TypedArray[]): TypedArray =>
     fold(n, x!, isFloat(n.dtype) ? multiplyFloats : multiplyIntegers),
   maxReduce: (n: Node<"maxReduce">, [x]: readonly TypedArray[]): TypedArray => fold(n, x!, largest),

@@ -12,10 +12,17 @@ function lines(shape: Shape, axis: number): { firsts: Int32Array; stride: number
 }
 
 /** For every element of `indices`, the offset in `data` of its line along `axis`. */
-function lineOffsets(data: Node, indices: Node, axis: number): { firsts: Int32Array; stride: number; length: number } {
+function lineOffsets(
+  data: Node,
+  indices: Node,
+  axis: number,
+): { firsts: Int32Array; stride: number; length: number } {
   const strides = contiguousStrides(data.shape);
   return {
-    firsts: offsetsOf(indices.shape, strides.map((s, i) => (i === axis ? 0 : s))),
+    firsts: offsetsOf(
+      indices.shape,
+      strides.map((s, i) => (i === axis ? 0 : s)),
+    ),
     stride: strides[axis]!,
     length: data.shape[axis]!,
   };

@@ -24,7 +24,9 @@ export function evaluate(order: readonly Node[], leaf: (n: Node) => TypedArray):
       if (value === undefined) throw new InternalError(`evaluate: ${n.op} comes before its operand ${s.op}`);
       return value;
     });
-    const value = isElementwise(n) ? evaluateElementwise(n, src) : (rules[n.op as keyof typeof rules] as Rule<Op>)(n, src, leaf);
+    const value = isElementwise(n)
+      ? evaluateElementwise(n, src)
+      : (rules[n.op as keyof typeof rules] as Rule<Op>)(n, src, leaf);
     if (value.length !== sizeOf(n.shape))
       throw new InternalError(`evaluate: ${n.op} of shape [${n.shape}] was given ${value.length} elements`);
     values.set(n, value);
@@ -32,7 +34,11 @@ export function evaluate(order: readonly Node[], leaf: (n: Node) => TypedArray):
   return values;
 }
 
-type Rule<K extends Op> = (n: Node<K>, src: readonly TypedArray[], leaf: (n: Node) => TypedArray) => TypedArray;
+type Rule<K extends Op> = (
+  n: Node<K>,
+  src: readonly TypedArray[],
+  leaf: (n: Node) => TypedArray,
+) => TypedArray;
 
 const provided = (n: Node, _: readonly TypedArray[], leaf: (n: Node) => TypedArray): TypedArray => leaf(n);
 const same = (_: Node, [x]: readonly TypedArray[]): TypedArray => x!;

@@ -1,8 +1,7 @@
 import { type DType, isFloat } from "../base/dtype.ts";
 import { DTypeError, InternalError, ShapeError } from "../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
-import type { Node } from "./node.ts";
-import { type Op, type OpAttrs, ops } from "./op.ts";
+import { type Node, type Op, type OpAttrs, ops } from "./op.ts";
 
 /** Shape and dtype of a result. */
 export interface Inferred {
@@ -37,6 +36,10 @@ const numeric = (src: readonly Node[], _: unknown, op: Op): Inferred => {
   const a = same(src, op);
   need(a.dtype !== "bool", op, src, "numbers; cast the bool tensor first");
   return like(a);
+};
+const floats = (src: readonly Node[], _: unknown, op: Op): Inferred => {
+  same(src, op);
+  return float(src, _, op);
 };
 const compare = (src: readonly Node[], _: unknown, op: Op): Inferred => ({ shape: same(src, op).shape, dtype: "bool" });
 const bits = (src: readonly Node[], _: unknown, op: Op): Inferred => {
@@ -82,7 +85,7 @@ const rules: { readonly [K in Op]: Rule<K> } = {
     return like(src[0]!);
   },
   cast: ([x], a) => ({ shape: x!.shape, dtype: a.dtype }),
-  add: numeric, sub: numeric, mul: numeric, div: (src, a, op) => (same(src, op), float(src, a, op)),
+  add: numeric, sub: numeric, mul: numeric, div: floats,
   pow: numeric, max: numeric, min: numeric, remainder: numeric,
   eq: compare, lt: compare, le: compare,
   and: bits, or: bits, xor: bits, shl: bits, shr: bits,
@@ -93,7 +96,7 @@ const rules: { readonly [K in Op]: Rule<K> } = {
       throw new ShapeError(`where: condition ${shapeText(src[0]!.shape)} and values ${shapeText(src[1]!.shape)} differ`);
     return like(src[1]!);
   },
-  fma: (src, a, op) => (same(src, op), float(src, a, op)),
+  fma: floats,
   sum: reduced, maxReduce: reduced, minReduce: reduced, prod: reduced,
   argmax: (src, { axis }, op) => ({ shape: reduced(src, { axes: [axis] }, op).shape, dtype: "i32" }),
   reshape: ([x], { shape }) => {
@@ -165,8 +168,14 @@ const rules: { readonly [K in Op]: Rule<K> } = {
       throw new ShapeError(`scatterAdd: indices ${shapeText(src[1]!.shape)} and updates ${shapeText(src[2]!.shape)} differ`);
     return like(src[0]!);
   },
-  argsort: (src, { axis }, op) => (axisOf(axis, src[0]!, op), { shape: src[0]!.shape, dtype: "i32" }),
-  cumsum: (src, { axis }, op) => (axisOf(axis, src[0]!, op), numeric(src, undefined, op)),
+  argsort: ([x], { axis }, op) => {
+    axisOf(axis, x!, op);
+    return { shape: x!.shape, dtype: "i32" };
+  },
+  cumsum: (src, { axis }, op) => {
+    axisOf(axis, src[0]!, op);
+    return numeric(src, undefined, op);
+  },
   randomBits: (src, { shape }, op) => {
     need(src[0]!.dtype === "i32" && sameShape(src[0]!.shape, [2]), op, src, "a key of shape [2], i32");
     return { shape, dtype: "i32" };

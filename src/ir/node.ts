@@ -1,19 +1,7 @@
-import type { DType } from "../base/dtype.ts";
-import type { Shape } from "../base/shape.ts";
 import { infer } from "./infer.ts";
-import type { Op, OpAttrs } from "./op.ts";
+import type { Node, Op, OpAttrs } from "./op.ts";
 
-/** One operation of a graph: immutable, shared by everything that uses it. */
-export interface Node<K extends Op = Op> {
-  readonly id: number;
-  readonly op: K;
-  readonly src: readonly Node[];
-  readonly attrs: OpAttrs[K];
-  readonly shape: Shape;
-  readonly dtype: DType;
-  /** Whether a gradient flows through this node (some operand's does, and it was made outside `noGrad`). */
-  readonly tracked: boolean;
-}
+export type { Node };
 
 let nextId = 1;
 let gradEnabled = true;

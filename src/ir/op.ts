@@ -115,3 +115,15 @@ export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operan
   gather: k("special", 2), scatterAdd: k("special", 3), argsort: k("special", 1), cumsum: k("special", 1),
   randomBits: k("special", 1),
 };
+
+/** One operation of a graph: immutable, shared by everything that uses it. */
+export interface Node<K extends Op = Op> {
+  readonly id: number;
+  readonly op: K;
+  readonly src: readonly Node[];
+  readonly attrs: OpAttrs[K];
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Whether a gradient flows through this node (some operand's does, and it was made outside `noGrad`). */
+  readonly tracked: boolean;
+}

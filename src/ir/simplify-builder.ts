@@ -10,8 +10,12 @@ export type SimplifyRule<K extends Op> = (src: readonly Node[], attrs: OpAttrs[K
 /** A rule for every primitive; null: nothing to simplify. */
 export type SimplifyRules = { readonly [K in Op]: SimplifyRule<K> | null };
 
-const codeOf = Object.fromEntries(Object.keys(ops).map((op, i) => [op, i + 1])) as { readonly [K in Op]: number };
-const dtypeCode = Object.fromEntries(Object.keys(dtypes).map((d, i) => [d, i])) as { readonly [D in DType]: number };
+const codeOf = Object.fromEntries(Object.keys(ops).map((op, i) => [op, i + 1])) as {
+  readonly [K in Op]: number;
+};
+const dtypeCode = Object.fromEntries(Object.keys(dtypes).map((d, i) => [d, i])) as {
+  readonly [D in DType]: number;
+};
 
 /** Makes simplified, untracked nodes, each only once: equal operations on equal operands are one node. */
 export class Builder {
@@ -41,7 +45,10 @@ export class Builder {
     for (let hash = hashOf(op, src, attrs); ; hash = (hash + 1) | 0) {
       const found = this.#table.get(hash);
       if (found === undefined) {
-        const made = like !== undefined && !like.tracked && sameNodes(like.src, src) ? like : node(op, src, attrs, false);
+        const made =
+          like !== undefined && !like.tracked && sameNodes(like.src, src)
+            ? like
+            : node(op, src, attrs, false);
         this.#table.set(hash, made);
         return made;
       }

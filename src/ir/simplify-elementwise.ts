@@ -29,7 +29,12 @@ const bitsOf = new DataView(new ArrayBuffer(8));
 function isPowerOfTwo(c: number): boolean {
   bitsOf.setFloat64(0, c);
   const magnitude = Math.abs(c);
-  return (bitsOf.getUint32(0) & 0xfffff) === 0 && bitsOf.getUint32(4) === 0 && magnitude >= 2 ** -126 && magnitude <= 2 ** 126;
+  return (
+    (bitsOf.getUint32(0) & 0xfffff) === 0 &&
+    bitsOf.getUint32(4) === 0 &&
+    magnitude >= 2 ** -126 &&
+    magnitude <= 2 ** 126
+  );
 }
 
 const filledLike = (b: Builder, value: number, x: Node): Node => b.filled(value, x.shape, x.dtype);
@@ -40,7 +45,11 @@ const idempotent = ([x]: readonly Node[], op: ElementwiseOp): Node | null => (x!
 /** Rewrites of an operation some of whose operands may be constant; constants of commutative ones stand right. */
 const algebra: { readonly [K in ElementwiseOp]?: Rule<K> } = {
   neg: ([x]) => (x!.op === "neg" ? x!.src[0]! : null),
-  abs: (src, attrs, b) => (src[0]!.op === "neg" ? b.make("abs", src[0]!.src, attrs) : idempotent(src, "abs")),
+  // Not where neg wraps: -1 in u8 is 255, and its own absolute value.
+  abs: (src, attrs, b) =>
+    src[0]!.op === "neg" && src[0]!.dtype !== "u8"
+      ? b.make("abs", src[0]!.src, attrs)
+      : idempotent(src, "abs"),
   sign: (src) => idempotent(src, "sign"),
   floor: (src) => idempotent(src, "floor"),
   ceil: (src) => idempotent(src, "ceil"),
@@ -122,7 +131,12 @@ export function elementwiseRule<K extends ElementwiseOp>(op: K): SimplifyRule<K>
 }
 
 /** The constant that an operation makes of constants, as the reference evaluator computes it. */
-function fold<K extends ElementwiseOp>(op: K, src: readonly Node[], attrs: OpAttrs[K], b: Builder): Node | null {
+function fold<K extends ElementwiseOp>(
+  op: K,
+  src: readonly Node[],
+  attrs: OpAttrs[K],
+  b: Builder,
+): Node | null {
   const scalars = src.map((s) => node("constant", [], { value: constantOf(s)!, dtype: s.dtype }, false));
   const result = node(op, scalars, attrs, false);
   if (op !== "cast" && !dtypes[result.dtype].compute) return null;

@@ -1,5 +1,5 @@
 import { isFloat } from "../base/dtype.ts";
-import { sameShape, type Shape } from "../base/shape.ts";
+import { type Shape, sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "./node.ts";
 import type { OpAttrs } from "./op.ts";
 import { type Builder, constantOf } from "./simplify-builder.ts";
@@ -25,9 +25,15 @@ export const movementSimplifications = {
 
   permute: ([x]: readonly Node[], { axes }: OpAttrs["permute"], b: Builder): Node | null => {
     const moves = axes.filter((a) => x!.shape[a] !== 1);
-    if (moves.every((a, i) => i === 0 || a > moves[i - 1]!)) return b.make("reshape", [x!], { shape: axes.map((a) => x!.shape[a]!) });
-    if (isOp(x!, "permute")) return b.make("permute", x.src, { axes: axes.map((a) => (x as Node<"permute">).attrs.axes[a]!) });
-    return uniform(x!, axes.map((a) => x!.shape[a]!), b);
+    if (moves.every((a, i) => i === 0 || a > moves[i - 1]!))
+      return b.make("reshape", [x!], { shape: axes.map((a) => x!.shape[a]!) });
+    if (isOp(x!, "permute"))
+      return b.make("permute", x.src, { axes: axes.map((a) => (x as Node<"permute">).attrs.axes[a]!) });
+    return uniform(
+      x!,
+      axes.map((a) => x!.shape[a]!),
+      b,
+    );
   },
 
   expand: ([x]: readonly Node[], { shape }: OpAttrs["expand"], b: Builder): Node | null => {
@@ -39,7 +45,8 @@ export const movementSimplifications = {
 
   slice: ([x]: readonly Node[], attrs: OpAttrs["slice"], b: Builder): Node | null => {
     const { start, size, step } = attrs;
-    if (sameShape(size, x!.shape) && start.every((s, i) => s === 0 && (step[i] === 1 || size[i] === 1))) return x!;
+    if (sameShape(size, x!.shape) && start.every((s, i) => s === 0 && (step[i] === 1 || size[i] === 1)))
+      return x!;
     const constant = uniform(x!, size, b);
     if (constant !== null || size.includes(0)) return constant;
     if (isOp(x!, "slice")) {
@@ -62,7 +69,12 @@ export const movementSimplifications = {
 
   pad: ([x]: readonly Node[], { low, high, value }: OpAttrs["pad"], b: Builder): Node | null => {
     if (low.every((p) => p === 0) && high.every((p) => p === 0)) return x!;
-    if (constantOf(x!) === value) return uniform(x!, x!.shape.map((d, i) => d + low[i]! + high[i]!), b);
+    if (constantOf(x!) === value)
+      return uniform(
+        x!,
+        x!.shape.map((d, i) => d + low[i]! + high[i]!),
+        b,
+      );
     if (!isOp(x!, "pad") || !Object.is(x.attrs.value, value)) return null;
     const inner = x.attrs;
     return b.make("pad", x.src, {
@@ -89,7 +101,12 @@ function overOnes([x]: readonly Node[], { axes }: ReduceAttrs, b: Builder): Node
 
 /** The extremum of a constant is the constant. */
 const extremum = (src: readonly Node[], attrs: ReduceAttrs, b: Builder): Node | null =>
-  overOnes(src, attrs, b) ?? uniform(src[0]!, src[0]!.shape.filter((_, i) => !attrs.axes.includes(i)), b);
+  overOnes(src, attrs, b) ??
+  uniform(
+    src[0]!,
+    src[0]!.shape.filter((_, i) => !attrs.axes.includes(i)),
+    b,
+  );
 
 /** Simplification of the reductions. */
 export const reductionSimplifications = {
@@ -107,7 +124,12 @@ export const reductionSimplifications = {
     const exact = x.dtype === "f32" ? 2 ** 24 : 2 ** 53;
     if (isFloat(x.dtype) && !(Number.isInteger(c) && Math.abs(c) * count <= exact)) return null;
     const total = isFloat(x.dtype) ? c * count : Math.imul(c, count);
-    return b.filled(total, x.shape.filter((_, i) => !attrs.axes.includes(i)), x.dtype);
+    return b.filled(
+      total,
+      x.shape.filter((_, i) => !attrs.axes.includes(i)),
+      x.dtype,
+    );
   },
-  cumsum: ([x]: readonly Node[], { axis }: OpAttrs["cumsum"]): Node | null => (x!.shape[axis] === 1 ? x! : null),
+  cumsum: ([x]: readonly Node[], { axis }: OpAttrs["cumsum"]): Node | null =>
+    x!.shape[axis] === 1 ? x! : null,
 };

@@ -1,4 +1,4 @@
-import { elementwiseOps, type ElementwiseOp } from "./evaluate-elementwise.ts";
+import { type ElementwiseOp, elementwiseOps } from "./evaluate-elementwise.ts";
 import { type Node, topological } from "./node.ts";
 import { Builder, type SimplifyRule, type SimplifyRules } from "./simplify-builder.ts";
 import { elementwiseRule } from "./simplify-elementwise.ts";

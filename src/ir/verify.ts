@@ -27,13 +27,18 @@ export function verify(order: readonly Node[]): void {
     const { shape, dtype } = inferred(n, where);
     if (dtype !== n.dtype) throw new InternalError(`${where} is ${n.dtype}, its operands make it ${dtype}`);
     if (!sameShape(shape, n.shape))
-      throw new InternalError(`${where} has shape ${shapeText(n.shape)}, its operands make it ${shapeText(shape)}`);
+      throw new InternalError(
+        `${where} has shape ${shapeText(n.shape)}, its operands make it ${shapeText(shape)}`,
+      );
     if (shape.some((d) => !Number.isInteger(d) || d < 0))
       throw new InternalError(`${where} has shape ${shapeText(shape)}; sizes are whole and not negative`);
 
     if (movesOnly(n.op)) return;
     const stored = [n, ...n.src].find((s) => !dtypes[s.dtype].compute);
-    if (stored) throw new InternalError(`${where} computes in ${stored.dtype}, a storage dtype; cast to f32 or i32 first`);
+    if (stored)
+      throw new InternalError(
+        `${where} computes in ${stored.dtype}, a storage dtype; cast to f32 or i32 first`,
+      );
   });
 }
 

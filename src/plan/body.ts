@@ -2,8 +2,9 @@ import type { DType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
+import type { ElementwiseOp } from "../ir/evaluate-elementwise.ts";
 import { squeezeStrides } from "./cluster.ts";
-import type { Access, AccessArgs, ElementOp, Store, Value } from "./kernel.ts";
+import type { Access, AccessArgs, Store, Value } from "./kernel.ts";
 import { type View, viewOf } from "./view.ts";
 
 /** Where a base's memory is: a buffer of the plan. */
@@ -81,7 +82,7 @@ export class Body {
     return this.#push({ op: "gather", dtype: valueDType(base.dtype), access, args: [index] }, `g${access},${index}`);
   }
 
-  element(op: ElementOp, dtype: DType, args: readonly number[]): number {
+  element(op: dtype: DType, args: readonly number[]): number {
     return this.#push({ op, dtype, args }, `${op}${dtype}${args}`);
   }
 
@@ -132,7 +133,7 @@ export class Body {
     const args = n.src.map((s) => this.operand(s, place));
     const dtype = valueDType(n.dtype);
     if (isOp(n, "cast") && this.values[args[0]!]!.dtype === dtype) return args[0]!;
-    return this.element(n.op as ElementOp, dtype, args);
+    return this.element(n.op as dtype, args);
   }
 
   store(value: number, access: OpenAccess): void {

@@ -101,11 +101,16 @@ export function clusterize(order: readonly Node[], roots: ReadonlySet<Node>): Cl
     for (const d of added) c.deps.add(d);
   };
 
+  const isMap = (c: Cluster): boolean => c.kind === "loop" && c.reduced === null;
+
   const merge = (a: Cluster, b: Cluster): Cluster | null => {
-    if (a.deps.has(b) || b.deps.has(a) || !sameShape(a.shape, b.shape)) return null;
+    if (a.deps.has(b) || b.deps.has(a)) return null;
+    const asRows = a.kind === "loop" && isMap(b) && a.reduced !== null && sameShape(b.shape, rowShape(a));
+    if (!asRows && !sameShape(a.shape, b.shape)) return null;
     if (a.nodes.length + b.nodes.length > maxNodes || a.kind === "single" || b.kind === "single") return null;
     if (a.kind === "contract" && (b.kind === "contract" || b.reduced !== null)) return null;
     if (b.kind === "contract") return merge(b, a);
+    if (asRows) for (const n of b.nodes) a.rows.add(n);
     if (a.reduced !== null && b.reduced !== null && !sameShape(a.reduced, b.reduced)) return null;
     a.reduced ??= b.reduced;
     a.nodes = [...a.nodes, ...b.nodes].sort((x, y) => position.get(x)! - position.get(y)!);

@@ -1,5 +1,5 @@
 import type { DType } from "../base/dtype.ts";
-import type { Op } from "../ir/op.ts";
+import type { ElementwiseOp } from "../ir/evaluate-elementwise.ts";
 
 /**
  * What codegen turns into code. A `Kernel` is pure structure: extents, strides and pointers are arguments of a
@@ -20,14 +20,6 @@ export interface Access {
   readonly vector: "unit" | "uniform" | "strided";
 }
 
-/** Elementwise primitives, which is what a body computes with. */
-export type ElementOp = Extract<
-  Op,
-  | "neg" | "abs" | "sign" | "floor" | "ceil" | "round" | "sqrt" | "exp" | "log" | "expm1" | "log1p" | "sin" | "cos"
-  | "tanh" | "sigmoid" | "erf" | "relu" | "not" | "cast" | "add" | "sub" | "mul" | "div" | "pow" | "max" | "min"
-  | "remainder" | "eq" | "lt" | "le" | "and" | "or" | "xor" | "shl" | "shr" | "where" | "fma"
->;
-
 /** One value of a kernel's body; `args` are indices of earlier values. `dtype` is never a storage-only type. */
 export type Value =
   | { readonly op: "load"; readonly dtype: DType; readonly access: number }
@@ -38,7 +30,7 @@ export type Value =
   | { readonly op: "gather"; readonly dtype: DType; readonly access: number; readonly args: readonly [number] }
   /** Threefry-2x32-20 bits: args are key word 0, key word 1, element index (all i32). */
   | { readonly op: "random"; readonly dtype: "i32"; readonly args: readonly [number, number, number] }
-  | { readonly op: ElementOp; readonly dtype: DType; readonly args: readonly number[] }
+  | { readonly op: ElementwiseOp; readonly dtype: DType; readonly args: readonly number[] }
   /** A full value folded over the inner dimensions; gives a row value. Only in loop kernels. */
   | { readonly op: "reduce"; readonly kind: ReduceKind; readonly dtype: DType; readonly args: readonly [number] }
   /** The contraction's sum at (batch, m, n). Only in the epilogue of a contraction. */

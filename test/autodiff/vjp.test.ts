@@ -4,7 +4,7 @@ import { vjpRules } from "../../src/autodiff/vjp.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import { type Node, node } from "../../src/ir/node.ts";
 import type { Op } from "../../src/ir/op.ts";
-import { dataOf, filled, input, valueOf, valuesOf, variable } from "../ir/values.ts";
+import { allElementsOf, dataOf, elementsOf, filled, input, variable } from "../ir/values.ts";
 
 /** A function of variables to differentiate: its variables (f64), and the function itself. */
 interface Case {
@@ -13,10 +13,14 @@ interface Case {
 }
 
 /** Numbers that are no kink of anything, all different. */
-const generic = (count: number, from = 0.3): number[] => Array.from({ length: count }, (_, i) => from + Math.sin(i * 2.3 + from) + i * 0.013);
+const generic = (count: number, from = 0.3): number[] =>
+  Array.from({ length: count }, (_, i) => from + Math.sin(i * 2.3 + from) + i * 0.013);
 const positive = (count: number): number[] => generic(count).map((x) => Math.abs(x) + 0.2);
 
-const one = (op: Op, values = generic(6), attrs = {}): Case => ({ at: [variable(values, [2, 3])], f: (x) => node(op, [x], attrs as never) });
+const one = (op: Op, values = generic(6), attrs = {}): Case => ({
+  at: [variable(values, [2, 3])],
+  f: (x) => node(op, [x], attrs as never),
+});
 const two = (op: Op, a = generic(6), b = generic(6, 1.1)): Case => ({
   at: [variable(a, [2, 3]), variable(b, [2, 3])],
   f: (x, y) => node(op, [x, y], {} as never),
@@ -25,7 +29,14 @@ const matrix = (attrs: object, op: Op, shape = [2, 3], values = generic(sizeOf(s
   at: [variable(values, shape)],
   f: (x) => node(op, [x], attrs as never),
 });
-const dot = (left: readonly number[], right: readonly number[], leftBatch: number[], rightBatch: number[], leftContract: number[], rightContract: number[]): Case => ({
+const dot = (
+  left: readonly number[],
+  right: readonly number[],
+  leftBatch: number[],
+  rightBatch: number[],
+  leftContract: number[],
+  rightContract: number[],
+): Case => ({
   at: [variable(generic(sizeOf(left)), left), variable(generic(sizeOf(right), 0.7), right)],
   f: (x, y) => node("dot", [x, y], { leftBatch, rightBatch, leftContract, rightContract }),
 });
@@ -81,9 +92,23 @@ const cases: { readonly [K in Op]: typeof none | readonly Case[] } = {
   xor: none,
   shl: none,
   shr: none,
-  where: [{ at: [variable(generic(4)), variable(generic(4, 2))], f: (x, y) => node("where", [input([1, 0, 0, 1], [4], "bool"), x, y], {}) }],
-  fma: [{ at: [variable(generic(4)), variable(generic(4, 2)), variable(generic(4, 1))], f: (a, b, c) => node("fma", [a, b, c], {}) }],
-  sum: [matrix({ axes: [0] }, "sum"), matrix({ axes: [0, 2] }, "sum", [2, 3, 2]), matrix({ axes: [] }, "sum")],
+  where: [
+    {
+      at: [variable(generic(4)), variable(generic(4, 2))],
+      f: (x, y) => node("where", [input([1, 0, 0, 1], [4], "bool"), x, y], {}),
+    },
+  ],
+  fma: [
+    {
+      at: [variable(generic(4)), variable(generic(4, 2)), variable(generic(4, 1))],
+      f: (a, b, c) => node("fma", [a, b, c], {}),
+    },
+  ],
+  sum: [
+    matrix({ axes: [0] }, "sum"),
+    matrix({ axes: [0, 2] }, "sum", [2, 3, 2]),
+    matrix({ axes: [] }, "sum"),
+  ],
   maxReduce: [matrix({ axes: [1] }, "maxReduce"), matrix({ axes: [0, 2] }, "maxReduce", [2, 3, 2])],
   minReduce: [matrix({ axes: [0] }, "minReduce"), matrix({ axes: [0, 1] }, "minReduce")],
   prod: [
@@ -149,9 +174,9 @@ function differences(loss: Node, x: Node, h = 1e-5): number[] {
   const data = dataOf(x);
   return Array.from(data, (value, i) => {
     data[i] = value + h;
-    const [above] = valueOf(loss);
+    const [above] = elementsOf(loss);
     data[i] = value - h;
-    const [below] = valueOf(loss);
+    const [below] = elementsOf(loss);
     data[i] = value;
     return (above! - below!) / (2 * h);
   });
@@ -160,7 +185,9 @@ function differences(loss: Node, x: Node, h = 1e-5): number[] {
 function expectClose(actual: readonly number[], expected: readonly number[]): void {
   expect(actual.length).toBe(expected.length);
   actual.forEach((x, i) => {
-    expect(Math.abs(x - expected[i]!), `element ${i}: ${x} and ${expected[i]}`).toBeLessThanOrEqual(2e-6 * (1 + Math.abs(expected[i]!)));
+    expect(Math.abs(x - expected[i]!), `element ${i}: ${x} and ${expected[i]}`).toBeLessThanOrEqual(
+      2e-6 * (1 + Math.abs(expected[i]!)),
+    );
   });
 }
 
@@ -173,35 +200,44 @@ describe.each(Object.keys(cases) as Op[])("%s", (op) => {
     return;
   }
 
-  test.each(list.map((c, i) => [i, c] as const))("case %i: first derivatives are finite differences", (_, { at, f }) => {
-    const loss = weigh(f(...at), 0.9);
-    const grads = gradients(loss, at);
-    at.forEach((x, i) => {
-      expect(grads[i]!.shape).toEqual(x.shape);
-      expectClose(valueOf(grads[i]!), differences(loss, x));
-    });
-  });
+  test.each(list.map((c, i) => [i, c] as const))(
+    "case %i: first derivatives are finite differences",
+    (_, { at, f }) => {
+      const loss = weigh(f(...at), 0.9);
+      const grads = gradients(loss, at);
+      at.forEach((x, i) => {
+        expect(grads[i]!.shape).toEqual(x.shape);
+        expectClose(elementsOf(grads[i]!), differences(loss, x));
+      });
+    },
+  );
 
-  test.each(list.map((c, i) => [i, c] as const))("case %i: second derivatives are finite differences of the first", (_, { at, f }) => {
-    // Squaring the result makes the second derivative of linear operations something else than zero.
-    const y = f(...at);
-    const loss = weigh(node("mul", [y, y], {}), 0.9);
-    const first = gradients(loss, at);
-    const combined = first.map((g, i) => weigh(g, 0.4 + i)).reduce((a, b) => node("add", [a, b], {}));
-    const second = gradients(combined, at);
-    at.forEach((x, i) => {
-      expectClose(valueOf(second[i]!), differences(combined, x));
-    });
-  });
+  test.each(list.map((c, i) => [i, c] as const))(
+    "case %i: second derivatives are finite differences of the first",
+    (_, { at, f }) => {
+      // Squaring the result makes the second derivative of linear operations something else than zero.
+      const y = f(...at);
+      const loss = weigh(node("mul", [y, y], {}), 0.9);
+      const first = gradients(loss, at);
+      const combined = first.map((g, i) => weigh(g, 0.4 + i)).reduce((a, b) => node("add", [a, b], {}));
+      const second = gradients(combined, at);
+      at.forEach((x, i) => {
+        expectClose(elementsOf(second[i]!), differences(combined, x));
+      });
+    },
+  );
 });
 
 /** Gradient of Σ f at a point, elementwise. */
 function slopes(f: (...x: Node[]) => Node, ...at: number[][]): number[][] {
   const x = at.map((values) => variable(values));
   const y = f(...x);
-  return valuesOf(gradients(node("sum", [y], { axes: [0] }), x));
+  return allElementsOf(gradients(node("sum", [y], { axes: [0] }), x));
 }
-const apply = (op: Op) => (...x: Node[]) => node(op, x, {} as never);
+const apply =
+  (op: Op) =>
+  (...x: Node[]) =>
+    node(op, x, {} as never);
 
 describe("at kinks, as PyTorch", () => {
   test("relu, abs and sign are flat at 0", () => {
@@ -215,12 +251,19 @@ describe("at kinks, as PyTorch", () => {
   });
 
   test("max and min split ties", () => {
-    expect(slopes(apply("max"), [1, 2, 3], [1, 3, 2])).toEqual([[0.5, 0, 1], [0.5, 1, 0]]);
-    expect(slopes(apply("min"), [1, 2, 3], [1, 3, 2])).toEqual([[0.5, 1, 0], [0.5, 0, 1]]);
+    expect(slopes(apply("max"), [1, 2, 3], [1, 3, 2])).toEqual([
+      [0.5, 0, 1],
+      [0.5, 1, 0],
+    ]);
+    expect(slopes(apply("min"), [1, 2, 3], [1, 3, 2])).toEqual([
+      [0.5, 1, 0],
+      [0.5, 0, 1],
+    ]);
   });
 
   test("maxReduce and minReduce share among equal extrema", () => {
-    const reduce = (op: "maxReduce" | "minReduce") => (x: Node) => node("expand", [node("reshape", [node(op, [x], { axes: [0] })], { shape: [1] })], { shape: [4] });
+    const reduce = (op: "maxReduce" | "minReduce") => (x: Node) =>
+      node("expand", [node("reshape", [node(op, [x], { axes: [0] })], { shape: [1] })], { shape: [4] });
     expect(slopes(reduce("maxReduce"), [3, 1, 3, 2])).toEqual([[2, 0, 2, 0]]);
     expect(slopes(reduce("minReduce"), [1, 1, 3, 1])).toEqual([[4 / 3, 4 / 3, 0, 4 / 3]]);
   });
@@ -242,7 +285,8 @@ describe("at kinks, as PyTorch", () => {
   });
 
   test("where keeps the branch that was not taken out, NaN and all", () => {
-    const f = (x: Node) => node("where", [node("lt", [filled(0, x.shape), x], {}), node("log", [x], {}), filled(0, x.shape)], {});
+    const f = (x: Node) =>
+      node("where", [node("lt", [filled(0, x.shape), x], {}), node("log", [x], {}), filled(0, x.shape)], {});
     expect(slopes(f, [2, 4])).toEqual([[0.5, 0.25]]);
   });
 

@@ -8,17 +8,26 @@ const stored = new Map<Source, TypedArray>();
 let nextSource = 1;
 
 /** An input node with a value. */
-export function input(values: readonly number[], shape: Shape = [values.length], dtype: DType = "f64"): Node<"input"> {
+export function input(
+  values: readonly number[],
+  shape: Shape = [values.length],
+  dtype: DType = "f64",
+): Node<"input"> {
   if (values.length !== sizeOf(shape)) throw new Error(`${values.length} values for shape [${shape}]`);
   const data = allocate(dtype, values.length);
-  values.forEach((v, i) => writeElement(dtype, data, i, v));
+  for (let i = 0; i < values.length; i++) writeElement(dtype, data, i, values[i]!);
   const source = { id: nextSource++ };
   stored.set(source, data);
   return node("input", [], { source, version: 0, shape, dtype });
 }
 
 /** A variable on an input: what gradients are taken for. */
-export function variable(values: readonly number[], shape?: Shape, dtype?: DType, owner: object = {}): Node<"variable"> {
+export function variable(
+  values: readonly number[],
+  shape?: Shape,
+  dtype?: DType,
+  owner: object = {},
+): Node<"variable"> {
   return node("variable", [input(values, shape, dtype)], { owner }, true);
 }
 
@@ -30,7 +39,7 @@ export const dataOf = (n: Node): TypedArray => {
 };
 
 /** The elements of nodes, by the reference evaluator. */
-export function valuesOf(roots: readonly Node[]): number[][] {
+export function allElementsOf(roots: readonly Node[]): number[][] {
   const values = evaluate(topological(roots), (n) =>
     isOp(n, "hostScalar") ? Float64Array.of(n.attrs.compute()) : dataOf(n),
   );
@@ -41,7 +50,7 @@ export function valuesOf(roots: readonly Node[]): number[][] {
 }
 
 /** The elements of one node. */
-export const valueOf = (root: Node): number[] => valuesOf([root])[0]!;
+export const elementsOf = (root: Node): number[] => allElementsOf([root])[0]!;
 
 /** A tensor with one value everywhere. */
 export function filled(value: number, shape: Shape, dtype: DType = "f64"): Node {

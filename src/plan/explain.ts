@@ -1,0 +1,72 @@
+import { shapeText } from "../base/shape.ts";
+import type { Kernel, KernelCall, Value } from "./kernel.ts";
+import type { Plan } from "./plan.ts";
+
+/** One kernel of a plan, as `explain` shows it. */
+export interface ExplainedKernel {
+  /** What it does: the operations of its body. */
+  readonly name: string;
+  readonly kind: Kernel["kind"];
+  readonly extents: readonly number[];
+  /** Floating-point operations, and bytes read and written (each element once). */
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** What a plan does and what it costs. */
+export interface PlanExplanation {
+  readonly kernels: readonly ExplainedKernel[];
+  /** Different kernels among them: what has to be compiled. */
+  readonly structures: number;
+  readonly flops: number;
+  readonly bytes: number;
+  /** Bytes of scratch and results at their peak; parameters and optimizer state are not in it. */
+  readonly arenaBytes: number;
+  toString(): string;
+}
+
+const silent = new Set<Value["op"]>(["load", "constant", "index", "accumulator", "cast"]);
+
+function nameOf({ kernel }: KernelCall): string {
+  if (kernel.kind === "loop" || kernel.kind === "contract") {
+    const values = kernel.kind === "loop" ? kernel.body : [...kernel.prologue, ...kernel.epilogue];
+    const words = values.filter((v) => !silent.has(v.op)).map((v) => (v.op === "reduce" ? `reduce ${v.kind}` : v.op));
+    const distinct = [...new Set(words)];
+    const shown = distinct.slice(0, 6).join(", ") + (distinct.length > 6 ? "…" : "");
+    if (kernel.kind === "contract") return shown === "" ? "dot" : `dot, ${shown}`;
+    return shown === "" ? "copy" : shown;
+  }
+  return kernel.kind;
+}
+
+const count = (n: number): string =>
+  n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : n >= 1e6 ? `${(n / 1e6).toFixed(2)} M` : n >= 1e4 ? `${(n / 1e3).toFixed(1)} k` : `${n} `;
+
+/** The kernels of a plan with their FLOPs, bytes and peak memory, as data and as a table. */
+export function explainPlan(plan: Plan): PlanExplanation {
+  const kernels = plan.calls.map((call) => ({
+    name: nameOf(call),
+    kind: call.kernel.kind,
+    extents: call.extents,
+    flops: call.flops,
+    bytes: call.bytes,
+  }));
+  const total = (of: (k: ExplainedKernel) => number) => kernels.reduce((sum, k) => sum + of(k), 0);
+  const flops = total((k) => k.flops);
+  const bytes = total((k) => k.bytes);
+  const structures = new Set(plan.calls.map((c) => c.kernel.key)).size;
+  return {
+    kernels,
+    structures,
+    flops,
+    bytes,
+    arenaBytes: plan.arenaBytes,
+    toString() {
+      const rows = kernels.map((k, i) => [`${i}`, k.kind, shapeText(k.extents), `${count(k.flops)}FLOP`, `${count(k.bytes)}B`, k.name]);
+      const widths = [0, 1, 2, 3, 4].map((c) => Math.max(...rows.map((r) => r[c]!.length), 0));
+      const lines = rows.map((r) => r.map((cell, c) => (c < 5 ? cell.padEnd(widths[c]!) : cell)).join("  "));
+      const summary = `${kernels.length} kernels (${structures} different), ${count(flops)}FLOP, ${count(bytes)}B moved, ${count(plan.arenaBytes)}B of scratch`;
+      return [...lines, summary].join("\n");
+    },
+  };
+}

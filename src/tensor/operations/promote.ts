@@ -1,0 +1,96 @@
+import { cast, expand, reshape } from "../../autodiff/build.ts";
+import { type DType, dtypes, isFloat, promoteTypes } from "../../base/dtype.ts";
+import { ShapeError } from "../../base/errors.ts";
+import { broadcastShapes, type Shape, shapeText } from "../../base/shape.ts";
+import { type Node, node } from "../../ir/node.ts";
+
+/** What an elementwise operation takes: a tensor's node, or a plain number or boolean. */
+export type Operand = Node | number | boolean;
+
+/** The dtype in which values of a dtype are computed: storage dtypes are widened. */
+export function computeDtype(dtype: DType): DType {
+  return dtypes[dtype].compute ? dtype : isFloat(dtype) ? "f32" : "i32";
+}
+
+/** A node in the dtype it computes in. */
+export const widen = (x: Node): Node => cast(x, computeDtype(x.dtype));
+
+/** A node as floating point: integers and bool become f32. */
+export const floating = (x: Node): Node => cast(x, isFloat(x.dtype) ? computeDtype(x.dtype) : "f32");
+
+/** A node as numbers: bool becomes i32. */
+export const numeric = (x: Node): Node => (x.dtype === "bool" ? cast(x, "i32") : widen(x));
+
+const scalarDtype = (value: number | boolean): DType =>
+  typeof value === "boolean" ? "bool" : Number.isInteger(value) ? "i32" : "f32";
+
+/**
+ * The dtype that operands meet in, as `torch.result_type`: among dtypes of one category (bool, integers, floats)
+ * those of tensors with dimensions win over scalar tensors, and those over plain numbers.
+ */
+export function resultDtype(operands: readonly Operand[]): DType {
+  const ranks: (DType | null)[] = [null, null, null];
+  for (const x of operands) {
+    const rank = typeof x !== "object" ? 2 : x.shape.length === 0 ? 1 : 0;
+    const dtype = typeof x !== "object" ? scalarDtype(x) : x.dtype;
+    ranks[rank] = ranks[rank] === null ? dtype : promoteTypes(ranks[rank], dtype);
+  }
+  const [tensors, scalars, numbers] = ranks as [DType | null, DType | null, DType | null];
+  return combine(tensors, combine(scalars, numbers)) ?? "f32";
+}
+
+function combine(higher: DType | null, lower: DType | null): DType | null {
+  if (higher === null || lower === null) return higher ?? lower;
+  if (isFloat(higher)) return higher;
+  return higher === "bool" || isFloat(lower) ? promoteTypes(higher, lower) : higher;
+}
+
+/** A plain number or boolean as a constant of shape []. */
+export const constant = (value: number | boolean, dtype: DType): Node =>
+  node("constant", [], { value: Number(value), dtype });
+
+/** `x` repeated up to a shape, by the rules of broadcasting. */
+export function broadcastTo(x: Node, shape: Shape, op: string): Node {
+  const missing = shape.length - x.shape.length;
+  const fits = missing >= 0 && x.shape.every((d, i) => d === 1 || d === shape[missing + i]);
+  if (!fits) throw new ShapeError(`${op}: ${shapeText(x.shape)} does not broadcast to ${shapeText(shape)}`);
+  return expand(reshape(x, [...new Array<number>(missing).fill(1), ...x.shape]), shape);
+}
+
+/** The shape that operands broadcast to. */
+export function broadcastShape(operands: readonly Operand[], op: string): Shape {
+  let shape: Shape = [];
+  for (const x of operands) {
+    if (typeof x !== "object") continue;
+    const met = broadcastShapes(shape, x.shape);
+    if (met === null)
+      throw new ShapeError(
+        `${op}: shapes ${operands
+          .filter((o) => typeof o === "object")
+          .map((o) => shapeText(o.shape))
+          .join(" and ")} do not broadcast: from the right, sizes must be equal or 1`,
+      );
+    shape = met;
+  }
+  return shape;
+}
+
+/** Operands in one shape and one dtype: `dtype`, or else the one they meet in, widened to compute. */
+export function meet(op: string, operands: readonly Operand[], dtype = computeDtype(resultDtype(operands))): Node[] {
+  const shape = broadcastShape(operands, op);
+  return operands.map((x) =>
+    broadcastTo(typeof x === "object" ? cast(x, dtype) : constant(x, dtype), shape, op),
+  );
+}
+
+/** As `meet`, in floating point. */
+export function meetFloating(op: string, operands: readonly Operand[]): Node[] {
+  const dtype = computeDtype(resultDtype(operands));
+  return meet(op, operands, isFloat(dtype) ? dtype : "f32");
+}
+
+/** As `meet`, with bool as i32. */
+export function meetNumeric(op: string, operands: readonly Operand[]): Node[] {
+  const dtype = computeDtype(resultDtype(operands));
+  return meet(op, operands, dtype === "bool" ? "i32" : dtype);
+}

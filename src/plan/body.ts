@@ -82,7 +82,7 @@ export class Body {
     return this.#push({ op: "gather", dtype: valueDType(base.dtype), access, args: [index] }, `g${access},${index}`);
   }
 
-  element(op: dtype: DType, args: readonly number[]): number {
+  element(op: ElementwiseOp, dtype: DType, args: readonly number[]): number {
     return this.#push({ op, dtype, args }, `${op}${dtype}${args}`);
   }
 
@@ -133,7 +133,7 @@ export class Body {
     const args = n.src.map((s) => this.operand(s, place));
     const dtype = valueDType(n.dtype);
     if (isOp(n, "cast") && this.values[args[0]!]!.dtype === dtype) return args[0]!;
-    return this.element(n.op as dtype, args);
+    return this.element(n.op as ElementwiseOp, dtype, args);
   }
 
   store(value: number, access: OpenAccess): void {

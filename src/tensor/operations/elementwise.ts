@@ -1,6 +1,7 @@
-import { cast, filledLike } from "../../autodiff/build.ts";
-import { isFloat } from "../../base/dtype.ts";
+import { cast, filled, filledLike } from "../../autodiff/build.ts";
+import { type DType, isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../../base/errors.ts";
+import type { Shape } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import type { Op, OpAttrs } from "../../ir/op.ts";
 import {
@@ -343,3 +344,9 @@ export function maskedFill(a: Node, mask: Node, value: Operand): Node {
   if (mask.dtype !== "bool") throw new DTypeError(`maskedFill: the mask is ${mask.dtype}, not bool; compare it with something first`);
   return cast(where(mask, value, a), a.dtype);
 }
+
+/** One value everywhere. */
+export const full = (shape: Shape, value: number | boolean, dtype: DType): Node => filled(Number(value), shape, dtype);
+
+/** A value broadcast to a shape, in a dtype. */
+export const like = (x: Node, shape: Shape, dtype: DType, op: string): Node => cast(broadcastTo(x, shape, op), dtype);

@@ -1,93 +1,276 @@
+import * as build from "../../autodiff/build.ts";
+import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, IndexError, ShapeError } from "../../base/errors.ts";
-import { shapeText, sizeOf } from "../../base/shape.ts";
+import { type Shape, shapeText, sizeOf } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
-import { promoteTypes } from "../../base/dtype.ts";
-import { cast } from "./broadcast.ts";
-import { axisOf } from "./reduce.ts";
+import { dimOf } from "./dims.ts";
+import { le, where } from "./elementwise.ts";
+import { broadcastTo, resultDtype } from "./promote.ts";
 
-/** Another shape of as many elements; one size may be -1. */
-export function reshape(x: Node, shape: readonly number[]): Node {
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+const dim = (op: string, x: Node, d: number): number => dimOf(op, d, x.shape.length, x.shape);
+const replaced = (shape: Shape, axis: number, ...sizes: number[]): number[] => shape.toSpliced(axis, 1, ...sizes);
+
+/** The shape with its one -1 worked out, so that it has `count` elements. */
+function inferred(op: string, shape: readonly number[], count: number, from: Shape): number[] {
   const unknown = shape.indexOf(-1);
-  if (unknown < 0) return node("reshape", [x], { shape });
-  const rest = shape.reduce((n, d, i) => (i === unknown ? n : n * d), 1);
-  const size = sizeOf(x.shape) / rest;
-  if (!Number.isInteger(size) || shape.lastIndexOf(-1) !== unknown)
-    throw new ShapeError(`reshape: ${shapeText(x.shape)} does not fit ${shapeText(shape)}`);
-  return node("reshape", [x], { shape: shape.map((d, i) => (i === unknown ? size : d)) });
+  const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
+  const bad = (): ShapeError =>
+    new ShapeError(`${op}: shape ${shapeText(shape)} does not hold the ${count} elements of a tensor of shape ${shapeText(from)}`);
+  if (shape.some((d) => !Number.isInteger(d) || d < -1) || unknown !== shape.lastIndexOf(-1)) throw bad();
+  if (unknown >= 0 && known > 0 && count % known === 0) return shape.map((d) => (d === -1 ? count / known : d));
+  if (unknown >= 0 || known !== count) throw bad();
+  return [...shape];
 }
 
+/** The same elements in another shape; one size may be -1. */
+export const reshape = (x: Node, shape: readonly number[]): Node =>
+  build.reshape(x, inferred("reshape", shape, sizeOf(x.shape), x.shape));
+
+/** Dimensions in another order. */
 export function permute(x: Node, dims: readonly number[]): Node {
-  return node("permute", [x], { axes: dims.map((d) => axisOf(x, d, "permute")) });
+  if (dims.length !== x.shape.length)
+    throw new ShapeError(`permute: dims [${dims}] do not reorder shape ${shapeText(x.shape)}`);
+  return build.permute(x, dims.map((d) => dim("permute", x, d)));
 }
 
-export function transpose(x: Node, a: number, b: number): Node {
-  const axes = x.shape.map((_, i) => i);
-  const [i, j] = [axisOf(x, a, "transpose"), axisOf(x, b, "transpose")];
-  if (axes.length === 0) return x;
-  [axes[i], axes[j]] = [axes[j]!, axes[i]!];
-  return node("permute", [x], { axes });
+/** Two dimensions swapped. */
+export function transpose(x: Node, dim0: number, dim1: number): Node {
+  const [a, b] = [dim("transpose", x, dim0), dim("transpose", x, dim1)];
+  return build.permute(x, range(x.shape.length).map((i) => (i === a ? b : i === b ? a : i)));
 }
 
+/** A matrix transposed; a vector or scalar as it is. */
+export function t(x: Node): Node {
+  if (x.shape.length > 2) throw new ShapeError(`t: takes at most 2 dimensions, not shape ${shapeText(x.shape)}; use transpose or mT`);
+  return x.shape.length < 2 ? x : transpose(x, 0, 1);
+}
+
+/** Dimensions moved to other places. */
+export function movedim(x: Node, source: number | readonly number[], destination: number | readonly number[]): Node {
+  const from = [source].flat().map((d) => dim("movedim", x, d));
+  const to = [destination].flat().map((d) => dim("movedim", x, d));
+  if (from.length !== to.length || new Set(from).size !== from.length || new Set(to).size !== to.length)
+    throw new ArgumentError(`movedim: [${source}] to [${destination}] is not one place for each dimension`);
+  const rest = range(x.shape.length).filter((i) => !from.includes(i));
+  return build.permute(x, range(x.shape.length).map((i) => (to.includes(i) ? from[to.indexOf(i)]! : rest.shift()!)));
+}
+
+/** Neighbouring dimensions as one. */
+export function flatten(x: Node, startDim = 0, endDim = -1): Node {
+  const [start, end] = [dim("flatten", x, startDim), dim("flatten", x, endDim)];
+  if (start > end) throw new ArgumentError(`flatten: startDim ${startDim} comes after endDim ${endDim}`);
+  return build.reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start, end + 1)), ...x.shape.slice(end + 1)]);
+}
+
+/** One dimension as several; one size may be -1. */
+export function unflatten(x: Node, d: number, sizes: readonly number[]): Node {
+  const axis = dim("unflatten", x, d);
+  return build.reshape(x, replaced(x.shape, axis, ...inferred("unflatten", sizes, x.shape[axis]!, [x.shape[axis]!])));
+}
+
+/** Without dimensions of size 1: all, or those named. */
 export function squeeze(x: Node, dims?: number | readonly number[]): Node {
-  const list = dims === undefined ? null : (typeof dims === "number" ? [dims] : dims).map((d) => axisOf(x, d, "squeeze"));
-  return node("reshape", [x], { shape: x.shape.filter((d, i) => d !== 1 || (list !== null && !list.includes(i))) });
+  const named = dims === undefined ? range(x.shape.length) : [dims].flat().map((d) => dim("squeeze", x, d));
+  return build.reshape(x, x.shape.filter((d, i) => d !== 1 || !named.includes(i)));
 }
 
-export function unsqueeze(x: Node, dim: number): Node {
-  const axis = axisOf(x, dim, "unsqueeze", 1);
-  return node("reshape", [x], { shape: [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)] });
+/** With a dimension of size 1 more. */
+export function unsqueeze(x: Node, d: number): Node {
+  const axis = dimOf("unsqueeze", d, x.shape.length + 1);
+  return build.reshape(x, x.shape.toSpliced(axis, 0, 1));
 }
 
-export function flatten(x: Node, start = 0, end = -1): Node {
-  if (x.shape.length === 0) return node("reshape", [x], { shape: [1] });
-  const [a, b] = [axisOf(x, start, "flatten"), axisOf(x, end, "flatten")];
-  if (a > b) throw new ArgumentError(`flatten: startDim ${start} is behind endDim ${end}`);
-  return node("reshape", [x], { shape: [...x.shape.slice(0, a), sizeOf(x.shape.slice(a, b + 1)), ...x.shape.slice(b + 1)] });
+/** Repeated along dimensions of size 1 up to a shape; -1 keeps a size. */
+export function expand(x: Node, shape: readonly number[]): Node {
+  const missing = shape.length - x.shape.length;
+  return broadcastTo(x, shape.map((d, i) => (d === -1 && i >= missing ? x.shape[i - missing]! : d)), "expand");
 }
 
-/** `length` elements from `start` along one axis. */
-export function narrow(x: Node, dim: number, start: number, length: number, step = 1): Node {
-  const axis = axisOf(x, dim, "narrow");
-  const from = start < 0 ? start + x.shape[axis]! : start;
-  if (length < 0 || from < 0 || (length > 0 && from + (length - 1) * step >= x.shape[axis]!))
-    throw new IndexError(`narrow: ${length} elements from ${start} of axis ${axis}, which has ${x.shape[axis]}`);
+/** The whole repeated, so many times along each dimension. */
+export function repeat(x: Node, times: readonly number[]): Node {
+  const missing = times.length - x.shape.length;
+  if (missing < 0 || times.some((n) => !Number.isInteger(n) || n < 0))
+    throw new ShapeError(`repeat: [${times}] for a tensor of shape ${shapeText(x.shape)}; give a count for each dimension`);
+  const shape = [...new Array<number>(missing).fill(1), ...x.shape];
+  const apart = build.reshape(x, shape.flatMap((d) => [1, d]));
+  return build.reshape(build.expand(apart, shape.flatMap((d, i) => [times[i]!, d])), shape.map((d, i) => d * times[i]!));
+}
+
+/** Each element repeated, along a dimension or, without one, flattened. */
+export function repeatInterleave(input: Node, times: number, d?: number): Node {
+  const x = d === undefined ? flatten(input) : input;
+  const axis = dim("repeatInterleave", x, d ?? 0);
+  const apart = build.expand(build.reshape(x, replaced(x.shape, axis, x.shape[axis]!, 1)), replaced(x.shape, axis, x.shape[axis]!, times));
+  return build.reshape(apart, replaced(x.shape, axis, x.shape[axis]! * times));
+}
+
+/** Dimensions run backwards. */
+export function flip(x: Node, dims: number | readonly number[]): Node {
+  return [dims].flat().reduce((y, d) => (x.shape.length === 0 ? y : build.flip(y, dim("flip", x, d))), x);
+}
+
+/** Elements moved along dimensions, what falls off at the end comes back at the front. */
+export function roll(x: Node, shifts: number | readonly number[], dims?: number | readonly number[]): Node {
+  if (dims === undefined) return build.reshape(roll(flatten(x), shifts, 0), x.shape);
+  const by = [shifts].flat();
+  const along = [dims].flat();
+  if (by.length !== along.length) throw new ArgumentError(`roll: ${by.length} shifts for ${along.length} dims`);
+  return along.reduce((y, d, i) => {
+    const axis = dim("roll", x, d);
+    const size = x.shape[axis]!;
+    const shift = size === 0 ? 0 : ((by[i]! % size) + size) % size;
+    if (shift === 0) return y;
+    return node("concat", [build.sliceAxis(y, axis, size - shift, shift), build.sliceAxis(y, axis, 0, size - shift)], { axis });
+  }, x);
+}
+
+/** `length` elements along a dimension, from `start` on. */
+export function narrow(x: Node, d: number, start: number, length: number): Node {
+  const axis = dim("narrow", x, d);
+  const size = x.shape[axis]!;
+  const from = start < 0 ? start + size : start;
+  if (from < 0 || length < 0 || from + length > size)
+    throw new IndexError(`narrow: start ${start} and length ${length} exceed size ${size} of dimension ${d}`);
+  return build.sliceAxis(x, axis, from, length);
+}
+
+/** One index of a dimension, which goes. */
+export function select(x: Node, d: number, index: number): Node {
+  const axis = dim("select", x, d);
+  const size = x.shape[axis]!;
+  if (x.shape.length === 0 || !Number.isInteger(index) || index < -size || index >= size)
+    throw new IndexError(`select: index ${index} is out of range for dimension ${d} of shape ${shapeText(x.shape)}`);
+  const piece = build.sliceAxis(x, axis, index < 0 ? index + size : index, 1);
+  return build.reshape(piece, replaced(x.shape, axis));
+}
+
+/** Every `step`th element along a dimension from `start` to before `end`, clipped to the size as Python's slices. */
+export function slice(x: Node, d: number, start?: number | null, end?: number | null, step = 1): Node {
+  const axis = dim("slice", x, d);
+  if (x.shape.length === 0) throw new IndexError("slice: a scalar has no dimension to slice");
+  if (!Number.isInteger(step) || step < 1) throw new ArgumentError(`slice: step ${step} must be a whole number above 0; use flip() to go backwards`);
+  const size = x.shape[axis]!;
+  const clipped = (at: number): number => Math.min(size, Math.max(0, at < 0 ? at + size : at));
+  const from = clipped(start ?? 0);
+  const count = Math.max(0, Math.ceil((clipped(end ?? size) - from) / step));
   return node("slice", [x], {
-    start: x.shape.map((_, i) => (i === axis ? (length === 0 ? 0 : from) : 0)),
-    size: x.shape.map((d, i) => (i === axis ? length : d)),
+    start: x.shape.map((_, i) => (i === axis ? from : 0)),
+    size: x.shape.map((n, i) => (i === axis ? count : n)),
     step: x.shape.map((_, i) => (i === axis ? step : 1)),
   });
 }
 
-/** One index of an axis, which goes. */
-export function select(x: Node, dim: number, index: number): Node {
-  const axis = axisOf(x, dim, "select");
-  const size = x.shape[axis] ?? 0;
-  if (!Number.isInteger(index) || index < -size || index >= size)
-    throw new IndexError(`select: index ${index} of axis ${axis}, which has ${size}`);
-  const one = narrow(x, axis, index < 0 ? index + size : index, 1);
-  return node("reshape", [one], { shape: x.shape.filter((_, i) => i !== axis) });
+/** Elements of `value` around it: pairs (before, after) from the last dimension on, negative ones crop, as `F.pad`. */
+export function pad(x: Node, padding: readonly number[], value = 0): Node {
+  const rank = x.shape.length;
+  if (padding.length % 2 !== 0 || padding.length > 2 * rank)
+    throw new ShapeError(`pad: [${padding}] are not pairs for the ${rank} dimensions of shape ${shapeText(x.shape)}`);
+  const low = x.shape.map((_, i) => padding[2 * (rank - 1 - i)] ?? 0);
+  const high = x.shape.map((_, i) => padding[2 * (rank - 1 - i) + 1] ?? 0);
+  let cropped = x;
+  for (let i = 0; i < rank; i++) {
+    const start = Math.max(0, -low[i]!);
+    const size = x.shape[i]! - start - Math.max(0, -high[i]!);
+    if (size < 0) throw new ShapeError(`pad: [${padding}] takes away more than shape ${shapeText(x.shape)} has`);
+    cropped = build.sliceAxis(cropped, i, start, size);
+  }
+  return build.pad(cropped, low.map((p) => Math.max(0, p)), high.map((p) => Math.max(0, p)), value);
 }
 
-export function flip(x: Node, dims: number | readonly number[]): Node {
-  const axes = (typeof dims === "number" ? [dims] : dims).map((d) => axisOf(x, d, "flip"));
-  return node("slice", [x], {
-    start: x.shape.map((d, i) => (axes.includes(i) ? Math.max(0, d - 1) : 0)),
-    size: x.shape,
-    step: x.shape.map((_, i) => (axes.includes(i) ? -1 : 1)),
-  });
+/** Tensors joined along a dimension. */
+export function cat(tensors: readonly Node[], d = 0): Node {
+  if (tensors.length === 0) throw new ArgumentError("cat: needs at least one tensor");
+  const dtype = resultDtype(tensors);
+  // PyTorch lets an empty vector be joined to anything.
+  const some = tensors.filter((x) => x.shape.length !== 1 || x.shape[0] !== 0);
+  const parts = (some.length > 0 ? some : [tensors[0]!]).map((x) => build.cast(x, dtype));
+  const first = parts[0]!;
+  if (first.shape.length === 0) throw new ShapeError("cat: scalars cannot be joined; use stack");
+  const axis = dim("cat", first, d);
+  for (const x of parts)
+    if (x.shape.length !== first.shape.length || x.shape.some((n, i) => i !== axis && n !== first.shape[i]))
+      throw new ShapeError(`cat: shapes ${parts.map((p) => shapeText(p.shape)).join(", ")} must agree but for dimension ${axis}`);
+  return parts.length === 1 ? first : node("concat", parts, { axis });
 }
 
-/** Joins along an existing axis. */
-export function concat(list: readonly Node[], dim = 0): Node {
-  if (list.length === 0) throw new ArgumentError("concat: needs at least one tensor");
-  const axis = axisOf(list[0]!, dim, "concat");
-  const dtype = list.map((n) => n.dtype).reduce(promoteTypes);
-  return list.length === 1 ? list[0]! : node("concat", list.map((n) => cast(n, dtype)), { axis });
+/** Tensors of one shape joined along a new dimension. */
+export function stack(tensors: readonly Node[], d = 0): Node {
+  if (tensors.length === 0) throw new ArgumentError("stack: needs at least one tensor");
+  const { shape } = tensors[0]!;
+  for (const x of tensors)
+    if (shapeText(x.shape) !== shapeText(shape))
+      throw new ShapeError(`stack: shapes ${tensors.map((s) => shapeText(s.shape)).join(", ")} must be equal`);
+  const axis = dimOf("stack", d, shape.length + 1);
+  return cat(tensors.map((x) => unsqueeze(x, axis)), axis);
 }
 
-/** Joins along a new axis. */
-export function stack(list: readonly Node[], dim = 0): Node {
-  if (list.length === 0) throw new ArgumentError("stack: needs at least one tensor");
-  const axis = axisOf(list[0]!, dim, "stack", 1);
-  return concat(list.map((n) => unsqueeze(n, axis)), axis);
+/** Pieces of a size, or of the sizes given, along a dimension. */
+export function split(x: Node, sizes: number | readonly number[], d = 0): Node[] {
+  const axis = dim("split", x, d);
+  const total = x.shape[axis]!;
+  if (typeof sizes === "number") {
+    if (!Number.isInteger(sizes) || sizes < 1) throw new ArgumentError(`split: pieces of size ${sizes}`);
+    const count = Math.max(1, Math.ceil(total / sizes));
+    return range(count).map((i) => build.sliceAxis(x, axis, i * sizes, Math.min(sizes, total - i * sizes)));
+  }
+  if (sizes.reduce((n, s) => n + s, 0) !== total || sizes.some((s) => s < 0))
+    throw new ShapeError(`split: sizes [${sizes}] do not add up to ${total}, dimension ${d} of shape ${shapeText(x.shape)}`);
+  let start = 0;
+  return sizes.map((s) => build.sliceAxis(x, axis, (start += s) - s, s));
+}
+
+/** At most `chunks` pieces of equal size, the last one smaller. */
+export function chunk(x: Node, chunks: number, d = 0): Node[] {
+  if (!Number.isInteger(chunks) || chunks < 1) throw new ArgumentError(`chunk: into ${chunks} pieces`);
+  return split(x, Math.max(1, Math.ceil(x.shape[dim("chunk", x, d)]! / chunks)), d);
+}
+
+/** Every index of a dimension. */
+export const unbind = (x: Node, d = 0): Node[] => range(x.shape[dim("unbind", x, d)]!).map((i) => select(x, d, i));
+
+/** Lower triangle of the last two dimensions, up to a diagonal; 0 above. */
+export const tril = (x: Node, diagonal = 0): Node => triangle("tril", x, (row, column) => le(column, offset(row, diagonal)));
+/** Upper triangle of the last two dimensions, from a diagonal on; 0 below. */
+export const triu = (x: Node, diagonal = 0): Node => triangle("triu", x, (row, column) => le(offset(row, diagonal), column));
+
+const offset = (row: Node, diagonal: number): Node => build.add(row, build.filledLike(diagonal, row));
+
+function triangle(op: string, x: Node, inside: (row: Node, column: Node) => Node): Node {
+  const rank = x.shape.length;
+  if (rank < 2) throw new ShapeError(`${op}: takes at least 2 dimensions, not shape ${shapeText(x.shape)}`);
+  const shape = x.shape.slice(-2);
+  const iota = (axis: number): Node => node("iota", [], { shape, axis, dtype: "i32" });
+  return build.cast(where(inside(iota(0), iota(1)), x, isFloat(x.dtype) ? 0 : false), x.dtype);
+}
+
+/** Elements on a diagonal of two dimensions, as a last dimension. */
+export function diagonal(x: Node, offsetBy = 0, dim1 = 0, dim2 = 1): Node {
+  const [a, b] = [dim("diagonal", x, dim1), dim("diagonal", x, dim2)];
+  if (a === b) throw new ArgumentError(`diagonal: dims ${dim1} and ${dim2} are the same`);
+  const rest = range(x.shape.length).filter((i) => i !== a && i !== b);
+  const moved = build.permute(x, [...rest, a, b]);
+  const [rows, columns] = [x.shape[a]!, x.shape[b]!];
+  const [top, left] = [Math.max(0, -offsetBy), Math.max(0, offsetBy)];
+  const count = Math.max(0, Math.min(rows - top, columns - left));
+  const r = rest.length;
+  if (count === 0) return build.reshape(build.sliceAxis(build.sliceAxis(moved, r, 0, 0), r + 1, 0, 1), [...moved.shape.slice(0, r), 0]);
+  const square = build.sliceAxis(build.sliceAxis(moved, r, top, count), r + 1, left, count);
+  // In a square laid out in one row, the diagonal is every (count + 1)th element.
+  const line = build.reshape(square, [...moved.shape.slice(0, r), count * count]);
+  return slice(line, r, 0, count * count, count + 1);
+}
+
+/** A vector as a matrix's diagonal; of a matrix, its diagonal. */
+export function diag(x: Node, offsetBy = 0): Node {
+  if (x.shape.length === 2) return diagonal(x, offsetBy);
+  if (x.shape.length !== 1) throw new ShapeError(`diag: takes a vector or a matrix, not shape ${shapeText(x.shape)}`);
+  const size = x.shape[0]!;
+  const n = size + Math.abs(offsetBy);
+  if (size === 0) return build.filled(0, [n, n], x.dtype);
+  // Each element, then a row's worth of zeros: cut to size, that is the matrix.
+  const spaced = build.reshape(build.pad(build.reshape(x, [size, 1]), [0, 0], [0, n]), [size * (n + 1)]);
+  const start = offsetBy < 0 ? -offsetBy * n : offsetBy;
+  const line = build.padAxis(spaced, 0, start, Math.max(0, n * n - start - size * (n + 1)), 0);
+  return build.reshape(build.sliceAxis(line, 0, 0, n * n), [n, n]);
 }

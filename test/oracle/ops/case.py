@@ -71,6 +71,10 @@ def packed(tensor, dtype=None):
     return {"shape": list(tensor.shape), "dtype": dtype or dtype_name(tensor.dtype), "data": data.tolist()}
 
 
+def held(tensor):
+    return {"tensor": packed(tensor)}
+
+
 @contextmanager
 def default_dtype(dtype):
     before = torch.get_default_dtype()
@@ -109,15 +113,19 @@ def exact(native, double):
     return result
 
 
+def widened(tensor, width):
+    return tensor.to(width or tensor.dtype, copy=True) if tensor.is_floating_point() else tensor
+
+
 def evaluate(call, args, options, seeds, vectors, width):
     """Outputs, gradients and second gradients with every floating tensor at one width."""
 
     def leaf(tensor):
-        if not tensor.is_floating_point():
-            return tensor
-        return tensor.to(width or tensor.dtype, copy=True).requires_grad_(seeds is not None)
+        tensor = widened(tensor, width)
+        return tensor.requires_grad_(seeds is not None) if tensor.is_floating_point() else tensor
 
     inputs = mapped(args, leaf)
+    options = {key: mapped(option, lambda t: widened(t, width)) for key, option in options.items()}
     with default_dtype(width or torch.float32):
         result = call(*inputs, **options)
     outputs = list(result) if isinstance(result, (tuple, list)) else [result]
@@ -159,12 +167,16 @@ def remembered():
 
 
 def case(op, variant, *args, call=None, grad=True, second=False, **options):
-    """Adds a case. Tensors are `args` in PyTorch's order, options are keywords in camelCase."""
+    """Adds a case: `args` in PyTorch's order, and options as keywords in camelCase.
+
+    Gradients are taken of the tensors among `args`; tensors among the options are constants.
+    """
     name = f"{op}/{variant}"
     assert all(known["name"] != name for known in CASES), name
     torch.manual_seed(zlib.crc32(name.encode()))
     args = [drawn(arg) for arg in args]
     call = call or torch_name(op)
+    options = {key: drawn(option) for key, option in options.items()}
     keywords = {snake(k): v for k, v in options.items()}
     seeds, again, kept = remembered()
     vectors, vectors_again, vectors_kept = remembered()
@@ -190,8 +202,8 @@ def case(op, variant, *args, call=None, grad=True, second=False, **options):
     entry = {
         "name": name,
         "op": op,
-        "args": [mapped(arg, lambda t: {"tensor": packed(t)}) for arg in args],
-        "options": options,
+        "args": [mapped(arg, held) for arg in args],
+        "options": {key: mapped(option, held) for key, option in options.items()},
         "output": outputs if several else outputs[0],
         "cotangent": cotangents if several else cotangents[0],
         "grads": both(native[1], double[1]) if grad else None,

@@ -1,0 +1,5 @@
+export { type CsvOptions, parseCsv } from "./csv.ts";
+export { DataLoader, type DataLoaderOptions } from "./data-loader.ts";
+export { type Batch, type Dataset, Subset, TensorDataset } from "./dataset.ts";
+export { permutation } from "./shuffle.ts";
+export { randomSplit } from "./split.ts";

@@ -1,0 +1,1 @@
+"""What make-layers.py asks PyTorch about, a file for each kind."""

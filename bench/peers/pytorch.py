@@ -34,8 +34,6 @@ import resource  # noqa: E402
 import statistics  # noqa: E402
 import sys  # noqa: E402
 
-THREADS = 1
-
 
 def process_age_ms():
     """Milliseconds since the process started: the interpreter's own start counts too."""
@@ -132,7 +130,6 @@ def build(workload, variant):
     """The function that does one iteration of a workload."""
     import torch
 
-    torch.set_num_threads(THREADS)
     torch.manual_seed(0)
     if workload.startswith("matmul-"):
         return matmul(int(workload.removeprefix("matmul-")))
@@ -162,6 +159,7 @@ def is_captured(workload, variant):
 def once(options):
     import torch
 
+    torch.set_num_threads(options.threads)
     iterate = build(options.workload, options.variant)
     iterate()
     first = process_age_ms()
@@ -227,8 +225,6 @@ def main():
     parser.add_argument("--warmup", type=int, default=20)
     parser.add_argument("--serve", action="store_true")
     options = parser.parse_args()
-    global THREADS
-    THREADS = options.threads
     # Libraries read these when they are loaded, which is later: torch is imported inside functions.
     os.environ.setdefault("OMP_NUM_THREADS", str(options.threads))
     os.environ.setdefault("MKL_NUM_THREADS", str(options.threads))

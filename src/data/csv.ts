@@ -1,7 +1,7 @@
-import { allocate, type DType, writeElement } from "../base/dtype.ts";
+import type { DType } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { hostNode } from "../engine/trace.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { fromArray } from "../tensor/create.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 /** Options of `parseCsv`. */
 export interface CsvOptions {
@@ -34,7 +34,5 @@ export function parseCsv(text: string, options: CsvOptions = {}): Tensor {
       values.push(value);
     }
   }
-  const data = allocate(dtype, values.length);
-  for (let i = 0; i < values.length; i++) writeElement(dtype, data, i, values[i]!);
-  return new Tensor(hostNode(data, dtype, [rows, columns]));
+  return fromArray(values, [rows, columns], { dtype });
 }

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Batch, Dataset } from "./dataset.ts";
+import type { Dataset } from "./dataset.ts";
 import { permutation } from "./shuffle.ts";
 
 /** Options of `DataLoader`. */
@@ -16,8 +16,8 @@ export interface DataLoaderOptions {
 }
 
 /** Goes through a dataset in batches, once per `for … of`: `torch.utils.data.DataLoader`. */
-export class DataLoader<T extends readonly Tensor[]> implements Iterable<Batch<T>> {
-  readonly dataset: Dataset<T>;
+export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
+  readonly dataset: Dataset<B>;
   readonly batchSize: number;
   readonly shuffle: boolean;
   readonly dropLast: boolean;
@@ -25,7 +25,7 @@ export class DataLoader<T extends readonly Tensor[]> implements Iterable<Batch<T
   /** Passes begun. Set it to come to the order of another pass. */
   epoch = 0;
 
-  constructor(dataset: Dataset<T>, options: DataLoaderOptions = {}) {
+  constructor(dataset: Dataset<B>, options: DataLoaderOptions = {}) {
     const { batchSize = 1, shuffle = false, dropLast = false, seed = 0 } = options;
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new ArgumentError(`DataLoader: batchSize is ${batchSize}; it must be a whole number of at least 1`);
@@ -42,7 +42,7 @@ export class DataLoader<T extends readonly Tensor[]> implements Iterable<Batch<T
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
-  *[Symbol.iterator](): Iterator<Batch<T>> {
+  *[Symbol.iterator](): Iterator<B> {
     const rows = this.dataset.length;
     const epoch = this.epoch++;
     const order = this.shuffle

@@ -6,15 +6,15 @@ import type { Storage } from "../engine/storage.ts";
 import { hostNode, storedLeaf } from "../engine/trace.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** A batch: one tensor for each of the dataset's, whatever subclass those were. */
+/** One tensor for each of several, whatever subclass those are. */
 export type Batch<T extends readonly Tensor[]> = { [K in keyof T]: Tensor };
 
-/** Rows that can be fetched by index. Anything with these two members can be loaded. */
-export interface Dataset<T extends readonly Tensor[] = readonly Tensor[]> {
+/** Rows that can be fetched by index, a batch being a tuple `B` of tensors. Anything like this can be loaded. */
+export interface Dataset<B extends readonly Tensor[] = readonly Tensor[]> {
   /** Number of rows. */
   readonly length: number;
   /** The rows at some indices, in their order, as one batch. */
-  batch(indices: ArrayLike<number>): Batch<T>;
+  batch(indices: ArrayLike<number>): B;
 }
 
 interface Column {
@@ -23,7 +23,7 @@ interface Column {
 }
 
 /** Tensors that agree in their first dimension, as rows: `torch.utils.data.TensorDataset`. It copies their values. */
-export class TensorDataset<T extends readonly Tensor[]> implements Dataset<T> {
+export class TensorDataset<T extends readonly Tensor[]> implements Dataset<Batch<T>> {
   readonly length: number;
   readonly #columns: readonly Column[];
 
@@ -51,12 +51,12 @@ export class TensorDataset<T extends readonly Tensor[]> implements Dataset<T> {
 }
 
 /** Some rows of another dataset: `torch.utils.data.Subset`. */
-export class Subset<T extends readonly Tensor[]> implements Dataset<T> {
-  readonly dataset: Dataset<T>;
+export class Subset<B extends readonly Tensor[]> implements Dataset<B> {
+  readonly dataset: Dataset<B>;
   /** The rows of `dataset` that it is made of. */
   readonly indices: Int32Array;
 
-  constructor(dataset: Dataset<T>, indices: Int32Array) {
+  constructor(dataset: Dataset<B>, indices: Int32Array) {
     this.dataset = dataset;
     this.indices = indices;
   }
@@ -65,12 +65,12 @@ export class Subset<T extends readonly Tensor[]> implements Dataset<T> {
     return this.indices.length;
   }
 
-  batch(indices: ArrayLike<number>): Batch<T> {
+  batch(indices: ArrayLike<number>): B {
     return this.dataset.batch(Int32Array.from(indices, (i) => this.indices[i]!));
   }
 
   /** All its rows as one batch. */
-  all(): Batch<T> {
+  all(): B {
     return this.dataset.batch(this.indices);
   }
 }

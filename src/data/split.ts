@@ -7,11 +7,11 @@ import { permutation } from "./shuffle.ts";
  * Deals rows out at random, the same way for the same seed: `torch.utils.data.random_split`. Lengths are counts that
  * add up to the number of rows, or fractions that add up to 1 (rounded down; rows left over go round from the first).
  */
-export function randomSplit<T extends readonly Tensor[]>(
-  dataset: Dataset<T>,
+export function randomSplit<B extends readonly Tensor[]>(
+  dataset: Dataset<B>,
   lengths: readonly number[],
   { seed = 0 }: { seed?: number } = {},
-): Subset<T>[] {
+): Subset<B>[] {
   const counts = countsOf(lengths, dataset.length);
   const order = permutation(dataset.length, seed);
   let start = 0;

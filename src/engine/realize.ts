@@ -1,7 +1,8 @@
 import { allocate, type TypedArray } from "../base/dtype.ts";
-import { type Shape, sizeOf } from "../base/shape.ts";
+import type { ThawError } from "../base/errors.ts";
+import { sizeOf } from "../base/shape.ts";
 import { currentBackend } from "../backends/registry.ts";
-import type { Node } from "../ir/node.ts";
+import { type Node, topological } from "../ir/node.ts";
 import { buildPlan } from "../plan/build.ts";
 import type { Binding, Executable, Plan } from "../plan/plan.ts";
 import { findNonFinite, isCheckingFinite } from "./finite.ts";
@@ -68,7 +69,7 @@ export function compile(request: Request): { compiled: Compiled; signature: Sign
 }
 
 /** Runs a compiled request with the signature's own leaves; gives the outputs' arrays. */
-function run(request: Request): TypedArray[] {
+function run(request: Request, trace: Trace): TypedArray[] {
   const { compiled, signature } = compile(request);
   const backend = currentBackend();
   const bindings: Binding[] = compiled.inputs.map((i) => signature.storages[i]!.binding(backend));
@@ -76,18 +77,34 @@ function run(request: Request): TypedArray[] {
   const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
   if (isCheckingFinite()) findNonFinite(signature.order);
   const failed = compiled.executable.run(bindings, scalars, results);
-  if (failed >= 0) throw request.checks[failed]!.error(1);
+  if (failed >= 0) throw fail(request.checks[failed]!, trace);
   for (const [resident] of request.writes) resident.storage.version++;
   return results;
 }
 
-/** Computes one pending value, and nothing else, unless writes to what it reads are waiting: then the whole step. */
+/** The error of a check, left with every pending value that it guards: such a value must not be read unchecked. */
+function fail(check: Check, trace: Trace): ThawError {
+  const error = check.error(1);
+  trace.checks = trace.checks.filter((c) => c !== check);
+  trace.pending = trace.pending.filter((holder) => {
+    const depends = topological([holder.node]).includes(check.guarded);
+    if (depends) holder.failed = error;
+    return !depends;
+  });
+  return error;
+}
+
+/**
+ * Computes one pending value, with the scalars and kept values that it is made of, and nothing else, unless writes
+ * are waiting: then the whole step.
+ */
 export function realize(holder: Holder): void {
   const trace = currentTrace();
   if (storedLeaf(holder.node) !== null) return;
   if (trace.writes.size > 0) {
     const kept = holder.kept;
     holder.kept = true;
+    trace.pending.push(holder);
     try {
       commit(trace);
     } finally {
@@ -95,11 +112,29 @@ export function realize(holder: Holder): void {
     }
     if (storedLeaf(holder.node) !== null) return;
   }
-  const n = holder.node;
-  const checks = trace.checks;
-  const [data] = run({ outputs: [n], writes: [], checks });
-  trace.checks = [];
-  holder.node = hostNode(data!, n.dtype, n.shape);
+  // What it consumes would not be computed by the next step either, so the trace can let go of all of it.
+  const consumed = new Set(topological([holder.node]));
+  const inside = (h: Holder): boolean => storedLeaf(h.node) !== null || consumed.has(h.node);
+  const holders = [holder, ...trace.pending.filter((h) => h !== holder && inside(h) && leaves(h))];
+  try {
+    settle(holders, run({ outputs: holders.map((h) => h.node), writes: [], checks: trace.checks }, trace));
+    trace.checks = [];
+  } finally {
+    trace.pending = trace.pending.filter((h) => !inside(h));
+    if (trace.pending.length === 0 && trace.writes.size === 0) trace.events = [];
+  }
+}
+
+/** Whether a step computes a pending value although something consumes it. */
+const leaves = (h: Holder): boolean => storedLeaf(h.node) === null && (h.kept || h.node.shape.length === 0);
+
+/** Puts computed values in the place of graphs. */
+function settle(holders: readonly Holder[], results: readonly TypedArray[]): void {
+  const nodes = holders.map((h) => h.node);
+  for (const [i, holder] of holders.entries()) {
+    const { dtype, shape } = nodes[i]!;
+    if (storedLeaf(holder.node) === null) holder.node = hostNode(results[i]!, dtype, shape);
+  }
 }
 
 /** Undoes the host effects of a trace, last first. */
@@ -123,9 +158,7 @@ function outputsOf(trace: Trace): Holder[] {
     }
   }
   // What a write stores can be read from there; anything else that nothing consumes must survive the step.
-  return trace.pending.filter(
-    (h) => storedLeaf(h.node) === null && (h.kept || h.node.shape.length === 0 || !consumed.has(h.node)),
-  );
+  return [...new Set(trace.pending)].filter((h) => leaves(h) || (storedLeaf(h.node) === null && !consumed.has(h.node)));
 }
 
 /** Carries out everything that a trace asks for, as one step. If a check fails, nothing is written or lost. */
@@ -138,9 +171,7 @@ export function commit(trace: Trace = currentTrace()): void {
   const request: Request = { outputs: holders.map((h) => h.node), writes: [...trace.writes], checks: trace.checks };
   try {
     if (holders.length > 0 || request.writes.length > 0 || request.checks.length > 0) {
-      const results = run(request);
-      for (const [i, holder] of holders.entries())
-        holder.node = computed(results[i]!, holder.node.dtype, holder.node.shape);
+      settle(holders, run(request, trace));
     }
   } catch (error) {
     undoEffects(trace);
@@ -152,7 +183,5 @@ export function commit(trace: Trace = currentTrace()): void {
     trace.events = [];
   }
 }
-
-const computed = (data: TypedArray, dtype: Node["dtype"], shape: Shape): Node => hostNode(data, dtype, shape);
 
 onOverflow(() => commit());

@@ -9,6 +9,8 @@ export interface Holder {
   node: Node;
   /** Whether the next step must compute it although something consumes it. */
   kept: boolean;
+  /** Why it has no value, where a check on what it is made of failed. */
+  failed: ThawError | null;
 }
 
 /** A change of host state, replayed by a captured step and undone if the step fails. */
@@ -20,6 +22,8 @@ export interface HostEffect {
 /** A condition on values, checked before anything is written: `status` (i32, shape []) must be 0. */
 export interface Check {
   readonly status: Node;
+  /** What the condition is about: a value made of it has none if the check fails. */
+  readonly guarded: Node;
   readonly error: (status: number) => ThawError;
 }
 
@@ -73,9 +77,9 @@ export function notePending(holder: Holder): void {
   if (current.pending.push(holder) > maxPending && !current.recording) overflow();
 }
 
-/** Adds a condition that must hold before the next step writes anything. */
-export function addCheck(status: Node, error: (status: number) => ThawError): void {
-  current.checks.push({ status, error });
+/** Adds a condition that must hold before the next step writes anything; what is made of `guarded` depends on it. */
+export function addCheck(status: Node, error: (status: number) => ThawError, guarded: Node = status): void {
+  current.checks.push({ status, guarded, error });
 }
 
 /** Changes host state now, again at each replay of a recorded step, and back if the step fails. */

@@ -65,6 +65,7 @@ function fit(c: Cluster, n: Node, of: ReadonlyMap<Node, Cluster>): "full" | "row
   const inside = (s: Node) => of.get(viewOf(s).base) === c;
   // A value of a storage type is rounded by its way through memory.
   if (n.src.some((s) => inside(s) && !dtypes[s.dtype].compute)) return null;
+  if (c.kind === "contract" && usesDouble(n)) return null;
   if (isReduce(n)) {
     const source = n.src[0]!;
     if (c.kind !== "loop" || !sameShape(squeeze(source.shape), c.shape)) return null;
@@ -165,6 +166,9 @@ export function clusterize(order: readonly Node[], roots: ReadonlySet<Node>): Cl
   return { list, of, prologues };
 }
 
+/** Products work in lanes of 32 bits: what needs f64 stays out of their kernels. */
+const usesDouble = (n: Node): boolean => n.dtype === "f64" || n.src.some((s) => s.dtype === "f64");
+
 function findPrologues(order: readonly Node[], roots: ReadonlySet<Node>): Set<Node> {
   const uses = new Map<Node, Node[]>();
   for (const n of order) {
@@ -182,7 +186,7 @@ function findPrologues(order: readonly Node[], roots: ReadonlySet<Node>): Set<No
       return ops[base.op].kind === "leaf" || (found.has(base) && isOwnOrder(s));
     });
   for (const n of order) {
-    if (!isComputed(n) || roots.has(n) || !overLeaves(n)) continue;
+    if (!isComputed(n) || roots.has(n) || usesDouble(n) || !overLeaves(n)) continue;
     const users = uses.get(n) ?? [];
     const user = users[0];
     if (users.length !== 1 || user === undefined) continue;

@@ -3,7 +3,7 @@ import { isOp, type Node, node, topological } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
 import { isWhole, mergeStrides, viewOf } from "./view.ts";
 
-/** Products up to this many multiplications are plain loops, which fuse with what is around them. */
+/** Products up to this many multiplications, or of another dtype than f32, are plain loops, which fuse with what is around them. */
 const loopProduct = 20_000;
 /** Reductions to one number over more elements than this are done in parts, so that threads can share them. */
 const wideReduction = 65_536;
@@ -101,7 +101,7 @@ function product(n: Node<"dot">): Node {
   const cols = size(b, rightFree);
   const depth = size(a, leftContract);
   const work = size(a, leftBatch) * m * cols * depth;
-  if (work <= loopProduct || m === 1 || cols === 1 || depth === 1) {
+  if (n.dtype !== "f32" || work <= loopProduct || m === 1 || cols === 1 || depth <= 1) {
     const ones = (count: number) => new Array<number>(count).fill(1);
     const shape = [...leftBatch.map((i) => a.shape[i]!), ...leftFree.map((i) => a.shape[i]!), ...rightFree.map((i) => b.shape[i]!), ...leftContract.map((i) => a.shape[i]!)];
     const spread = (x: Node, batch: readonly number[], free: readonly number[], contract: readonly number[], left: boolean): Node => {

@@ -1,60 +1,49 @@
-import { bumpEpoch, Cell } from "../engine/cell.ts";
-import { Resident } from "../engine/trace.ts";
+import { ShapeError } from "../base/errors.ts";
+import { sameShape, shapeText } from "../base/shape.ts";
+import { Cell } from "../engine/cell.ts";
 import { type Node, node } from "../ir/node.ts";
-import { Tensor } from "./tensor.ts";
-
-/** A tensor that lives in the engine's memory and is overwritten in place. */
-abstract class Stored extends Tensor {
-  /** Where the value is; `assign` overwrites it at the next step. */
-  readonly resident: Resident;
-
-  constructor(initial: Tensor) {
-    const resident = new Resident(initial.dtype, initial.shape);
-    super(resident.node);
-    this.resident = resident;
-    resident.assign(node("detach", [initial.node], {}));
-    bumpEpoch();
-  }
-
-  /** Overwrites the value, in program order. */
-  assign(value: Tensor | Node): void {
-    const next = value instanceof Tensor ? value.node : value;
-    this.resident.assign(next.tracked ? node("detach", [next], {}) : next);
-  }
-}
+import { noteGradient } from "./recorded-gradients.ts";
+import { Stored } from "./stored.ts";
+import { refuseIntegerGradient, type Tensor } from "./tensor.ts";
 
 /** A tensor that is trained: what optimizers update and freezing holds still. */
 export class Parameter extends Stored {
-  #requiresGrad: Cell<boolean>;
-  #frozen = new Cell(false);
-  #gradient: Tensor | null = null;
-  #hasGradient = new Cell(false);
+  readonly #requiresGrad = new Cell(true);
+  readonly #frozen = new Cell(false);
+  readonly #hasGrad = new Cell(false);
+  #grad: Tensor | null = null;
   #variable: Node<"variable"> | null = null;
 
-  constructor(initial: Tensor, { requiresGrad = true } = {}) {
+  /** A parameter with the value of a tensor. */
+  constructor(initial: Tensor, { requiresGrad = true }: { requiresGrad?: boolean } = {}) {
     super(initial);
-    this.#requiresGrad = new Cell(requiresGrad);
+    this.requiresGrad = requiresGrad;
   }
 
   override get node(): Node {
     const value = this.resident.node;
-    if (!this.requiresGrad) return value;
-    if (this.#variable?.src[0] !== value) this.#variable = node("variable", [value], { owner: this }, true);
-    return this.#variable!;
+    if (!this.requiresGrad || this.frozen) return value;
+    if (this.#variable === null || this.#variable.src[0] !== value)
+      this.#variable = node("variable", [value], { owner: this }, true);
+    return this.#variable;
   }
-  override set node(value: Node) {
-    this.assign(value);
+  override set node(_: Node) {
+    // The engine has computed the value: it is where it belongs already.
   }
 
-  /** Whether `backward` leaves a gradient here; as in PyTorch, false stops autograd and nothing else. */
+  /** Whether autograd reaches it; as in PyTorch, false stops autograd and nothing else. */
   override get requiresGrad(): boolean {
-    return this.#requiresGrad.value && !this.#frozen.value;
+    return this.#requiresGrad.value;
   }
   override set requiresGrad(value: boolean) {
+    if (value) refuseIntegerGradient(this.dtype);
     this.#requiresGrad.value = value;
   }
+  override get isLeaf(): boolean {
+    return true;
+  }
 
-  /** Frozen: no gradient, and no optimizer moves it by a bit, nor its state. */
+  /** Frozen: no gradient reaches it, and no optimizer moves it, or its state, by a bit. */
   get frozen(): boolean {
     return this.#frozen.value;
   }
@@ -62,29 +51,22 @@ export class Parameter extends Stored {
     this.#frozen.value = value;
   }
 
+  // A gradient that is on its way when the parameter is frozen is not left either.
+  protected override get collectsGrad(): boolean {
+    return !this.frozen;
+  }
+
   override get grad(): Tensor | null {
-    return this.#hasGradient.value ? this.#gradient : null;
+    if (this.#grad !== null && !this.#grad.alive) this.grad = null;
+    return this.#hasGrad.value ? this.#grad : null;
   }
   override set grad(value: Tensor | null) {
-    this.#gradient = value;
-    this.#hasGradient.value = value !== null;
-  }
-}
-
-/** A tensor that a module keeps beside its parameters, such as running statistics: saved, never trained. */
-export class Buffer extends Stored {
-  /** Whether it is part of the state dict. */
-  readonly persistent: boolean;
-
-  constructor(initial: Tensor, { persistent = true } = {}) {
-    super(initial);
-    this.persistent = persistent;
-  }
-
-  override get node(): Node {
-    return this.resident.node;
-  }
-  override set node(value: Node) {
-    this.assign(value);
+    if (value !== null && !sameShape(value.shape, this.shape))
+      throw new ShapeError(
+        `grad: a gradient of shape ${shapeText(value.shape)} for ${this.label || "a parameter"} of shape ${shapeText(this.shape)}`,
+      );
+    this.#grad = value;
+    this.#hasGrad.value = value !== null;
+    noteGradient(this);
   }
 }

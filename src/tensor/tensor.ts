@@ -1,15 +1,15 @@
-import { allocate, type DType, dtypes, isFloat, readElement, type TypedArray } from "../base/dtype.ts";
+import { type DType, dtypes, isFloat, readElement, type TypedArray } from "../base/dtype.ts";
 import {
-  ArgumentError,
   CaptureError,
   DTypeError,
   GradientError,
   ShapeError,
   StaleTensorError,
+  type ThawError,
 } from "../base/errors.ts";
 import { cast } from "../autodiff/build.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
-import { realize, realizePending } from "../engine/realize.ts";
+import { realize } from "../engine/realize.ts";
 import type { Storage } from "../engine/storage.ts";
 import { currentTrace, type Holder, notePending, refuseWhileRecording, storedLeaf, type Trace, withTrace } from "../engine/trace.ts";
 import { isGradEnabled, isOp, type Node, node, withGrad } from "../ir/node.ts";
@@ -19,6 +19,7 @@ import { IndexingMethods } from "./methods/indexing.ts";
 import { operandOf } from "./methods/base.ts";
 import * as ops from "./operations/elementwise.ts";
 import { nested, type Nested } from "./nested.ts";
+import { noteGradient } from "./recorded-gradients.ts";
 
 /**
  * A lazy, immutable array: an operation on it checks shapes and dtypes at once and notes what to compute; values are
@@ -28,22 +29,26 @@ import { nested, type Nested } from "./nested.ts";
 export class Tensor extends IndexingMethods<Tensor> implements Holder {
   /** Whether the next step computes this value although something consumes it; see `keep`. */
   kept = false;
+  /** Why it has no value, where an index it depends on was out of range. */
+  failed: ThawError | null = null;
   #node: Node;
   #trace: Trace;
   #grad: Tensor | null = null;
+  #isGradient = false;
 
   /** Wraps a node of a graph; use `tensor`, `zeros` and the like to make tensors of data. */
   constructor(node: Node) {
     super();
     this.#node = node;
     this.#trace = currentTrace();
-    if (!lasting(node)) this.#pend();
+    if (!lasting(node)) notePending(this);
   }
 
   /** The node of the graph that this tensor stands for. */
   get node(): Node {
+    if (this.failed !== null) throw this.failed;
     const trace = currentTrace();
-    if (this.#trace !== trace && !lasting(this.#node)) this.#cross(trace);
+    if (this.#trace !== trace) this.#cross(trace);
     return this.#node;
   }
 
@@ -58,17 +63,18 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
     }
   }
 
-  protected wrap(node: Node): Tensor {
+  protected override wrap(node: Node): Tensor {
     return new Tensor(node);
-  }
-
-  #pend(): void {
-    notePending(this);
-    realizePending();
   }
 
   /** A pending value comes from another trace: one that has ended is gone, an outer one is computed there. */
   #cross(trace: Trace): void {
+    if (this.#isGradient && trace.recording)
+      throw new CaptureError(
+        "A gradient from before a captured function is used inside it, where a replay would find another. " +
+          "Call zeroGrad() and backward() inside the captured function.",
+      );
+    if (lasting(this.#node)) return;
     if (!this.#trace.open)
       throw new StaleTensorError(
         `A tensor of shape ${shapeText(this.#node.shape)} was made inside a captured function and is gone with it. ` +
@@ -129,15 +135,17 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
 
   /** The gradient that `backward` left here, or null. */
   get grad(): Tensor | null {
-    if (this.#grad !== null && !this.#grad.#alive) this.grad = null;
+    if (this.#grad !== null && !this.#grad.alive) this.grad = null;
     return this.#grad;
   }
   set grad(value: Tensor | null) {
     if (value !== null && !sameShape(value.shape, this.shape))
       throw new ShapeError(`grad: a gradient of shape ${shapeText(value.shape)} for a tensor of shape ${shapeText(this.shape)}`);
     this.#grad = value;
+    noteGradient(this);
   }
-  get #alive(): boolean {
+  /** Whether it has a value: false once the captured function it was made in has ended. */
+  get alive(): boolean {
     return this.#trace.open || lasting(this.#node);
   }
 
@@ -160,9 +168,11 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
     const before = this.grad;
     const value = cast(g, this.dtype);
     const sum = before === null ? value : withGrad(createGraph, () => cast(ops.add(before.node, value), this.dtype));
-    this.grad = new Tensor(sum);
+    const grad = new Tensor(sum);
+    grad.#isGradient = true;
     // A gradient must survive the step that consumes it, unless the step is a recorded one.
-    this.grad.kept = !currentTrace().recording;
+    grad.kept = !currentTrace().recording;
+    this.grad = grad;
   }
 
   /** The same value, cut off from autograd. */
@@ -190,7 +200,6 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   /** As `data`, at once. */
   dataSync(): TypedArray {
     refuseWhileRecording("data()");
-    void this.node;
     realize(this);
     const { dtype } = this;
     const raw = (storedLeaf(this.node)!.attrs.source as Storage).read();
@@ -219,9 +228,9 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   }
 
   /** The value as PyTorch prints it; inside a captured function, what is known without it. */
-  toString(): string {
+  override toString(): string {
     const { shape, dtype } = this;
-    if (currentTrace().recording || !this.#alive) return `tensor(shape=${shapeText(shape)}, dtype=${dtypes[dtype].torch})`;
+    if (currentTrace().recording || !this.alive) return `tensor(shape=${shapeText(shape)}, dtype=${dtypes[dtype].torch})`;
     const suffix = this.requiresGrad ? (this.isLeaf ? "requires_grad=True" : `grad_fn=<${this.#gradFn()}>`) : "";
     return formatTensor(this.dataSync(), shape, dtype, suffix);
   }
@@ -229,6 +238,7 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   async print(): Promise<void> {
     console.log(this.toString());
   }
+  /** What Node's console shows. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
@@ -289,7 +299,7 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
           "Make it a Buffer or a Parameter.",
       );
     this.#node = this.isLeaf && this.requiresGrad ? node("variable", [node("detach", [value], {})], { owner: this }, true) : value;
-    if (!lasting(value)) this.#pend();
+    if (!lasting(value)) notePending(this);
   }
 
   #gradFn(): string {

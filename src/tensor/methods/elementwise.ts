@@ -314,9 +314,9 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   hardswish(): T {
     return this.wrap(act.hardswish(this.node));
   }
-  /** x clamped to [min, max]. */
-  hardtanh({ min = -1, max = 1 }: { min?: number; max?: number } = {}): T {
-    return this.wrap(act.hardtanh(this.node, min, max));
+  /** x clamped to [minVal, maxVal]. */
+  hardtanh({ minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}): T {
+    return this.wrap(act.hardtanh(this.node, minVal, maxVal));
   }
   /** x, or negativeSlope · x where negative. */
   leakyRelu({ negativeSlope = 0.01 }: { negativeSlope?: number } = {}): T {

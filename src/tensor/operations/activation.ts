@@ -1,5 +1,5 @@
 import { type Node, node } from "../../ir/node.ts";
-import { abs, add, clamp, div, exp, expm1, ge, gt, le, log1p, lt, minimum, mul, neg, sigmoid, sub, tanh, where, erf } from "./elementwise.ts";
+import { abs, add, div, erf, exp, expm1, ge, gt, le, log1p, lt, minimum, mul, neg, sigmoid, sub, tanh, where } from "./elementwise.ts";
 import { floating, numeric } from "./promote.ts";
 
 /** Activation functions. Where one branch could overflow it is fed a harmless value, so that gradients stay finite. */
@@ -68,6 +68,6 @@ export const softshrink = (x: Node, lambda = 0.5): Node =>
 /** clamp(x / 6 + ½, 0, 1). */
 export const hardsigmoid = (x: Node): Node => div(relu6(add(x, 3)), 6);
 /** x · hardsigmoid(x). */
-export const hardswish = (x: Node): Node => div(mul(x, clamp(add(x, 3), 0, 6)), 6);
+export const hardswish = (x: Node): Node => div(mul(x, relu6(add(x, 3))), 6);
 /** x where above the threshold, else `value`. */
 export const threshold = (x: Node, above: number, value: number): Node => where(le(x, above), value, x);

@@ -1,0 +1,117 @@
+import { BackendError } from "../../base/errors.ts";
+import { settings } from "../../base/settings.ts";
+import type { Kernel } from "../../plan/kernel.ts";
+import type { Allocation, Backend, Executable, Plan } from "../../plan/plan.ts";
+import { emitAxis } from "./axis.ts";
+import { emitContract, scratchBytes } from "./contract.ts";
+import { type Host, WasmExecutable } from "./executable.ts";
+import { detectFeatures, type Features } from "./features.ts";
+import { emitLoop } from "./loop.ts";
+import { mathImports } from "./math.ts";
+import { WasmMemory } from "./memory.ts";
+import { sourceOf, WorkerPool } from "./threads.ts";
+import { control, emitWalker } from "./walker.ts";
+
+/** WebAssembly SIMD from our own byte emitter: one memory, one table of kernels, one arena for all plans. */
+export class WasmBackend implements Backend, Host {
+  readonly name = "wasm";
+  readonly memory: WasmMemory;
+  /** Grows whenever the arena moves: executables then renew their pointers. */
+  arenaVersion = 0;
+  arena = 0;
+  threads = 1;
+  readonly walk: Host["walk"];
+  readonly #features: Features;
+  readonly #table: WebAssembly.Table;
+  readonly #base: number;
+  readonly #walker: Uint8Array<ArrayBuffer>;
+  readonly #scratch: number;
+  readonly #kernels = new Map<string, number>();
+  readonly #bytes: Uint8Array[] = [];
+  #arenaBytes = 0;
+  #pool: WorkerPool | null = null;
+
+  constructor() {
+    if (typeof WebAssembly !== "object") throw new BackendError("wasm: this engine has no WebAssembly");
+    this.#features = detectFeatures();
+    if (!this.#features.simd) throw new BackendError("wasm: this engine's WebAssembly has no SIMD");
+    this.memory = new WasmMemory();
+    this.#table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
+    this.#base = this.memory.reserve(control.bytes);
+    this.#scratch = this.memory.reserve(scratchBytes);
+    this.#walker = emitWalker(this.memory, this.#base);
+    this.walk = this.#instantiate(this.#walker).walk as Host["walk"];
+    this.setThreads(settings.threads);
+  }
+
+  #instantiate(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Exports {
+    const env = { memory: this.memory.memory, table: this.#table, scratch: this.#scratch, ...mathImports };
+    return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env }).exports;
+  }
+
+  allocate(bytes: number): Allocation {
+    return this.memory.allocate(bytes);
+  }
+
+  /** The number of a kernel in the table; compiled at first use. */
+  kernelIndex(kernel: Kernel): number {
+    const known = this.#kernels.get(kernel.key);
+    if (known !== undefined) return known;
+    const bytes = this.#emit(kernel);
+    const { run } = this.#instantiate(bytes);
+    const index = this.#table.grow(1);
+    this.#table.set(index, run as () => void);
+    this.#kernels.set(kernel.key, index);
+    this.#bytes.push(bytes);
+    this.#pool?.publish(index, bytes);
+    return index;
+  }
+
+  #emit(kernel: Kernel): Uint8Array<ArrayBuffer> {
+    if (kernel.kind === "loop") return emitLoop(kernel, this.memory, this.#features.relaxed) as Uint8Array<ArrayBuffer>;
+    if (kernel.kind === "contract") return emitContract(kernel, this.memory, this.#features.relaxed);
+    return emitAxis(kernel, this.memory);
+  }
+
+  /** Makes room for a plan's scratch. */
+  reserveArena(bytes: number): void {
+    if (bytes <= this.#arenaBytes) return;
+    if (this.#arenaBytes > 0) this.memory.release(this.arena, this.#arenaBytes);
+    this.#arenaBytes = 0;
+    this.arenaVersion++;
+    this.arena = this.memory.reserve(bytes);
+    this.#arenaBytes = bytes;
+  }
+
+  load(plan: Plan): Executable {
+    return new WasmExecutable(this, plan);
+  }
+
+  memoryInUse(): number {
+    return this.memory.inUse;
+  }
+
+  kernelsCompiled(): number {
+    return this.#kernels.size;
+  }
+
+  describe(): string {
+    const simd = this.#features.relaxed ? "SIMD with relaxed fused multiply-add" : "SIMD";
+    const shared = this.memory.shared ? `${this.threads} of the machine's threads` : "one thread (no shared memory here)";
+    return `WebAssembly ${simd}, ${shared}, up to ${Math.round(this.memory.maximum / 16)} MiB`;
+  }
+
+  /** Workers join when they are ready; results do not depend on how many there are. */
+  setThreads(count: number): void {
+    this.threads = this.memory.shared ? Math.max(1, Math.trunc(count)) : 1;
+    if (this.threads > 1 && this.#pool === null) {
+      const newScratch = () => this.memory.reserve(scratchBytes);
+      this.#pool = new WorkerPool(this.memory, this.#base, this.#walker, sourceOf(mathImports), newScratch);
+      for (const [index, bytes] of this.#bytes.entries()) this.#pool.publish(index, bytes);
+    }
+    this.#pool?.resize(this.threads - 1);
+  }
+}
+
+/** Makes the backend; throws `BackendError` where it cannot run. */
+export const createWasm = (): Backend => new WasmBackend();

@@ -1,0 +1,136 @@
+import { dtypes, type TypedArray } from "../../base/dtype.ts";
+import { sizeOf } from "../../base/shape.ts";
+import type { Kernel } from "../../plan/kernel.ts";
+import type { Binding, Executable, Plan } from "../../plan/plan.ts";
+import { argsLayout, elementBytes, tasksOf } from "./args.ts";
+import { viewFor, type WasmAllocation, type WasmMemory } from "./memory.ts";
+import { entry } from "./walker.ts";
+
+/** What an executable needs of its backend. */
+export interface Host {
+  readonly memory: WasmMemory;
+  readonly arena: number;
+  /** Grows whenever the arena moves. */
+  readonly arenaVersion: number;
+  readonly threads: number;
+  readonly walk: (table: number, rows: number, threads: number) => number;
+  kernelIndex(kernel: Kernel): number;
+  reserveArena(bytes: number): void;
+}
+
+/** A pointer in an argument block: the word at `at` is the buffer's address plus `add`. */
+interface Pointer {
+  readonly at: number;
+  readonly add: number;
+}
+
+/** A plan as a table in memory: its rows, their argument blocks, its scalars. */
+export class WasmExecutable implements Executable {
+  readonly #backend: Host;
+  readonly #plan: Plan;
+  readonly #block: number;
+  readonly #bytes: number;
+  readonly #scalars: number;
+  /** Pointers into the arena, by offset there; and per resident input those into it. */
+  readonly #arena: Pointer[] = [];
+  readonly #inputs: Pointer[][];
+  readonly #bound: Int32Array;
+  readonly #sizes: readonly number[];
+  #arenaVersion = -1;
+
+  constructor(backend: Host, plan: Plan) {
+    this.#backend = backend;
+    this.#plan = plan;
+    this.#inputs = plan.inputs.map(() => []);
+    this.#bound = new Int32Array(plan.inputs.length);
+    this.#sizes = plan.outputs.map((o) => sizeOf(o.shape));
+    const layouts = plan.calls.map((c) => argsLayout(c.kernel));
+    const rows = plan.calls.length * entry.bytes;
+    const scalars = rows;
+    const first = scalars + plan.scalars.length * 8;
+    this.#bytes = layouts.reduce((n, l) => n + l.bytes, first);
+    this.#block = backend.memory.reserve(this.#bytes);
+    this.#scalars = this.#block + scalars;
+    backend.reserveArena(plan.arenaBytes);
+    const functions = plan.calls.map((c) => backend.kernelIndex(c.kernel));
+    // Compiling may have grown the memory: only now is it safe to hold its view.
+    const { i32 } = backend.memory.views;
+    let args = this.#block + first;
+    for (const [i, call] of plan.calls.entries()) {
+      const layout = layouts[i]!;
+      const row = (this.#block + i * entry.bytes) / 4;
+      const { total, chunk } = tasksOf(call);
+      i32[row + entry.function / 4] = functions[i]!;
+      i32[row + entry.args / 4] = args;
+      i32[row + entry.total / 4] = total;
+      i32[row + entry.chunk / 4] = chunk;
+      for (const [d, at] of layout.extents.entries()) i32[(args + at) / 4] = call.extents[d]!;
+      for (const [a, access] of layout.accesses.entries()) {
+        const { buffer, offset, strides, axisStride } = call.accesses[a]!;
+        const size = elementBytes(call, a);
+        for (const [d, at] of access.strides.entries()) i32[(args + at) / 4] = strides[d]! * size;
+        if (access.axisStride >= 0) i32[(args + access.axisStride) / 4] = (axisStride ?? 0) * size;
+        this.#point(buffer, args + access.pointer, offset * size);
+      }
+      if (call.check) {
+        const store = call.kernel.kind === "loop" ? call.kernel.stores[0]!.access : 0;
+        this.#point(call.accesses[store]!.buffer, (row + entry.status / 4) * 4, 0);
+      }
+      args += layout.bytes;
+    }
+  }
+
+  /** Notes, or fills in, a pointer to a buffer of the plan. */
+  #point(buffer: number, at: number, add: number): void {
+    const { i32 } = this.#backend.memory.views;
+    if (buffer < 0) {
+      i32[at / 4] = add;
+      return;
+    }
+    const place = this.#plan.buffers[buffer]!;
+    if (place.kind === "scalar") i32[at / 4] = this.#scalars + place.index * 8 + add;
+    else if (place.kind === "arena") this.#arena.push({ at, add: place.offset + add });
+    else {
+      const { offset } = this.#plan.inputs[place.slot]!;
+      if (offset === null) this.#inputs[place.slot]!.push({ at, add });
+      else this.#arena.push({ at, add: offset + add });
+    }
+  }
+
+  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number {
+    const backend = this.#backend;
+    const plan = this.#plan;
+    const { views } = backend.memory;
+    if (this.#arenaVersion !== backend.arenaVersion) {
+      for (const p of this.#arena) views.i32[p.at >> 2] = backend.arena + p.add;
+      this.#arenaVersion = backend.arenaVersion;
+    }
+    for (let i = 0; i < bindings.length; i++) {
+      const input = plan.inputs[i]!;
+      if (input.offset === null) {
+        const { address } = bindings[i] as WasmAllocation;
+        if (this.#bound[i] === address) continue;
+        for (const p of this.#inputs[i]!) views.i32[p.at >> 2] = address + p.add;
+        this.#bound[i] = address;
+      } else viewFor(views, input.dtype).set(bindings[i] as TypedArray, (backend.arena + input.offset) / dtypes[input.dtype].bytes);
+    }
+    for (let i = 0; i < scalars.length; i++) {
+      const dtype = plan.scalars[i]!;
+      viewFor(views, dtype)[(this.#scalars + i * 8) / dtypes[dtype].bytes] = scalars[i]!;
+    }
+    const failed = backend.walk(this.#block, plan.calls.length, backend.threads);
+    if (failed >= 0) return failed;
+    for (let i = 0; i < results.length; i++) {
+      const { dtype, offset } = plan.outputs[i]!;
+      const first = (backend.arena + offset) / dtypes[dtype].bytes;
+      const view = viewFor(views, dtype);
+      if (this.#sizes[i] === 1) results[i]![0] = view[first]!;
+      else results[i]!.set(view.subarray(first, first + this.#sizes[i]!));
+    }
+    return -1;
+  }
+
+  free(): void {
+    this.#backend.memory.release(this.#block, this.#bytes);
+  }
+}

@@ -1,0 +1,124 @@
+import { type DType, isFloat } from "../../base/dtype.ts";
+import { erf } from "../../base/erf.ts";
+import { InternalError } from "../../base/errors.ts";
+import type { Value } from "../../plan/kernel.ts";
+import type { FunctionBuilder, ModuleBuilder } from "./emitter.ts";
+
+/** C's pow: unlike JavaScript's, 1 to any power, and ±1 to an infinite one, is 1. */
+const pow = (a: number, b: number): number =>
+  a === 1 || (a === -1 && (b === Number.POSITIVE_INFINITY || b === Number.NEGATIVE_INFINITY)) ? 1 : a ** b;
+
+/** Integer power, wrapping; a negative exponent gives the truncated reciprocal (0 for 0). */
+function integerPower(a: number, b: number): number {
+  if (b < 0) return a === 1 ? 1 : a === -1 ? (b % 2 === 0 ? 1 : -1) : 0;
+  let result = 1;
+  for (let base = a, e = b; e > 0; e = Math.floor(e / 2), base = Math.imul(base, base))
+    if (e % 2 === 1) result = Math.imul(result, base);
+  return result;
+}
+
+/** Python's: the remainder has the sign of the divisor. */
+function remainder(a: number, b: number): number {
+  const r = a % b;
+  return r !== 0 && r < 0 !== b < 0 ? r + b : r;
+}
+
+/**
+ * The functions that kernels may import, on f64. Workers get them as source text: each must need nothing but
+ * the language's own globals.
+ */
+export const mathImports = {
+  exp: Math.exp,
+  log: Math.log,
+  expm1: Math.expm1,
+  log1p: Math.log1p,
+  sin: Math.sin,
+  cos: Math.cos,
+  tanh: Math.tanh,
+  erf,
+  pow,
+  remainder,
+  integerPower,
+};
+
+/** A function that kernels may import. */
+export type MathName = keyof typeof mathImports;
+
+/** The imported functions' numbers in a module. */
+export type MathImports = ReadonlyMap<MathName, number>;
+
+/** What the code of math needs to know. */
+export interface MathContext {
+  readonly f: FunctionBuilder;
+  readonly math: MathImports;
+  readonly lanes: 4 | 2;
+  readonly single: boolean;
+}
+
+const binaryNames: ReadonlySet<MathName> = new Set(["pow", "remainder", "integerPower"]);
+
+/** Functions that code inlines for f32 and imports for f64. */
+export type UnaryMath = "exp" | "log" | "expm1" | "log1p" | "sin" | "cos" | "tanh" | "sigmoid" | "erf";
+
+/** The function that one value of a body needs imported. */
+function importFor(value: Value, body: readonly Value[]): MathName | null {
+  if (!("args" in value) || value.args.length === 0) return null;
+  const { dtype } = body[value.args[0]!]!;
+  if (value.op === "remainder") return isFloat(dtype) ? "remainder" : null;
+  if (value.op === "pow") return isFloat(dtype) ? "pow" : "integerPower";
+  if (value.op === "sigmoid") return "exp";
+  return value.op in mathImports ? (value.op as MathName) : null;
+}
+
+/** Imports what the values of some bodies need; imports come before a module's functions. */
+export function declareMath(module: ModuleBuilder, bodies: readonly (readonly Value[])[]): MathImports {
+  const imports = new Map<MathName, number>();
+  for (const body of bodies)
+    for (const value of body) {
+      const name = importFor(value, body);
+      if (name === null || imports.has(name)) continue;
+      imports.set(name, module.importFunction(name, binaryNames.has(name) ? ["f64", "f64"] : ["f64"], ["f64"]));
+    }
+  return imports;
+}
+
+/** Calls an imported function for each lane; leaves the results on the stack. */
+export function perLane(ctx: MathContext, name: MathName, dtype: DType, args: readonly number[]): void {
+  const { f } = ctx;
+  const index = ctx.math.get(name);
+  if (index === undefined) throw new InternalError(`wasm: the module does not import ${name}`);
+  const type = dtype === "f64" ? "f64x2" : dtype === "f32" ? "f32x4" : "i32x4";
+  f.get(args[0]!);
+  for (let lane = 0; lane < (ctx.single ? 1 : ctx.lanes); lane++) {
+    for (const arg of args) {
+      f.get(arg);
+      f.lane(`${type}.extract_lane`, lane);
+      if (dtype === "f32") f.op("f64.promote_f32");
+      else if (dtype !== "f64") f.op("f64.convert_i32_s");
+    }
+    f.call(index);
+    if (dtype === "f32") f.op("f32.demote_f64");
+    else if (dtype !== "f64") f.op("i32.trunc_sat_f64_s");
+    f.lane(`${type}.replace_lane`, lane);
+  }
+}
+
+/** Leaves a function of a vector on the stack. */
+export function emitMath(ctx: MathContext, name: UnaryMath, dtype: DType, a: number): void {
+  const { f } = ctx;
+  if (name !== "sigmoid") return perLane(ctx, name, dtype, [a]);
+  const type = dtype === "f64" ? "f64x2" : "f32x4";
+  const negated = f.local("v128");
+  f.get(a);
+  f.op(`${type}.neg`);
+  f.set(negated);
+  f[type](1);
+  perLane(ctx, "exp", dtype, [negated]);
+  f[type](1);
+  f.op(`${type}.add`, `${type}.div`);
+}
+
+/** Leaves a to the power b on the stack. */
+export function emitPow(ctx: MathContext, dtype: DType, a: number, b: number): void {
+  perLane(ctx, "pow", dtype, [a, b]);
+}

@@ -1,0 +1,61 @@
+import { DataLoader } from "../../data/data-loader.ts";
+import { type Dataset, type Subset, TensorDataset } from "../../data/dataset.ts";
+import { parseCsv } from "../../data/csv.ts";
+import { randomSplit } from "../../data/split.ts";
+import { Dropout, Linear, Module, ReLU, Sequential } from "../../nn/index.ts";
+import { noGrad, type Tensor } from "../../tensor/index.ts";
+
+/** What can be asked of a digit: to be told from its pixels, or from the means of their blocks. */
+export type Task = "pixels" | "blocks";
+
+/** Both, in the order in which they take turns. */
+export const tasks: readonly Task[] = ["pixels", "blocks"];
+
+/** A batch: 64 pixels, 16 means of 2×2 blocks, and the digit. */
+export type Digits = [pixels: Tensor, blocks: Tensor, labels: Tensor];
+
+/** A first layer for each kind of input, and a trunk that both share. */
+export class TwoInputs extends Module {
+  pixels = new Linear(64, 128);
+  blocks = new Linear(16, 128);
+  trunk = new Sequential(
+    new ReLU(),
+    new Dropout(0.2),
+    new Linear(128, 128),
+    new ReLU(),
+    new Dropout(0.2),
+    new Linear(128, 10),
+  );
+
+  forward(x: Tensor, task: Task): Tensor {
+    return this.trunk.forward(this[task].forward(x));
+  }
+}
+
+/** The path of what a task leaves alone: the first layer of the other one. */
+export const restsDuring = (task: Task): Task => (task === "pixels" ? "blocks" : "pixels");
+
+/** The digits that come with the package; a quarter of them, always the same ones, is for the test. */
+export function loadDigits(): { train: Subset<Digits>; test: Subset<Digits> } {
+  const { readFileSync } = process.getBuiltinModule("node:fs");
+  const table = parseCsv(readFileSync(new URL("../../../data/digits.csv", import.meta.url), "utf8"));
+  const pixels = table.narrow(1, 0, 64).div(16);
+  const blocks = pixels.reshape([-1, 4, 2, 4, 2]).mean([2, 4]).reshape([-1, 16]);
+  const digits: Dataset<Digits> = new TensorDataset(pixels, blocks, table.select(1, 64).to("i32"));
+  const [train, test] = randomSplit(digits, [0.75, 0.25]);
+  return { train: train!, test: test! };
+}
+
+/** The part of the rows that the network tells right, by task. */
+export async function accuracies(net: TwoInputs, digits: Subset<Digits>): Promise<Record<Task, number>> {
+  const right = { pixels: 0, blocks: 0 };
+  net.eval();
+  for (const [pixels, blocks, labels] of new DataLoader(digits, { batchSize: digits.length })) {
+    for (const [task, x] of [["pixels", pixels], ["blocks", blocks]] as const) {
+      const correct = noGrad(() => net.forward(x, task).argmax(1).eq(labels).sum());
+      right[task] += Number(await correct.item());
+    }
+  }
+  net.train();
+  return { pixels: right.pixels / digits.length, blocks: right.blocks / digits.length };
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env node
+import { Command, InvalidArgumentError } from "commander";
+import { ThawError } from "../base/errors.ts";
+
+// Each command is imported when it runs, so that `--help` starts none of the engine.
+
+const print = (line: string): void => console.log(line);
+
+const { readFileSync } = process.getBuiltinModule("node:fs");
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+const program = new Command("thaw")
+  .description("Train only what you mean to: what a step does not train does not move by a bit.")
+  .version(version)
+  .showHelpAfterError("(thaw --help says what there is)")
+  .addHelpText(
+    "after",
+    `
+Start with:
+  thaw digits          train a network with two kinds of input on real handwriting
+  thaw seed            see how freezing leaks, and how it does not
+  thaw digits --help   what a command takes
+
+Environment:
+  THAW_BACKEND         backend to use: see thaw devices
+  THAW_THREADS         threads of the CPU backends (default 1)`,
+  );
+
+program
+  .command("digits")
+  .description("train two tasks that share a trunk on real digits, and beside it the recipe that leaks")
+  .option("--epochs <n>", "passes over the training set", wholeNumber, 40)
+  .option("--batch-size <n>", "rows a step", wholeNumber, 32)
+  .option("--seed <n>", "seed of weights and order", wholeNumber, 0)
+  .action(async (options) => (await import("./digits.ts")).digits(options, print));
+
+program
+  .command("seed")
+  .description("the article's two-task network, frozen in four ways: two leak nothing, one leaks, one cannot")
+  .action(async () => (await import("./seed.ts")).seed(print));
+
+program
+  .command("replay")
+  .description("replay recorded training runs and compare every value; exits 1 if any differs")
+  .argument("<file...>", "cases as JSON, plain or gzip")
+  .action(async (files: string[]) => {
+    if (!(await (await import("./replay.ts")).replay(files, print))) process.exitCode = 1;
+  });
+
+program
+  .command("devices")
+  .description("list the backends: what each is on this machine, or why it is missing")
+  .action(async () => (await import("./devices.ts")).devices(print));
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("It must be a whole number.");
+  return value;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // What thaw throws on purpose says what to do; a trace of its insides would bury that.
+  if (!(error instanceof ThawError)) throw error;
+  console.error(`thaw: ${error.message}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,110 @@
+import "./dispose.ts";
+import { ArgumentError } from "../base/errors.ts";
+import type { Module } from "../nn/module.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { type Selector, select, selectorText } from "./select.ts";
+
+/** Parameters frozen (or unfrozen) until this is disposed of, as `using` does at the end of its block. */
+export interface FreezeScope extends Disposable {
+  /** What it froze or unfroze, by path. */
+  readonly parameters: ReadonlyMap<string, Parameter>;
+}
+
+/**
+ * Freezes parameters: whatever their gradients, no step moves them, or their optimizer state, by a bit. With a
+ * function, or a `using` declaration of what it returns, for that scope only: then each is again what it was before,
+ * frozen or not. With neither, until `unfreeze`.
+ */
+export function freeze(root: Module, selector: Selector): FreezeScope;
+export function freeze<T>(root: Module, selector: Selector, fn: () => T): T;
+export function freeze<T>(root: Module, selector: Selector, fn?: () => T): T | FreezeScope {
+  return run(open("freeze", root, selector, true), fn);
+}
+
+/** Unfreezes parameters, in the same three ways as `freeze`. Their `requiresGrad` stays what it is. */
+export function unfreeze(root: Module, selector: Selector): FreezeScope;
+export function unfreeze<T>(root: Module, selector: Selector, fn: () => T): T;
+export function unfreeze<T>(root: Module, selector: Selector, fn?: () => T): T | FreezeScope {
+  return run(open("unfreeze", root, selector, false), fn);
+}
+
+/** Who set a parameter's flag last: a later scope that has not been closed is found by it. */
+interface Mark {
+  readonly text: string;
+}
+
+const marks = new WeakMap<Parameter, Mark>();
+
+/** What a scope puts back. */
+interface Before {
+  readonly frozen: boolean;
+  readonly mark: Mark | undefined;
+}
+
+function open(verb: string, root: Module, selector: Selector, frozen: boolean): FreezeScope {
+  const parameters = select(root, selector);
+  const mark: Mark = { text: `${verb}(${root.constructor.name}, ${selectorText(selector)})` };
+  const before = new Map<Parameter, Before>();
+  for (const parameter of parameters.values()) {
+    before.set(parameter, { frozen: parameter.frozen, mark: marks.get(parameter) });
+    parameter.frozen = frozen;
+    marks.set(parameter, mark);
+  }
+  return { parameters, [Symbol.dispose]: () => close(mark, parameters, before) };
+}
+
+function close(mark: Mark, parameters: ReadonlyMap<string, Parameter>, before: Map<Parameter, Before>): void {
+  for (const [path, parameter] of parameters) {
+    const last = marks.get(parameter);
+    if (before.has(parameter) && last !== mark)
+      throw new ArgumentError(
+        `The scope of ${mark.text} was closed out of order: ${last?.text}, opened after it, still holds ${path}. ` +
+          "Close the inner scope first (end its function or block, or dispose of it); nothing was changed.",
+      );
+  }
+  for (const [parameter, { frozen, mark: earlier }] of before) {
+    parameter.frozen = frozen;
+    if (earlier === undefined) marks.delete(parameter);
+    else marks.set(parameter, earlier);
+  }
+  // Closing twice changes nothing more.
+  before.clear();
+}
+
+/** Runs a function inside a scope and closes it after, when a promise settles if it gives one. */
+function run<T>(scope: FreezeScope, fn: (() => T) | undefined): T | FreezeScope {
+  if (fn === undefined) return scope;
+  let result: T;
+  try {
+    result = fn();
+  } catch (error) {
+    closeAfter(scope, error);
+    throw error;
+  }
+  if (!isPromiseLike(result)) {
+    scope[Symbol.dispose]();
+    return result;
+  }
+  return result.then(
+    (value) => {
+      scope[Symbol.dispose]();
+      return value;
+    },
+    (error: unknown) => {
+      closeAfter(scope, error);
+      throw error;
+    },
+  ) as T;
+}
+
+/** Closes a scope whose function failed; if that fails too, its error carries the function's as its cause. */
+function closeAfter(scope: FreezeScope, cause: unknown): void {
+  try {
+    scope[Symbol.dispose]();
+  } catch (error) {
+    throw new ArgumentError((error as Error).message, { cause });
+  }
+}
+
+const isPromiseLike = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";

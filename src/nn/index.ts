@@ -1,0 +1,20 @@
+export * from "./activations.ts";
+export { Dropout, dropout } from "./dropout.ts";
+export { Embedding } from "./embedding.ts";
+export { Flatten } from "./flatten.ts";
+export { Identity } from "./identity.ts";
+export * as init from "./init/index.ts";
+export { LayerNorm, type LayerNormOptions } from "./layer-norm.ts";
+export { Linear } from "./linear.ts";
+export * from "./losses/index.ts";
+export {
+  type IncompatibleKeys,
+  type Layer,
+  type Member,
+  Module,
+  type StateDict,
+  type WalkOptions,
+} from "./module.ts";
+export { ModuleDict } from "./module-dict.ts";
+export { ModuleList } from "./module-list.ts";
+export { Sequential } from "./sequential.ts";

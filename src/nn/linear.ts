@@ -1,0 +1,43 @@
+import { ArgumentError } from "../base/errors.ts";
+import { empty } from "../tensor/create.ts";
+import { linear } from "../tensor/functions.ts";
+import { Parameter } from "../tensor/parameter.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { kaimingUniform_, uniform_ } from "./init/index.ts";
+import { Module } from "./module.ts";
+
+/** x · weightᵀ + bias, over the last dimension. `weight` is [outFeatures, inFeatures]. */
+export class Linear extends Module {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  weight: Parameter;
+  bias: Parameter | null;
+
+  constructor(inFeatures: number, outFeatures: number, { bias = true }: { bias?: boolean } = {}) {
+    super();
+    for (const size of [inFeatures, outFeatures])
+      if (!Number.isInteger(size) || size < 0)
+        throw new ArgumentError(`Linear: inFeatures ${inFeatures} and outFeatures ${outFeatures} must be whole numbers`);
+    this.inFeatures = inFeatures;
+    this.outFeatures = outFeatures;
+    this.weight = new Parameter(empty([outFeatures, inFeatures]));
+    this.bias = bias ? new Parameter(empty([outFeatures])) : null;
+    this.resetParameters();
+  }
+
+  /** Draws weight and bias anew: both uniform within ±1/√inFeatures. */
+  resetParameters(): void {
+    if (this.inFeatures === 0) return;
+    kaimingUniform_(this.weight, { a: Math.sqrt(5) });
+    const bound = 1 / Math.sqrt(this.inFeatures);
+    if (this.bias !== null) uniform_(this.bias, { a: -bound, b: bound });
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${this.bias === null ? "False" : "True"}`;
+  }
+}

@@ -1,0 +1,108 @@
+import { cast } from "../../autodiff/build.ts";
+import { isFloat } from "../../base/dtype.ts";
+import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
+import type { Node } from "../../ir/node.ts";
+import { Buffer } from "../../tensor/buffer.ts";
+import { add, div, mul, neg, where } from "../../tensor/operations/elementwise.ts";
+import { logSoftmax, sum } from "../../tensor/operations/reduction.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { Module } from "../module.ts";
+import { classDim, classTargets } from "./class-targets.ts";
+import { alongClasses, type ClassLossOptions } from "./nll.ts";
+import { floatNode, type Reduction, reduceLoss, refuseEmptyMean } from "./reduction.ts";
+
+/** Options of `crossEntropy`. */
+export interface CrossEntropyOptions extends ClassLossOptions {
+  /** How much of the target is spread evenly over all classes; 0. */
+  labelSmoothing?: number;
+}
+
+/**
+ * Cross entropy of logits of shape [classes], [N, classes] or [N, classes, …] with integer classes, or with
+ * probabilities (a floating-point target of the logits' shape). The mean is over the rows that are not ignored: NaN
+ * if all are, and an error for an empty batch.
+ */
+export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const { weight = null, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" } = options;
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+    throw new ArgumentError(`crossEntropy: labelSmoothing is ${labelSmoothing}; it must be from 0 to 1`);
+  const logits = floatNode("crossEntropy", input);
+  if (logits.shape.length === 0) throw new ShapeError("crossEntropy: the input is a scalar; it needs a dimension of classes");
+  const weights = weight === null ? null : alongClasses("crossEntropy", weight, logits);
+  const loss = isFloat(target.dtype)
+    ? ofProbabilities(logits, target.node, weights, labelSmoothing, reduction)
+    : ofClasses(logits, target.node, weights, labelSmoothing, reduction, ignoreIndex);
+  return new Tensor(loss);
+}
+
+function ofClasses(
+  logits: Node,
+  target: Node,
+  weights: Node | null,
+  smoothing: number,
+  reduction: Reduction,
+  ignoreIndex: number,
+): Node {
+  const dim = classDim(logits);
+  const targets = classTargets("crossEntropy", logits, target, ignoreIndex);
+  refuseEmptyMeanOf(logits, reduction);
+  const logp = logSoftmax(logits, dim);
+  const rowWeights = weights === null ? cast(targets.valid, logp.dtype) : targets.pick(weights);
+  const picked = neg(targets.pick(logp));
+  let loss = weights === null ? picked : mul(picked, rowWeights);
+  if (smoothing > 0) {
+    const even = neg(sum(weights === null ? logp : mul(logp, weights), dim));
+    const share = smoothing / logits.shape[dim]!;
+    loss = add(mul(loss, 1 - smoothing), mul(where(targets.valid, even, 0), share));
+  }
+  return reduceLoss("crossEntropy", loss, reduction, rowWeights);
+}
+
+function ofProbabilities(
+  logits: Node,
+  target: Node,
+  weights: Node | null,
+  smoothing: number,
+  reduction: Reduction,
+): Node {
+  if (!sameShape(logits.shape, target.shape))
+    throw new ShapeError(
+      `crossEntropy: a floating-point target is read as probabilities, of the input's shape ${shapeText(logits.shape)}, ` +
+        `not ${shapeText(target.shape)}; cast class indices with to("i32")`,
+    );
+  const dim = classDim(logits);
+  refuseEmptyMeanOf(logits, reduction);
+  const logp = logSoftmax(logits, dim);
+  const p = smoothing > 0 ? add(mul(target, 1 - smoothing), smoothing / logits.shape[dim]!) : target;
+  const terms = mul(logp, p);
+  const loss = neg(sum(weights === null ? terms : mul(terms, weights), dim));
+  if (reduction !== "mean") return reduceLoss("crossEntropy", loss, reduction);
+  // PyTorch's mean is over the rows here, weighted or not.
+  return div(sum(loss), sizeOf(loss.shape));
+}
+
+/** An empty batch has no mean, and no classes no largest score: said before `logSoftmax` meets it. */
+function refuseEmptyMeanOf(logits: Node, reduction: Reduction): void {
+  if (reduction === "mean") refuseEmptyMean("crossEntropy", logits);
+}
+
+/** `crossEntropy` as a module. */
+export class CrossEntropyLoss extends Module {
+  weight: Buffer | null;
+  readonly ignoreIndex: number;
+  readonly labelSmoothing: number;
+  readonly reduction: Reduction;
+
+  constructor({ weight = null, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" }: CrossEntropyOptions = {}) {
+    super();
+    this.weight = weight === null ? null : new Buffer(weight);
+    this.ignoreIndex = ignoreIndex;
+    this.labelSmoothing = labelSmoothing;
+    this.reduction = reduction;
+  }
+
+  forward(input: Tensor, target: Tensor): Tensor {
+    return crossEntropy(input, target, this);
+  }
+}

@@ -1,0 +1,37 @@
+import { div, exp, mul, sub, xlogy } from "../../tensor/operations/elementwise.ts";
+import { sum } from "../../tensor/operations/reduction.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { Module } from "../module.ts";
+import { pairOf, type Reduction, reduceLoss, refuseEmptyMean } from "./reduction.ts";
+
+/** Options of `klDiv`. */
+export interface KLDivOptions {
+  /** "batchmean" divides by the first dimension alone, which is the divergence's definition; "mean" by all. */
+  reduction?: Reduction | "batchmean";
+  /** Whether the target holds log-probabilities too. */
+  logTarget?: boolean;
+}
+
+/** target · (log target − input): the divergence of log-probabilities `input` from probabilities. */
+export function klDiv(input: Tensor, target: Tensor, { reduction = "mean", logTarget = false }: KLDivOptions = {}): Tensor {
+  const [x, t] = pairOf("klDiv", input, target);
+  const loss = logTarget ? mul(exp(t), sub(t, x)) : sub(xlogy(t, t), mul(t, x));
+  if (reduction !== "batchmean") return new Tensor(reduceLoss("klDiv", loss, reduction));
+  refuseEmptyMean("klDiv", loss);
+  return new Tensor(div(sum(loss), loss.shape[0] ?? 1));
+}
+
+/** `klDiv` as a module. */
+export class KLDivLoss extends Module {
+  readonly reduction: Reduction | "batchmean";
+  readonly logTarget: boolean;
+
+  constructor({ reduction = "mean", logTarget = false }: KLDivOptions = {}) {
+    super();
+    this.reduction = reduction;
+    this.logTarget = logTarget;
+  }
+  forward(input: Tensor, target: Tensor): Tensor {
+    return klDiv(input, target, this);
+  }
+}

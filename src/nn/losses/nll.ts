@@ -1,0 +1,62 @@
+import { cast } from "../../autodiff/build.ts";
+import { ShapeError } from "../../base/errors.ts";
+import { shapeText } from "../../base/shape.ts";
+import type { Node } from "../../ir/node.ts";
+import { Buffer } from "../../tensor/buffer.ts";
+import { mul, neg } from "../../tensor/operations/elementwise.ts";
+import { reshape } from "../../tensor/operations/movement.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { Module } from "../module.ts";
+import { classDim, classTargets } from "./class-targets.ts";
+import { floatNode, type LossOptions, type Reduction, reduceLoss } from "./reduction.ts";
+
+/** Options of losses whose targets are classes. */
+export interface ClassLossOptions extends LossOptions {
+  /** A weight for each class; the mean is then a weighted one. */
+  weight?: Tensor | null;
+  /** Rows with this target do not count; -100. */
+  ignoreIndex?: number;
+}
+
+/**
+ * −input[target] for log-probabilities of shape [classes], [N, classes] or [N, classes, …] and integer targets. The
+ * mean is over the rows that are not ignored: NaN if all are, and an error for an empty batch.
+ */
+export function nllLoss(
+  input: Tensor,
+  target: Tensor,
+  { weight = null, ignoreIndex = -100, reduction = "mean" }: ClassLossOptions = {},
+): Tensor {
+  const x = floatNode("nllLoss", input);
+  const targets = classTargets("nllLoss", x, target.node, ignoreIndex);
+  const picked = neg(targets.pick(x));
+  if (weight === null) return new Tensor(reduceLoss("nllLoss", picked, reduction, cast(targets.valid, picked.dtype)));
+  const weights = targets.pick(alongClasses("nllLoss", weight, x));
+  return new Tensor(reduceLoss("nllLoss", mul(picked, weights), reduction, weights));
+}
+
+/** Weights of classes, shaped to broadcast against scores. */
+export function alongClasses(op: string, weight: Tensor, scores: Node): Node {
+  const dim = classDim(scores);
+  if (weight.shape.length !== 1 || weight.shape[0] !== scores.shape[dim])
+    throw new ShapeError(`${op}: weight has shape ${shapeText(weight.shape)}; it needs one for each of ${scores.shape[dim]} classes`);
+  return reshape(cast(weight.node, scores.dtype), scores.shape.map((_, i) => (i === dim ? -1 : 1)));
+}
+
+/** `nllLoss` as a module. */
+export class NLLLoss extends Module {
+  weight: Buffer | null;
+  readonly ignoreIndex: number;
+  readonly reduction: Reduction;
+
+  constructor({ weight = null, ignoreIndex = -100, reduction = "mean" }: ClassLossOptions = {}) {
+    super();
+    this.weight = weight === null ? null : new Buffer(weight);
+    this.ignoreIndex = ignoreIndex;
+    this.reduction = reduction;
+  }
+
+  forward(input: Tensor, target: Tensor): Tensor {
+    return nllLoss(input, target, this);
+  }
+}

@@ -1,0 +1,51 @@
+import { bumpEpoch } from "../engine/cell.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { type Member, Module } from "./module.ts";
+
+/** Modules by name, found by walking under it. */
+export class ModuleDict<D extends Record<string, Module> = Record<string, Module>> extends Module {
+  readonly #items = new Map<string, Module>();
+
+  constructor(modules?: D) {
+    super();
+    for (const [key, module] of Object.entries(modules ?? {})) this.set(key, module as D[keyof D & string]);
+  }
+
+  protected override members(): [string, Member][] {
+    return [...super.members(), ...this.#items];
+  }
+
+  get size(): number {
+    return this.#items.size;
+  }
+  /** The names, in the order in which they were added. */
+  keys(): (keyof D & string)[] {
+    return [...this.#items.keys()];
+  }
+  /** Names and modules. */
+  entries(): [keyof D & string, D[keyof D & string]][] {
+    return [...this.#items] as [keyof D & string, D[keyof D & string]][];
+  }
+  has(key: string): boolean {
+    return this.#items.has(key);
+  }
+  /** The module of a name. */
+  get<K extends keyof D & string>(key: K): D[K] {
+    const found = this.#items.get(key);
+    if (found === undefined)
+      throw new ArgumentError(`ModuleDict.get: no module is called "${key}"; there are ${this.keys().join(", ") || "none"}`);
+    return found as D[K];
+  }
+  /** Adds a module, or puts it in the place of another. */
+  set<K extends keyof D & string>(key: K, module: D[K]): this {
+    if (key === "" || key.includes("."))
+      throw new ArgumentError(`ModuleDict.set: "${key}" cannot be a name: it would be part of paths, so it is not empty and has no dot`);
+    this.#items.set(key, module);
+    bumpEpoch();
+    return this;
+  }
+  delete(key: keyof D & string): boolean {
+    bumpEpoch();
+    return this.#items.delete(key);
+  }
+}

@@ -1,0 +1,275 @@
+import { ArgumentError, StateDictError } from "../base/errors.ts";
+import { sameShape, shapeText } from "../base/shape.ts";
+import { bumpEpoch, Cell } from "../engine/cell.ts";
+import { realize } from "../engine/realize.ts";
+import { hostNode, refuseWhileRecording } from "../engine/trace.ts";
+import { Buffer } from "../tensor/buffer.ts";
+import { zerosLike } from "../tensor/create.ts";
+import { Parameter } from "../tensor/parameter.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** What walking a module finds in it. */
+export type Member = Module | Parameter | Buffer;
+
+/** Values by path, as `stateDict` gives and `loadStateDict` takes. */
+export type StateDict = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
+
+/** Whether a walk gives what has several paths once, under its first (the default), or under all of them. */
+export interface WalkOptions {
+  removeDuplicate?: boolean;
+}
+
+/** The paths in which a state dict and a module differ. */
+export interface IncompatibleKeys {
+  missingKeys: string[];
+  unexpectedKeys: string[];
+}
+
+const isMember = (value: unknown): value is Member =>
+  value instanceof Module || value instanceof Parameter || value instanceof Buffer;
+
+/** A path one level down. */
+export const joinPath = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);
+
+/**
+ * A part of a network: a plain class whose parameters, buffers and submodules are its own fields (arrays of them
+ * too), found by walking. What a parameter is called is the path to it: `hiddenTask1.weight`.
+ */
+export abstract class Module {
+  readonly #training = new Cell(true);
+
+  constructor() {
+    bumpEpoch();
+  }
+
+  /** Whether dropout and the like behave as in training; see `train` and `eval`. */
+  get training(): boolean {
+    return this.#training.value;
+  }
+  set training(value: boolean) {
+    this.#training.value = value;
+  }
+
+  /** Puts this module and all below it into training mode, or out of it. */
+  train(mode = true): this {
+    for (const module of this.modules()) module.training = mode;
+    return this;
+  }
+  /** Puts this module and all below it out of training mode. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  // Walking.
+
+  /** Names and members, in the order in which the fields were declared; containers list their items. */
+  protected members(): [string, Member][] {
+    const found: [string, Member][] = [];
+    for (const name of Object.keys(this))
+      collect(this, name, (this as unknown as Record<string, unknown>)[name], found);
+    return found;
+  }
+
+  /** This module under "", and all below it by path, a module before those inside it. */
+  namedModules({ removeDuplicate = true }: WalkOptions = {}): [string, Module][] {
+    const found: [string, Module][] = [];
+    const entered = new Set<Module>();
+    const enter = (module: Module, path: string): void => {
+      if (entered.has(module)) return;
+      entered.add(module);
+      found.push([path, module]);
+      for (const [name, member] of module.members()) if (member instanceof Module) enter(member, joinPath(path, name));
+      // Only what is being walked right now then counts as entered: a cycle ends, another path does not.
+      if (!removeDuplicate) entered.delete(module);
+    };
+    enter(this, "");
+    return found;
+  }
+  /** This module and all below it. */
+  modules(): Module[] {
+    return this.namedModules().map(([, module]) => module);
+  }
+  /** The modules directly inside this one, by name. */
+  namedChildren(): [string, Module][] {
+    const seen = new Set<Module>();
+    return this.members().filter((entry): entry is [string, Module] => {
+      const [, member] = entry;
+      return member instanceof Module && !seen.has(member) && seen.add(member) !== undefined;
+    });
+  }
+  /** The modules directly inside this one. */
+  children(): Module[] {
+    return this.namedChildren().map(([, module]) => module);
+  }
+
+  /**
+   * Parameters by path: a module's own, then those of the modules inside it, each in the order of declaration. Tied
+   * weights are one parameter and come once, unless `removeDuplicate` is false.
+   */
+  namedParameters(options: WalkOptions = {}): [string, Parameter][] {
+    return this.#named(Parameter, options);
+  }
+  /** The parameters, tied ones once. */
+  parameters(): Parameter[] {
+    return this.namedParameters().map(([, parameter]) => parameter);
+  }
+  /** Buffers by path. */
+  namedBuffers(options: WalkOptions = {}): [string, Buffer][] {
+    return this.#named(Buffer, options);
+  }
+  /** The buffers. */
+  buffers(): Buffer[] {
+    return this.namedBuffers().map(([, buffer]) => buffer);
+  }
+
+  #named<T extends Parameter | Buffer>(
+    kind: new (...args: never[]) => T,
+    { removeDuplicate = true }: WalkOptions,
+  ): [string, T][] {
+    const found: [string, T][] = [];
+    const seen = new Set<T>();
+    for (const [prefix, module] of this.namedModules({ removeDuplicate }))
+      for (const [name, member] of module.members()) {
+        if (!(member instanceof kind)) continue;
+        const path = joinPath(prefix, name);
+        if (!seen.has(member)) label(member, path);
+        if (!removeDuplicate || !seen.has(member)) found.push([path, member]);
+        seen.add(member);
+      }
+    return found;
+  }
+
+  // State.
+
+  #state(): [string, Parameter | Buffer][] {
+    const walk = { removeDuplicate: false };
+    return [...this.namedParameters(walk), ...this.namedBuffers(walk).filter(([, buffer]) => buffer.persistent)];
+  }
+
+  /** Copies of the values of parameters and persistent buffers, by path; tied weights are under each of theirs. */
+  stateDict(): Map<string, Tensor> {
+    refuseWhileRecording("stateDict()");
+    const copies = new Map<Parameter | Buffer, Tensor>();
+    const copyOf = (member: Parameter | Buffer): Tensor => {
+      realize(member);
+      const copy = new Tensor(hostNode(member.resident.storage.read(), member.dtype, member.shape));
+      copies.set(member, copy);
+      return copy;
+    };
+    return new Map(this.#state().map(([path, member]) => [path, copies.get(member) ?? copyOf(member)]));
+  }
+
+  /**
+   * Puts the values of a state dict into parameters and buffers. All of it is checked first: where a shape or dtype
+   * differs, or (unless `strict` is false) a path is missing or unknown, one error lists everything that is wrong and
+   * nothing is written.
+   */
+  loadStateDict(dict: StateDict, { strict = true }: { strict?: boolean } = {}): IncompatibleKeys {
+    const given = new Map(dict instanceof Map ? dict : Object.entries(dict as Record<string, Tensor>));
+    const state = this.#state();
+    const known = new Set(state.map(([path]) => path));
+    const missingKeys = [...known].filter((path) => !given.has(path));
+    const unexpectedKeys = [...given.keys()].filter((path) => !known.has(path));
+    const wrong: string[] = [];
+    if (strict && missingKeys.length > 0) wrong.push(`missing: ${missingKeys.join(", ")}`);
+    if (strict && unexpectedKeys.length > 0) wrong.push(`unexpected: ${unexpectedKeys.join(", ")}`);
+    for (const [path, member] of state) {
+      const value = given.get(path);
+      if (value === undefined) continue;
+      const [is, should] = [value, member].map((t) => `${t.dtype}${shapeText(t.shape)}`);
+      if (!sameShape(value.shape, member.shape)) wrong.push(`${path} is ${is}, the module has ${should}`);
+      else if (value.dtype !== member.dtype)
+        wrong.push(`${path} is ${is}, the module has ${should}: cast it with to("${member.dtype}")`);
+    }
+    if (wrong.length > 0)
+      throw new StateDictError(
+        `loadStateDict: the state dict does not fit ${this.constructor.name}; nothing was loaded.\n  ${wrong.join("\n  ")}` +
+          (strict && missingKeys.length + unexpectedKeys.length > 0
+            ? "\nPass { strict: false } to load what fits by path and leave the rest."
+            : ""),
+      );
+    // All values first: one of them may be a parameter that is itself about to be overwritten.
+    const writes = state
+      .filter(([path]) => given.has(path))
+      .map(([path, member]) => [member, given.get(path)!.node] as const);
+    for (const [member, value] of writes) member.assign(value);
+    return { missingKeys, unexpectedKeys };
+  }
+
+  // All parameters at once.
+
+  /** Sets `requiresGrad` of every parameter. */
+  requiresGrad_(flag = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad = flag;
+    return this;
+  }
+  /**
+   * Takes the gradients away (null), so that an optimizer skips what gets none; with `setToNone: false` they become
+   * zeros, with which an adaptive or decaying optimizer still moves a parameter.
+   */
+  zeroGrad({ setToNone = true }: { setToNone?: boolean } = {}): void {
+    for (const parameter of this.parameters()) {
+      const { grad } = parameter;
+      if (grad !== null) parameter.grad = setToNone ? null : zerosLike(grad);
+    }
+  }
+  /** Calls `fn` on every module below this one, then on this one. */
+  apply(fn: (module: Module) => void): this {
+    for (const child of this.children()) child.apply(fn);
+    fn(this);
+    return this;
+  }
+
+  // Printing.
+
+  /** What stands between the brackets when it is printed. */
+  extraRepr(): string {
+    return "";
+  }
+  /** The modules below, by name, as they are printed. */
+  protected childLines(): [string, string][] {
+    return this.namedChildren().map(([name, child]) => [name, String(child)]);
+  }
+  /** The tree of modules, as PyTorch prints it. */
+  toString(): string {
+    const extra = this.extraRepr();
+    const children = this.childLines().map(([name, text]) => `(${name}): ${text.replaceAll("\n", "\n  ")}`);
+    const name = this.constructor.name;
+    if (children.length === 0) return `${name}(${extra})`;
+    return `${name}(\n  ${[...(extra ? [extra] : []), ...children].join("\n  ")}\n)`;
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}
+
+/** A module that takes one tensor and gives one. */
+export interface Layer extends Module {
+  forward(x: Tensor): Tensor;
+}
+
+/** Adds the members in one field: itself, or what is in an array. */
+function collect(module: Module, name: string, value: unknown, found: [string, Member][]): void {
+  if (isMember(value)) found.push([name, value]);
+  else if (Array.isArray(value)) {
+    // An array that begins with a string or a number is data (a vocabulary), and may be long.
+    if (value[0] !== null && typeof value[0] !== "object") return;
+    for (const [i, item] of value.entries()) collect(module, `${name}.${i}`, item, found);
+  } else if (hidesMembers(value))
+    throw new ArgumentError(
+      `${module.constructor.name}.${name} is ${value instanceof Map ? "a Map" : value instanceof Set ? "a Set" : "a plain object"} ` +
+        "with modules or parameters in it, which walking does not enter. Use an array, nn.ModuleList or nn.ModuleDict.",
+    );
+}
+
+/** Whether a value is a container that walking does not enter, with a member in it that would not be trained. */
+function hidesMembers(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  if (value instanceof Map || value instanceof Set) return [...value.values()].some(isMember);
+  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).some(isMember);
+}
+
+/** Names a value for errors by its path from the outermost module that it has been named from. */
+function label(member: Parameter | Buffer, path: string): void {
+  if (member.label !== path && !member.label.endsWith(`.${path}`)) member.label = path;
+}

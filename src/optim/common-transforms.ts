@@ -1,0 +1,35 @@
+import { add, mul, neg } from "../tensor/operations/elementwise.ts";
+import type { Transform } from "./transform.ts";
+
+/** Goes up the gradient instead of down, where `maximize` is on. */
+export const maximize: Transform<{ maximize: boolean }> = {
+  name: "maximize",
+  update: ({ gradient, on }) => (on("maximize") ? { gradient: neg(gradient) } : {}),
+};
+
+interface Decay {
+  lr: number;
+  weightDecay: number;
+}
+
+/** Weight decay as a part of the gradient, which momentum and adaptive rates then see too (an L2 penalty). */
+export const coupledDecay: Transform<Decay, never, "weightDecay"> = {
+  name: "coupledDecay",
+  perGroup: { weightDecay: ({ weightDecay }) => weightDecay },
+  update: ({ value, gradient, scalar, on }) =>
+    on("weightDecay") ? { gradient: add(gradient, mul(value, scalar("weightDecay"))) } : {},
+};
+
+/** Weight decay of the value itself, apart from the gradient (Loshchilov and Hutter, arXiv:1711.05101). */
+export const decoupledDecay: Transform<Decay, never, "kept"> = {
+  name: "decoupledDecay",
+  perGroup: { kept: ({ lr, weightDecay }) => 1 - lr * weightDecay },
+  update: ({ value, scalar, on }) => (on("weightDecay") ? { value: mul(value, scalar("kept")) } : {}),
+};
+
+/** Either, as the option `decoupledWeightDecay` says. */
+export const weightDecay: Transform<Decay & { decoupledWeightDecay: boolean }, never, "weightDecay" | "kept"> = {
+  name: "weightDecay",
+  perGroup: { ...coupledDecay.perGroup, ...decoupledDecay.perGroup },
+  update: (x) => (x.on("decoupledWeightDecay") ? decoupledDecay : coupledDecay).update(x),
+};

@@ -1,0 +1,17 @@
+export { Adadelta, type AdadeltaOptions, type AdadeltaState } from "./adadelta.ts";
+export { Adagrad, type AdagradOptions, type AdagradState } from "./adagrad.ts";
+export { Adam, type AdamOptions, type AdamState, AdamW, type AdamWOptions } from "./adam.ts";
+export { Adamax, type AdamaxOptions, type AdamaxState } from "./adamax.ts";
+export { ASGD, type ASGDOptions, type ASGDState } from "./asgd.ts";
+export { type ClipNormOptions, clipGradNorm_, clipGradValue_ } from "./clip.ts";
+export * as lrScheduler from "./lr-scheduler/index.ts";
+export { NAdam, type NAdamOptions, type NAdamState } from "./nadam.ts";
+export { Optimizer } from "./optimizer.ts";
+export type { ParamGroup } from "./param-group.ts";
+export type { GroupOptions, OptimizerParams, ParamSource } from "./params.ts";
+export { RAdam, type RAdamOptions, type RAdamState } from "./radam.ts";
+export { RMSprop, type RMSpropOptions, type RMSpropState } from "./rmsprop.ts";
+export { Rprop, type RpropOptions, type RpropState } from "./rprop.ts";
+export { SGD, type SGDOptions, type SGDState } from "./sgd.ts";
+export type { ParameterState, StateTensor } from "./state.ts";
+export type { GroupStateDict, OptimizerStateDict } from "./state-dict.ts";

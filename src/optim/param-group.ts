@@ -1,0 +1,70 @@
+import { Cell } from "../engine/cell.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { checkOption, type OptionCheck, refuseUnknownOptions } from "./options.ts";
+import type { AnyTransform } from "./transform.ts";
+
+/** What an optimizer is: its options, and the chain of transforms that makes its update. */
+export interface OptimizerDefinition<O extends object> {
+  readonly name: string;
+  readonly defaults: Readonly<O>;
+  readonly checks: { readonly [K in keyof O]?: OptionCheck };
+  /** Conditions between options: what is wrong, or null. */
+  readonly check?: (options: O) => string | null;
+  readonly chain: readonly AnyTransform<O>[];
+  /** Whether state exists from construction on (Adagrad's does). */
+  readonly stateFromStart?: boolean;
+}
+
+/**
+ * Parameters with their options. An option can be set at any time: `optimizer.paramGroups[0].lr = 0.01`. Numbers are
+ * read anew at every step, so that changing one never records a captured step again; flags, and numbers that become
+ * zero or cease to be, do.
+ */
+export type ParamGroup<O extends object> = O & {
+  readonly params: readonly Parameter[];
+  /** The rate that a schedule started from. */
+  initialLr?: number;
+};
+
+const switches = new WeakMap<object, Map<string, Cell<boolean>>>();
+
+/** Whether an option switches something on: a flag that is true, a number that is not zero. */
+const isOn = (value: unknown): boolean => value !== false && value !== 0;
+
+/** A group whose options are checked when they are set. */
+export function makeParamGroup<O extends object>(
+  definition: OptimizerDefinition<O>,
+  params: readonly Parameter[],
+  options: Partial<O>,
+): ParamGroup<O> {
+  const known = Object.keys(definition.defaults);
+  refuseUnknownOptions(definition.name, options, known);
+  const values: Record<string, unknown> = { ...definition.defaults };
+  for (const [name, value] of Object.entries(options)) if (value !== undefined) values[name] = value;
+  const check = (name: string, value: unknown): void => {
+    checkOption(definition.name, name, value, definition.checks[name as keyof O]);
+    const conflict = definition.check?.({ ...values, [name]: value } as O) ?? null;
+    checkOption(definition.name, name, value, () => conflict);
+  };
+  const group = { params } as Record<string, unknown>;
+  const cells = new Map<string, Cell<boolean>>();
+  for (const name of known) {
+    check(name, values[name]);
+    const cell = new Cell(isOn(values[name]));
+    cells.set(name, cell);
+    Object.defineProperty(group, name, {
+      enumerable: true,
+      get: () => values[name],
+      set: (value: unknown) => {
+        check(name, value);
+        values[name] = value;
+        cell.value = isOn(value);
+      },
+    });
+  }
+  switches.set(group, cells);
+  return group as ParamGroup<O>;
+}
+
+/** Whether an option of a group is on, as part of the key of a recorded step. */
+export const isSwitchedOn = (group: object, option: string): boolean => switches.get(group)!.get(option)!.value;

@@ -1,0 +1,63 @@
+import * as ops from "../operations/indexing.ts";
+import * as linalg from "../operations/linalg.ts";
+import * as sorting from "../operations/sorting.ts";
+import type { Indexed } from "../operations/reduction.ts";
+import type { HasNode } from "./base.ts";
+import { MovementMethods } from "./movement.ts";
+
+/** Methods that index, sort and multiply matrices, named and behaving as PyTorch's. */
+export abstract class IndexingMethods<T extends HasNode> extends MovementMethods<T> {
+  /** `x[i, …]`: numbers, `slice(start, stop, step)`, null for a new dimension, "..." and tensors of indices. */
+  at(...indices: (number | ops.Slice | null | "..." | T)[]): T {
+    const plain = indices.map((i) => (i !== null && typeof i === "object" && "node" in i ? i.node : i));
+    return this.wrap(ops.at(this.node, plain));
+  }
+  /** Elements at indices along a dimension. */
+  gather(dim: number, index: T): T {
+    return this.wrap(ops.gather(this.node, dim, index.node));
+  }
+  /** As `gather`, with indices that broadcast. */
+  takeAlongDim(index: T, dim: number): T {
+    return this.wrap(ops.takeAlongDim(this.node, index.node, dim));
+  }
+  /** This with every element of `source` added at its index along a dimension. */
+  scatterAdd(dim: number, index: T, source: T): T {
+    return this.wrap(ops.scatterAdd(this.node, dim, index.node, source.node));
+  }
+  /** Whole slices at a vector of indices along a dimension. */
+  indexSelect(dim: number, index: T): T {
+    return this.wrap(ops.indexSelect(this.node, dim, index.node));
+  }
+  /** Indices that sort a dimension, stably. */
+  argsort(dim = -1, { descending = false }: { descending?: boolean } = {}): T {
+    return this.wrap(sorting.argsort(this.node, dim, descending));
+  }
+  /** A dimension sorted, stably, and the indices that sort it. */
+  sort(dim = -1, { descending = false }: { descending?: boolean } = {}): Indexed<T> {
+    return this.wrapBoth(sorting.sort(this.node, dim, descending));
+  }
+  /** The `k` largest (or smallest) along a dimension, in order, and where they are. */
+  topk(k: number, dim = -1, { largest = true }: { largest?: boolean } = {}): Indexed<T> {
+    return this.wrapBoth(sorting.topk(this.node, k, dim, largest));
+  }
+  /** The matrix product; vectors, and batches that broadcast, as `torch.matmul`. */
+  matmul(other: T): T {
+    return this.wrap(linalg.matmul(this.node, other.node));
+  }
+  /** The matrix product. */
+  mm(other: T): T {
+    return this.wrap(linalg.matmul(this.node, other.node));
+  }
+  /** The product of two batches of matrices. */
+  bmm(other: T): T {
+    return this.wrap(linalg.bmm(this.node, other.node));
+  }
+  /** The sum of products of two vectors. */
+  dot(other: T): T {
+    return this.wrap(linalg.dot(this.node, other.node));
+  }
+  /** Every product of elements of two vectors. */
+  outer(other: T): T {
+    return this.wrap(linalg.outer(this.node, other.node));
+  }
+}

@@ -1,0 +1,190 @@
+import { cast, filled, permute, reshape } from "../../autodiff/build.ts";
+import { isFloat } from "../../base/dtype.ts";
+import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
+import { type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
+import type { Storage } from "../../engine/storage.ts";
+import { addCheck, currentTrace, storedLeaf } from "../../engine/trace.ts";
+import { type Node, node } from "../../ir/node.ts";
+import { dimOf } from "./dims.ts";
+import { add, eq, ge, lt, mul, or, where } from "./elementwise.ts";
+import { select, slice as sliceDim, unsqueeze } from "./movement.ts";
+import { broadcastShape, broadcastTo, computeDtype } from "./promote.ts";
+import { any } from "./reduction.ts";
+
+const outOfRange = (op: string, low: number, high: number, found?: number): IndexError =>
+  new IndexError(
+    `${op}: ${found === undefined ? "an index" : `index ${found}`} is out of range; it must be in [${low}, ${high - 1}]`,
+  );
+
+/**
+ * Indices as i32, checked to be in [low, high): at once where their values are known, else before the next step
+ * writes anything.
+ */
+export function checkedIndices(op: string, input: Node, low: number, high: number): Node {
+  if (isFloat(input.dtype) || input.dtype === "bool")
+    throw new DTypeError(`${op}: indices are integers, not ${input.dtype}; cast them with to("i32")`);
+  const indices = cast(input, "i32");
+  if (sizeOf(indices.shape) === 0) return indices;
+  const leaf = storedLeaf(input);
+  const storage = leaf?.attrs.source as Storage | undefined;
+  if (storage !== undefined && !storage.resident && !currentTrace().recording) {
+    for (const i of storage.read()) if (i < low || i >= high) throw outOfRange(op, low, high, i);
+    return indices;
+  }
+  // A node of its own, so that the indices themselves can still be read if the check fails.
+  const checked = node("detach", [indices], {});
+  addCheck(cast(any(or(lt(indices, low), ge(indices, high))), "i32"), () => outOfRange(op, low, high), checked);
+  return checked;
+}
+
+/** Elements at indices along a dimension; the indices' other sizes may be smaller than the tensor's. */
+export function gather(x: Node, dim: number, index: Node): Node {
+  const { axis, indices } = alongDim("gather", x, dim, index);
+  if (x.shape.length === 0) return x;
+  const region = node("slice", [x], {
+    start: x.shape.map(() => 0),
+    size: x.shape.map((n, i) => (i === axis ? n : indices.shape[i]!)),
+    step: x.shape.map(() => 1),
+  });
+  return node("gather", [sameShape(region.shape, x.shape) ? x : region, indices], { axis });
+}
+
+function alongDim(op: string, x: Node, dim: number, index: Node): { axis: number; indices: Node } {
+  const axis = dimOf(op, dim, x.shape.length, x.shape);
+  if (index.shape.length !== x.shape.length || index.shape.some((n, i) => i !== axis && n > x.shape[i]!))
+    throw new ShapeError(
+      `${op}: indices of shape ${shapeText(index.shape)} for a tensor of shape ${shapeText(x.shape)}: they need as many ` +
+        `dimensions, none larger but ${axis}`,
+    );
+  return { axis, indices: checkedIndices(op, index, 0, x.shape[axis] ?? 1) };
+}
+
+/** As `gather`, with indices broadcast against the tensor, as `torch.take_along_dim`. */
+export function takeAlongDim(x: Node, index: Node, dim: number): Node {
+  const axis = dimOf("takeAlongDim", dim, x.shape.length, x.shape);
+  if (index.shape.length !== x.shape.length)
+    throw new ShapeError(`takeAlongDim: indices of shape ${shapeText(index.shape)} for shape ${shapeText(x.shape)}: as many dimensions are needed`);
+  const but = (shape: Shape): Shape => shape.map((n, i) => (i === axis ? 1 : n));
+  const outer = broadcastShape([filled(0, but(x.shape), "i32"), filled(0, but(index.shape), "i32")], "takeAlongDim");
+  const to = (y: Node): Node => broadcastTo(y, outer.map((n, i) => (i === axis ? y.shape[i]! : n)), "takeAlongDim");
+  return gather(to(x), axis, to(index));
+}
+
+/** x with every element of `source` added at its index along a dimension. */
+export function scatterAdd(x: Node, dim: number, index: Node, source: Node): Node {
+  const { axis, indices } = alongDim("scatterAdd", x, dim, index);
+  if (source.shape.length !== indices.shape.length || source.shape.some((n, i) => n < indices.shape[i]!))
+    throw new ShapeError(`scatterAdd: a source of shape ${shapeText(source.shape)} for indices of shape ${shapeText(indices.shape)}`);
+  if (source.dtype !== x.dtype)
+    throw new DTypeError(`scatterAdd: the source is ${source.dtype}, the tensor ${x.dtype}; cast one to the other`);
+  const dtype = computeDtype(x.dtype);
+  const updates = node("slice", [cast(source, dtype)], {
+    start: source.shape.map(() => 0),
+    size: indices.shape,
+    step: source.shape.map(() => 1),
+  });
+  // The primitive wants whole lines: the rest of them gets zeros, at index 0.
+  const whole = x.shape.map((n, i) => (i === axis ? indices.shape[i]! : n));
+  const low = whole.map(() => 0);
+  const high = whole.map((n, i) => n - indices.shape[i]!);
+  const filledOut = (y: Node): Node => (high.every((n) => n === 0) ? y : node("pad", [y], { low, high, value: 0 }));
+  return cast(node("scatterAdd", [cast(x, dtype), filledOut(indices), filledOut(updates)], { axis }), x.dtype);
+}
+
+/** Whole slices at a vector of indices along a dimension. */
+export function indexSelect(x: Node, dim: number, index: Node): Node {
+  const axis = dimOf("indexSelect", dim, x.shape.length, x.shape);
+  if (index.shape.length > 1) throw new ShapeError(`indexSelect: the index is a vector, not of shape ${shapeText(index.shape)}`);
+  return take(x, axis, reshape(checkedIndices("indexSelect", index, 0, x.shape[axis]!), [sizeOf(index.shape)]));
+}
+
+/** Slices along `axis` at checked indices of any shape, which takes the place of that axis. */
+function take(x: Node, axis: number, indices: Node): Node {
+  const count = sizeOf(indices.shape);
+  const lines = x.shape.map((n, i) => (i === axis ? count : n));
+  const column = reshape(indices, x.shape.map((_, i) => (i === axis ? count : 1)));
+  const taken = node("gather", [x, broadcastTo(column, lines, "take")], { axis });
+  return reshape(taken, x.shape.toSpliced(axis, 1, ...indices.shape));
+}
+
+/** Rows of a table: `torch.nn.functional.embedding`. The row `paddingIdx` gets no gradient. */
+export function embedding(index: Node, weight: Node, paddingIdx?: number): Node {
+  if (weight.shape.length !== 2) throw new ShapeError(`embedding: the table is a matrix, not of shape ${shapeText(weight.shape)}`);
+  const [rows] = weight.shape as [number, number];
+  if (paddingIdx !== undefined && (paddingIdx < -rows || paddingIdx >= rows || !Number.isInteger(paddingIdx)))
+    throw new IndexError(`embedding: paddingIdx ${paddingIdx} is out of range for ${rows} rows`);
+  const indices = checkedIndices("embedding", index, 0, rows);
+  const found = take(weight, 0, indices);
+  if (paddingIdx === undefined) return found;
+  const padding = eq(indices, paddingIdx < 0 ? paddingIdx + rows : paddingIdx);
+  return where(unsqueeze(padding, -1), node("detach", [found], {}), found);
+}
+
+/** 1 (i32) at each index, 0 elsewhere, along a new last dimension. */
+export function oneHot(index: Node, numClasses: number): Node {
+  if (!Number.isInteger(numClasses) || numClasses < 1) throw new ArgumentError(`oneHot: numClasses ${numClasses}`);
+  const indices = checkedIndices("oneHot", index, 0, numClasses);
+  const classes = node("iota", [], { shape: [numClasses], axis: 0, dtype: "i32" });
+  return cast(eq(unsqueeze(indices, -1), classes), "i32");
+}
+
+/** A range of a dimension, as Python's start:stop:step. */
+export interface Slice {
+  readonly start: number | null;
+  readonly stop: number | null;
+  readonly step: number;
+}
+
+/** What `at` takes for one dimension: an index, a slice, null (a new dimension), "..." or a tensor of indices. */
+export type Index = number | Slice | null | "..." | Node;
+
+const isNode = (i: Index): i is Node => i !== null && typeof i === "object" && "op" in i;
+
+/** `x[i, …]` by Python's and NumPy's rules. */
+export function at(input: Node, indices: readonly Index[]): Node {
+  const given = indices.filter((i) => i !== null && i !== "...").length;
+  const rank = input.shape.length;
+  if (given > rank) throw new IndexError(`at: ${given} indices for a tensor of shape ${shapeText(input.shape)}`);
+  if (indices.filter((i) => i === "...").length > 1) throw new ArgumentError('at: "..." twice');
+  const all: Slice = { start: null, stop: null, step: 1 };
+  const rest = new Array<Index>(rank - given).fill(all);
+  const ellipsis = indices.indexOf("...");
+  const full = ellipsis < 0 ? [...indices, ...rest] : indices.toSpliced(ellipsis, 1, ...rest);
+
+  let x = input;
+  let axis = 0;
+  const advanced: { axis: number; index: Node }[] = [];
+  for (const index of full) {
+    if (index === null) x = unsqueeze(x, axis++);
+    else if (typeof index === "number") x = select(x, axis, index);
+    else if (isNode(index)) advanced.push({ axis: axis++, index });
+    else if (index !== "...") x = sliceDim(x, axis++, index.start, index.stop, index.step);
+  }
+  return advanced.length === 0 ? x : takeAll(x, advanced);
+}
+
+/** Several dimensions by tensors of indices that broadcast together; negative ones count from the end. */
+function takeAll(x: Node, advanced: readonly { axis: number; index: Node }[]): Node {
+  for (const { index } of advanced)
+    if (index.dtype === "bool")
+      throw new DTypeError("at: how many elements a bool mask picks is known only when it is computed; use where() or maskedFill()");
+  const shape = broadcastShape(advanced.map((a) => a.index), "at");
+  const axes = advanced.map((a) => a.axis);
+  const rest = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+  // One index into the chosen dimensions, brought to the front and merged.
+  let flat: Node = filled(0, shape, "i32");
+  for (const { axis, index } of advanced) {
+    const size = x.shape[axis]!;
+    const checked = checkedIndices("at", index, -size, size);
+    const positive = where(lt(checked, 0), add(checked, size), checked);
+    flat = add(mul(flat, size), broadcastTo(positive, shape, "at"));
+  }
+  const merged = reshape(permute(x, [...axes, ...rest]), [sizeOf(axes.map((a) => x.shape[a]!)), ...rest.map((a) => x.shape[a]!)]);
+  const taken = take(merged, 0, flat);
+  // Neighbouring tensors of indices leave their shape where they were, others at the front.
+  const together = axes.every((a, i) => i === 0 || a === axes[i - 1]! + 1);
+  if (!together || axes[0] === 0) return taken;
+  const front = shape.length;
+  const order = taken.shape.map((_, i) => i);
+  return permute(taken, [...order.slice(front, front + axes[0]!), ...order.slice(0, front), ...order.slice(front + axes[0]!)]);
+}

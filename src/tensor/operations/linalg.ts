@@ -1,0 +1,132 @@
+import { cast, permute, reshape } from "../../autodiff/build.ts";
+import { DTypeError, ShapeError } from "../../base/errors.ts";
+import { broadcastShapes, shapeText } from "../../base/shape.ts";
+import { type Node, node } from "../../ir/node.ts";
+import { add, mul, div, sqrt, sub, square } from "./elementwise.ts";
+import { widen } from "./promote.ts";
+import { mean } from "./reduction.ts";
+
+/** Two factors of one dtype, widened where they are of a storage dtype. */
+function factors(op: string, a: Node, b: Node): [Node, Node] {
+  const [x, y] = [widen(a), widen(b)];
+  if (x.dtype !== y.dtype) throw new DTypeError(`${op}: tensors of ${a.dtype} and ${b.dtype}; cast one to the other`);
+  if (x.dtype === "bool") throw new DTypeError(`${op}: takes numbers, not bool; cast with to("f32")`);
+  return [x, y];
+}
+
+/** The matrix product by the rules of `torch.matmul`: vectors, matrices, and batches of them that broadcast. */
+export function matmul(a: Node, b: Node): Node {
+  const [x, y] = factors("matmul", a, b);
+  const [m, n] = [x.shape.length, y.shape.length];
+  const wrong = (why: string): ShapeError =>
+    new ShapeError(`matmul: cannot multiply ${shapeText(x.shape)} by ${shapeText(y.shape)}: ${why}`);
+  if (m === 0 || n === 0) throw wrong("a scalar is no matrix; use mul");
+  const [p, q] = [x.shape[m - 1]!, y.shape[Math.max(0, n - 2)]!];
+  if (p !== q) throw wrong(`the inner sizes ${p} and ${q} differ`);
+  const batches = [x.shape.slice(0, Math.max(0, m - 2)), y.shape.slice(0, Math.max(0, n - 2))] as const;
+  const batch = broadcastShapes(batches[0], batches[1]);
+  if (batch === null) throw wrong(`the batch sizes ${shapeText(batches[0])} and ${shapeText(batches[1])} do not broadcast`);
+  return contract(
+    { x, batch: batches[0], rows: m === 1 ? [] : [m - 2], inner: m - 1 },
+    { x: y, batch: batches[1], rows: n === 1 ? [] : [n - 1], inner: Math.max(0, n - 2) },
+    batch,
+  );
+}
+
+interface Factor {
+  readonly x: Node;
+  readonly batch: readonly number[];
+  readonly rows: readonly number[];
+  readonly inner: number;
+}
+
+/**
+ * A batched product without copies: a batch dimension that only one side has (the other lacks it, or has size 1)
+ * is a free dimension of that side.
+ */
+function contract(left: Factor, right: Factor, batch: readonly number[]): Node {
+  const rank = batch.length;
+  const axis = (f: Factor, i: number): number => i - (rank - f.batch.length);
+  const has = (f: Factor, i: number): boolean => axis(f, i) >= 0 && f.batch[axis(f, i)] === batch[i];
+  const axesOf = (f: Factor, which: readonly number[]): number[] => which.map((i) => axis(f, i));
+  const every = batch.map((_, i) => i);
+  const shared = every.filter((i) => has(left, i) && has(right, i));
+  // Sizes of 1 that the other side broadcasts over would come out as dimensions of their own: they go first.
+  const l = squeezed(left, every.filter((i) => axis(left, i) >= 0 && !has(left, i)).map((i) => axis(left, i)));
+  const r = squeezed(right, every.filter((i) => axis(right, i) >= 0 && !has(right, i)).map((i) => axis(right, i)));
+  const product = node("dot", [l.x, r.x], {
+    leftBatch: axesOf(left, shared).map(l.at),
+    rightBatch: axesOf(right, shared).map(r.at),
+    leftContract: [l.at(left.inner)],
+    rightContract: [r.at(right.inner)],
+  });
+  // The result has shared batches, left's own and rows, right's own and columns.
+  const leftOwn = every.filter((i) => !shared.includes(i) && has(left, i));
+  const rightOwn = every.filter((i) => !shared.includes(i) && has(right, i));
+  const names = [
+    ...shared,
+    ...leftOwn,
+    ...left.rows.map(() => rank),
+    ...rightOwn,
+    ...right.rows.map(() => rank + 1),
+  ];
+  const wanted = [...every, ...left.rows.map(() => rank), ...right.rows.map(() => rank + 1)];
+  return permute(product, wanted.map((name) => names.indexOf(name)));
+}
+
+function squeezed({ x }: Factor, axes: readonly number[]): { x: Node; at: (axis: number) => number } {
+  return {
+    x: reshape(x, x.shape.filter((_, i) => !axes.includes(i))),
+    at: (axis) => axis - axes.filter((a) => a < axis).length,
+  };
+}
+
+/** The product of two batches of matrices. */
+export function bmm(a: Node, b: Node): Node {
+  if (a.shape.length !== 3 || b.shape.length !== 3 || a.shape[0] !== b.shape[0])
+    throw new ShapeError(`bmm: takes two batches of matrices of one size, not ${shapeText(a.shape)} and ${shapeText(b.shape)}`);
+  return matmul(a, b);
+}
+
+/** The sum of products of two vectors. */
+export function dot(a: Node, b: Node): Node {
+  if (a.shape.length !== 1 || b.shape.length !== 1)
+    throw new ShapeError(`dot: takes two vectors, not ${shapeText(a.shape)} and ${shapeText(b.shape)}; use matmul`);
+  return matmul(a, b);
+}
+
+/** Every product of elements of two vectors. */
+export function outer(a: Node, b: Node): Node {
+  if (a.shape.length !== 1 || b.shape.length !== 1)
+    throw new ShapeError(`outer: takes two vectors, not ${shapeText(a.shape)} and ${shapeText(b.shape)}`);
+  return mul(reshape(a, [a.shape[0]!, 1]), reshape(b, [1, b.shape[0]!]));
+}
+
+/** x · weightᵀ + bias. */
+export function linear(x: Node, weight: Node, bias?: Node): Node {
+  const inner = x.shape.at(-1);
+  if (weight.shape.length !== 2 || inner !== weight.shape[1])
+    throw new ShapeError(
+      `linear: an input of shape ${shapeText(x.shape)} for a weight of shape ${shapeText(weight.shape)}: the last ` +
+        `dimension of the input must be ${weight.shape[1]}`,
+    );
+  const [a, w] = factors("linear", x, weight);
+  const product = node("dot", [a, w], { leftBatch: [], rightBatch: [], leftContract: [a.shape.length - 1], rightContract: [1] });
+  return bias === undefined ? product : add(product, bias);
+}
+
+/** Normalizes over the last dimensions, then scales and shifts. */
+export function layerNorm(x: Node, normalizedShape: readonly number[], weight?: Node, bias?: Node, eps = 1e-5): Node {
+  const rank = normalizedShape.length;
+  const tail = x.shape.slice(x.shape.length - rank);
+  if (rank === 0 || shapeText(tail) !== shapeText(normalizedShape))
+    throw new ShapeError(`layerNorm: an input of shape ${shapeText(x.shape)} does not end in ${shapeText(normalizedShape)}`);
+  for (const p of [weight, bias])
+    if (p !== undefined && shapeText(p.shape) !== shapeText(normalizedShape))
+      throw new ShapeError(`layerNorm: weight and bias have shape ${shapeText(normalizedShape)}, not ${shapeText(p.shape)}`);
+  const dims = normalizedShape.map((_, i) => x.shape.length - rank + i);
+  const centred = sub(x, mean(x, dims, true));
+  let y = div(centred, sqrt(add(mean(square(centred), dims, true), eps)));
+  if (weight !== undefined) y = mul(y, weight);
+  return bias === undefined ? y : cast(add(y, bias), y.dtype);
+}

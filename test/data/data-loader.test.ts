@@ -1,0 +1,90 @@
+import { expect, test } from "vitest";
+import { ArgumentError, ShapeError } from "../../src/base/errors.ts";
+import { hostNode } from "../../src/engine/trace.ts";
+import { DataLoader } from "../../src/data/data-loader.ts";
+import { TensorDataset } from "../../src/data/dataset.ts";
+import { permutation } from "../../src/data/shuffle.ts";
+import { randomSplit } from "../../src/data/split.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+
+const rows = (count: number, width: number) =>
+  new Tensor(hostNode(Float32Array.from({ length: count * width }, (_, i) => i), "f32", [count, width]));
+const labels = (count: number) => new Tensor(hostNode(Int32Array.from({ length: count }, (_, i) => i), "i32", [count]));
+const dataset = (count: number) => new TensorDataset(rows(count, 2), labels(count));
+const seen = (loader: DataLoader<[Tensor, Tensor]>) =>
+  [...loader].map(([, y]) => Array.from(y.dataSync()));
+
+test("batches keep rows of all tensors together; the last one may be smaller", () => {
+  const loader = new DataLoader(dataset(5), { batchSize: 2 });
+  expect(loader.length).toBe(3);
+  const batches = [...loader].map(([x, y]) => [x.shape, Array.from(x.dataSync()), y.dtype, Array.from(y.dataSync())]);
+  expect(batches).toEqual([
+    [[2, 2], [0, 1, 2, 3], "i32", [0, 1]],
+    [[2, 2], [4, 5, 6, 7], "i32", [2, 3]],
+    [[1, 2], [8, 9], "i32", [4]],
+  ]);
+});
+
+test("dropLast leaves out a batch that is not full", () => {
+  const loader = new DataLoader(dataset(5), { batchSize: 2, dropLast: true });
+  expect(loader.length).toBe(2);
+  expect(seen(loader)).toEqual([
+    [0, 1],
+    [2, 3],
+  ]);
+});
+
+test("a shuffled pass has every row once, another order each time, and the same passes for the same seed", () => {
+  const passes = (seed: number) => {
+    const loader = new DataLoader(dataset(50), { batchSize: 7, shuffle: true, seed });
+    return [seen(loader).flat(), seen(loader).flat()];
+  };
+  const [first, second] = passes(3);
+  expect([...first!].sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i));
+  expect(first).not.toEqual(second);
+  expect(passes(3)).toEqual([first, second]);
+  expect(passes(4)[0]).not.toEqual(first);
+});
+
+test("setting the epoch comes back to its order", () => {
+  const loader = new DataLoader(dataset(20), { batchSize: 20, shuffle: true });
+  seen(loader);
+  const second = seen(loader);
+  loader.epoch = 1;
+  expect(seen(loader)).toEqual(second);
+});
+
+test("a permutation is even: every value comes to every place about as often", () => {
+  const counts = Array.from({ length: 4 }, () => [0, 0, 0, 0]);
+  for (let stream = 0; stream < 4000; stream++)
+    for (const [place, value] of permutation(4, 1, stream).entries()) counts[place]![value]!++;
+  // 1,000 expected with a standard deviation of 27.
+  for (const count of counts.flat()) expect(Math.abs(count - 1000)).toBeLessThan(120);
+});
+
+test("randomSplit deals every row to one part, by count or by fraction", () => {
+  const all = dataset(10);
+  const parts = randomSplit(all, [0.75, 0.25], { seed: 1 });
+  expect(parts.map((p) => p.length)).toEqual([8, 2]);
+  const dealt = parts.flatMap((p) => Array.from(p.all()[1].dataSync()));
+  expect(dealt.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(randomSplit(all, [8, 2], { seed: 1 }).map((p) => Array.from(p.indices))).toEqual(
+    parts.map((p) => Array.from(p.indices)),
+  );
+  expect(seen(new DataLoader(parts[1]!, { batchSize: 2 }))).toEqual([Array.from(parts[1]!.indices)]);
+});
+
+test("values are those at construction", () => {
+  const x = rows(2, 1);
+  const held = new TensorDataset(x);
+  x.fill_(7);
+  expect(Array.from(held.batch([1, 0])[0].dataSync())).toEqual([1, 0]);
+});
+
+test("faults are named with their values", () => {
+  expect(() => new TensorDataset(rows(3, 2), labels(4))).toThrow(ShapeError);
+  expect(() => new TensorDataset(rows(3, 2), labels(4))).toThrow("got [3, 2] and [4]");
+  expect(() => new DataLoader(dataset(3), { batchSize: 0 })).toThrow(ArgumentError);
+  expect(() => randomSplit(dataset(3), [0.5, 0.6])).toThrow("add up to 1.1; give counts that add up to 3");
+  expect(() => randomSplit(dataset(3), [2, 2])).toThrow(ArgumentError);
+});

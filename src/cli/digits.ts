@@ -1,5 +1,5 @@
 import { currentBackend } from "../backends/registry.ts";
-import { loadDigits, type Task, tasks } from "./digits/network.ts";
+import { loadDigits, tasks } from "./digits/network.ts";
 import { leaky, trains } from "./digits/recipes.ts";
 import { type RunOptions, type RunResult, run } from "./digits/run.ts";
 import { grouped, percent, table } from "./table.ts";
@@ -34,24 +34,20 @@ export async function digits(
 const parameterTable = ({ parameters }: RunResult): string[] =>
   table(
     ["parameter", "trained by", "steps", "moved", "moved while frozen", "bits changed while frozen"],
-    parameters.map((p) => {
-      const frozen = p.trainedBy.split(" and ").length < tasks.length;
-      return [
-        p.path,
-        p.trainedBy,
-        grouped(p.steps),
-        p.moved.toFixed(3),
-        frozen ? p.movedWhileFrozen.toFixed(3) : "–",
-        frozen ? grouped(p.bitsWhileFrozen) : "–",
-      ];
-    }),
+    parameters.map((p) => [
+      p.path,
+      p.trainedBy.join(" and "),
+      grouped(p.steps),
+      p.moved.toFixed(4),
+      ...(p.trainedBy.length < tasks.length ? [p.movedFrozen.toFixed(4), grouped(p.bitsFrozen)] : ["–", "–"]),
+    ]),
   );
 
 function comparison(ours: RunResult, theirs: RunResult): string[] {
   const row = ({ recipe, accuracy, parameters }: RunResult) => [
     recipe,
-    ...tasks.map((task: Task) => percent(accuracy[task])),
-    grouped(parameters.reduce((sum, p) => sum + p.bitsWhileFrozen, 0)),
+    ...tasks.map((task) => percent(accuracy[task])),
+    grouped(parameters.reduce((sum, p) => sum + p.bitsFrozen, 0)),
   ];
   return table(
     ["recipe", ...tasks.map((task) => `test accuracy, ${task}`), "bits changed while frozen"],

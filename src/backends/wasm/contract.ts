@@ -8,7 +8,7 @@ import { emitStore, emitValues, type ValueContext } from "./value.ts";
 /** How deep a stretch of the contracted dimension is packed at once. */
 const depth = 256;
 const { rows: tileRows, columns: tileColumns } = contractTile;
-const tile = microTile();
+const tile = microTile;
 const { rows: microRows, columns: microColumns } = tile;
 const packedLeft = tileRows * depth * 4;
 const packedRight = tileColumns * depth * 4;
@@ -28,7 +28,7 @@ export function emitContract(kernel: ContractKernel, memory: MemoryImport, relax
   const module = new ModuleBuilder(memory);
   const scratch = module.importGlobal("scratch");
   const math = declareMath(module, [kernel.prologue, kernel.epilogue]);
-  const micro = emitMicro(module, relaxed, tileStride, tile);
+  const micro = emitMicro(module, relaxed, tileStride);
   const packLeft = emitPack(module, kernel, "left", math, relaxed);
   const packRight = emitPack(module, kernel, "right", math, relaxed);
   const finish = emitFinish(module, kernel, math, relaxed);

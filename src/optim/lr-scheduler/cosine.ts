@@ -3,15 +3,15 @@ import { checkCount, LRScheduler, type Schedulable } from "./scheduler.ts";
 
 type Group = ParamGroup<{ lr: number }>;
 
-/** Half a cosine from the rate down to `etaMin` over `TMax` steps, and up again after. */
+/** Half a cosine from the rate down to `etaMin` over `tMax` steps, and up again after. */
 export class CosineAnnealingLR extends LRScheduler {
   readonly #max: number;
   readonly #min: number;
 
-  constructor(optimizer: Schedulable, { TMax, etaMin = 0 }: { TMax: number; etaMin?: number }) {
+  constructor(optimizer: Schedulable, { tMax, etaMin = 0 }: { tMax: number; etaMin?: number }) {
     super(optimizer);
-    checkCount("CosineAnnealingLR", "TMax", TMax);
-    this.#max = TMax;
+    checkCount("CosineAnnealingLR", "tMax", tMax);
+    this.#max = tMax;
     this.#min = etaMin;
     this.start();
   }
@@ -27,18 +27,18 @@ export class CosineAnnealingLR extends LRScheduler {
   }
 }
 
-/** Cosines from the rate down to `etaMin`, started anew after `T0` steps and then after `TMult` times as many as before. */
+/** Cosines from the rate down to `etaMin`, started anew after `t0` steps and then after `tMult` times as many as before. */
 export class CosineAnnealingWarmRestarts extends LRScheduler {
   readonly #first: number;
   readonly #multiple: number;
   readonly #min: number;
 
-  constructor(optimizer: Schedulable, { T0, TMult = 1, etaMin = 0 }: { T0: number; TMult?: number; etaMin?: number }) {
+  constructor(optimizer: Schedulable, { t0, tMult = 1, etaMin = 0 }: { t0: number; tMult?: number; etaMin?: number }) {
     super(optimizer);
-    checkCount("CosineAnnealingWarmRestarts", "T0", T0);
-    checkCount("CosineAnnealingWarmRestarts", "TMult", TMult);
-    this.#first = T0;
-    this.#multiple = TMult;
+    checkCount("CosineAnnealingWarmRestarts", "t0", t0);
+    checkCount("CosineAnnealingWarmRestarts", "tMult", tMult);
+    this.#first = t0;
+    this.#multiple = tMult;
     this.#min = etaMin;
     this.start();
   }

@@ -1,0 +1,140 @@
+import { changedParameters, snapshot } from "../freeze/index.ts";
+import { crossEntropy, Linear, Module } from "../nn/index.ts";
+import { AdamW, type Optimizer, SGD } from "../optim/index.ts";
+import { manualSeed, randint, randn, type Tensor, tensor } from "../tensor/index.ts";
+import { trainStep } from "../train/index.ts";
+
+type Task = "task1" | "task2";
+
+/** The article's network: two kinds of input, a first layer each, and an output layer that both share. */
+class Network extends Module {
+  hiddenTask1 = new Linear(3, 3, { bias: false });
+  hiddenTask2 = new Linear(2, 3, { bias: false });
+  output = new Linear(3, 4, { bias: false });
+
+  forward(x: Tensor, task: Task): Tensor {
+    const hidden = task === "task1" ? this.hiddenTask1 : this.hiddenTask2;
+    return this.output.forward(hidden.forward(x).sigmoid()).softmax(1);
+  }
+}
+
+/** The weights that the article starts from. */
+const start = {
+  "hiddenTask1.weight": [[-0.0043, 0.3097, -0.4752], [-0.4249, -0.2224, 0.1548], [-0.0114, 0.4578, -0.0512]],
+  "hiddenTask2.weight": [[0.1871, -0.2137], [-0.139, -0.6755], [-0.4683, -0.2915]],
+  "output.weight": [[0.0214, 0.2282, 0.3464], [-0.3914, -0.2514, 0.2097], [0.4794, -0.1188, 0.432], [-0.0931, 0.0611, 0.5228]],
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: an optimizer of whatever options and state.
+type AnyOptimizer = Optimizer<any, any>;
+
+/** One way to train a task while the other task's layer is meant to rest. */
+interface Experiment {
+  readonly title: string;
+  readonly verdict: string;
+  readonly optimizer: (net: Network) => AnyOptimizer;
+  readonly step: (net: Network, optimizer: AnyOptimizer, task: Task, x: Tensor, y: Tensor) => Promise<void>;
+}
+
+const layerOf = (net: Network, task: Task): Linear => (task === "task1" ? net.hiddenTask1 : net.hiddenTask2);
+const restingIn = (net: Network, task: Task): Linear => layerOf(net, task === "task1" ? "task2" : "task1");
+const adamW = (net: Network): AnyOptimizer => new AdamW(net, { lr: 0.9 });
+
+/** The usual recipe: flags on parameters, gradients set to zeros. */
+const withFlags: Experiment["step"] = async (net, optimizer, task, x, y) => {
+  layerOf(net, task).requiresGrad_(true);
+  restingIn(net, task).requiresGrad_(false);
+  optimizer.zeroGrad({ setToNone: false });
+  crossEntropy(net.forward(x, task), y).backward();
+  optimizer.step();
+};
+
+/** The article's fix: the gradients of what rests are taken away before the step. */
+const withNullGradients: Experiment["step"] = async (net, optimizer, task, x, y) => {
+  optimizer.zeroGrad({ setToNone: false });
+  crossEntropy(net.forward(x, task), y).backward();
+  for (const parameter of restingIn(net, task).parameters()) parameter.grad = null;
+  optimizer.step();
+};
+
+/** thaw's way: the step says what it trains. */
+const withTrains: Experiment["step"] = async (net, optimizer, task, x, y) => {
+  const step = trainStep(optimizer, {
+    loss: (x: Tensor, y: Tensor) => crossEntropy(net.forward(x, task), y),
+    trains: [layerOf(net, task), net.output],
+  });
+  await step(x, y);
+};
+
+const experiments: readonly Experiment[] = [
+  {
+    title: "SGD, requiresGrad = false, gradients of zeros",
+    verdict: "Nothing leaks: without momentum and decay, a gradient of zeros moves nothing.",
+    optimizer: (net) => new SGD(net, { lr: 0.9 }),
+    step: withFlags,
+  },
+  {
+    title: "AdamW, requiresGrad = false, gradients of zeros",
+    verdict: "It leaks: hiddenTask1 rested in task 2, and moved. A gradient of zeros is a gradient: it counts a step, and momentum and weight decay do the rest.",
+    optimizer: adamW,
+    step: withFlags,
+  },
+  {
+    title: "AdamW, gradients set to null before the step",
+    verdict: "Nothing leaks: without a gradient, AdamW skips hiddenTask1, and its step count stays at 1.",
+    optimizer: adamW,
+    step: withNullGradients,
+  },
+  {
+    title: "AdamW, trainStep with trains",
+    verdict: "Nothing can leak: what trains does not name is frozen, whatever its gradient.",
+    optimizer: adamW,
+    step: withTrains,
+  },
+];
+
+/** `thaw seed`: the article's network, one step of each task, in four ways to freeze. */
+export async function seed(print: (line: string) => void): Promise<void> {
+  manualSeed(0);
+  const data = {
+    task1: [randn([10, 3]), randint(0, 4, [10])],
+    task2: [randn([10, 2]), randint(0, 4, [10])],
+  } as const;
+  print("A network with two kinds of input. Step 1 trains task 1 while hiddenTask2 rests, step 2 task 2 while");
+  print("hiddenTask1 rests. lr 0.9, batches of 10. A layer that rests must not change.");
+  for (const [i, experiment] of experiments.entries()) {
+    print("");
+    print(`── ${i + 1}. ${experiment.title} ──`);
+    await show(experiment, data, print);
+  }
+}
+
+async function show(
+  experiment: Experiment,
+  data: Readonly<Record<Task, readonly [Tensor, Tensor]>>,
+  print: (line: string) => void,
+): Promise<void> {
+  const net = new Network();
+  net.loadStateDict(Object.fromEntries(Object.entries(start).map(([path, values]) => [path, tensor(values)])));
+  const optimizer = experiment.optimizer(net);
+  for (const task of ["task1", "task2"] as const) {
+    const before = snapshot(net);
+    await experiment.step(net, optimizer, task, ...data[task]);
+    print(`\nparameters after ${task}`);
+    for (const [path, parameter] of net.namedParameters()) print(block(path, parameter));
+    print(`\noptimizer state after ${task}`);
+    for (const [path, parameter] of net.namedParameters()) {
+      const state = optimizer.state.get(parameter);
+      if (state === undefined) print(`  ${path}: none`);
+      else for (const [name, value] of Object.entries(state)) print(block(`${path} ${name}`, value));
+    }
+    const changed = [...changedParameters(before, net)];
+    print(`\nchanged by ${task}`);
+    for (const [path, { maxChange, bitsChanged }] of changed)
+      print(`  ${path}: ${bitsChanged} bits, by at most ${maxChange.toFixed(4)}`);
+  }
+  print(`\n${experiment.verdict}`);
+}
+
+/** A value under its name, tensors as PyTorch prints them. */
+const block = (name: string, value: unknown): string => `  ${name}: ${String(value).replaceAll("\n", `\n${" ".repeat(name.length + 4)}`)}`;

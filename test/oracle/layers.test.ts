@@ -1,0 +1,188 @@
+import { describe, expect, test } from "vitest";
+import * as nn from "thaw/nn";
+import { fromArray, gradient, manualSeed, Tensor, zeros } from "thaw/tensor";
+import { type Fixture, readFixture, valuesOf } from "./fixture.ts";
+
+/** Losses, layers and initialisers against PyTorch: values within 2e-6 + 2e-5 · |expected|, gradients within twice that. */
+const [atol, rtol] = [2e-6, 2e-5];
+
+type Options = Record<string, unknown>;
+
+interface Case {
+  name: string;
+  op: string;
+  args: { tensor: Fixture }[];
+  options: Options;
+  output: Fixture;
+  cotangent: Fixture | null;
+  grads: (Fixture | null)[] | null;
+  second?: { vectors: (Fixture | null)[]; grads: (Fixture | null)[] };
+}
+
+interface Fixtures {
+  losses: Case[];
+  modules: Case[];
+  gains: { nonlinearity: nn.init.Nonlinearity; param: number | null; gain: number }[];
+  initialisers: { init: string; shape: number[]; options: Options; bound?: number; std?: number }[];
+  defaults: { module: string; options: Options; weight: Drawn; bias?: Drawn }[];
+}
+
+/** What a layer's weights are drawn from. */
+interface Drawn {
+  bound?: number;
+  std?: number;
+  value?: number;
+  zeroRow?: number;
+}
+
+const fixtures = readFixture<Fixtures>("layers.json.gz");
+
+function tensorOf(fixture: Fixture, requiresGrad = false): Tensor {
+  const { data, shape, dtype } = valuesOf(fixture);
+  return fromArray(data, shape, { dtype, requiresGrad: requiresGrad && dtype === "f32" });
+}
+
+function expectClose(actual: Tensor, expected: Fixture, what: string, times = 1): void {
+  const { data, shape } = valuesOf(expected);
+  expect(actual.shape, what).toEqual(shape);
+  const values = actual.dataSync();
+  for (let i = 0; i < data.length; i++) {
+    const [a, b] = [values[i]!, data[i]!];
+    const near = Object.is(a, b) || a === b || Math.abs(a - b) <= times * (atol + rtol * Math.abs(b));
+    if (!near) expect.fail(`${what}: element ${i} is ${a}, PyTorch's ${b}`);
+  }
+}
+
+/** Gradients of `of` by those leaves that take one, at the leaves' places. */
+function gradients(of: Tensor, leaves: Tensor[], options: { gradient?: Tensor; createGraph?: boolean }): (Tensor | null)[] {
+  const wanted = leaves.filter((leaf) => leaf.requiresGrad);
+  const found = gradient(of, wanted, options);
+  return leaves.map((leaf) => found[wanted.indexOf(leaf)] ?? null);
+}
+
+function expectCase(c: Case, output: Tensor, leaves: Tensor[]): void {
+  expectClose(output, c.output, "output");
+  if (c.grads === null || c.cotangent === null) return;
+  const first = gradients(output, leaves, { gradient: tensorOf(c.cotangent), createGraph: c.second !== undefined });
+  expectGradients(first, c.grads, "gradient");
+  if (c.second === undefined) return;
+  const { vectors } = c.second;
+  const terms = first.flatMap((g, i) => (g ? [g.mul(tensorOf(vectors[i]!)).sum()] : []));
+  expectGradients(gradients(terms.reduce((a, b) => a.add(b)), leaves, {}), c.second.grads, "second gradient");
+}
+
+function expectGradients(actual: (Tensor | null)[], expected: (Fixture | null)[], what: string): void {
+  expect(actual.map((g) => g !== null)).toEqual(expected.map((g) => g !== null));
+  for (const [i, g] of expected.entries()) if (g !== null) expectClose(actual[i]!, g, `${what} ${i}`, 2);
+}
+
+type Loss = (input: Tensor, target: Tensor, options: object) => Tensor;
+type LossClass = new (options: object) => nn.Module & { forward(input: Tensor, target: Tensor): Tensor };
+
+/** Each loss as a function and as a module. */
+const losses: Record<string, [Loss, LossClass]> = {
+  crossEntropy: [nn.crossEntropy, nn.CrossEntropyLoss],
+  nllLoss: [nn.nllLoss, nn.NLLLoss],
+  klDivLoss: [nn.klDiv, nn.KLDivLoss],
+  mseLoss: [nn.mseLoss, nn.MSELoss],
+  l1Loss: [nn.l1Loss, nn.L1Loss],
+  smoothL1Loss: [nn.smoothL1Loss, nn.SmoothL1Loss],
+  huberLoss: [nn.huberLoss, nn.HuberLoss],
+  bceLoss: [nn.binaryCrossEntropy, nn.BCELoss],
+  bceWithLogitsLoss: [nn.binaryCrossEntropyWithLogits, nn.BCEWithLogitsLoss],
+};
+
+const isTensorOption = (value: unknown): value is { tensor: Fixture } =>
+  typeof value === "object" && value !== null && "tensor" in value;
+
+const optionsOf = (options: Options): Options =>
+  Object.fromEntries(Object.entries(options).map(([k, v]) => [k, isTensorOption(v) ? tensorOf(v.tensor) : v]));
+
+describe("losses", () => {
+  test.each(fixtures.losses.map((c) => [c.name, c] as const))("%s", (_, c) => {
+    const [fn, LossModule] = losses[c.op]!;
+    const options = optionsOf(c.options);
+    const [input, target] = c.args.map(({ tensor }) => tensorOf(tensor, c.grads !== null)) as [Tensor, Tensor];
+    expectCase(c, fn(input, target, options), [input, target]);
+    expectClose(new LossModule(options).forward(input, target), c.output, "module");
+  });
+});
+
+/** A layer from the options of its constructor. */
+function layerOf(kind: string, options: Options): nn.Layer {
+  const { inFeatures, outFeatures, numEmbeddings, embeddingDim, normalizedShape, p, ...rest } = options as Record<string, number>;
+  switch (kind) {
+    case "Linear":
+      return new nn.Linear(inFeatures!, outFeatures!, rest);
+    case "Embedding":
+      return new nn.Embedding(numEmbeddings!, embeddingDim!, rest);
+    case "LayerNorm":
+      return new nn.LayerNorm(normalizedShape!, rest);
+    case "Dropout":
+      return new nn.Dropout(p);
+    default: {
+      const Kind = nn[kind as "ReLU"] as new (options: object) => nn.Layer;
+      return new Kind(rest);
+    }
+  }
+}
+
+describe("layers", () => {
+  test.each(fixtures.modules.map((c) => [c.name, c] as const))("%s", (_, c) => {
+    const layer = layerOf(c.op.replace("nn.", ""), c.options);
+    const [x, ...weights] = c.args.map(({ tensor }, i) => tensorOf(tensor, i === 0 && c.grads !== null)) as [Tensor, ...Tensor[]];
+    const parameters = layer.namedParameters();
+    expect(parameters.length).toBe(weights.length);
+    layer.loadStateDict(Object.fromEntries(parameters.map(([path], i) => [path, weights[i]!])));
+    expectCase(c, layer.forward(x), [x, ...layer.parameters()]);
+  });
+});
+
+/** Statistics of what is in a tensor. */
+function drawn(tensor: Tensor): { largest: number; std: number; values: number[] } {
+  const values = Array.from(tensor.dataSync());
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  const std = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
+  return { largest: Math.max(...values.map(Math.abs)), std, values };
+}
+
+function expectDrawn(tensor: Tensor, { bound, std, value }: Drawn): void {
+  const found = drawn(tensor);
+  const many = found.values.length > 1000;
+  if (bound !== undefined) {
+    expect(found.largest).toBeLessThanOrEqual(bound * (1 + 1e-6));
+    if (many) expect(found.largest).toBeGreaterThan(0.99 * bound);
+    if (many) expect(found.std / (bound / Math.sqrt(3))).toBeCloseTo(1, 1);
+  }
+  if (std !== undefined && many) {
+    expect(found.std / std).toBeCloseTo(1, 1);
+    expect(found.largest).toBeGreaterThan(2.5 * std);
+  }
+  // Few numbers say little: but hardly ever is one beyond six standard deviations.
+  if (std !== undefined) expect(found.largest).toBeLessThan(6 * std);
+  if (value !== undefined) expect(new Set(found.values)).toEqual(new Set([value]));
+}
+
+describe("initialisers", () => {
+  const draw = nn.init as unknown as Record<string, (target: Tensor, options: Options) => Tensor>;
+  test.each(fixtures.initialisers.map((c) => [`${c.init} [${c.shape}] ${JSON.stringify(c.options)}`, c] as const))("%s", (_, c) => {
+    manualSeed(7);
+    expectDrawn(draw[`${c.init}_`]!(zeros(c.shape), c.options), c);
+  });
+  test.each(fixtures.gains)("gain of $nonlinearity $param", ({ nonlinearity, param, gain }) =>
+    expect(nn.init.calculateGain(nonlinearity, param)).toBeCloseTo(gain, 8));
+});
+
+describe("what a new layer holds", () => {
+  test.each(fixtures.defaults.map((c) => [`${c.module} ${JSON.stringify(c.options)}`, c] as const))("%s", (_, c) => {
+    manualSeed(3);
+    const layer = layerOf(c.module, c.options) as unknown as { weight: Tensor; bias?: Tensor };
+    const { zeroRow } = c.weight;
+    if (zeroRow !== undefined) {
+      expect(new Set(layer.weight.select(0, zeroRow).dataSync())).toEqual(new Set([0]));
+      expect(layer.weight.eq(0).sum().itemSync()).toBe(layer.weight.shape[1]);
+    }
+    expectDrawn(layer.weight, c.weight);
+    if (c.bias) expectDrawn(layer.bias!, c.bias);
+  });
+});

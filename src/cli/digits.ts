@@ -10,11 +10,11 @@ export async function digits(
   print: (line: string) => void,
 ): Promise<{ trains: RunResult; leaky: RunResult }> {
   const data = loadDigits();
-  const { name, describe } = currentBackend();
+  const backend = currentBackend();
   print(`${grouped(data.train.length + data.test.length)} handwritten digits, a quarter of them for the test.`);
   print("Two kinds of input, 64 pixels or the 16 means of their 2×2 blocks, each with a first layer of its own,");
   print("then a trunk that both share. The tasks take turns: each trains its own layer and the trunk (AdamW).");
-  print(`Backend ${name}: ${describe()}.`);
+  print(`Backend ${backend.name}: ${backend.describe()}.`);
   print("");
 
   const ours = await run(trains, data, options);

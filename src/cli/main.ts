@@ -29,10 +29,12 @@ Environment:
 program
   .command("digits")
   .description("train two tasks that share a trunk on real digits, and beside it the recipe that leaks")
-  .option("--epochs <n>", "passes over the training set", wholeNumber, 40)
-  .option("--batch-size <n>", "rows a step", wholeNumber, 32)
-  .option("--seed <n>", "seed of weights and order", wholeNumber, 0)
-  .action(async (options) => (await import("./digits.ts")).digits(options, print));
+  .option("--epochs <n>", "passes over the training set", countFrom(1), 40)
+  .option("--batch-size <n>", "rows a step", countFrom(1), 32)
+  .option("--seed <n>", "seed of weights and order", countFrom(0), 0)
+  .action(async (options) => {
+    await (await import("./digits.ts")).digits(options, print);
+  });
 
 program
   .command("seed")
@@ -44,7 +46,8 @@ program
   .description("replay recorded training runs and compare every value; exits 1 if any differs")
   .argument("<file...>", "cases as JSON, plain or gzip")
   .action(async (files: string[]) => {
-    if (!(await (await import("./replay.ts")).replay(files, print))) process.exitCode = 1;
+    const { failed } = await (await import("./replay.ts")).replay(files, print);
+    if (failed > 0) process.exitCode = 1;
   });
 
 program
@@ -52,16 +55,20 @@ program
   .description("list the backends: what each is on this machine, or why it is missing")
   .action(async () => (await import("./devices.ts")).devices(print));
 
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("It must be a whole number.");
-  return value;
+/** A parser of whole numbers of at least `least`. */
+function countFrom(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
+      throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
+    return value;
+  };
 }
 
 try {
   await program.parseAsync();
 } catch (error) {
-  // What thaw throws on purpose says what to do; a trace of its insides would bury that.
+  // What thaw throws on purpose says what to do; a stack of its insides would bury that.
   if (!(error instanceof ThawError)) throw error;
   console.error(`thaw: ${error.message}`);
   process.exitCode = 1;

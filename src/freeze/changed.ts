@@ -1,9 +1,8 @@
 import { type DType, dtypes, readElement, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { type Shape, sameShape, shapeText } from "../base/shape.ts";
-import { realize } from "../engine/realize.ts";
 import { bytesOf } from "../engine/storage.ts";
-import { refuseWhileRecording } from "../engine/trace.ts";
+import { bitsOf } from "../nn/bits.ts";
 import type { Module } from "../nn/module.ts";
 
 /** A parameter's bits at one moment. */
@@ -18,11 +17,10 @@ export type Snapshot = ReadonlyMap<string, ParameterBits>;
 
 /** A copy of every bit of a module's parameters as they are now. */
 export function snapshot(module: Module): Snapshot {
-  refuseWhileRecording("snapshot()");
   return new Map(
     module.namedParameters().map(([path, parameter]) => {
-      realize(parameter);
-      return [path, { dtype: parameter.dtype, shape: parameter.shape, data: parameter.resident.storage.read() }];
+      const { dtype, shape } = parameter;
+      return [path, { dtype, shape, data: bitsOf(parameter, "snapshot()") }];
     }),
   );
 }
@@ -54,8 +52,13 @@ export function changedParameters(before: Snapshot, after: Snapshot | Module): M
   return new Map([...compareParameters(before, after)].filter(([, change]) => change.changed > 0));
 }
 
-function refuseOther(path: string, before: ParameterBits | undefined, after: ParameterBits | undefined): void {
-  const text = (bits: ParameterBits | undefined): string => (bits ? `${bits.dtype}${shapeText(bits.shape)}` : "missing");
+function refuseOther(
+  path: string,
+  before: ParameterBits | undefined,
+  after: ParameterBits | undefined,
+): void {
+  const text = (bits: ParameterBits | undefined): string =>
+    bits ? `${bits.dtype}${shapeText(bits.shape)}` : "missing";
   if (before && after && before.dtype === after.dtype && sameShape(before.shape, after.shape)) return;
   throw new ArgumentError(
     `changedParameters: ${path} is ${text(before)} before and ${text(after)} after; compare two snapshots of one module`,

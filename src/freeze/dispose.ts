@@ -1,5 +1,3 @@
-/**
- * Node 20 has no `Symbol.dispose`. Compilers that lower `using` look the symbol up as it runs, so it must exist under
- * that name.
- */
-if (Symbol.dispose === undefined) Object.defineProperty(Symbol, "dispose", { value: Symbol.for("Symbol.dispose") });
+/** Not every browser has `Symbol.dispose` yet; what compilers make of `using` looks it up under that name as it runs. */
+if (Symbol.dispose === undefined)
+  Object.defineProperty(Symbol, "dispose", { value: Symbol.for("Symbol.dispose") });

@@ -2,6 +2,7 @@ import "./dispose.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { Checked } from "./paths.ts";
 import { type Selector, select, selectorText } from "./select.ts";
 
 /** Parameters frozen (or unfrozen) until this is disposed of, as `using` does at the end of its block. */
@@ -15,15 +16,29 @@ export interface FreezeScope extends Disposable {
  * function, or a `using` declaration of what it returns, for that scope only: then each is again what it was before,
  * frozen or not. With neither, until `unfreeze`.
  */
-export function freeze(root: Module, selector: Selector): FreezeScope;
-export function freeze<T>(root: Module, selector: Selector, fn: () => T): T;
+export function freeze<M extends Module, const S extends Selector>(
+  root: M,
+  selector: Checked<M, S>,
+): FreezeScope;
+export function freeze<M extends Module, const S extends Selector, T>(
+  root: M,
+  selector: Checked<M, S>,
+  fn: () => T,
+): T;
 export function freeze<T>(root: Module, selector: Selector, fn?: () => T): T | FreezeScope {
   return run(open("freeze", root, selector, true), fn);
 }
 
 /** Unfreezes parameters, in the same three ways as `freeze`. Their `requiresGrad` stays what it is. */
-export function unfreeze(root: Module, selector: Selector): FreezeScope;
-export function unfreeze<T>(root: Module, selector: Selector, fn: () => T): T;
+export function unfreeze<M extends Module, const S extends Selector>(
+  root: M,
+  selector: Checked<M, S>,
+): FreezeScope;
+export function unfreeze<M extends Module, const S extends Selector, T>(
+  root: M,
+  selector: Checked<M, S>,
+  fn: () => T,
+): T;
 export function unfreeze<T>(root: Module, selector: Selector, fn?: () => T): T | FreezeScope {
   return run(open("unfreeze", root, selector, false), fn);
 }

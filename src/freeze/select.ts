@@ -3,6 +3,7 @@ import { Module } from "../nn/module.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { globPattern } from "./glob.ts";
 import { nearest } from "./nearest.ts";
+import type { Checked } from "./paths.ts";
 
 /** A function that says of each parameter, by path, whether it is meant. */
 export type SelectorPredicate = (path: string, parameter: Parameter) => boolean;
@@ -19,12 +20,14 @@ export type Selector = string | RegExp | Module | Parameter | SelectorPredicate 
  * The parameters of a module that a selector names, by path, in the module's order. A tied weight is named by any of
  * its paths, and comes under its first. Whatever matches nothing throws `SelectorError`; an empty array means none.
  */
-export function select(root: Module, selector: Selector): Map<string, Parameter> {
+export function select<M extends Module, const S extends Selector>(
+  root: M,
+  selector: Checked<M, S>,
+): Map<string, Parameter> {
   const tree = treeOf(root);
   const included = new Set<Parameter>();
   const excluded = new Set<Parameter>();
-  const entries = flatten(selector);
-  for (const entry of entries) {
+  for (const entry of flatten(selector)) {
     const exclusion = typeof entry === "string" && entry.startsWith("!");
     const found = match(tree, exclusion ? entry.slice(1) : entry);
     if (found.length === 0) throw matchesNothing(tree, entry);
@@ -76,7 +79,9 @@ function match({ root, paths }: Tree, entry: Entry): Parameter[] {
     return where((_, parameter) => inside.has(parameter));
   }
   if (typeof entry === "function") return where(entry);
-  throw new ArgumentError(`select: ${String(entry)} is no selector; give a path, a glob, a RegExp, a module, a parameter or a function`);
+  throw new ArgumentError(
+    `select: ${String(entry)} is no selector; give a path, a glob, a RegExp, a module, a parameter or a function`,
+  );
 }
 
 /** A selector as errors and reports show it. */
@@ -84,7 +89,8 @@ export function selectorText(selector: Selector): string {
   if (typeof selector === "string") return `"${selector}"`;
   if (Array.isArray(selector)) return `[${selector.map(selectorText).join(", ")}]`;
   if (selector instanceof Module) return `the module ${selector.constructor.name}`;
-  if (selector instanceof Parameter) return `the parameter ${selector.label || `of shape [${selector.shape.join(", ")}]`}`;
+  if (selector instanceof Parameter)
+    return `the parameter ${selector.label || `of shape [${selector.shape.join(", ")}]`}`;
   if (typeof selector === "function") return `the function ${selector.name || "given"}`;
   return String(selector);
 }
@@ -96,13 +102,17 @@ function matchesNothing({ root, paths }: Tree, entry: Entry): SelectorError {
   const modules = root.namedModules({ removeDuplicate: false }).map(([path]) => path);
   if (typeof entry === "string" && modules.includes(entry))
     return new SelectorError(`${head} "${entry}" is a module; its parameters are "${entry}.**".`);
-  if (entry instanceof Module && root.modules().includes(entry)) return new SelectorError(`${head} It has no parameters.`);
-  if (entry instanceof Module || entry instanceof Parameter) return new SelectorError(`${head} It is not part of ${name}.`);
+  if (entry instanceof Module && root.modules().includes(entry))
+    return new SelectorError(`${head} It has no parameters.`);
+  if (entry instanceof Module || entry instanceof Parameter)
+    return new SelectorError(`${head} It is not part of ${name}.`);
   const known = paths.map(([path]) => path);
   const text = typeof entry === "string" ? entry.replace(/^!/, "") : null;
   const candidates = text?.includes("*")
     ? [...modules.filter((path) => path !== "").map((path) => `${path}.**`), ...known]
     : known;
   const shown = text === null ? known.slice(0, 3) : nearest(text, candidates, 3);
-  return new SelectorError(`${head} ${text === null ? "Paths there" : "Nearest"}: ${shown.join(", ")}${text === null && known.length > 3 ? ", …" : ""}.`);
+  return new SelectorError(
+    `${head} ${text === null ? "Paths there" : "Nearest"}: ${shown.join(", ")}${text === null && known.length > 3 ? ", …" : ""}.`,
+  );
 }

@@ -23,6 +23,9 @@ export class Dropout extends Module {
 }
 
 /** What `Dropout` does. */
-export function dropout(x: Tensor, { p = 0.5, training = true }: { p?: number; training?: boolean } = {}): Tensor {
+export function dropout(
+  x: Tensor,
+  { p = 0.5, training = true }: { p?: number; training?: boolean } = {},
+): Tensor {
   return training && p > 0 ? x.mul(dropoutMask(x.shape, p, x.dtype)) : x;
 }

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../base/errors.ts";
-import { arange, empty } from "../tensor/create.ts";
 import { noGrad } from "../tensor/autograd.ts";
+import { arange, empty } from "../tensor/create.ts";
 import { embedding } from "../tensor/functions.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -16,11 +16,17 @@ export class Embedding extends Module {
 
   constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx }: { paddingIdx?: number } = {}) {
     super();
-    if (paddingIdx !== undefined && (!Number.isInteger(paddingIdx) || paddingIdx < -numEmbeddings || paddingIdx >= numEmbeddings))
-      throw new ArgumentError(`Embedding: paddingIdx ${paddingIdx} is not a row of a table of ${numEmbeddings}`);
+    if (
+      paddingIdx !== undefined &&
+      (!Number.isInteger(paddingIdx) || paddingIdx < -numEmbeddings || paddingIdx >= numEmbeddings)
+    )
+      throw new ArgumentError(
+        `Embedding: paddingIdx ${paddingIdx} is not a row of a table of ${numEmbeddings}`,
+      );
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
-    this.paddingIdx = paddingIdx === undefined ? null : paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
+    this.paddingIdx =
+      paddingIdx === undefined ? null : paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
     this.weight = new Parameter(empty([numEmbeddings, embeddingDim]));
     this.resetParameters();
   }

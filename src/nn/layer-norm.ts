@@ -30,7 +30,8 @@ export class LayerNorm extends Module {
   ) {
     super();
     const shape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
-    if (shape.length === 0) throw new ArgumentError("LayerNorm: normalizedShape [] names no dimension to normalize over");
+    if (shape.length === 0)
+      throw new ArgumentError("LayerNorm: normalizedShape [] names no dimension to normalize over");
     this.normalizedShape = shape;
     this.eps = eps;
     this.weight = elementwiseAffine ? new Parameter(ones(shape)) : null;
@@ -50,7 +51,8 @@ export class LayerNorm extends Module {
   override extraRepr(): string {
     const { normalizedShape, weight, bias } = this;
     const shape = `(${normalizedShape.join(", ")}${normalizedShape.length === 1 ? "," : ""})`;
-    const eps = String(this.eps).replace(/e-(\d)$/, "e-0$1");
+    // Python writes numbers below 1e-4 with an exponent of two digits.
+    const eps = this.eps < 1e-4 ? this.eps.toExponential().replace(/e-(\d)$/, "e-0$1") : String(this.eps);
     return `${shape}, eps=${eps}, elementwise_affine=${python(weight !== null)}, bias=${python(bias !== null)}`;
   }
 }

@@ -17,7 +17,9 @@ export class Linear extends Module {
     super();
     for (const size of [inFeatures, outFeatures])
       if (!Number.isInteger(size) || size < 0)
-        throw new ArgumentError(`Linear: inFeatures ${inFeatures} and outFeatures ${outFeatures} must be whole numbers`);
+        throw new ArgumentError(
+          `Linear: inFeatures ${inFeatures} and outFeatures ${outFeatures} must be whole numbers`,
+        );
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.weight = new Parameter(empty([outFeatures, inFeatures]));

@@ -1,5 +1,5 @@
-import { bumpEpoch } from "../engine/cell.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { bumpEpoch } from "../engine/cell.ts";
 import { type Member, Module } from "./module.ts";
 
 /** Modules by name, found by walking under it. */
@@ -33,13 +33,17 @@ export class ModuleDict<D extends Record<string, Module> = Record<string, Module
   get<K extends keyof D & string>(key: K): D[K] {
     const found = this.#items.get(key);
     if (found === undefined)
-      throw new ArgumentError(`ModuleDict.get: no module is called "${key}"; there are ${this.keys().join(", ") || "none"}`);
+      throw new ArgumentError(
+        `ModuleDict.get: no module is called "${key}"; there are ${this.keys().join(", ") || "none"}`,
+      );
     return found as D[K];
   }
   /** Adds a module, or puts it in the place of another. */
   set<K extends keyof D & string>(key: K, module: D[K]): this {
     if (key === "" || key.includes("."))
-      throw new ArgumentError(`ModuleDict.set: "${key}" cannot be a name: it would be part of paths, so it is not empty and has no dot`);
+      throw new ArgumentError(
+        `ModuleDict.set: "${key}" cannot be a name: it would be part of paths, so it is not empty and has no dot`,
+      );
     this.#items.set(key, module);
     bumpEpoch();
     return this;

@@ -1,5 +1,5 @@
-import { bumpEpoch } from "../engine/cell.ts";
 import { IndexError } from "../base/errors.ts";
+import { bumpEpoch } from "../engine/cell.ts";
 import { type Member, Module } from "./module.ts";
 
 /** Modules in a row, found by walking under their index. */
@@ -24,7 +24,8 @@ export class ModuleList<M extends Module = Module> extends Module {
   /** The module at an index; negative ones count from the end. */
   at(index: number): M {
     const found = this.#items.at(index);
-    if (found === undefined) throw new IndexError(`ModuleList.at: index ${index} in a list of ${this.length}`);
+    if (found === undefined)
+      throw new IndexError(`ModuleList.at: index ${index} in a list of ${this.length}`);
     return found;
   }
   /** Adds a module at the end. */

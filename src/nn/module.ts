@@ -1,12 +1,12 @@
 import { ArgumentError, StateDictError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { bumpEpoch, Cell } from "../engine/cell.ts";
-import { realize } from "../engine/realize.ts";
-import { hostNode, refuseWhileRecording } from "../engine/trace.ts";
+import { hostNode } from "../engine/trace.ts";
 import { Buffer } from "../tensor/buffer.ts";
 import { zerosLike } from "../tensor/create.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { bitsOf } from "./bits.ts";
 
 /** What walking a module finds in it. */
 export type Member = Module | Parameter | Buffer;
@@ -78,7 +78,8 @@ export abstract class Module {
       if (entered.has(module)) return;
       entered.add(module);
       found.push([path, module]);
-      for (const [name, member] of module.members()) if (member instanceof Module) enter(member, joinPath(path, name));
+      for (const [name, member] of module.members())
+        if (member instanceof Module) enter(member, joinPath(path, name));
       // Only what is being walked right now then counts as entered: a cycle ends, another path does not.
       if (!removeDuplicate) entered.delete(module);
     };
@@ -143,16 +144,17 @@ export abstract class Module {
 
   #state(): [string, Parameter | Buffer][] {
     const walk = { removeDuplicate: false };
-    return [...this.namedParameters(walk), ...this.namedBuffers(walk).filter(([, buffer]) => buffer.persistent)];
+    return [
+      ...this.namedParameters(walk),
+      ...this.namedBuffers(walk).filter(([, buffer]) => buffer.persistent),
+    ];
   }
 
   /** Copies of the values of parameters and persistent buffers, by path; tied weights are under each of theirs. */
   stateDict(): Map<string, Tensor> {
-    refuseWhileRecording("stateDict()");
     const copies = new Map<Parameter | Buffer, Tensor>();
     const copyOf = (member: Parameter | Buffer): Tensor => {
-      realize(member);
-      const copy = new Tensor(hostNode(member.resident.storage.read(), member.dtype, member.shape));
+      const copy = new Tensor(hostNode(bitsOf(member, "stateDict()"), member.dtype, member.shape));
       copies.set(member, copy);
       return copy;
     };

@@ -15,7 +15,7 @@ import { Scalars } from "./scalars.ts";
 import { addTensors, makeState, numbersOf, type ParameterState, type StateTensor, stateDtype } from "./state.ts";
 import { loadOptimizerState, type OptimizerStateDict, optimizerState } from "./state-dict.ts";
 import { StepEffect, type Stepped } from "./step-effect.ts";
-import type { AnyTransform, Node } from "./transform.ts";
+import type { Node } from "./transform.ts";
 
 /**
  * Updates parameters from their gradients, by a chain of transforms. State belongs to the parameter, with a step
@@ -40,6 +40,8 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
     this.#definition = definition;
     this.#defaults = options;
     this.module = params instanceof Module ? params : null;
+    const conflict = definition.conflict?.({ ...definition.defaults, ...options });
+    if (conflict) throw new ArgumentError(`${definition.name}: ${conflict}`);
     for (const group of groupsOf(definition.name, params)) this.addParamGroup(group);
     if (definition.stateFromStart) for (const group of this.paramGroups) this.#startStates(group);
   }
@@ -114,7 +116,11 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
   /** Updates every parameter that has a gradient and is not frozen, and carries out all that is pending. */
   step(): void {
     const gradients = new Map<Parameter, Node>();
-    for (const p of this.parameters()) if (p.grad !== null && !p.frozen) gradients.set(p, p.grad.node);
+    for (const { params } of this.paramGroups)
+      for (const p of params) {
+        const { grad } = p;
+        if (grad !== null && !p.frozen) gradients.set(p, grad.node);
+      }
     if (this.warnOfLeaks) this.#lookForLeaks(gradients);
     this.update(gradients);
     if (!currentTrace().recording) commit();
@@ -162,26 +168,33 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
   #write({ parameter, group, state }: Stepped<O>, gradient: Node, scalars: Scalars): void {
     const { shape } = parameter;
     const dtype = stateDtype(parameter);
-    const on = (option: string): boolean => isSwitchedOn(group, option);
-    const now = { value: widen(parameter.resident.node), gradient: like(gradient, shape, dtype, "gradient") };
-    const scalar = (transform: AnyTransform<O>) => (name: string) => {
-      const shared = transform.perGroup?.[name];
-      if (shared !== undefined) return scalars.get(group, shared, () => shared(group), shape, dtype);
-      const own = transform.perParameter?.[name];
-      if (own === undefined) throw new ArgumentError(`${transform.name}: there is no scalar ${name}`);
-      return scalars.get(state, own, () => own(group, numbersOf(state)), shape, dtype);
+    const { chain } = this.#definition;
+    let current = chain[0]!;
+    const x = {
+      value: widen(parameter.resident.node),
+      gradient: like(gradient, shape, dtype, "gradient"),
+      state: {} as Record<string, Node>,
+      on: (option: string): boolean => isSwitchedOn(group, option),
+      scalar: (name: string): Node => {
+        const shared = current.perGroup?.[name];
+        if (shared !== undefined) return scalars.get(group, shared, () => shared(group), shape, dtype);
+        const own = current.perParameter![name]!;
+        return scalars.get(state, own, () => own(group, numbersOf(state)), shape, dtype);
+      },
     };
-    for (const transform of this.#definition.chain) {
-      const tensors = (transform.tensors?.(on) ?? []).map((name) => [name, state[name] as StateTensor] as const);
-      const before = Object.fromEntries(tensors.map(([name, tensor]) => [name, tensor.node]));
-      const change = transform.update({ ...now, state: before, scalar: scalar(transform), on });
-      Object.assign(now, { value: change.value ?? now.value, gradient: change.gradient ?? now.gradient });
-      for (const [name, tensor] of tensors) {
+    for (const transform of chain) {
+      current = transform;
+      const names = transform.tensors?.(x.on) ?? [];
+      for (const name of names) x.state[name] = (state[name] as StateTensor).resident.node;
+      const change = transform.update(x);
+      if (change.value !== undefined) x.value = change.value;
+      if (change.gradient !== undefined) x.gradient = change.gradient;
+      for (const name of names) {
         const next = change.state?.[name];
-        if (next !== undefined) tensor.resident.assign(next);
+        if (next !== undefined) (state[name] as StateTensor).resident.assign(next);
       }
     }
-    parameter.assign(like(now.value, shape, parameter.dtype, "update"));
+    parameter.assign(like(x.value, shape, parameter.dtype, "update"));
   }
 
   #lookForLeaks(gradients: ReadonlyMap<Parameter, Node>): void {

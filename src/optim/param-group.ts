@@ -8,8 +8,8 @@ export interface OptimizerDefinition<O extends object> {
   readonly name: string;
   readonly defaults: Readonly<O>;
   readonly checks: { readonly [K in keyof O]?: OptionCheck };
-  /** Conditions between options: what is wrong, or null. */
-  readonly check?: (options: O) => string | null;
+  /** What is wrong between the options an optimizer is made with, or null; as in PyTorch, groups may differ. */
+  readonly conflict?: (options: O) => string | null;
   readonly chain: readonly AnyTransform<O>[];
   /** Whether state exists from construction on (Adagrad's does). */
   readonly stateFromStart?: boolean;
@@ -41,11 +41,8 @@ export function makeParamGroup<O extends object>(
   refuseUnknownOptions(definition.name, options, known);
   const values: Record<string, unknown> = { ...definition.defaults };
   for (const [name, value] of Object.entries(options)) if (value !== undefined) values[name] = value;
-  const check = (name: string, value: unknown): void => {
+  const check = (name: string, value: unknown): void =>
     checkOption(definition.name, name, value, definition.checks[name as keyof O]);
-    const conflict = definition.check?.({ ...values, [name]: value } as O) ?? null;
-    checkOption(definition.name, name, value, () => conflict);
-  };
   const group = { params } as Record<string, unknown>;
   const cells = new Map<string, Cell<boolean>>();
   for (const name of known) {

@@ -63,8 +63,10 @@ const definition: OptimizerDefinition<SGDOptions> = {
     nesterov: flag,
     maximize: flag,
   },
-  check: (o) =>
-    o.nesterov && (o.momentum <= 0 || o.dampening !== 0) ? "set with nesterov's needs: momentum above 0, dampening 0" : null,
+  conflict: ({ nesterov, momentum, dampening }) =>
+    nesterov && (momentum <= 0 || dampening !== 0)
+      ? `nesterov needs momentum above 0 and no dampening, not momentum ${momentum} and dampening ${dampening}`
+      : null,
   chain: [link(maximize), link(coupledDecay), link(momentum), link(descend)],
 };
 

@@ -12,12 +12,22 @@ export interface Stepped<O extends object> {
   readonly added: ReadonlyMap<string, StateTensor>;
 }
 
+/** How to put back what a step did to one state. */
+interface Before {
+  /** Whether the parameter had no state. */
+  isNew: boolean;
+  /** Tensors that the state did not have. */
+  fresh: string[];
+  readonly numbers: number[];
+}
+
 /** What a step changes on the host before its numbers are computed: state comes to be, steps are counted. */
 export class StepEffect<O extends object> implements HostEffect {
   readonly #states: Map<Parameter, ParameterState>;
   readonly #stepped: readonly Stepped<O>[];
-  readonly #chain: readonly AnyTransform<O>[];
-  #undo: (() => void)[] = [];
+  readonly #advancing: readonly AnyTransform<O>[];
+  readonly #numberNames: readonly (readonly string[])[];
+  readonly #before: Before[];
 
   constructor(
     states: Map<Parameter, ParameterState>,
@@ -26,35 +36,31 @@ export class StepEffect<O extends object> implements HostEffect {
   ) {
     this.#states = states;
     this.#stepped = stepped;
-    this.#chain = chain;
+    this.#advancing = chain.filter((transform) => transform.advance);
+    this.#numberNames = stepped.map(({ state }) => Object.keys(state).filter((name) => typeof state[name] === "number"));
+    this.#before = stepped.map(() => ({ isNew: false, fresh: [], numbers: [] }));
   }
 
   apply(): void {
-    this.#undo = [];
-    for (const one of this.#stepped) {
-      const { parameter, group, state } = one;
-      this.#remember(one);
-      this.#states.set(parameter, state);
-      for (const [name, tensor] of one.added) state[name] ??= tensor;
+    for (const [i, { parameter, group, state, added }] of this.#stepped.entries()) {
+      // Taken down anew each time: a replay that fails goes back to before the replay, not to the recording.
+      const before = this.#before[i]!;
+      before.isNew = !this.#states.has(parameter);
+      for (const [n, name] of this.#numberNames[i]!.entries()) before.numbers[n] = state[name] as number;
+      before.fresh = added.size === 0 ? [] : [...added.keys()].filter((name) => state[name] === undefined);
+      for (const name of before.fresh) state[name] = added.get(name)!;
+      if (before.isNew) this.#states.set(parameter, state);
       state.step++;
-      for (const transform of this.#chain) transform.advance?.(numbersOf(state), group);
+      for (const transform of this.#advancing) transform.advance!(numbersOf(state), group);
     }
   }
 
   undo(): void {
-    for (const undo of this.#undo) undo();
-    this.#undo = [];
-  }
-
-  /** Notes how to put a state back, which a replay must do as it was before the replay, not the recording. */
-  #remember({ parameter, state, added }: Stepped<O>): void {
-    const numbers = Object.entries(state).filter(([, value]) => typeof value === "number");
-    const isNew = !this.#states.has(parameter);
-    const fresh = [...added.keys()].filter((name) => state[name] === undefined);
-    this.#undo.push(() => {
-      Object.assign(state, Object.fromEntries(numbers));
+    for (const [i, { parameter, state }] of this.#stepped.entries()) {
+      const { isNew, fresh, numbers } = this.#before[i]!;
+      for (const [n, name] of this.#numberNames[i]!.entries()) state[name] = numbers[n]!;
       for (const name of fresh) delete state[name];
       if (isNew) this.#states.delete(parameter);
-    });
+    }
   }
 }

@@ -9,6 +9,8 @@ export interface ArgsLayout {
    * bytes (for `index`: in elements), and where `gather` needs it the gathered axis' stride in bytes.
    */
   readonly accesses: readonly { readonly pointer: number; readonly strides: readonly number[]; readonly axisStride: number }[];
+  /** Contractions: rows and columns of the block of the result that is one task (`Tasks.block`). */
+  readonly block: readonly number[];
   readonly bytes: number;
 }
 
@@ -38,7 +40,8 @@ export function argsLayout(kernel: Kernel): ArgsLayout {
     strides: slots(rank),
     axisStride: withAxis.has(i) ? slot() : -1,
   }));
-  return { extents, accesses, bytes: next };
+  const block = slots(kernel.kind === "contract" ? 2 : 0);
+  return { extents, accesses, block, bytes: next };
 }
 
 /** Work below which a call is not worth sharing out, in element operations. */
@@ -50,28 +53,52 @@ export interface Tasks {
   readonly total: number;
   /** Length of a task; total or more: one task. */
   readonly chunk: number;
+  /** Contractions: rows and columns of one task's block. */
+  readonly block: readonly number[];
 }
 
-/** Rows and columns of the tile of a product that is one task: multiples of every micro kernel's. */
-export const contractTile = { rows: 144, columns: 288 };
+/** The largest block of a product that is one task: what a thread's scratch holds. */
+export const largestBlock = { rows: 256, columns: 384 };
+/** Multiply-adds that are worth a task of their own, and how many such tasks a product is cut into at most. */
+const worthTask = 2 ** 22;
+const mostTasks = 8;
+/** Rows and columns of a block are multiples of these: whole register tiles. */
+const tile = { rows: 4, columns: 8 };
+
+/** Cuts a product into blocks that cost little to pack: across the longer side first, into equal parts. */
+function productTasks(batch: number, m: number, n: number, k: number): Tasks {
+  const wanted = Math.min(mostTasks, Math.floor((batch * m * n * k) / worthTask)) / batch;
+  let rows = Math.ceil(m / largestBlock.rows);
+  let columns = Math.ceil(n / largestBlock.columns);
+  const split = (size: number, parts: number, unit: number) => Math.max(unit, Math.ceil(size / parts / unit) * unit);
+  while (rows * columns < wanted) {
+    // One more part along n packs the left operand once more, k · m elements; one more along m packs k · n.
+    if (m < n && n / columns > 4 * tile.columns) columns++;
+    else if (m / rows > 4 * tile.rows) rows++;
+    else break;
+  }
+  const block = [split(m, rows, tile.rows), split(n, columns, tile.columns)] as const;
+  const total = batch * Math.ceil(m / block[0]) * Math.ceil(n / block[1]);
+  const perTask = (batch * m * n * k) / total;
+  return { total, chunk: Math.min(total, Math.ceil(worthTask / 8 / Math.max(1, perTask))), block };
+}
 
 /** Cuts a call into tasks. */
 export function tasksOf(call: KernelCall): Tasks {
   const { kernel, extents } = call;
+  const block: readonly number[] = [];
   if (kernel.kind === "contract") {
     const batch = extents.slice(0, kernel.batch).reduce((a, b) => a * b, 1);
-    const [m, n] = extents.slice(kernel.batch) as [number, number];
-    const total = batch * Math.ceil(m / contractTile.rows) * Math.ceil(n / contractTile.columns);
-    const k = extents.at(-1)!;
-    return { total, chunk: m * n * k * batch < grain * 8 ? total : 1 };
+    const [m, n, k] = extents.slice(kernel.batch) as [number, number, number];
+    return productTasks(batch, m, n, k);
   }
-  if (kernel.kind !== "loop") return { total: extents[0]!, chunk: extents[0]! };
-  if (kernel.outer === 0 && kernel.body.some((v) => v.op === "reduce")) return { total: 1, chunk: 1 };
+  if (kernel.kind !== "loop") return { total: extents[0]!, chunk: extents[0]!, block };
+  if (kernel.outer === 0 && kernel.body.some((v) => v.op === "reduce")) return { total: 1, chunk: 1, block };
   const total = extents[0]!;
   const work = extents.reduce((a, b) => a * b, 1) * Math.max(1, kernel.body.length / 4);
-  if (work < grain * 2) return { total, chunk: total };
+  if (work < grain * 2) return { total, chunk: total, block };
   const perIndex = work / total;
-  return { total, chunk: Math.min(total, Math.max(16, Math.ceil(grain / perIndex / 16) * 16)) };
+  return { total, chunk: Math.min(total, Math.max(16, Math.ceil(grain / perIndex / 16) * 16)), block };
 }
 
 /** Bytes of an element of an access; an index has no memory and counts in elements. */

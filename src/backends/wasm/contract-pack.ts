@@ -59,10 +59,10 @@ export function emitPack(parts: ContractParts, side: "left" | "right", width: nu
   const moveDeep = (slot: number, by: number) => {
     for (const a of used) advance(f, at[slot]!.get(a)!, deepStride(a), by);
   };
-  /** at[slot] = address of row `index`, or of the last row there is. */
-  const seekRow = (slot: number, offset: number) => {
+  /** at[slot] = address of row i + `offset`, or of the last row there is. */
+  const seekRow = (slot: number, offset: () => void) => {
     f.get(i);
-    f.i32(offset);
+    offset();
     f.op("i32.add");
     f.set(row);
     least(f, row, row, last);
@@ -79,12 +79,11 @@ export function emitPack(parts: ContractParts, side: "left" | "right", width: nu
     if (lanes * sums.bytes === 16) f.memory("v128.store", offset);
     else f.memoryLane("v128.store64_lane", 0, offset);
   };
-  const restart = (offset = 0) => {
+  /** Back to depth 0, `offset` bytes into the panel's lines. */
+  const restart = (offset: () => void) => {
     f.get(panel);
-    if (offset > 0) {
-      f.i32(offset);
-      f.op("i32.add");
-    }
+    offset();
+    f.op("i32.add");
     f.set(target);
     f.i32(0);
     f.set(k);
@@ -101,8 +100,8 @@ export function emitPack(parts: ContractParts, side: "left" | "right", width: nu
   /** Four rows a time, vectors along k, transposed on the way. */
   const rowsAbreast = (offset: number) => {
     const rows = Array.from({ length: abreast }, () => f.local("v128"));
-    for (let r = 0; r < abreast; r++) seekRow(r, offset + r);
-    restart(offset * sums.bytes);
+    for (let r = 0; r < abreast; r++) seekRow(r, () => f.i32(offset + r));
+    restart(() => f.i32(offset * sums.bytes));
     loopWhile(f, k, lanes, count, () => {
       for (let r = 0; r < abreast; r++) {
         f.get(value(r, false));
@@ -127,10 +126,9 @@ export function emitPack(parts: ContractParts, side: "left" | "right", width: nu
     for (const a of used) {
       const { vector } = kernel.accesses[a]!;
       if (vector === "unit") f.bump(at[slot]!.get(a)!, lanes * elementBytes(a));
-      else if (vector === "strided") moveDeep1(slot, a);
+      else if (vector === "strided") advance(f, at[slot]!.get(a)!, deepStride(a), lanes);
     }
   };
-  const moveDeep1 = (slot: number, a: number) => advance(f, at[slot]!.get(a)!, deepStride(a), lanes);
 
   f.get(length);
   f.i32(1);
@@ -143,8 +141,8 @@ export function emitPack(parts: ContractParts, side: "left" | "right", width: nu
   if (alongFree) {
     // Whole panels: rows of vectors, copied as they are.
     loopWhile(f, i, width, length, () => {
-      seekRow(0, 0);
-      restart();
+      seekRow(0, () => f.i32(0));
+      restart(() => f.i32(0));
       loopWhile(f, k, 1, count, () => {
         for (let v = 0; v < width / lanes; v++) storeVector(value(0, false, v), v * lanes * sums.bytes);
         moveDeep(0, 1);
@@ -157,28 +155,17 @@ export function emitPack(parts: ContractParts, side: "left" | "right", width: nu
     f.get(length);
     f.op("i32.lt_s");
     f.if(() => {
-      f.i32(0);
-      f.set(k);
       const column = local();
       const columns = local();
       f.i32(width);
       f.set(columns);
       loopWhile(f, column, 1, columns, () => {
-        seekRow(0, 0);
-        // Row i + column, or the last.
-        f.get(i);
-        f.get(column);
-        f.op("i32.add");
-        f.set(row);
-        least(f, row, row, last);
-        for (const a of used) place(f, at[0]!.get(a)!, line.get(a)!, freeStride(a), row);
-        f.get(panel);
-        f.get(column);
-        f.i32(sums.bytes);
-        f.op("i32.mul", "i32.add");
-        f.set(target);
-        f.i32(0);
-        f.set(k);
+        seekRow(0, () => f.get(column));
+        restart(() => {
+          f.get(column);
+          f.i32(sums.bytes);
+          f.op("i32.mul");
+        });
         loopWhile(f, k, 1, count, () => {
           storeLane(value(0, true), 0, 0);
           moveDeep(0, 1);

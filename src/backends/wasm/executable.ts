@@ -59,12 +59,13 @@ export class WasmExecutable implements Executable {
     for (const [i, call] of plan.calls.entries()) {
       const layout = layouts[i]!;
       const row = (this.#block + i * entry.bytes) / 4;
-      const { total, chunk } = tasksOf(call);
+      const { total, chunk, block } = tasksOf(call);
       i32[row + entry.function / 4] = functions[i]!;
       i32[row + entry.args / 4] = args;
       i32[row + entry.total / 4] = total;
       i32[row + entry.chunk / 4] = chunk;
       for (const [d, at] of layout.extents.entries()) i32[(args + at) / 4] = call.extents[d]!;
+      for (const [d, at] of layout.block.entries()) i32[(args + at) / 4] = block[d]!;
       for (const [a, access] of layout.accesses.entries()) {
         const { buffer, offset, strides, axisStride } = call.accesses[a]!;
         const size = elementBytes(call, a);
@@ -102,7 +103,7 @@ export class WasmExecutable implements Executable {
     const plan = this.#plan;
     const { views } = backend.memory;
     if (this.#arenaVersion !== backend.arenaVersion) {
-      for (const p of this.#arena) views.i32[p.at >> 2] = backend.arena + p.add;
+      for (const p of this.#arena) views.i32[p.at >>> 2] = backend.arena + p.add;
       this.#arenaVersion = backend.arenaVersion;
     }
     for (let i = 0; i < bindings.length; i++) {
@@ -110,7 +111,7 @@ export class WasmExecutable implements Executable {
       if (input.offset === null) {
         const { address } = bindings[i] as WasmAllocation;
         if (this.#bound[i] === address) continue;
-        for (const p of this.#inputs[i]!) views.i32[p.at >> 2] = address + p.add;
+        for (const p of this.#inputs[i]!) views.i32[p.at >>> 2] = address + p.add;
         this.#bound[i] = address;
       } else viewFor(views, input.dtype).set(bindings[i] as TypedArray, (backend.arena + input.offset) / dtypes[input.dtype].bytes);
     }

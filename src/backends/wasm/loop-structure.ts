@@ -27,7 +27,20 @@ export interface LoopStructure {
 }
 
 const levels = ["scalar", "row", "full"];
-const slow = new Set(["exp", "log", "expm1", "log1p", "sin", "cos", "tanh", "sigmoid", "erf", "pow", "random", "remainder"]);
+const slow = new Set([
+  "exp",
+  "log",
+  "expm1",
+  "log1p",
+  "sin",
+  "cos",
+  "tanh",
+  "sigmoid",
+  "erf",
+  "pow",
+  "random",
+  "remainder",
+]);
 
 /** Works out which values are needed when. */
 export function analyse(kernel: LoopKernel): LoopStructure {
@@ -49,30 +62,36 @@ export function analyse(kernel: LoopKernel): LoopStructure {
   const fullStores = stores.filter(isFull);
   const passes = [...reductions.map((r) => depth[r]! - 1), ...fullStores.map((s) => depth[s.value]!)];
   const last = Math.max(-1, ...passes);
-  const stages = [...new Set([...passes, last])].filter((p) => p >= 0).sort((a, b) => a - b).map((pass): Stage => {
-    const reduces = reductions.filter((r) => depth[r] === pass + 1);
-    const here = pass === last ? fullStores : [];
-    const wanted = [...new Set([...reduces.map((r) => argsOf(body[r]!)[0]!), ...here.map((s) => s.value)])];
-    const rows = new Set<number>();
-    const seen = new Set<number>();
-    const visit = (v: number): void => {
-      if (seen.has(v)) return;
-      seen.add(v);
-      if (level[v]! < 2) rows.add(v);
-      else for (const a of argsOf(body[v]!)) visit(a);
-    };
-    for (const v of wanted) visit(v);
-    const full = [...seen].filter((v) => level[v] === 2).map((v) => body[v]!);
-    const walked = [...full.flatMap((v) => ("access" in v ? [v.access] : [])), ...here.map((s) => s.access)];
-    return {
-      reduces,
-      stores: here,
-      wanted,
-      rows: [...rows],
-      accesses: [...new Set(walked)],
-      heavy: full.length > 24 || full.some((v) => slow.has(v.op)),
-    };
-  });
+  const stages = [...new Set([...passes, last])]
+    .filter((p) => p >= 0)
+    .sort((a, b) => a - b)
+    .map((pass): Stage => {
+      const reduces = reductions.filter((r) => depth[r] === pass + 1);
+      const here = pass === last ? fullStores : [];
+      const wanted = [...new Set([...reduces.map((r) => argsOf(body[r]!)[0]!), ...here.map((s) => s.value)])];
+      const rows = new Set<number>();
+      const seen = new Set<number>();
+      const visit = (v: number): void => {
+        if (seen.has(v)) return;
+        seen.add(v);
+        if (level[v]! < 2) rows.add(v);
+        else for (const a of argsOf(body[v]!)) visit(a);
+      };
+      for (const v of wanted) visit(v);
+      const full = [...seen].filter((v) => level[v] === 2).map((v) => body[v]!);
+      const walked = [
+        ...full.flatMap((v) => ("access" in v ? [v.access] : [])),
+        ...here.map((s) => s.access),
+      ];
+      return {
+        reduces,
+        stores: here,
+        wanted,
+        rows: [...rows],
+        accesses: [...new Set(walked)],
+        heavy: full.length > 24 || full.some((v) => slow.has(v.op)),
+      };
+    });
   const scalars = body.flatMap((_, i) => (level[i] === 0 ? [i] : []));
   return { scalars, stages, rowStores: stores.filter((s) => !isFull(s)) };
 }

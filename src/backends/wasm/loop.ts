@@ -8,7 +8,11 @@ import { argsOf, emitStore, emitValues, lanesFor, type ValueContext } from "./va
 import { emitCombine, pushConstant } from "./value-ops.ts";
 
 /** The code of a loop kernel: a module that exports `run(args, begin, end)`. */
-export function emitLoop(kernel: LoopKernel, memory: MemoryImport, relaxed: boolean): Uint8Array<ArrayBuffer> {
+export function emitLoop(
+  kernel: LoopKernel,
+  memory: MemoryImport,
+  relaxed: boolean,
+): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(memory);
   const math = declareMath(module, [kernel.body]);
   new LoopEmitter(kernel, module.func("run", ["i32", "i32", "i32"]), math, relaxed).emit();
@@ -123,7 +127,13 @@ class LoopEmitter {
   #emptySums(): void {
     const f = this.#f;
     for (const value of this.#kernel.body) {
-      if (value.op !== "reduce" || value.kind !== "sum" || !isFloat(value.dtype) || this.#nothing.has(value.dtype)) continue;
+      if (
+        value.op !== "reduce" ||
+        value.kind !== "sum" ||
+        !isFloat(value.dtype) ||
+        this.#nothing.has(value.dtype)
+      )
+        continue;
       const local = f.local("v128");
       this.#nothing.set(value.dtype, local);
       pushConstant(this.#context(this.#row), value.dtype, -0);
@@ -195,11 +205,14 @@ class LoopEmitter {
     if (from >= to) return body();
     const f = this.#f;
     const saving = moves || from < to - 1;
-    const start = this.#kernel.accesses.map((_, a) => (saving && accesses.includes(a) ? f.local("i32") : pointers[a]!));
+    const start = this.#kernel.accesses.map((_, a) =>
+      saving && accesses.includes(a) ? f.local("i32") : pointers[a]!,
+    );
     if (saving) this.#copy(start, pointers, accesses);
     this.#repeat(this.#extents[from]!, 1, () => {
       this.#dimensions(from + 1, to, pointers, accesses, moves, body);
-      for (const a of accesses) if (this.#strides[a]![from]! >= 0) this.#add(start[a]!, this.#strides[a]![from]!);
+      for (const a of accesses)
+        if (this.#strides[a]![from]! >= 0) this.#add(start[a]!, this.#strides[a]![from]!);
       if (saving) this.#copy(pointers, start, accesses);
     });
   }
@@ -228,7 +241,12 @@ class LoopEmitter {
   }
 
   /** Runs along the vector dimension: `copies` vectors at a time, then one, then single elements. */
-  #vectors(pointers: readonly number[], accesses: readonly number[], copies: number, body: (copies: number, single: boolean) => void): void {
+  #vectors(
+    pointers: readonly number[],
+    accesses: readonly number[],
+    copies: number,
+    body: (copies: number, single: boolean) => void,
+  ): void {
     const lanes = this.#lanes;
     let left = this.#extents[this.#vectorDim]!;
     const steps = copies > 1 ? [copies * lanes, lanes, 1] : [lanes, 1];
@@ -239,7 +257,8 @@ class LoopEmitter {
         for (const a of accesses) {
           const { vector } = this.#kernel.accesses[a]!;
           if (vector === "unit") this.#f.bump(pointers[a]!, step * this.#unit(a));
-          else if (vector === "strided") this.#add(pointers[a]!, single ? this.#strides[a]![this.#vectorDim]! : this.#vectorStep[a]!);
+          else if (vector === "strided")
+            this.#add(pointers[a]!, single ? this.#strides[a]![this.#vectorDim]! : this.#vectorStep[a]!);
         }
       });
     }
@@ -263,7 +282,8 @@ class LoopEmitter {
   /** One vector (or element) of a stage: values, folds into the accumulators, stores. */
   #element(ctx: ValueContext, stage: Stage, known: Known, accumulators: readonly number[]): void {
     const values = this.#compute(ctx, stage.wanted, known);
-    for (const [i, r] of stage.reduces.entries()) this.#fold(ctx, r, accumulators[i]!, values.get(argsOf(this.#reduce(r))[0]!)!);
+    for (const [i, r] of stage.reduces.entries())
+      this.#fold(ctx, r, accumulators[i]!, values.get(argsOf(this.#reduce(r))[0]!)!);
     for (const s of stage.stores) emitStore(ctx, s.access, values.get(s.value)!);
   }
 
@@ -290,18 +310,39 @@ class LoopEmitter {
       this.#dimensions(outer, last, this.#at, stage.accesses, true, () =>
         this.#vectors(this.#at, stage.accesses, copies, (count, single) => {
           for (let copy = 0; copy < count; copy++) {
-            this.#element(this.#context(this.#at, copy, single), stage, here, single ? singles : vectors[copy]!);
+            this.#element(
+              this.#context(this.#at, copy, single),
+              stage,
+              here,
+              single ? singles : vectors[copy]!,
+            );
             if (copy === count - 1) break;
             for (const a of stage.accesses)
-              if (this.#kernel.accesses[a]!.vector === "strided") this.#add(this.#at[a]!, this.#vectorStep[a]!);
+              if (this.#kernel.accesses[a]!.vector === "strided")
+                this.#add(this.#at[a]!, this.#vectorStep[a]!);
           }
         }),
       );
-      const results = stage.reduces.map((r, i) => [r, this.#combine(r, vectors.map((v) => v[i]!), singles[i]!)] as const);
+      const results = stage.reduces.map(
+        (r, i) =>
+          [
+            r,
+            this.#combine(
+              r,
+              vectors.map((v) => v[i]!),
+              singles[i]!,
+            ),
+          ] as const,
+      );
       known = new Map([...known, ...results]);
     }
-    known = this.#compute(ctx, this.#structure.rowStores.map((s) => s.value), known);
-    for (const s of this.#structure.rowStores) emitStore(this.#context(this.#row, 0, true), s.access, known.get(s.value)!);
+    known = this.#compute(
+      ctx,
+      this.#structure.rowStores.map((s) => s.value),
+      known,
+    );
+    for (const s of this.#structure.rowStores)
+      emitStore(this.#context(this.#row, 0, true), s.access, known.get(s.value)!);
   }
 
   /** All that a row's accumulators hold, in all lanes: vectors pairwise, then lanes pairwise, then what was left over. */
@@ -309,7 +350,8 @@ class LoopEmitter {
     const f = this.#f;
     const ctx = this.#context(this.#row);
     for (let step = 1; step < vectors.length; step *= 2)
-      for (let i = 0; i + step < vectors.length; i += 2 * step) this.#fold(ctx, reduce, vectors[i]!, vectors[i + step]!);
+      for (let i = 0; i + step < vectors.length; i += 2 * step)
+        this.#fold(ctx, reduce, vectors[i]!, vectors[i + step]!);
     const total = vectors[0]!;
     const other = f.local("v128");
     const bytes = this.#reduce(reduce).dtype === "f64" ? 8 : 4;
@@ -332,7 +374,8 @@ class LoopEmitter {
   #acrossRows(scalars: Known, all: readonly number[]): void {
     const { outer, inner, accesses } = this.#kernel;
     // Copies lie at constant distances, which strided accesses do not have.
-    const copies = accesses.some((a) => a.vector === "strided") || this.#structure.stages.some((s) => s.heavy) ? 1 : 4;
+    const copies =
+      accesses.some((a) => a.vector === "strided") || this.#structure.stages.some((s) => s.heavy) ? 1 : 4;
     this.#vectors(this.#row, all, copies, (count, single) => {
       const contexts = Array.from({ length: count }, (_, copy) => this.#context(this.#row, copy, single));
       let known = contexts.map(() => scalars);
@@ -345,10 +388,16 @@ class LoopEmitter {
           for (let copy = 0; copy < count; copy++)
             this.#element(this.#context(this.#at, copy, single), stage, here[copy]!, totals[copy]!);
         });
-        known = known.map((k, copy) => new Map([...k, ...stage.reduces.map((r, i) => [r, totals[copy]![i]!] as const)]));
+        known = known.map(
+          (k, copy) => new Map([...k, ...stage.reduces.map((r, i) => [r, totals[copy]![i]!] as const)]),
+        );
       }
       for (const [copy, ctx] of contexts.entries()) {
-        const values = this.#compute(ctx, this.#structure.rowStores.map((s) => s.value), known[copy]!);
+        const values = this.#compute(
+          ctx,
+          this.#structure.rowStores.map((s) => s.value),
+          known[copy]!,
+        );
         for (const s of this.#structure.rowStores) emitStore(ctx, s.access, values.get(s.value)!);
       }
     });

@@ -3,6 +3,8 @@ import { erf } from "../../base/erf.ts";
 import { InternalError } from "../../base/errors.ts";
 import type { Value } from "../../plan/kernel.ts";
 import type { FunctionBuilder, ModuleBuilder } from "./emitter.ts";
+import { emitPolynomial } from "./math-f32.ts";
+import { emitPolynomialPow, emitSine, largestAngle } from "./math-wide.ts";
 
 /** C's pow: unlike JavaScript's, 1 to any power, and ±1 to an infinite one, is 1. */
 const pow = (a: number, b: number): number =>
@@ -65,7 +67,8 @@ function importFor(value: Value, body: readonly Value[]): MathName | null {
   if (!("args" in value) || value.args.length === 0) return null;
   const { dtype } = body[value.args[0]!]!;
   if (value.op === "remainder") return isFloat(dtype) ? "remainder" : null;
-  if (value.op === "pow") return isFloat(dtype) ? "pow" : "integerPower";
+  if (value.op === "pow" && !isFloat(dtype)) return "integerPower";
+  if (dtype !== "f64") return value.op === "sin" || value.op === "cos" ? value.op : null;
   if (value.op === "sigmoid") return "exp";
   return value.op in mathImports ? (value.op as MathName) : null;
 }
@@ -77,7 +80,10 @@ export function declareMath(module: ModuleBuilder, bodies: readonly (readonly Va
     for (const value of body) {
       const name = importFor(value, body);
       if (name === null || imports.has(name)) continue;
-      imports.set(name, module.importFunction(name, binaryNames.has(name) ? ["f64", "f64"] : ["f64"], ["f64"]));
+      imports.set(
+        name,
+        module.importFunction(name, binaryNames.has(name) ? ["f64", "f64"] : ["f64"], ["f64"]),
+      );
     }
   return imports;
 }
@@ -105,20 +111,52 @@ export function perLane(ctx: MathContext, name: MathName, dtype: DType, args: re
 
 /** Leaves a function of a vector on the stack. */
 export function emitMath(ctx: MathContext, name: UnaryMath, dtype: DType, a: number): void {
+  if (dtype === "f64") emitImported(ctx, name, a);
+  else if (name === "sin" || name === "cos") emitAngle(ctx, name, a);
+  else emitPolynomial(ctx.f, name, a);
+}
+
+function emitImported(ctx: MathContext, name: UnaryMath, a: number): void {
   const { f } = ctx;
-  if (name !== "sigmoid") return perLane(ctx, name, dtype, [a]);
-  const type = dtype === "f64" ? "f64x2" : "f32x4";
+  if (name !== "sigmoid") return perLane(ctx, name, "f64", [a]);
   const negated = f.local("v128");
   f.get(a);
-  f.op(`${type}.neg`);
+  f.op("f64x2.neg");
   f.set(negated);
-  f[type](1);
-  perLane(ctx, "exp", dtype, [negated]);
-  f[type](1);
-  f.op(`${type}.add`, `${type}.div`);
+  f.f64x2(1);
+  perLane(ctx, "exp", "f64", [negated]);
+  f.f64x2(1);
+  f.op("f64x2.add", "f64x2.div");
+}
+
+/** The polynomial; lanes beyond its domain (no others, as neighbours must not change a result) are imported. */
+function emitAngle(ctx: MathContext, name: "sin" | "cos", a: number): void {
+  const { f } = ctx;
+  const result = f.local("v128");
+  const inside = f.local("v128");
+  emitSine(f, name, a);
+  f.set(result);
+  f.get(a);
+  f.op("f32x4.abs");
+  f.f32x4(largestAngle);
+  f.op("f32x4.le");
+  f.tee(inside);
+  f.op("i32x4.all_true", "i32.eqz");
+  f.if(() => {
+    const all = f.local("v128");
+    perLane(ctx, name, "f32", [a]);
+    f.set(all);
+    f.get(result);
+    f.get(all);
+    f.get(inside);
+    f.op("v128.bitselect");
+    f.set(result);
+  });
+  f.get(result);
 }
 
 /** Leaves a to the power b on the stack. */
 export function emitPow(ctx: MathContext, dtype: DType, a: number, b: number): void {
-  perLane(ctx, "pow", dtype, [a, b]);
+  if (dtype === "f64") perLane(ctx, "pow", "f64", [a, b]);
+  else emitPolynomialPow(ctx.f, a, b);
 }

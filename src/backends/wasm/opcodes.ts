@@ -8,7 +8,7 @@ const relaxed = (code: number): number[] => [0xfd, (code & 127) | 128, code >> 7
 
 /** Instructions without immediates. */
 export const plainOps: Readonly<Record<string, readonly number[]>> = Object.fromEntries([
-  ["unreachable", [0x00]], ["return", [0x0f]], ["drop", [0x1a]], ["select", [0x1b]], ["end", [0x0b]], ["else", [0x05]],
+  ["unreachable", [0x00]], ["return", [0x0f]], ["drop", [0x1a]], ["select", [0x1b]],
   ...from("i32.", 0x45, "eqz eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u"),
   ...from("i64.", 0x50, "eqz eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u"),
   ...from("f32.", 0x5b, "eq ne lt gt le ge"),

@@ -29,7 +29,10 @@ function begin({ memory, base, scratch, walker }) {
   while (Atomics.load(word(base + ${words.stop}), 0) === 0) {
     const generation = Atomics.load(word(base + ${words.generation}), 0);
     for (let at; (at = Atomics.load(word(link), 0)) !== 0; link = at) {
+      // Memory that another thread has grown shows here a moment later.
+      while (memory.buffer.byteLength < at + ${header});
       const [, index, length] = new Int32Array(memory.buffer, at, 3);
+      while (memory.buffer.byteLength < at + ${header} + length);
       if (table.length <= index) table.grow(index + 1 - table.length);
       table.set(index, start(new Uint8Array(memory.buffer, at + ${header}, length).slice()).run);
     }

@@ -15,7 +15,9 @@ function uniformValues(body: readonly Value[], accesses: readonly Access[]): boo
   const uniform: boolean[] = [];
   for (const value of body) {
     const own =
-      "access" in value ? accesses[value.access]!.vector === "uniform" : value.op !== "reduce" && value.op !== "accumulator";
+      "access" in value
+        ? accesses[value.access]!.vector === "uniform"
+        : value.op !== "reduce" && value.op !== "accumulator";
     uniform.push(own && argsOf(value).every((a) => uniform[a]!));
   }
   return uniform;

@@ -45,7 +45,7 @@ export async function run(
   const net = new TwoInputs();
   const start = snapshot(net);
   const optimizer = new AdamW(net, { lr: 5e-3, weightDecay: 0.1 });
-  const schedule = new lrScheduler.CosineAnnealingLR(optimizer, { TMax: epochs });
+  const schedule = new lrScheduler.CosineAnnealingLR(optimizer, { tMax: epochs });
   const step = recipe.makeStep(net, optimizer);
   const batches = new DataLoader(train, { batchSize, shuffle: true, seed });
   const watch = new Watch();

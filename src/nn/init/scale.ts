@@ -18,8 +18,10 @@ export const uniform_ = <T extends Tensor>(target: T, { a = 0, b = 1 }: { a?: nu
   fill(target, () => uniform(target.shape, a, b, { dtype: target.dtype }));
 
 /** Normal numbers. */
-export const normal_ = <T extends Tensor>(target: T, { mean = 0, std = 1 }: { mean?: number; std?: number } = {}): T =>
-  fill(target, () => normal(target.shape, mean, std, { dtype: target.dtype }));
+export const normal_ = <T extends Tensor>(
+  target: T,
+  { mean = 0, std = 1 }: { mean?: number; std?: number } = {},
+): T => fill(target, () => normal(target.shape, mean, std, { dtype: target.dtype }));
 
 /** One value everywhere. */
 export const constant_ = <T extends Tensor>(target: T, value: number): T =>
@@ -31,12 +33,22 @@ export const ones_ = <T extends Tensor>(target: T): T => constant_(target, 1);
 
 /** The identity matrix. */
 export function eye_<T extends Tensor>(target: T): T {
-  if (target.shape.length !== 2) throw new ShapeError(`eye_: takes a matrix, not shape ${shapeText(target.shape)}`);
+  if (target.shape.length !== 2)
+    throw new ShapeError(`eye_: takes a matrix, not shape ${shapeText(target.shape)}`);
   return fill(target, () => eye(target.shape[0]!, target.shape[1]!, { dtype: target.dtype }));
 }
 
 /** What activation follows a layer: it says by how much its weights are scaled up. */
-export type Nonlinearity = "linear" | "conv1d" | "conv2d" | "conv3d" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu";
+export type Nonlinearity =
+  | "linear"
+  | "conv1d"
+  | "conv2d"
+  | "conv3d"
+  | "sigmoid"
+  | "tanh"
+  | "relu"
+  | "leakyRelu"
+  | "selu";
 
 /** The factor that keeps variance through a nonlinearity; `param` is leakyRelu's slope (0.01 if not given). */
 export function calculateGain(nonlinearity: Nonlinearity, param?: number | null): number {
@@ -63,7 +75,9 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number | null)
 /** How many inputs an output of a weight sees, and the other way round. */
 function fans(op: string, shape: Shape): { fanIn: number; fanOut: number } {
   if (shape.length < 2)
-    throw new ShapeError(`${op}: a tensor of shape ${shapeText(shape)} has no fan-in and fan-out; it needs two dimensions or more`);
+    throw new ShapeError(
+      `${op}: a tensor of shape ${shapeText(shape)} has no fan-in and fan-out; it needs two dimensions or more`,
+    );
   const receptive = sizeOf(shape.slice(2));
   return { fanIn: shape[1]! * receptive, fanOut: shape[0]! * receptive };
 }
@@ -105,6 +119,7 @@ function kaimingStd(
   { shape }: Tensor,
   { a = 0, mode = "fanIn", nonlinearity = "leakyRelu" }: KaimingOptions,
 ): number {
-  if (mode !== "fanIn" && mode !== "fanOut") throw new ArgumentError(`${op}: mode "${mode as string}" is not "fanIn" or "fanOut"`);
+  if (mode !== "fanIn" && mode !== "fanOut")
+    throw new ArgumentError(`${op}: mode "${mode as string}" is not "fanIn" or "fanOut"`);
   return calculateGain(nonlinearity, a) / Math.sqrt(fans(op, shape)[mode]);
 }

@@ -1,4 +1,3 @@
-import { cast } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText } from "../../base/shape.ts";
@@ -27,7 +26,8 @@ export interface ClassTargets {
 export function classTargets(op: string, scores: Node, targets: Node, ignoreIndex: number): ClassTargets {
   const dim = classDim(scores);
   const classes = scores.shape[dim];
-  if (classes === undefined) throw new ShapeError(`${op}: the input is a scalar; it needs a dimension of classes`);
+  if (classes === undefined)
+    throw new ShapeError(`${op}: the input is a scalar; it needs a dimension of classes`);
   const rows = scores.shape.toSpliced(dim, 1);
   if (!sameShape(rows, targets.shape))
     throw new ShapeError(
@@ -35,7 +35,7 @@ export function classTargets(op: string, scores: Node, targets: Node, ignoreInde
     );
   if (isFloat(targets.dtype) || targets.dtype === "bool")
     throw new DTypeError(`${op}: class targets are integers, not ${targets.dtype}; cast them with to("i32")`);
-  const target = cast(targets, "i32");
+  const target = asI32(targets);
   const column = unsqueeze(target, dim);
   checkClasses(op, column, targets, classes, ignoreIndex);
   const iota = node("iota", [], { shape: column.shape.with(dim, classes), axis: dim, dtype: "i32" });
@@ -50,16 +50,21 @@ export function classTargets(op: string, scores: Node, targets: Node, ignoreInde
   };
 }
 
+const asI32 = (x: Node): Node => (x.dtype === "i32" ? x : node("cast", [x], { dtype: "i32" }));
+
 /** Checks at once where the targets' values are known, else before the next step writes anything. */
 function checkClasses(op: string, column: Node, given: Node, classes: number, ignoreIndex: number): void {
   const wrong = (what: string): IndexError =>
-    new IndexError(`${op}: ${what}; there are ${classes} classes, 0 to ${classes - 1}, and ignoreIndex is ${ignoreIndex}`);
+    new IndexError(
+      `${op}: ${what}; there are ${classes} classes, 0 to ${classes - 1}, and ignoreIndex is ${ignoreIndex}`,
+    );
   const storage = storedLeaf(given)?.attrs.source as Storage | undefined;
   if (storage !== undefined && !storage.resident && !currentTrace().recording) {
     for (const [i, t] of storage.read().entries())
-      if ((t < 0 || t >= classes) && t !== ignoreIndex) throw wrong(`target ${t} at position ${i} is no class`);
+      if ((t < 0 || t >= classes) && t !== ignoreIndex)
+        throw wrong(`target ${t} at position ${i} is no class`);
     return;
   }
   const outside = and(or(lt(column, 0), ge(column, classes)), ne(column, ignoreIndex));
-  addCheck(cast(any(outside), "i32"), () => wrong("a target is no class"), column);
+  addCheck(asI32(any(outside)), () => wrong("a target is no class"), column);
 }

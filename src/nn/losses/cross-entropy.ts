@@ -1,10 +1,10 @@
-import { cast } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { add, div, mul, neg, where } from "../../tensor/operations/elementwise.ts";
+import { floating } from "../../tensor/operations/promote.ts";
 import { logSoftmax, sum } from "../../tensor/operations/reduction.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
@@ -28,7 +28,8 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
     throw new ArgumentError(`crossEntropy: labelSmoothing is ${labelSmoothing}; it must be from 0 to 1`);
   const logits = floatNode("crossEntropy", input);
-  if (logits.shape.length === 0) throw new ShapeError("crossEntropy: the input is a scalar; it needs a dimension of classes");
+  if (logits.shape.length === 0)
+    throw new ShapeError("crossEntropy: the input is a scalar; it needs a dimension of classes");
   const weights = weight === null ? null : alongClasses("crossEntropy", weight, logits);
   const loss = isFloat(target.dtype)
     ? ofProbabilities(logits, target.node, weights, labelSmoothing, reduction)
@@ -48,7 +49,7 @@ function ofClasses(
   const targets = classTargets("crossEntropy", logits, target, ignoreIndex);
   refuseEmptyMeanOf(logits, reduction);
   const logp = logSoftmax(logits, dim);
-  const rowWeights = weights === null ? cast(targets.valid, logp.dtype) : targets.pick(weights);
+  const rowWeights = weights === null ? floating(targets.valid) : targets.pick(weights);
   const picked = neg(targets.pick(logp));
   let loss = weights === null ? picked : mul(picked, rowWeights);
   if (smoothing > 0) {
@@ -94,7 +95,12 @@ export class CrossEntropyLoss extends Module {
   readonly labelSmoothing: number;
   readonly reduction: Reduction;
 
-  constructor({ weight = null, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" }: CrossEntropyOptions = {}) {
+  constructor({
+    weight = null,
+    ignoreIndex = -100,
+    labelSmoothing = 0,
+    reduction = "mean",
+  }: CrossEntropyOptions = {}) {
     super();
     this.weight = weight === null ? null : new Buffer(weight);
     this.ignoreIndex = ignoreIndex;

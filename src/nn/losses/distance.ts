@@ -7,7 +7,13 @@ import { type LossOptions, pairOf, type Reduction, reduceLoss } from "./reductio
 
 /** Losses that are a function of input − target, which must have one shape. */
 
-function distance(op: string, input: Tensor, target: Tensor, reduction: Reduction, of: (difference: Node) => Node): Tensor {
+function distance(
+  op: string,
+  input: Tensor,
+  target: Tensor,
+  reduction: Reduction,
+  of: (difference: Node) => Node,
+): Tensor {
   const [x, y] = pairOf(op, input, target);
   return new Tensor(reduceLoss(op, of(sub(x, y)), reduction));
 }

@@ -12,8 +12,15 @@ export interface KLDivOptions {
   logTarget?: boolean;
 }
 
-/** target · (log target − input): the divergence of log-probabilities `input` from probabilities. */
-export function klDiv(input: Tensor, target: Tensor, { reduction = "mean", logTarget = false }: KLDivOptions = {}): Tensor {
+/**
+ * target · (log target − input): the divergence of log-probabilities `input` from probabilities. Where the target is
+ * 0, target · log target and its gradient are 0.
+ */
+export function klDiv(
+  input: Tensor,
+  target: Tensor,
+  { reduction = "mean", logTarget = false }: KLDivOptions = {},
+): Tensor {
   const [x, t] = pairOf("klDiv", input, target);
   const loss = logTarget ? mul(exp(t), sub(t, x)) : sub(xlogy(t, t), mul(t, x));
   if (reduction !== "batchmean") return new Tensor(reduceLoss("klDiv", loss, reduction));

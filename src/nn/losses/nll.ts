@@ -1,10 +1,10 @@
-import { cast } from "../../autodiff/build.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { mul, neg } from "../../tensor/operations/elementwise.ts";
 import { reshape } from "../../tensor/operations/movement.ts";
+import { floating } from "../../tensor/operations/promote.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { classDim, classTargets } from "./class-targets.ts";
@@ -30,7 +30,7 @@ export function nllLoss(
   const x = floatNode("nllLoss", input);
   const targets = classTargets("nllLoss", x, target.node, ignoreIndex);
   const picked = neg(targets.pick(x));
-  if (weight === null) return new Tensor(reduceLoss("nllLoss", picked, reduction, cast(targets.valid, picked.dtype)));
+  if (weight === null) return new Tensor(reduceLoss("nllLoss", picked, reduction, floating(targets.valid)));
   const weights = targets.pick(alongClasses("nllLoss", weight, x));
   return new Tensor(reduceLoss("nllLoss", mul(picked, weights), reduction, weights));
 }
@@ -39,8 +39,13 @@ export function nllLoss(
 export function alongClasses(op: string, weight: Tensor, scores: Node): Node {
   const dim = classDim(scores);
   if (weight.shape.length !== 1 || weight.shape[0] !== scores.shape[dim])
-    throw new ShapeError(`${op}: weight has shape ${shapeText(weight.shape)}; it needs one for each of ${scores.shape[dim]} classes`);
-  return reshape(cast(weight.node, scores.dtype), scores.shape.map((_, i) => (i === dim ? -1 : 1)));
+    throw new ShapeError(
+      `${op}: weight has shape ${shapeText(weight.shape)}; it needs one for each of ${scores.shape[dim]} classes`,
+    );
+  return reshape(
+    weight.node,
+    scores.shape.map((_, i) => (i === dim ? -1 : 1)),
+  );
 }
 
 /** `nllLoss` as a module. */

@@ -49,6 +49,9 @@ export function pairOf(op: string, input: Tensor, target: Tensor): [Node, Node] 
 
 /** The node of an input, which must be floating-point. */
 export function floatNode(op: string, input: Tensor): Node {
-  if (!isFloat(input.dtype)) throw new DTypeError(`${op}: the input is ${input.dtype}; it must be floating-point, cast it with to("f32")`);
+  if (!isFloat(input.dtype))
+    throw new DTypeError(
+      `${op}: the input is ${input.dtype}; it must be floating-point, cast it with to("f32")`,
+    );
   return input.node;
 }

@@ -1,22 +1,19 @@
-import type { ParamGroup } from "../param-group.ts";
-import { checkCount, LRScheduler, type Schedulable } from "./scheduler.ts";
+import { checkCount, LRScheduler, type RateGroup, type Schedulable } from "./scheduler.ts";
 
-type Group = ParamGroup<{ lr: number }>;
-
-/** Half a cosine from the rate down to `etaMin` over `tMax` steps, and up again after. */
+/** Half a cosine from the rate down to `etaMin` over `TMax` steps, and up again after. */
 export class CosineAnnealingLR extends LRScheduler {
   readonly #max: number;
   readonly #min: number;
 
-  constructor(optimizer: Schedulable, { tMax, etaMin = 0 }: { tMax: number; etaMin?: number }) {
+  constructor(optimizer: Schedulable, { TMax, etaMin = 0 }: { TMax: number; etaMin?: number }) {
     super(optimizer);
-    checkCount("CosineAnnealingLR", "tMax", tMax);
-    this.#max = tMax;
+    checkCount("CosineAnnealingLR", "TMax", TMax);
+    this.#max = TMax;
     this.#min = etaMin;
     this.start();
   }
 
-  protected override next({ lr, initialLr }: Group, initial: boolean): number {
+  protected override next({ lr, initialLr }: RateGroup, initial: boolean): number {
     if (initial) return lr;
     const max = this.#max;
     const min = this.#min;
@@ -27,23 +24,23 @@ export class CosineAnnealingLR extends LRScheduler {
   }
 }
 
-/** Cosines from the rate down to `etaMin`, started anew after `t0` steps and then after `tMult` times as many as before. */
+/** Cosines from the rate down to `etaMin`, started anew after `T0` steps and then after `TMult` times as many as before. */
 export class CosineAnnealingWarmRestarts extends LRScheduler {
   readonly #first: number;
   readonly #multiple: number;
   readonly #min: number;
 
-  constructor(optimizer: Schedulable, { t0, tMult = 1, etaMin = 0 }: { t0: number; tMult?: number; etaMin?: number }) {
+  constructor(optimizer: Schedulable, { T0, TMult = 1, etaMin = 0 }: { T0: number; TMult?: number; etaMin?: number }) {
     super(optimizer);
-    checkCount("CosineAnnealingWarmRestarts", "t0", t0);
-    checkCount("CosineAnnealingWarmRestarts", "tMult", tMult);
-    this.#first = t0;
-    this.#multiple = tMult;
+    checkCount("CosineAnnealingWarmRestarts", "T0", T0);
+    checkCount("CosineAnnealingWarmRestarts", "TMult", TMult);
+    this.#first = T0;
+    this.#multiple = TMult;
     this.#min = etaMin;
     this.start();
   }
 
-  protected override next({ initialLr }: Group): number {
+  protected override next({ initialLr }: RateGroup): number {
     let length = this.#first;
     let at = this.lastEpoch;
     while (at >= length) {

@@ -1,7 +1,4 @@
-import type { ParamGroup } from "../param-group.ts";
-import { checkCount, checkRange, LRScheduler, type Schedulable } from "./scheduler.ts";
-
-type Group = ParamGroup<{ lr: number }>;
+import { checkCount, checkRange, LRScheduler, type RateGroup, type Schedulable } from "./scheduler.ts";
 
 /** Multiplies the rate by `gamma` every `stepSize` steps. */
 export class StepLR extends LRScheduler {
@@ -16,7 +13,7 @@ export class StepLR extends LRScheduler {
     this.start();
   }
 
-  protected override next({ lr }: Group, initial: boolean): number {
+  protected override next({ lr }: RateGroup, initial: boolean): number {
     return initial || this.lastEpoch % this.#stepSize !== 0 ? lr : lr * this.#gamma;
   }
 }
@@ -33,7 +30,7 @@ export class MultiStepLR extends LRScheduler {
     this.start();
   }
 
-  protected override next({ lr }: Group): number {
+  protected override next({ lr }: RateGroup): number {
     return lr * this.#gamma ** this.#milestones.filter((milestone) => milestone === this.lastEpoch).length;
   }
 }
@@ -48,7 +45,7 @@ export class ExponentialLR extends LRScheduler {
     this.start();
   }
 
-  protected override next({ lr }: Group, initial: boolean): number {
+  protected override next({ lr }: RateGroup, initial: boolean): number {
     return initial ? lr : lr * this.#gamma;
   }
 }
@@ -66,7 +63,7 @@ export class PolynomialLR extends LRScheduler {
     this.start();
   }
 
-  protected override next({ lr }: Group, initial: boolean): number {
+  protected override next({ lr }: RateGroup, initial: boolean): number {
     const total = this.#totalIters;
     if (initial || this.lastEpoch > total) return lr;
     return lr * ((1 - this.lastEpoch / total) / (1 - (this.lastEpoch - 1) / total)) ** this.#power;
@@ -83,7 +80,7 @@ export class LambdaLR extends LRScheduler {
     this.start();
   }
 
-  protected override next({ initialLr }: Group): number {
+  protected override next({ initialLr }: RateGroup): number {
     const factor = this.#lambda(this.lastEpoch);
     checkRange("LambdaLR", `lambda(${this.lastEpoch})`, factor, 0, Number.POSITIVE_INFINITY);
     return initialLr! * factor;

@@ -1,10 +1,17 @@
 import { ArgumentError, StateDictError } from "../../base/errors.ts";
 import { currentTrace, hostEffect } from "../../engine/trace.ts";
-import type { Optimizer } from "../optimizer.ts";
-import type { ParamGroup } from "../param-group.ts";
 
-/** An optimizer whose groups have a learning rate: all of them. */
-export type Schedulable = Optimizer<{ lr: number }, { step: number }>;
+/** A group of parameters, as far as a schedule is concerned. */
+export interface RateGroup {
+  lr: number;
+  /** The rate that a schedule started from. */
+  initialLr?: number;
+}
+
+/** What has groups with a learning rate: every optimizer. */
+export interface Schedulable {
+  readonly paramGroups: readonly RateGroup[];
+}
 
 /** A schedule's position, as plain data. */
 export interface SchedulerState {
@@ -29,7 +36,7 @@ export abstract class LRScheduler {
   }
 
   /** The rate of a group at `lastEpoch`, given the one before in `group.lr`; `initial` where the schedule starts. */
-  protected abstract next(group: ParamGroup<{ lr: number }>, initial: boolean): number;
+  protected abstract next(group: RateGroup, initial: boolean): number;
 
   /** Sets the rates as they are at the start. */
   start(): void {

@@ -1,7 +1,4 @@
-import type { ParamGroup } from "../param-group.ts";
-import { checkCount, checkRange, LRScheduler, type Schedulable } from "./scheduler.ts";
-
-type Group = ParamGroup<{ lr: number }>;
+import { checkCount, checkRange, LRScheduler, type RateGroup, type Schedulable } from "./scheduler.ts";
 
 /** The rate times `factor` for `totalIters` steps, then the rate. */
 export class ConstantLR extends LRScheduler {
@@ -17,7 +14,7 @@ export class ConstantLR extends LRScheduler {
     this.start();
   }
 
-  protected override next({ lr }: Group, initial: boolean): number {
+  protected override next({ lr }: RateGroup, initial: boolean): number {
     if (initial) return lr * this.#factor;
     return this.lastEpoch === this.#totalIters ? lr * (1 / this.#factor) : lr;
   }
@@ -44,7 +41,7 @@ export class LinearLR extends LRScheduler {
     this.start();
   }
 
-  protected override next({ lr }: Group, initial: boolean): number {
+  protected override next({ lr }: RateGroup, initial: boolean): number {
     if (initial) return lr * this.#start;
     if (this.lastEpoch > this.#totalIters) return lr;
     const rise = this.#end - this.#start;

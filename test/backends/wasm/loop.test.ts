@@ -8,14 +8,25 @@ const sizes = [1, 3, 4, 5, 17, 64, 100];
 /** Small integers with signs: sums of them are exact, so that order does not matter. */
 function data(dtype: DType, length: number, seed = 1): TypedArray {
   const out = allocate(dtype, length);
-  for (let i = 0; i < length; i++) out[i] = dtype === "bool" ? ((i * seed) >> 1) & 1 : ((i * 37 * seed + 11) % 19) - (dtype === "u8" ? 0 : 9);
+  for (let i = 0; i < length; i++)
+    out[i] =
+      dtype === "bool" ? ((i * seed) >> 1) & 1 : ((i * 37 * seed + 11) % 19) - (dtype === "u8" ? 0 : 9);
   return out;
 }
 
 const f32 = (length: number, seed = 1) => data("f32", length, seed);
 const load = (access: number, dtype: DType = "f32"): Value => ({ op: "load", dtype, access });
-const op = (name: "add" | "mul" | "sub" | "exp" | "div", ...args: number[]): Value => ({ op: name, dtype: "f32", args });
-const reduce = (kind: "sum" | "max" | "min" | "prod", arg: number, dtype: DType = "f32"): Value => ({ op: "reduce", kind, dtype, args: [arg] });
+const op = (name: "add" | "mul" | "sub" | "exp" | "div", ...args: number[]): Value => ({
+  op: name,
+  dtype: "f32",
+  args,
+});
+const reduce = (kind: "sum" | "max" | "min" | "prod", arg: number, dtype: DType = "f32"): Value => ({
+  op: "reduce",
+  kind,
+  dtype,
+  args: [arg],
+});
 
 /** The kernel gives what plain loops give, in one task and in small ones. */
 function check(call: Call, buffers: TypedArray[], digits?: number): void {
@@ -33,7 +44,11 @@ describe("maps", () => {
   const body = [load(0), load(1), op("add", 0, 1), op("mul", 2, 0)];
   test.each(sizes)("a row of %i", (n) => {
     const access = (buffer: number) => ({ dtype: "f32" as const, buffer, strides: [1] });
-    check(makeCall([], [n], [access(0), access(1), access(2)], body, [{ access: 2, value: 3 }]), [f32(n), f32(n, 2), f32(n + 8)]);
+    check(makeCall([], [n], [access(0), access(1), access(2)], body, [{ access: 2, value: 3 }]), [
+      f32(n),
+      f32(n, 2),
+      f32(n + 8),
+    ]);
   });
   test.each(sizes)("strides of every kind, rows of %i", (n) => {
     const specs = [
@@ -41,23 +56,47 @@ describe("maps", () => {
       { dtype: "f32" as const, buffer: 1, offset: n - 1, strides: [0, 0, -1] },
       { dtype: "f32" as const, buffer: 2, strides: [4 * n, n, 1] },
     ];
-    check(makeCall([3, 4], [n], specs, body, [{ access: 2, value: 3 }]), [f32(2 * n + 3), f32(n, 2), f32(12 * n)]);
-    const columns = [{ dtype: "f32" as const, buffer: 0, strides: [1, 3] }, { dtype: "f32" as const, buffer: 1, strides: [1, 0] }, { dtype: "f32" as const, buffer: 2, strides: [1, 3] }];
+    check(makeCall([3, 4], [n], specs, body, [{ access: 2, value: 3 }]), [
+      f32(2 * n + 3),
+      f32(n, 2),
+      f32(12 * n),
+    ]);
+    const columns = [
+      { dtype: "f32" as const, buffer: 0, strides: [1, 3] },
+      { dtype: "f32" as const, buffer: 1, strides: [1, 0] },
+      { dtype: "f32" as const, buffer: 2, strides: [1, 3] },
+    ];
     check(makeCall([3], [n], columns, body, [{ access: 2, value: 3 }]), [f32(3 * n), f32(3), f32(3 * n)]);
   });
   test("five outer dimensions, several inner ones", () => {
     const strides = [324, 162, 54, 18, 6, 3, 1];
     const backwards = [1, 2, 4, 12, 36, 108, 216];
-    const specs = [{ dtype: "f32" as const, buffer: 0, strides: backwards }, { dtype: "f32" as const, buffer: 1, strides: [0, 0, 0, 6, 0, 0, 1] }, { dtype: "f32" as const, buffer: 2, strides }];
-    check(makeCall([2, 2, 3, 3, 3], [2, 3], specs, body, [{ access: 2, value: 3 }]), [f32(648), f32(18), f32(648)]);
+    const specs = [
+      { dtype: "f32" as const, buffer: 0, strides: backwards },
+      { dtype: "f32" as const, buffer: 1, strides: [0, 0, 0, 6, 0, 0, 1] },
+      { dtype: "f32" as const, buffer: 2, strides },
+    ];
+    check(makeCall([2, 2, 3, 3, 3], [2, 3], specs, body, [{ access: 2, value: 3 }]), [
+      f32(648),
+      f32(18),
+      f32(648),
+    ]);
   });
   test("in place, and a fill of a scalar's value", () => {
-    const specs = [{ dtype: "f32" as const, buffer: 0, strides: [1] }, { dtype: "f32" as const, buffer: 1, strides: [0] }, { dtype: "f32" as const, buffer: 0, strides: [1] }];
+    const specs = [
+      { dtype: "f32" as const, buffer: 0, strides: [1] },
+      { dtype: "f32" as const, buffer: 1, strides: [0] },
+      { dtype: "f32" as const, buffer: 0, strides: [1] },
+    ];
     check(makeCall([], [37], specs, body, [{ access: 2, value: 3 }]), [f32(37), f32(1, 5)]);
     check(makeCall([], [37], specs, body, [{ access: 2, value: 1 }]), [f32(37), f32(1, 5)]);
   });
   test("nothing at all", () => {
-    const specs = [{ dtype: "f32" as const, buffer: 0, strides: [0] }, { dtype: "f32" as const, buffer: 1, strides: [0] }, { dtype: "f32" as const, buffer: 2, strides: [0] }];
+    const specs = [
+      { dtype: "f32" as const, buffer: 0, strides: [0] },
+      { dtype: "f32" as const, buffer: 1, strides: [0] },
+      { dtype: "f32" as const, buffer: 2, strides: [0] },
+    ];
     check(makeCall([], [1], specs, body, [{ access: 2, value: 3 }]), [f32(1), f32(1, 2), f32(1)]);
     check(makeCall([], [0], specs, body, [{ access: 2, value: 3 }]), [f32(1), f32(1, 2), f32(1)]);
   });
@@ -68,12 +107,18 @@ describe.each(["inner", "outer"] as const)("reductions, vector %s", (vector) => 
     for (const dtype of ["f32", "f64", "i32", "u8"] as const) {
       const kinds = (["sum", "prod", "max", "min"] as const).slice(0, n === 0 ? 2 : 4);
       for (const rows of [1, 3, 7, 21]) {
-        const specs = [{ dtype, buffer: 0, strides: vector === "inner" ? [n, 1] : [1, rows] }, ...kinds.map((_, i) => ({ dtype, buffer: i + 1, strides: [1, 0] }))];
+        const specs = [
+          { dtype, buffer: 0, strides: vector === "inner" ? [n, 1] : [1, rows] },
+          ...kinds.map((_, i) => ({ dtype, buffer: i + 1, strides: [1, 0] })),
+        ];
         const body = [load(0, dtype), ...kinds.map((k) => reduce(k, 0, dtype))];
         const stores = kinds.map((_, i) => ({ access: i + 1, value: i + 1 }));
         // ±1 keeps products exact.
         const input = data(dtype, n * rows).map((x) => (n > 5 ? Math.sign(x) : x));
-        check(makeCall([rows], [n], specs, body, stores, vector), [input, ...kinds.map(() => data(dtype, rows))]);
+        check(makeCall([rows], [n], specs, body, stores, vector), [
+          input,
+          ...kinds.map(() => data(dtype, rows)),
+        ]);
       }
     }
   });
@@ -84,7 +129,11 @@ describe.each(["inner", "outer"] as const)("reductions, vector %s", (vector) => 
       { dtype: "f32" as const, buffer: 2, strides: [19, 1, 0, 0] },
     ];
     const body = [load(0), load(1), op("mul", 0, 1), reduce("sum", 2), op("add", 3, 1)];
-    check(makeCall([2, 19], [3, 5], specs, body, [{ access: 2, value: 4 }], vector), [f32(600), f32(40), f32(38)]);
+    check(makeCall([2, 19], [3, 5], specs, body, [{ access: 2, value: 4 }], vector), [
+      f32(600),
+      f32(40),
+      f32(38),
+    ]);
   });
   test.each(sizes)("softmax of rows of %i", (n) => {
     const specs = [
@@ -92,19 +141,49 @@ describe.each(["inner", "outer"] as const)("reductions, vector %s", (vector) => 
       { dtype: "f32" as const, buffer: 1, strides: vector === "inner" ? [n, 1] : [1, 9] },
       { dtype: "f32" as const, buffer: 2, strides: [1, 0] },
     ];
-    const body = [load(0), reduce("max", 0), op("sub", 0, 1), op("exp", 2), reduce("sum", 3), op("div", 3, 4)];
-    check(makeCall([9], [n], specs, body, [{ access: 1, value: 5 }, { access: 2, value: 4 }], vector), [f32(9 * n), f32(9 * n), f32(9)], 5);
+    const body = [
+      load(0),
+      reduce("max", 0),
+      op("sub", 0, 1),
+      op("exp", 2),
+      reduce("sum", 3),
+      op("div", 3, 4),
+    ];
+    check(
+      makeCall(
+        [9],
+        [n],
+        specs,
+        body,
+        [
+          { access: 1, value: 5 },
+          { access: 2, value: 4 },
+        ],
+        vector,
+      ),
+      [f32(9 * n), f32(9 * n), f32(9)],
+      5,
+    );
   });
   test("a negative zero keeps its sign, and no elements sum to zero", () => {
     for (const n of [0, 1, 9]) {
-      const specs = [{ dtype: "f32" as const, buffer: 0, strides: vector === "inner" ? [n, 1] : [1, 5] }, { dtype: "f32" as const, buffer: 1, strides: [1, 0] }];
-      check(makeCall([5], [n], specs, [load(0), reduce("sum", 0)], [{ access: 1, value: 1 }], vector), [new Float32Array(5 * n).fill(-0), f32(5)]);
+      const specs = [
+        { dtype: "f32" as const, buffer: 0, strides: vector === "inner" ? [n, 1] : [1, 5] },
+        { dtype: "f32" as const, buffer: 1, strides: [1, 0] },
+      ];
+      check(makeCall([5], [n], specs, [load(0), reduce("sum", 0)], [{ access: 1, value: 1 }], vector), [
+        new Float32Array(5 * n).fill(-0),
+        f32(5),
+      ]);
     }
   });
 });
 
 test.each(sizes)("all of %i elements, and a NaN among them", (n) => {
-  const specs = [{ dtype: "f32" as const, buffer: 0, strides: [1] }, ...[1, 2, 3].map((buffer) => ({ dtype: "f32" as const, buffer, strides: [0] }))];
+  const specs = [
+    { dtype: "f32" as const, buffer: 0, strides: [1] },
+    ...[1, 2, 3].map((buffer) => ({ dtype: "f32" as const, buffer, strides: [0] })),
+  ];
   const body = [load(0), reduce("sum", 0), reduce("max", 0), reduce("min", 0)];
   const stores = [1, 2, 3].map((i) => ({ access: i, value: i }));
   const call = makeCall([], [n], specs, body, stores);

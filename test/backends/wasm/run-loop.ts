@@ -1,8 +1,16 @@
-import { allocate, type DType, dtypes, readElement, roundTo, type TypedArray, writeElement } from "../../../src/base/dtype.ts";
-import { threefry2x32 } from "../../../src/base/threefry.ts";
 import { argsLayout } from "../../../src/backends/wasm/args.ts";
 import { emitLoop } from "../../../src/backends/wasm/loop.ts";
 import { mathImports } from "../../../src/backends/wasm/math.ts";
+import {
+  allocate,
+  type DType,
+  dtypes,
+  readElement,
+  roundTo,
+  type TypedArray,
+  writeElement,
+} from "../../../src/base/dtype.ts";
+import { threefry2x32 } from "../../../src/base/threefry.ts";
 import { evaluateElementwise } from "../../../src/ir/evaluate-elementwise.ts";
 import type { Node } from "../../../src/ir/node.ts";
 import type { Access, AccessArgs, LoopKernel, Store, Value } from "../../../src/plan/kernel.ts";
@@ -40,20 +48,38 @@ export function makeCall(
     const along = s.strides[at]!;
     return {
       dtype: s.dtype,
-      level: s.strides.slice(outer.length).some((x) => x !== 0) ? "full" : s.strides.some((x) => x !== 0) ? "row" : "scalar",
+      level: s.strides.slice(outer.length).some((x) => x !== 0)
+        ? "full"
+        : s.strides.some((x) => x !== 0)
+          ? "row"
+          : "scalar",
       vector: along === 1 ? "unit" : along === 0 ? "uniform" : "strided",
     };
   });
-  const kernel: LoopKernel = { kind: "loop", key: "", outer: outer.length, inner: inner.length, vector, accesses, body, stores };
+  const kernel: LoopKernel = {
+    kind: "loop",
+    key: "",
+    outer: outer.length,
+    inner: inner.length,
+    vector,
+    accesses,
+    body,
+    stores,
+  };
   const args = specs.map((s) => ({ offset: 0, ...s }));
   return { kernel, extents: [...outer, ...inner], accesses: args };
 }
 
-const memory = new WebAssembly.Memory({ initial: 64, maximum: 64 });
-const import_ = { shared: false, maximum: 64 };
+const memory = new WebAssembly.Memory({ initial: 160, maximum: 160 });
+const import_ = { shared: false, maximum: 160 };
 
 /** Runs a call in WebAssembly on copies of the buffers, in tasks of `chunk` indices; gives the copies. */
-export function runLoop(call: Call, buffers: Buffers, chunk = Number.POSITIVE_INFINITY, relaxed = false): TypedArray[] {
+export function runLoop(
+  call: Call,
+  buffers: Buffers,
+  chunk = Number.POSITIVE_INFINITY,
+  relaxed = false,
+): TypedArray[] {
   const { kernel, extents } = call;
   const layout = argsLayout(kernel);
   const words = new Int32Array(memory.buffer);
@@ -74,7 +100,11 @@ export function runLoop(call: Call, buffers: Buffers, chunk = Number.POSITIVE_IN
   }
   const env = { memory, ...mathImports };
   const module = new WebAssembly.Module(emitLoop(kernel, import_, relaxed));
-  const run = new WebAssembly.Instance(module, { env }).exports.run as (args: number, begin: number, end: number) => void;
+  const run = new WebAssembly.Instance(module, { env }).exports.run as (
+    args: number,
+    begin: number,
+    end: number,
+  ) => void;
   const total = kernel.outer === 0 && kernel.body.some((v) => v.op === "reduce") ? 1 : extents[0]!;
   for (let begin = 0; begin < total; begin += chunk) run(0, begin, Math.min(total, begin + chunk));
   return buffers.map((b, i) => {
@@ -96,7 +126,11 @@ function* indices(extents: readonly number[]): Generator<number[]> {
 }
 
 /** One elementwise result, by the definition. */
-export function elementwise(op: string, dtype: DType, args: readonly { dtype: DType; value: number }[]): number {
+export function elementwise(
+  op: string,
+  dtype: DType,
+  args: readonly { dtype: DType; value: number }[],
+): number {
   const cells = args.map((a) => {
     const cell = allocate(a.dtype, 1);
     cell[0] = a.value;
@@ -110,7 +144,8 @@ export function expectLoop({ kernel, extents, accesses: args }: Call, buffers: B
   const { body, accesses } = kernel;
   const before = buffers.map((b) => b.slice());
   const after = buffers.map((b) => b.slice());
-  const at = (a: number, index: readonly number[]) => args[a]!.offset + args[a]!.strides.reduce((sum, s, d) => sum + s * index[d]!, 0);
+  const at = (a: number, index: readonly number[]) =>
+    args[a]!.offset + args[a]!.strides.reduce((sum, s, d) => sum + s * index[d]!, 0);
   const read = (a: number, place: number) => readElement(accesses[a]!.dtype, before[args[a]!.buffer]!, place);
   const done = new Map<number, number>();
   const valueAt = (v: number, index: readonly number[]): number => {
@@ -121,9 +156,15 @@ export function expectLoop({ kernel, extents, accesses: args }: Call, buffers: B
     if (value.op === "index") return at(value.access, index);
     if (value.op === "accumulator") throw new Error("no accumulators in loops");
     const operands = value.args.map((a) => valueAt(a, index));
-    if (value.op === "gather") return read(value.access, at(value.access, index) + operands[0]! * args[value.access]!.axisStride!);
-    if (value.op === "random") return threefry2x32(operands[0]!, operands[1]!, operands[2]! >>> 1, 0)[operands[2]! & 1]!;
-    return elementwise(value.op, value.dtype, operands.map((x, i) => ({ dtype: body[value.args[i]!]!.dtype, value: x })));
+    if (value.op === "gather")
+      return read(value.access, at(value.access, index) + operands[0]! * args[value.access]!.axisStride!);
+    if (value.op === "random")
+      return threefry2x32(operands[0]!, operands[1]!, operands[2]! >>> 1, 0)[operands[2]! & 1]!;
+    return elementwise(
+      value.op,
+      value.dtype,
+      operands.map((x, i) => ({ dtype: body[value.args[i]!]!.dtype, value: x })),
+    );
   };
   const isMap = !body.some((v) => v.op === "reduce");
   for (const outer of indices(extents.slice(0, kernel.outer))) {
@@ -141,10 +182,16 @@ export function expectLoop({ kernel, extents, accesses: args }: Call, buffers: B
       done.set(r, roundTo(v.dtype, total));
     }
     for (const s of kernel.stores) {
-      const places = isMap || accesses[s.access]!.level === "full" ? inner() : [extents.slice(kernel.outer).map(() => 0)];
+      const places =
+        isMap || accesses[s.access]!.level === "full" ? inner() : [extents.slice(kernel.outer).map(() => 0)];
       for (const i of places) {
         const index = [...outer, ...i];
-        writeElement(accesses[s.access]!.dtype, after[args[s.access]!.buffer]!, at(s.access, index), valueAt(s.value, index));
+        writeElement(
+          accesses[s.access]!.dtype,
+          after[args[s.access]!.buffer]!,
+          at(s.access, index),
+          valueAt(s.value, index),
+        );
       }
     }
   }

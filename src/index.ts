@@ -1,0 +1,19 @@
+// What most scripts need under plain names; modules, optimizers and data loading under `nn`, `optim` and `data`.
+export * from "./base/errors.ts";
+export * as data from "./data/index.ts";
+export { detectAnomaly } from "./engine/index.ts";
+export * from "./freeze/index.ts";
+export * as nn from "./nn/index.ts";
+export {
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+  crossEntropy,
+  huberLoss,
+  klDiv,
+  l1Loss,
+  mseLoss,
+  nllLoss,
+} from "./nn/index.ts";
+export * as optim from "./optim/index.ts";
+export * from "./tensor/index.ts";
+export * from "./train/index.ts";

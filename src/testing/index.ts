@@ -1,0 +1,2 @@
+export { assertClose, type Tolerance } from "./assert-close.ts";
+export { type GradcheckOptions, gradcheck } from "./gradcheck.ts";

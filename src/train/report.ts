@@ -1,0 +1,157 @@
+import { type DType, readElement, type TypedArray } from "../base/dtype.ts";
+import { stateEpoch } from "../engine/cell.ts";
+import { realize } from "../engine/realize.ts";
+import { bytesOf } from "../engine/storage.ts";
+import type { Module } from "../nn/module.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+
+/** How far a parameter is from where it was. */
+export interface Movement {
+  /** The length of the way: the L2 norm of the difference. */
+  readonly norm: number;
+  /** The largest difference of an element. */
+  readonly max: number;
+}
+
+/** What a step has done to one parameter since it was made. */
+export interface ParameterReport {
+  readonly path: string;
+  /** The tasks that trained it: the strings among the arguments of the calls that did. */
+  readonly trainedBy: readonly string[];
+  readonly timesStepped: number;
+  /** Null where no copy of the start was kept. */
+  readonly moved: Movement | null;
+  /** Bits that differ from when it was last frozen, over all times that it was; null where no copies were kept. */
+  readonly bitsChangedWhileFrozen: number | null;
+}
+
+/** Elements up to which copies of a network are kept unasked. */
+export const copiedUnasked = 131_072;
+
+interface Record {
+  timesStepped: number;
+  readonly trainedBy: Set<string>;
+  /** Its bits when the step was made. */
+  readonly start: TypedArray | null;
+  /** Its bits when it was frozen, while it is. */
+  held: TypedArray | null;
+  bitsChanged: number;
+}
+
+/** Keeps count of what each parameter of a module goes through. */
+export class Tracker {
+  readonly #module: Module;
+  readonly #copies: boolean;
+  readonly #records = new Map<Parameter, Record>();
+  #last: ReadonlySet<Parameter> | null = null;
+  #epoch = -1;
+
+  /** `copies` says whether values are compared, at the price of a copy of each parameter; without it, if they are few. */
+  constructor(module: Module, copies: boolean | undefined) {
+    this.#module = module;
+    const parameters = module.parameters();
+    this.#copies = copies ?? parameters.reduce((sum, p) => sum + p.numel, 0) <= copiedUnasked;
+    for (const p of parameters) this.#recordOf(p);
+  }
+
+  #recordOf(p: Parameter): Record {
+    let record = this.#records.get(p);
+    if (record === undefined) {
+      record = { timesStepped: 0, trainedBy: new Set(), start: this.#copies ? bitsOf(p) : null, held: null, bitsChanged: 0 };
+      this.#records.set(p, record);
+    }
+    return record;
+  }
+
+  /** Says what the next call trains, before it does: what was frozen until now is compared, what is from now on kept. */
+  beforeCall(trained: ReadonlySet<Parameter>): void {
+    if (!this.#copies || (trained === this.#last && stateEpoch() === this.#epoch)) return;
+    this.#last = trained;
+    this.#epoch = stateEpoch();
+    for (const [p, record] of this.#records) {
+      if (!trained.has(p) || p.frozen) record.held ??= bitsOf(p);
+      else if (record.held !== null) {
+        record.bitsChanged += differingBits(record.held, bitsOf(p));
+        record.held = null;
+      }
+    }
+  }
+
+  /** Counts what a call has updated. */
+  afterCall(stepped: Iterable<Parameter>, task: string): void {
+    for (const p of stepped) {
+      const record = this.#recordOf(p);
+      record.timesStepped++;
+      if (task !== "") record.trainedBy.add(task);
+    }
+  }
+
+  /** All parameters of the module, in its order. */
+  report(): Report {
+    return new Report(
+      this.#module.namedParameters().map(([path, p]) => {
+        const { start, held, bitsChanged, timesStepped, trainedBy } = this.#recordOf(p);
+        const bits = held === null ? 0 : differingBits(held, bitsOf(p));
+        return {
+          path,
+          trainedBy: [...trainedBy],
+          timesStepped,
+          moved: start === null ? null : movement(p.dtype, start, bitsOf(p)),
+          bitsChangedWhileFrozen: this.#copies ? bitsChanged + bits : null,
+        };
+      }),
+    );
+  }
+}
+
+/** What a step has done to each parameter; as text, a table. */
+export class Report {
+  readonly parameters: readonly ParameterReport[];
+
+  constructor(parameters: readonly ParameterReport[]) {
+    this.parameters = parameters;
+  }
+
+  toString(): string {
+    const head = ["parameter", "trained by", "steps", "moved", "largest change", "bits changed while frozen"];
+    const rows = this.parameters.map(({ path, trainedBy, timesStepped, moved, bitsChangedWhileFrozen }) => [
+      path,
+      trainedBy.join(", ") || (timesStepped > 0 ? "every step" : "–"),
+      String(timesStepped),
+      moved === null ? "–" : moved.norm.toPrecision(4),
+      moved === null ? "–" : moved.max.toPrecision(4),
+      bitsChangedWhileFrozen === null ? "–" : String(bitsChangedWhileFrozen),
+    ]);
+    const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+    const line = (cells: readonly string[]): string =>
+      cells.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ").trimEnd();
+    return [head, widths.map((width) => "─".repeat(width)), ...rows].map(line).join("\n");
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}
+
+/** A copy of a parameter's elements as they are stored. */
+function bitsOf(p: Parameter): TypedArray {
+  realize(p);
+  return p.resident.storage.read();
+}
+
+function differingBits(before: TypedArray, after: TypedArray): number {
+  const [a, b] = [bytesOf(before), bytesOf(after)];
+  let bits = 0;
+  for (let i = 0; i < a.length; i++) for (let x = a[i]! ^ b[i]!; x !== 0; x &= x - 1) bits++;
+  return bits;
+}
+
+function movement(dtype: DType, before: TypedArray, after: TypedArray): Movement {
+  let [squares, max] = [0, 0];
+  for (let i = 0; i < after.length; i++) {
+    const change = readElement(dtype, after, i) - readElement(dtype, before, i);
+    squares += change * change;
+    max = Math.max(max, Math.abs(change));
+  }
+  return { norm: Math.sqrt(squares), max };
+}

@@ -1,0 +1,162 @@
+import { describe, expect, test } from "vitest";
+import { createWasm } from "../../../src/backends/wasm/backend.ts";
+import { allocate, type TypedArray } from "../../../src/base/dtype.ts";
+import { interpret } from "../../plan/interpret.ts";
+import { contractPlan, type Product } from "./contract-plan.ts";
+
+const backend = createWasm();
+
+function run(product: Product): { actual: TypedArray; expected: TypedArray } {
+  const { plan, inputs } = contractPlan(product);
+  const { dtype, shape } = plan.outputs[0]!;
+  const actual = allocate(dtype, shape[0]!);
+  const executable = backend.load(plan);
+  expect(executable.run(inputs, new Float64Array(0), [actual])).toBe(-1);
+  executable.free();
+  return { actual, expected: interpret(plan, inputs, []).outputs[0]! };
+}
+
+const check = (product: Product) => {
+  const { actual, expected } = run(product);
+  expect(actual).toEqual(expected);
+};
+
+describe("every size near a multiple of the register tile", () => {
+  const sizes = [1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 17];
+  for (const left of ["m", "k"] as const)
+    for (const right of ["n", "k"] as const)
+      test(`left along ${left}, right along ${right}`, () => {
+        for (const m of sizes) for (const n of sizes) check({ m, n, k: ((m * 5 + n) % 11) + 1, left, right });
+      });
+});
+
+test.each([
+  [33, 70, 41],
+  [70, 33, 5],
+  [64, 64, 64],
+  [1, 70, 70],
+  [70, 1, 70],
+  [1, 1, 300],
+])("m %i, n %i, k %i", (m, n, k) => {
+  for (const left of ["m", "k", "none"] as const)
+    for (const right of ["n", "k", "none"] as const) check({ m, n, k, left, right });
+});
+
+test.each([255, 256, 257, 511, 600])("a contracted dimension of %i, in stretches", (k) => {
+  check({ m: 13, n: 21, k });
+  check({ m: 13, n: 21, k, left: "m", right: "n" });
+});
+
+test("nothing to contract gives zeros", () => {
+  const { actual } = run({ m: 5, n: 3, k: 0 });
+  expect([...actual]).toEqual(new Array(15).fill(0));
+});
+
+test("blocks: more rows and columns than one task takes", () => {
+  check({ m: 300, n: 410, k: 7, right: "n" });
+  check({ m: 270, n: 390, k: 300, left: "m" });
+});
+
+test("batches of one and of three dimensions", () => {
+  check({ batch: [7], m: 9, n: 6, k: 10 });
+  check({ batch: [2, 3, 2], m: 5, n: 11, k: 4, left: "m", right: "n" });
+});
+
+test("f64 and i32 products", () => {
+  for (const dtype of ["f64", "i32"] as const)
+    for (const [left, right] of [
+      ["k", "k"],
+      ["m", "n"],
+      ["none", "none"],
+    ] as const)
+      for (const [m, n, k] of [
+        [1, 1, 1],
+        [5, 7, 9],
+        [18, 13, 270],
+        [4, 8, 16],
+      ] as const)
+        check({ m, n, k, left, right, dtype });
+});
+
+test("f32 keeps to its order of summation: k upwards, whatever the block", () => {
+  const one = (m: number, n: number) => {
+    const { plan, inputs } = contractPlan({ m, n, k: 700 });
+    for (const x of inputs.slice(0, 2)) for (let i = 0; i < x.length; i++) x[i] = Math.sin(i % 700);
+    const out = new Float32Array(m * n);
+    backend.load(plan).run(inputs, new Float64Array(0), [out]);
+    return new Set(out);
+  };
+  expect(one(40, 50)).toEqual(one(1, 1));
+});
+
+test("operands stored narrow, and cast on the way", () => {
+  check({ m: 9, n: 10, k: 37, stored: "bf16" });
+  check({ m: 9, n: 10, k: 37, stored: "bf16", left: "m", right: "n" });
+  check({ m: 9, n: 10, k: 37, stored: "i32", left: "m" });
+  check({ m: 6, n: 10, k: 11, stored: "f64", right: "n" });
+  check({ m: 6, n: 10, k: 11, stored: "f32", dtype: "f64", left: "m" });
+});
+
+test("prologues: elementwise chains over the operands", () => {
+  for (const [left, right] of [
+    ["k", "k"],
+    ["m", "n"],
+    ["m", "k"],
+    ["none", "n"],
+  ] as const)
+    check({
+      m: 11,
+      n: 14,
+      k: 29,
+      left,
+      right,
+      prologue: (l, r, body, two) => [
+        body.push({ op: "relu", dtype: "f32", args: [l] }) - 1,
+        body.push({ op: "mul", dtype: "f32", args: [r, two] }) - 1,
+      ],
+    });
+});
+
+test("epilogues: values per row, per column and per element", () => {
+  for (const transposed of [false, true])
+    for (const k of [20, 300])
+      check({
+        m: 11,
+        n: 14,
+        k,
+        transposed,
+        epilogue: (body, { row, column, full }) => {
+          const load = (access: number) => body.push({ op: "load", dtype: "f32", access }) - 1;
+          const add = (a: number, b: number) => body.push({ op: "add", dtype: "f32", args: [a, b] }) - 1;
+          const sum = add(add(add(0, load(row)), load(column)), load(full));
+          return body.push({ op: "relu", dtype: "f32", args: [sum] }) - 1;
+        },
+      });
+});
+
+test("results stored as another type", () => {
+  check({
+    m: 7,
+    n: 9,
+    k: 6,
+    result: "f64",
+    epilogue: (body) => body.push({ op: "cast", dtype: "f64", args: [0] }) - 1,
+  });
+  check({
+    m: 7,
+    n: 9,
+    k: 6,
+    result: "i32",
+    epilogue: (body) => body.push({ op: "cast", dtype: "i32", args: [0] }) - 1,
+  });
+  check({ m: 7, n: 9, k: 6, result: "bf16" });
+});
+
+test("without fused multiply-add the whole numbers are the same", async () => {
+  const { emitContract } = await import("../../../src/backends/wasm/contract.ts");
+  const { plan } = contractPlan({ m: 4, n: 8, k: 4 });
+  const { kernel } = plan.calls[0]!;
+  if (kernel.kind !== "contract") throw new Error("not a product");
+  const plain = emitContract(kernel, { shared: false, maximum: 64 }, false);
+  expect(WebAssembly.validate(plain)).toBe(true);
+});

@@ -1,0 +1,47 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { root } from "../../scripts/sources.ts";
+
+/** What each example is given so that it is quick, and what it must then print. */
+const examples: Record<string, { args: string[]; prints: RegExp[] }> = {
+  "seed.ts": {
+    args: [],
+    prints: [
+      /^SGD, requiresGrad = false +hiddenTask1, at rest: not a bit changed$/m,
+      /^AdamW, requiresGrad = false +hiddenTask1, at rest: moved by up to 0\.\d+$/m,
+      /^AdamW, grad = null +hiddenTask1, at rest: not a bit changed$/m,
+      /^AdamW, trains +hiddenTask1, at rest: not a bit changed$/m,
+    ],
+  },
+  "two-inputs.ts": {
+    args: ["3"],
+    prints: [
+      /^pixels: 9\d\.\d % of the test set right$/m,
+      /^blocks: [89]\d\.\d % of the test set right$/m,
+      // 3 passes of 43 batches for a task's own layer, twice that for the trunk.
+      /^pixels\.weight +pixels +129 .* 0$/m,
+      /^blocks\.weight +blocks +129 .* 0$/m,
+      /^trunk\.2\.weight +pixels, blocks +258 .* 0$/m,
+    ],
+  },
+};
+
+test("every example is tried", () => {
+  expect(readdirSync(join(root, "examples")).filter((file) => file.endsWith(".ts")).sort()).toEqual(
+    Object.keys(examples).sort(),
+  );
+});
+
+test.each(Object.entries(examples))("%s", async (file, { args, prints }) => {
+  const tsx = join(root, "node_modules/.bin/tsx");
+  const { stdout } = await promisify(execFile)(tsx, [join("examples", file), ...args], { cwd: root });
+  for (const line of prints) expect(stdout).toMatch(line);
+}, 120_000);
+
+test("a user's own training of two tasks fits in 60 lines", () => {
+  const text = readFileSync(join(root, "examples/two-inputs.ts"), "utf8");
+  expect(text.split("\n").length - 1).toBeLessThan(60);
+});

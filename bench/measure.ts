@@ -106,7 +106,7 @@ async function startAll(
     if (found.absent.has(system.label)) continue;
     if (system.sharesMatmul && workloads.every(isMatmul)) continue;
     try {
-      const peer = await PeerProcess.start(system.command(threads), options.cores(threads), threads);
+      const peer = await PeerProcess.start(system.command(threads), options.cores(threads));
       running.push({ system, peer });
       const node = peer.ready.node === undefined ? "" : ` (Node ${peer.ready.node.slice(1)})`;
       found.versions[system.name] = peer.ready.version + node;
@@ -158,7 +158,7 @@ async function warmUp(running: Running, workload: string, rounds: number): Promi
     last = await running.peer.ask({ workload, iterations });
   }
   await pause();
-  const turns = Math.max(2, Math.min(rounds, Math.floor(limitMs / sum(last.ms))));
+  const turns = Math.max(1, Math.min(rounds, Math.floor(limitMs / sum(last.ms))));
   return { ...running, iterations, turns, first, last, ms: [] };
 }
 

@@ -43,12 +43,9 @@ export class PeerProcess {
   }
 
   /** Starts a peer on the cores named, or on all where they cannot be named; rejects with what it wrote if it fails. */
-  static async start(command: string[], cores: string | undefined, threads: number): Promise<PeerProcess> {
+  static async start(command: string[], cores: string | undefined): Promise<PeerProcess> {
     const [program, ...args] = cores === undefined ? command : ["taskset", "-c", cores, ...command];
-    const child = spawn(program!, args, {
-      stdio: ["pipe", "pipe", "pipe"],
-      env: { ...process.env, THAW_THREADS: `${threads}` },
-    });
+    const child = spawn(program!, args, { stdio: ["pipe", "pipe", "pipe"] });
     const lines = new Lines(child);
     try {
       return new PeerProcess(child, lines, (await lines.next(startLimitMs)) as Ready);

@@ -20,7 +20,10 @@ export function report(machine: Machine, { rows, versions, absent }: Measurement
   if (!machine.pinned) lines.push("Processes are not pinned to cores on this system.");
   const keys = new Set(rows.map(({ result }) => `${result.workload} ${result.threads}`));
   for (const key of keys) {
-    lines.push("", ...workloadTable(rows.filter((row) => `${row.result.workload} ${row.result.threads}` === key)));
+    lines.push(
+      "",
+      ...workloadTable(rows.filter((row) => `${row.result.workload} ${row.result.threads}` === key)),
+    );
   }
   lines.push("", ...scaling(rows), ...residentMemory(rows));
   for (const [what, why] of absent) lines.push(`absent: ${what}: ${why}`);
@@ -46,7 +49,10 @@ function workloadTable(rows: Measured[]): string[] {
     ...own.map((thaw) => (thaw.result.medianMs / result.medianMs).toPrecision(3)),
   ]);
   const title = titles[workload] ?? `product of two ${size} x ${size} matrices`;
-  return [`${workload}: ${title}; ${threads} ${threads === 1 ? "core" : "cores"}`, ...table([header, ...cells])];
+  return [
+    `${workload}: ${title}; ${threads} ${threads === 1 ? "core" : "cores"}`,
+    ...table([header, ...cells]),
+  ];
 }
 
 /** How much faster each system is on more cores than on one. */

@@ -78,7 +78,8 @@ function positive(option: string, list: string): number[] {
 }
 
 main().catch((error: unknown) => {
-  const usage = error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS");
+  const usage =
+    error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS");
   process.stderr.write(usage ? `${(error as Error).message}\n\n${help}` : `${(error as Error).stack}\n`);
   process.exitCode = usage ? 2 : 1;
 });

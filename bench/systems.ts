@@ -20,7 +20,8 @@ export interface System {
 
 const peers = new URL("./peers/", import.meta.url);
 const inNpm = "npm ci --ignore-scripts --prefix bench";
-const inPython = "python3 -m venv bench/.venv && bench/.venv/bin/pip install torch==2.13.0 (or --python PATH)";
+const inPython =
+  "python3 -m venv bench/.venv && bench/.venv/bin/pip install torch==2.13.0 (or --python PATH)";
 
 /** All systems, the library's own first. */
 export function allSystems(options: { python?: string }): System[] {

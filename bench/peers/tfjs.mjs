@@ -72,12 +72,18 @@ function matmul(size) {
 /** One step that reads the loss. There is no AdamW: `keep` below 1 decays the weights before Adam's update. */
 function trainer(optimizer, variables, loss, keep = 1) {
   return async () => {
-    if (keep !== 1) tf.tidy(() => variables.forEach((variable) => variable.assign(tf.mul(variable, keep))));
+    if (keep !== 1) decayAll(variables, keep);
     const cost = optimizer.minimize(loss, true, variables);
     const [value] = await cost.data();
     cost.dispose();
     return value;
   };
+}
+
+function decayAll(variables, keep) {
+  tf.tidy(() => {
+    for (const variable of variables) variable.assign(tf.mul(variable, keep));
+  });
 }
 
 function perceptron(layers, x) {

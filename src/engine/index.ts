@@ -6,11 +6,11 @@ export {
   addCheck,
   type Check,
   currentTrace,
-  type HostEffect,
   type Holder,
+  type HostEffect,
   hostEffect,
   hostScalar,
-  refuseWhileRecording,
   Resident,
+  refuseWhileRecording,
   type Trace,
 } from "./trace.ts";

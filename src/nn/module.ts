@@ -29,7 +29,7 @@ const isMember = (value: unknown): value is Member =>
   value instanceof Module || value instanceof Parameter || value instanceof Buffer;
 
 /** A path one level down. */
-export const joinPath = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);
+const joinPath = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);
 
 /**
  * A part of a network: a plain class whose parameters, buffers and submodules are its own fields (arrays of them

@@ -1,11 +1,11 @@
 import { filled } from "../autodiff/build.ts";
 import { backward } from "../autodiff/index.ts";
-import { sizeOf, sameShape, shapeText } from "../base/shape.ts";
 import { CaptureError, GradientError, ShapeError } from "../base/errors.ts";
+import { sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { currentTrace } from "../engine/trace.ts";
+import { type Node, withGrad } from "../ir/node.ts";
 import { add } from "./operations/elementwise.ts";
 import { computeDtype } from "./operations/promote.ts";
-import { type Node, withGrad } from "../ir/node.ts";
 
 export { isGradEnabled } from "../ir/node.ts";
 
@@ -58,7 +58,8 @@ export function gradientsOf(
       `${what}: the gradient has shape ${shapeText(cotangent.shape)}, the tensor ${shapeText(root.shape)}`,
     );
   return withGrad(createGraph, () => {
-    const stopAt = (v: Node<"variable">): boolean => v.attrs.owner instanceof Computed || wants(v.attrs.owner);
+    const stopAt = (v: Node<"variable">): boolean =>
+      v.attrs.owner instanceof Computed || wants(v.attrs.owner);
     const start = cotangent ?? filled(1, root.shape, computeDtype(root.dtype));
     const found = backward(root, start, { stopAt });
     // Whatever was computed last can depend on what was computed before, never the other way round.

@@ -3,14 +3,20 @@ import { currentTrace } from "../engine/trace.ts";
 import { discardGradients } from "./recorded-gradients.ts";
 import { Tensor } from "./tensor.ts";
 
-const record = makeCapture<Tensor>({ is: (value): value is Tensor => value instanceof Tensor, make: (n) => new Tensor(n) });
+const record = makeCapture<Tensor>({
+  is: (value): value is Tensor => value instanceof Tensor,
+  make: (n) => new Tensor(n),
+});
 
 /**
  * Records `fn` once per combination of plain arguments, tensor shapes and state (modes, frozen set, structure of the
  * optimizer), then replays it as one plan. Plain numbers it closes over become constants. Values cannot be read
  * inside; only what is returned (a tensor, or an array or object of tensors) leaves, and gradients do not.
  */
-export function capture<A extends unknown[], R>(fn: (...args: A) => R, options: CaptureOptions = {}): Captured<A, R> {
+export function capture<A extends unknown[], R>(
+  fn: (...args: A) => R,
+  options: CaptureOptions = {},
+): Captured<A, R> {
   const finish = (): void => {
     options.finish?.();
     discardGradients(currentTrace());

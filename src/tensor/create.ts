@@ -1,10 +1,10 @@
+import { cast } from "../autodiff/build.ts";
 import { allocate, type DType, type TypedArray, writeElement } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { type Shape, shapeText, sizeOf } from "../base/shape.ts";
 import { hostNode } from "../engine/trace.ts";
 import { type Node, node } from "../ir/node.ts";
 import { full as filled } from "./operations/elementwise.ts";
-import { cast } from "../autodiff/build.ts";
 import { Tensor } from "./tensor.ts";
 
 /** What tensors can be made of: numbers or booleans, nested to any depth, or a typed array. */
@@ -17,7 +17,8 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
-const finish = (n: Node, { requiresGrad = false }: TensorOptions): Tensor => new Tensor(n).requiresGrad_(requiresGrad);
+const finish = (n: Node, { requiresGrad = false }: TensorOptions): Tensor =>
+  new Tensor(n).requiresGrad_(requiresGrad);
 
 /** A tensor with a copy of data. */
 export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
@@ -25,16 +26,37 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
   const shape = shapeOf(data);
   const values: (number | boolean)[] = [];
   flattenInto(values, data, shape, 0);
-  const dtype = options.dtype ?? (values.length > 0 && values.every((v) => typeof v === "boolean") ? "bool" : "f32");
-  return finish(hostNode(stored(values.length, (i) => Number(values[i]), dtype), dtype, shape), options);
+  const dtype =
+    options.dtype ?? (values.length > 0 && values.every((v) => typeof v === "boolean") ? "bool" : "f32");
+  return finish(
+    hostNode(
+      stored(values.length, (i) => Number(values[i]), dtype),
+      dtype,
+      shape,
+    ),
+    options,
+  );
 }
 
 /** A tensor with a copy of a flat array of values, in row-major order. */
-export function fromArray(data: TypedArray | BigInt64Array | readonly number[], shape: Shape, options: TensorOptions = {}): Tensor {
+export function fromArray(
+  data: TypedArray | BigInt64Array | readonly number[],
+  shape: Shape,
+  options: TensorOptions = {},
+): Tensor {
   if (data.length !== sizeOf(shape))
-    throw new ShapeError(`fromArray: ${data.length} values for shape ${shapeText(shape)}, which has ${sizeOf(shape)}`);
+    throw new ShapeError(
+      `fromArray: ${data.length} values for shape ${shapeText(shape)}, which has ${sizeOf(shape)}`,
+    );
   const dtype = options.dtype ?? dtypeOf(data);
-  return finish(hostNode(stored(data.length, (i) => Number(data[i]), dtype), dtype, [...shape]), options);
+  return finish(
+    hostNode(
+      stored(data.length, (i) => Number(data[i]), dtype),
+      dtype,
+      [...shape],
+    ),
+    options,
+  );
 }
 
 function dtypeOf(data: TypedArray | BigInt64Array | readonly number[]): DType {
@@ -43,12 +65,19 @@ function dtypeOf(data: TypedArray | BigInt64Array | readonly number[]): DType {
   if (data instanceof Int32Array || data instanceof BigInt64Array) return "i32";
   if (data instanceof Int8Array) return "i8";
   if (data instanceof Uint8Array) return "u8";
-  throw new DTypeError(`tensor: a ${data.constructor.name} has no dtype here; copy it to a Float32Array or Int32Array`);
+  throw new DTypeError(
+    `tensor: a ${data.constructor.name} has no dtype here; copy it to a Float32Array or Int32Array`,
+  );
 }
 
 function shapeOf(data: TensorData): number[] {
   const shape: number[] = [];
-  for (let level: TensorData | undefined = data; typeof level === "object"; level = (level as readonly TensorData[])[0]) shape.push(level.length);
+  for (
+    let level: TensorData | undefined = data;
+    typeof level === "object";
+    level = (level as readonly TensorData[])[0]
+  )
+    shape.push(level.length);
   return shape;
 }
 
@@ -62,7 +91,8 @@ function flattenInto(values: (number | boolean)[], data: TensorData, shape: Shap
     return;
   }
   if (!deeper || data.length !== shape[axis]) throw ragged(shape, axis, `${data.length} entries`);
-  for (let i = 0; i < data.length; i++) flattenInto(values, (data as readonly TensorData[])[i]!, shape, axis + 1);
+  for (let i = 0; i < data.length; i++)
+    flattenInto(values, (data as readonly TensorData[])[i]!, shape, axis + 1);
 }
 
 const ragged = (shape: Shape, axis: number, found: string): ShapeError =>
@@ -85,7 +115,10 @@ function stored(length: number, value: (i: number) => number, dtype: DType): Typ
     let v = value(i);
     if (range !== undefined) {
       v = Math.trunc(v);
-      if (!(v >= range[0] && v <= range[1])) throw new ArgumentError(`tensor: ${value(i)} does not fit ${dtype}, which holds ${range[0]} to ${range[1]}`);
+      if (!(v >= range[0] && v <= range[1]))
+        throw new ArgumentError(
+          `tensor: ${value(i)} does not fit ${dtype}, which holds ${range[0]} to ${range[1]}`,
+        );
     }
     writeElement(dtype, out, i, v);
   }
@@ -93,7 +126,8 @@ function stored(length: number, value: (i: number) => number, dtype: DType): Typ
 }
 
 function checkedShape(op: string, shape: Shape): Shape {
-  if (shape.some((d) => !Number.isInteger(d) || d < 0)) throw new ShapeError(`${op}: ${shapeText(shape)} is no shape: sizes are whole numbers from 0 on`);
+  if (shape.some((d) => !Number.isInteger(d) || d < 0))
+    throw new ShapeError(`${op}: ${shapeText(shape)} is no shape: sizes are whole numbers from 0 on`);
   return [...shape];
 }
 
@@ -116,7 +150,8 @@ export const zerosLike = (x: Tensor, options: TensorOptions = {}): Tensor => zer
 /** Ones of another tensor's shape and dtype. */
 export const onesLike = (x: Tensor, options: TensorOptions = {}): Tensor => ones(x.shape, like(x, options));
 /** One value, in another tensor's shape and dtype. */
-export const fullLike = (x: Tensor, value: number | boolean, options: TensorOptions = {}): Tensor => full(x.shape, value, like(x, options));
+export const fullLike = (x: Tensor, value: number | boolean, options: TensorOptions = {}): Tensor =>
+  full(x.shape, value, like(x, options));
 /** As `zerosLike`. */
 export const emptyLike = (x: Tensor, options: TensorOptions = {}): Tensor => zerosLike(x, options);
 
@@ -130,15 +165,28 @@ export function eye(rows: number, columns = rows, options: TensorOptions = {}): 
 /** start, start + step, … below end: i32 where all three are whole, as PyTorch's int64, else f32. */
 export function arange(end: number, options?: TensorOptions): Tensor;
 export function arange(start: number, end: number, step?: number, options?: TensorOptions): Tensor;
-export function arange(first: number, second?: number | TensorOptions, step = 1, last: TensorOptions = {}): Tensor {
+export function arange(
+  first: number,
+  second?: number | TensorOptions,
+  step = 1,
+  last: TensorOptions = {},
+): Tensor {
   const [start, end] = typeof second === "number" ? [first, second] : [0, first];
   const options = typeof second === "object" ? second : last;
   if (step === 0 || !Number.isFinite(step) || !Number.isFinite(start) || !Number.isFinite(end))
     throw new ArgumentError(`arange: from ${start} to ${end} by ${step}`);
-  if ((end - start) / step < 0) throw new ArgumentError(`arange: a step of ${step} does not lead from ${start} to ${end}`);
+  if ((end - start) / step < 0)
+    throw new ArgumentError(`arange: a step of ${step} does not lead from ${start} to ${end}`);
   const count = Math.ceil((end - start) / step);
   const dtype = options.dtype ?? ([start, end, step].every(Number.isInteger) ? "i32" : "f32");
-  return finish(hostNode(stored(count, (i) => start + i * step, dtype), dtype, [count]), options);
+  return finish(
+    hostNode(
+      stored(count, (i) => start + i * step, dtype),
+      dtype,
+      [count],
+    ),
+    options,
+  );
 }
 
 /** `steps` numbers evenly from start to end, both included. */
@@ -147,6 +195,7 @@ export function linspace(start: number, end: number, steps: number, options: Ten
   if (!Number.isInteger(steps) || steps < 0) throw new ArgumentError(`linspace: ${steps} steps`);
   const step = (end - start) / (steps - 1);
   // From both ends to the middle, as PyTorch does, so that the last is exact.
-  const value = (i: number): number => (steps === 1 ? start : i < steps / 2 ? start + i * step : end - (steps - 1 - i) * step);
+  const value = (i: number): number =>
+    steps === 1 ? start : i < steps / 2 ? start + i * step : end - (steps - 1 - i) * step;
   return finish(hostNode(stored(steps, value, dtype), dtype, [steps]), options);
 }

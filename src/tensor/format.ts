@@ -70,8 +70,10 @@ function styleOf(shown: readonly number[], dtype: DType): Style {
   const values = shown.filter((v) => Number.isFinite(v) && v !== 0);
   const largest = values.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
   const smallest = values.reduce((m, v) => Math.min(m, Math.abs(v)), Number.POSITIVE_INFINITY);
-  if (values.length > 0 && (largest / smallest > 1000 || largest > 1e8 || smallest < 1e-4)) return styled(exponential, values);
-  if (values.every(Number.isInteger)) return styled((v) => fixed(v, 0) + (Number.isFinite(v) ? "." : ""), values);
+  if (values.length > 0 && (largest / smallest > 1000 || largest > 1e8 || smallest < 1e-4))
+    return styled(exponential, values);
+  if (values.every(Number.isInteger))
+    return styled((v) => fixed(v, 0) + (Number.isFinite(v) ? "." : ""), values);
   return styled((v) => fixed(v, precision), values);
 }
 

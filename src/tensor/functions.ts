@@ -12,15 +12,20 @@ import { Tensor } from "./tensor.ts";
 const nodes = (tensors: readonly HasNode[]) => tensors.map((t) => t.node);
 
 /** Tensors joined along a dimension. */
-export const cat = (tensors: readonly Tensor[], dim = 0): Tensor => new Tensor(movement.cat(nodes(tensors), dim));
+export const cat = (tensors: readonly Tensor[], dim = 0): Tensor =>
+  new Tensor(movement.cat(nodes(tensors), dim));
 /** As `cat`. */
 export const concat = cat;
 /** Tensors of one shape joined along a new dimension. */
-export const stack = (tensors: readonly Tensor[], dim = 0): Tensor => new Tensor(movement.stack(nodes(tensors), dim));
+export const stack = (tensors: readonly Tensor[], dim = 0): Tensor =>
+  new Tensor(movement.stack(nodes(tensors), dim));
 
 /** `then` where the condition holds, else `otherwise`. */
-export const where = (condition: Tensor, then: Tensor | number | boolean, otherwise: Tensor | number | boolean): Tensor =>
-  new Tensor(elementwise.where(condition.node, operandOf(then), operandOf(otherwise)));
+export const where = (
+  condition: Tensor,
+  then: Tensor | number | boolean,
+  otherwise: Tensor | number | boolean,
+): Tensor => new Tensor(elementwise.where(condition.node, operandOf(then), operandOf(otherwise)));
 
 /** The larger of two; NaN if either is. */
 export const maximum = (a: Tensor, b: Tensor): Tensor => a.maximum(b);
@@ -30,7 +35,8 @@ export const minimum = (a: Tensor, b: Tensor): Tensor => a.minimum(b);
 export const matmul = (a: Tensor, b: Tensor): Tensor => a.matmul(b);
 
 /** Sums of products by Einstein's convention: `einsum("bij,bjk->bik", a, b)`. */
-export const einsum = (equation: string, ...operands: Tensor[]): Tensor => new Tensor(einsumNode(equation, nodes(operands)));
+export const einsum = (equation: string, ...operands: Tensor[]): Tensor =>
+  new Tensor(einsumNode(equation, nodes(operands)));
 
 /** x · weightᵀ + bias. */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor =>
@@ -46,8 +52,11 @@ export const layerNorm = (
 ): Tensor => new Tensor(linalg.layerNorm(x.node, normalizedShape, weight?.node, bias?.node, eps));
 
 /** Rows of a table; the row `paddingIdx` gets no gradient. */
-export const embedding = (index: Tensor, weight: Tensor, { paddingIdx }: { paddingIdx?: number } = {}): Tensor =>
-  new Tensor(indexing.embedding(index.node, weight.node, paddingIdx));
+export const embedding = (
+  index: Tensor,
+  weight: Tensor,
+  { paddingIdx }: { paddingIdx?: number } = {},
+): Tensor => new Tensor(indexing.embedding(index.node, weight.node, paddingIdx));
 
 /** 1 at each index, 0 elsewhere, along a new last dimension; without a count, as many classes as the largest index needs. */
 export function oneHot(index: Tensor, numClasses?: number): Tensor {
@@ -62,16 +71,26 @@ export function broadcastTensors(...tensors: Tensor[]): Tensor[] {
 }
 
 /** A range of a dimension for `at`, as Python's start:stop:step. */
-export const slice = (start: number | null = null, stop: number | null = null, step = 1): indexing.Slice => ({ start, stop, step });
+export const slice = (start: number | null = null, stop: number | null = null, step = 1): indexing.Slice => ({
+  start,
+  stop,
+  step,
+});
 
 /** Whether two tensors have equal shapes and values within |a − b| ≤ atol + rtol · |b|. */
-export function allclose(a: Tensor, b: Tensor, options: { rtol?: number; atol?: number; equalNan?: boolean } = {}): boolean {
+export function allclose(
+  a: Tensor,
+  b: Tensor,
+  options: { rtol?: number; atol?: number; equalNan?: boolean } = {},
+): boolean {
   return a.isclose(b, options).all().itemSync() === true;
 }
 
 /** Whether two tensors have equal shapes and equal values. */
 export const equal = (a: Tensor, b: Tensor): boolean =>
-  a.shape.length === b.shape.length && a.shape.every((d, i) => d === b.shape[i]) && a.eq(b).all().itemSync() === true;
+  a.shape.length === b.shape.length &&
+  a.shape.every((d, i) => d === b.shape[i]) &&
+  a.eq(b).all().itemSync() === true;
 
 /** Whether a value is a tensor. */
 export const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;

@@ -2,19 +2,20 @@ import { cast, reshape, sliceAxis } from "../autodiff/build.ts";
 import { type DType, isFloat } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { type Shape, shapeText } from "../base/shape.ts";
+import { threefry2x32 } from "../base/threefry.ts";
 import { hostEffect, hostScalar } from "../engine/trace.ts";
 import { type Node, node, withGrad } from "../ir/node.ts";
+import type { TensorOptions } from "./create.ts";
 import * as ops from "./operations/elementwise.ts";
+import { broadcastTo, constant } from "./operations/promote.ts";
 import { cumsum, sum } from "./operations/reduction.ts";
 import { topk } from "./operations/sorting.ts";
-import { broadcastTo, constant } from "./operations/promote.ts";
 import { Tensor } from "./tensor.ts";
-import type { TensorOptions } from "./create.ts";
 
 /**
  * Random numbers come from a counter, not from a stream: element e of the nth draw since `manualSeed(seed)` is
- * Threefry-2x32 of the key (seed's low word xor its high word times an odd constant, n) and the counter e. The key's
- * words are inputs of a step, so a captured step draws anew at each replay, and every backend draws the same bits.
+ * Threefry-2x32 of the key (the seed in one word, n) and the counter e. The key's words are inputs of a step, so a
+ * captured step draws anew at each replay, and every backend draws the same bits.
  */
 let seed = Math.floor(Math.random() * 2 ** 32);
 let drawn = 0;
@@ -27,7 +28,8 @@ export interface RandomState {
 
 /** Starts the random numbers anew from a whole number. */
 export function manualSeed(value: number): void {
-  if (!Number.isSafeInteger(value)) throw new ArgumentError(`manualSeed: ${value} is not a whole number within ±2^53`);
+  if (!Number.isSafeInteger(value))
+    throw new ArgumentError(`manualSeed: ${value} is not a whole number within ±2^53`);
   setRandomState({ seed: value, drawn: 0 });
 }
 
@@ -48,7 +50,11 @@ export function setRandomState(state: RandomState): void {
   });
 }
 
-const seedWord = (): number => (seed | 0) ^ Math.imul(Math.floor(seed / 2 ** 32), 0x9e3779b9);
+/** The seed in one word: itself if it is a u32, else its low word mixed with its high one. */
+function seedWord(): number {
+  const high = Math.floor(seed / 2 ** 32);
+  return high === 0 ? seed | 0 : seed ^ threefry2x32(high, 0, 0, 0)[0];
+}
 
 /** Random i32 words, from the next key. */
 function bits(shape: Shape): Node {
@@ -61,7 +67,11 @@ function bits(shape: Shape): Node {
       drawn--;
     },
   });
-  const key = node("concat", words.map((w) => reshape(w, [1])), { axis: 0 });
+  const key = node(
+    "concat",
+    words.map((w) => reshape(w, [1])),
+    { axis: 0 },
+  );
   return node("randomBits", [key], { shape });
 }
 
@@ -87,18 +97,26 @@ function normalNode(shape: Shape, dtype: DType): Node {
   return ops.mul(radius, ops.cos(ops.mul(b, 2 * Math.PI)));
 }
 
-function make(op: string, shape: Shape, options: TensorOptions, draw: (shape: Shape, dtype: DType) => Node): Tensor {
-  if (shape.some((d) => !Number.isInteger(d) || d < 0)) throw new ShapeError(`${op}: ${shapeText(shape)} is no shape`);
+function make(
+  op: string,
+  shape: Shape,
+  options: TensorOptions,
+  draw: (shape: Shape, dtype: DType) => Node,
+): Tensor {
+  if (shape.some((d) => !Number.isInteger(d) || d < 0))
+    throw new ShapeError(`${op}: ${shapeText(shape)} is no shape`);
   const dtype = options.dtype ?? "f32";
   if (!isFloat(dtype)) throw new DTypeError(`${op}: draws floating-point numbers, not ${dtype}; use randint`);
   const value = withGrad(false, () => cast(draw([...shape], dtype), dtype));
-  return new Tensor(value).requiresGrad_(options.requiresGrad);
+  return new Tensor(value).requiresGrad_(options.requiresGrad ?? false);
 }
 
 /** Uniform numbers in [0, 1). */
-export const rand = (shape: Shape, options: TensorOptions = {}): Tensor => make("rand", shape, options, uniformNode);
+export const rand = (shape: Shape, options: TensorOptions = {}): Tensor =>
+  make("rand", shape, options, uniformNode);
 /** Standard normal numbers. */
-export const randn = (shape: Shape, options: TensorOptions = {}): Tensor => make("randn", shape, options, normalNode);
+export const randn = (shape: Shape, options: TensorOptions = {}): Tensor =>
+  make("randn", shape, options, normalNode);
 /** Uniform numbers in [low, high). */
 export const uniform = (shape: Shape, low = 0, high = 1, options: TensorOptions = {}): Tensor =>
   make("uniform", shape, options, (s, d) => ops.add(ops.mul(uniformNode(s, d), high - low), low));
@@ -106,17 +124,21 @@ export const uniform = (shape: Shape, low = 0, high = 1, options: TensorOptions 
 export const normal = (shape: Shape, mean = 0, std = 1, options: TensorOptions = {}): Tensor =>
   make("normal", shape, options, (s, d) => ops.add(ops.mul(normalNode(s, d), std), mean));
 /** Uniform numbers in another tensor's shape and dtype. */
-export const randLike = (x: Tensor, options: TensorOptions = {}): Tensor => rand(x.shape, { dtype: x.dtype, ...options });
+export const randLike = (x: Tensor, options: TensorOptions = {}): Tensor =>
+  rand(x.shape, { dtype: x.dtype, ...options });
 /** Standard normal numbers in another tensor's shape and dtype. */
-export const randnLike = (x: Tensor, options: TensorOptions = {}): Tensor => randn(x.shape, { dtype: x.dtype, ...options });
+export const randnLike = (x: Tensor, options: TensorOptions = {}): Tensor =>
+  randn(x.shape, { dtype: x.dtype, ...options });
 
 /** Whole numbers in [low, high), i32 unless asked otherwise. */
 export function randint(low: number, high: number, shape: Shape, options: TensorOptions = {}): Tensor {
   const count = high - low;
   if (!Number.isInteger(low) || !Number.isInteger(high) || count < 1 || count > 2 ** 31 - 1)
-    throw new ArgumentError(`randint: from ${low} to below ${high}; it takes whole numbers, the first the smaller`);
+    throw new ArgumentError(
+      `randint: from ${low} to below ${high}; it takes whole numbers, the first the smaller`,
+    );
   const value = ops.add(ops.remainder(shr(bits([...shape]), 1), count), low);
-  return new Tensor(cast(value, options.dtype ?? "i32")).requiresGrad_(options.requiresGrad);
+  return new Tensor(cast(value, options.dtype ?? "i32")).requiresGrad_(options.requiresGrad ?? false);
 }
 
 /** The numbers from 0 to n - 1 in random order, i32. */
@@ -128,24 +150,38 @@ export function randperm(n: number): Tensor {
 /** 1 with each element's probability, else 0, in its dtype. */
 export function bernoulli(probabilities: Tensor): Tensor {
   const p = probabilities.node;
-  return make("bernoulli", p.shape, { dtype: p.dtype }, (s, d) => cast(ops.lt(uniformNode(s, d), node("detach", [p], {})), d));
+  return make("bernoulli", p.shape, { dtype: p.dtype }, (s, d) =>
+    cast(ops.lt(uniformNode(s, d), node("detach", [p], {})), d),
+  );
 }
 
 /** Indices drawn in proportion to weights along the last dimension, i32. */
-export function multinomial(weights: Tensor, count: number, { replacement = false }: { replacement?: boolean } = {}): Tensor {
+export function multinomial(
+  weights: Tensor,
+  count: number,
+  { replacement = false }: { replacement?: boolean } = {},
+): Tensor {
   const w = node("detach", [weights.node], {});
   const rank = w.shape.length;
   const classes = w.shape[rank - 1];
-  if ((rank !== 1 && rank !== 2) || !isFloat(w.dtype)) throw new ShapeError(`multinomial: weights are a floating-point vector or matrix, not ${w.dtype}${shapeText(w.shape)}`);
+  if ((rank !== 1 && rank !== 2) || !isFloat(w.dtype))
+    throw new ShapeError(
+      `multinomial: weights are a floating-point vector or matrix, not ${w.dtype}${shapeText(w.shape)}`,
+    );
   if (!Number.isInteger(count) || count < 1 || (!replacement && count > classes!))
-    throw new ArgumentError(`multinomial: ${count} draws without replacement of ${classes}; draw fewer, or with replacement`);
+    throw new ArgumentError(
+      `multinomial: ${count} draws without replacement of ${classes}; draw fewer, or with replacement`,
+    );
   // Without replacement: the largest of w / e for exponential e are drawn in that proportion, one after the other.
   const exponential = (): Node => ops.neg(ops.log(ops.sub(1, uniformNode(w.shape, "f32"))));
   if (!replacement) return new Tensor(topk(ops.div(w, exponential()), count, -1).indices);
   const levels = cumsum(w, -1);
   const total = sliceAxis(levels, rank - 1, classes! - 1, 1);
   const drawnAt = ops.mul(uniformNode([...w.shape.slice(0, -1), count], "f32"), total);
-  const below = ops.le(reshape(levels, [...w.shape.slice(0, -1), 1, classes!]), reshape(drawnAt, [...drawnAt.shape, 1]));
+  const below = ops.le(
+    reshape(levels, [...w.shape.slice(0, -1), 1, classes!]),
+    reshape(drawnAt, [...drawnAt.shape, 1]),
+  );
   return new Tensor(ops.minimum(sum(below, -1), classes! - 1));
 }
 

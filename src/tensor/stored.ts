@@ -12,7 +12,9 @@ export abstract class Stored extends Tensor {
 
   constructor(initial: Tensor) {
     if (currentTrace().recording)
-      throw new CaptureError("A parameter or buffer cannot be made inside a captured function; make the module outside");
+      throw new CaptureError(
+        "A parameter or buffer cannot be made inside a captured function; make the module outside",
+      );
     const resident = new Resident(initial.dtype, initial.shape);
     super(resident.node);
     this.resident = resident;
@@ -44,7 +46,9 @@ export abstract class Stored extends Tensor {
         `assign: a value of shape ${shapeText(next.shape)} for ${name} of shape ${shapeText(this.resident.shape)}`,
       );
     if (next.dtype !== this.resident.dtype)
-      throw new DTypeError(`assign: a value of ${next.dtype} for ${name} of ${this.resident.dtype}; cast it first`);
+      throw new DTypeError(
+        `assign: a value of ${next.dtype} for ${name} of ${this.resident.dtype}; cast it first`,
+      );
     this.resident.assign(next.tracked ? node("detach", [next], {}) : next);
   }
 

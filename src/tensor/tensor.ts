@@ -1,3 +1,4 @@
+import { cast } from "../autodiff/build.ts";
 import { type DType, dtypes, isFloat, readElement, type TypedArray } from "../base/dtype.ts";
 import {
   CaptureError,
@@ -7,18 +8,25 @@ import {
   StaleTensorError,
   type ThawError,
 } from "../base/errors.ts";
-import { cast } from "../autodiff/build.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { realize } from "../engine/realize.ts";
 import type { Storage } from "../engine/storage.ts";
-import { currentTrace, type Holder, notePending, refuseWhileRecording, storedLeaf, type Trace, withTrace } from "../engine/trace.ts";
+import {
+  currentTrace,
+  type Holder,
+  notePending,
+  refuseWhileRecording,
+  storedLeaf,
+  type Trace,
+  withTrace,
+} from "../engine/trace.ts";
 import { isGradEnabled, isOp, type Node, node, withGrad } from "../ir/node.ts";
 import { Computed, type GradientOptions, gradientsOf } from "./autograd.ts";
 import { formatTensor } from "./format.ts";
-import { IndexingMethods } from "./methods/indexing.ts";
 import { operandOf } from "./methods/base.ts";
+import { IndexingMethods } from "./methods/indexing.ts";
+import { type Nested, nested } from "./nested.ts";
 import * as ops from "./operations/elementwise.ts";
-import { nested, type Nested } from "./nested.ts";
 import { noteGradient } from "./recorded-gradients.ts";
 
 /**
@@ -103,7 +111,8 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   size(dim?: number): Shape | number {
     if (dim === undefined) return this.shape;
     const size = this.shape.at(dim);
-    if (size === undefined) throw new ShapeError(`size: dimension ${dim} of a tensor of shape ${shapeText(this.shape)}`);
+    if (size === undefined)
+      throw new ShapeError(`size: dimension ${dim} of a tensor of shape ${shapeText(this.shape)}`);
     return size;
   }
 
@@ -140,7 +149,9 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   }
   set grad(value: Tensor | null) {
     if (value !== null && !sameShape(value.shape, this.shape))
-      throw new ShapeError(`grad: a gradient of shape ${shapeText(value.shape)} for a tensor of shape ${shapeText(this.shape)}`);
+      throw new ShapeError(
+        `grad: a gradient of shape ${shapeText(value.shape)} for a tensor of shape ${shapeText(this.shape)}`,
+      );
     this.#grad = value;
     noteGradient(this);
   }
@@ -167,7 +178,8 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   #accumulate(g: Node, createGraph: boolean): void {
     const before = this.grad;
     const value = cast(g, this.dtype);
-    const sum = before === null ? value : withGrad(createGraph, () => cast(ops.add(before.node, value), this.dtype));
+    const sum =
+      before === null ? value : withGrad(createGraph, () => cast(ops.add(before.node, value), this.dtype));
     const grad = new Tensor(sum);
     grad.#isGradient = true;
     // A gradient must survive the step that consumes it, unless the step is a recorded one.
@@ -203,7 +215,9 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
     realize(this);
     const { dtype } = this;
     const raw = (storedLeaf(this.node)!.attrs.source as Storage).read();
-    return dtype === "bf16" || dtype === "f16" ? Float32Array.from(raw, (_, i) => readElement(dtype, raw, i)) : raw;
+    return dtype === "bf16" || dtype === "f16"
+      ? Float32Array.from(raw, (_, i) => readElement(dtype, raw, i))
+      : raw;
   }
 
   /** The one element of a one-element tensor, as it is now: a boolean if it is bool. */
@@ -213,7 +227,9 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   /** As `item`, at once. */
   itemSync(): number | boolean {
     if (sizeOf(this.shape) !== 1)
-      throw new ShapeError(`item: the tensor has shape ${shapeText(this.shape)}, not one element; use data() or toArray()`);
+      throw new ShapeError(
+        `item: the tensor has shape ${shapeText(this.shape)}, not one element; use data() or toArray()`,
+      );
     const value = this.dataSync()[0]!;
     return this.dtype === "bool" ? value !== 0 : value;
   }
@@ -230,8 +246,13 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   /** The value as PyTorch prints it; inside a captured function, what is known without it. */
   override toString(): string {
     const { shape, dtype } = this;
-    if (currentTrace().recording || !this.alive) return `tensor(shape=${shapeText(shape)}, dtype=${dtypes[dtype].torch})`;
-    const suffix = this.requiresGrad ? (this.isLeaf ? "requires_grad=True" : `grad_fn=<${this.#gradFn()}>`) : "";
+    if (currentTrace().recording || !this.alive)
+      return `tensor(shape=${shapeText(shape)}, dtype=${dtypes[dtype].torch})`;
+    const suffix = this.requiresGrad
+      ? this.isLeaf
+        ? "requires_grad=True"
+        : `grad_fn=<${this.#gradFn()}>`
+      : "";
     return formatTensor(this.dataSync(), shape, dtype, suffix);
   }
   /** Prints the value. */
@@ -281,9 +302,13 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   /** Makes this stand for a new value of its shape and dtype. */
   protected assign_(op: string, value: Node): this {
     if (!sameShape(value.shape, this.shape))
-      throw new ShapeError(`${op}: the result has shape ${shapeText(value.shape)}, this tensor ${shapeText(this.shape)}`);
+      throw new ShapeError(
+        `${op}: the result has shape ${shapeText(value.shape)}, this tensor ${shapeText(this.shape)}`,
+      );
     if (isFloat(value.dtype) && !isFloat(this.dtype))
-      throw new DTypeError(`${op}: a result of ${value.dtype} does not fit this tensor of ${this.dtype}; cast it first`);
+      throw new DTypeError(
+        `${op}: a result of ${value.dtype} does not fit this tensor of ${this.dtype}; cast it first`,
+      );
     if (this.isLeaf && this.requiresGrad && isGradEnabled())
       throw new GradientError(
         `${op}: in place on a leaf that requires a gradient; do it inside noGrad(), or on a tensor made from it`,
@@ -298,7 +323,10 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
         "A tensor made outside a captured function is changed inside it, which a replay would not do again. " +
           "Make it a Buffer or a Parameter.",
       );
-    this.#node = this.isLeaf && this.requiresGrad ? node("variable", [node("detach", [value], {})], { owner: this }, true) : value;
+    this.#node =
+      this.isLeaf && this.requiresGrad
+        ? node("variable", [node("detach", [value], {})], { owner: this }, true)
+        : value;
     if (!lasting(value)) notePending(this);
   }
 
@@ -315,7 +343,9 @@ const lasting = (n: Node): boolean => storedLeaf(n) !== null;
 /** Throws for a dtype that cannot require a gradient. */
 export function refuseIntegerGradient(dtype: DType): void {
   if (!isFloat(dtype))
-    throw new DTypeError(`requiresGrad: only floating-point tensors can require a gradient, this one is ${dtype}; cast it first`);
+    throw new DTypeError(
+      `requiresGrad: only floating-point tensors can require a gradient, this one is ${dtype}; cast it first`,
+    );
 }
 
 /** The gradients of `of` with respect to leaves, without touching their `grad`; null where it does not depend on one. */
@@ -330,7 +360,13 @@ export function gradient(
         "gradient: a tensor to differentiate by must be a leaf with requiresGrad = true; make it so before it is used",
       );
   const wanted = new Set<object>(leaves);
-  const found = gradientsOf("gradient", of.node, options.gradient?.node, (owner) => wanted.has(owner), options);
+  const found = gradientsOf(
+    "gradient",
+    of.node,
+    options.gradient?.node,
+    (owner) => wanted.has(owner),
+    options,
+  );
   return leaves.map((leaf) => {
     const g = found.get(leaf);
     return g === undefined ? null : new Tensor(cast(g, leaf.dtype));

@@ -1,7 +1,7 @@
-import { describe, expect, test } from "vitest";
 import type { DType } from "thaw/tensor";
 import * as thaw from "thaw/tensor";
 import { Tensor } from "thaw/tensor";
+import { describe, expect, test } from "vitest";
 import { promoteTypes } from "../../src/base/dtype.ts";
 import { computeDtype } from "../../src/tensor/operations/promote.ts";
 import { dtypeOf, type Fixture, readFixture, valuesOf } from "./fixture.ts";
@@ -11,7 +11,10 @@ import { dtypeOf, type Fixture, readFixture, valuesOf } from "./fixture.ts";
  * 2e-6 + 2e-5 · |expected| in f32, 1e-12 + 4e-8 · |expected| in f64 (the fixture has nine digits, and PyTorch's
  * hardsigmoid multiplies by a sixth in f32); gradients by twice that; integers, bools, NaN and infinities not at all.
  */
-const tolerances: { readonly [D in DType]?: readonly [number, number] } = { f32: [2e-6, 2e-5], f64: [1e-12, 4e-8] };
+const tolerances: { readonly [D in DType]?: readonly [number, number] } = {
+  f32: [2e-6, 2e-5],
+  f64: [1e-12, 4e-8],
+};
 
 type Arg = number | string | null | { tensor: Fixture } | Arg[];
 type Value = number | string | null | undefined | Tensor | Value[];
@@ -48,7 +51,9 @@ const tensorOf = (fixture: Fixture, requiresGrad = false): Tensor => {
 const shapeArgs = new Set(["reshape", "permute", "expand", "broadcastTo", "repeat", "flip", "pad"]);
 /** Operations whose `dim` comes first where PyTorch's is a keyword. */
 const dimFirst = new Set(
-  "sum mean prod var std amax amin max min argmax argmin any all cumsum softmax logSoftmax logsumexp sort argsort squeeze unbind".split(" "),
+  "sum mean prod var std amax amin max min argmax argmin any all cumsum softmax logSoftmax logsumexp sort argsort squeeze unbind".split(
+    " ",
+  ),
 );
 
 type Method = (...args: unknown[]) => Tensor | Tensor[] | thaw.Indexed<Tensor>;
@@ -59,8 +64,15 @@ const functions: Record<string, (args: Value[], options: Options) => Tensor> = {
   einsum: ([equation, ...rest]) => thaw.einsum(equation as string, ...(rest as Tensor[])),
   linear: ([x, w, b]) => thaw.linear(x as Tensor, w as Tensor, b as Tensor | undefined),
   layerNorm: ([x, shape, w, b], { eps }) =>
-    thaw.layerNorm(x as Tensor, shape as number[], w as Tensor | undefined, b as Tensor | undefined, eps as number | undefined),
-  embedding: ([index, weight], { paddingIdx }) => thaw.embedding(index as Tensor, weight as Tensor, { paddingIdx: paddingIdx as number }),
+    thaw.layerNorm(
+      x as Tensor,
+      shape as number[],
+      w as Tensor | undefined,
+      b as Tensor | undefined,
+      eps as number | undefined,
+    ),
+  embedding: ([index, weight], { paddingIdx }) =>
+    thaw.embedding(index as Tensor, weight as Tensor, { paddingIdx: paddingIdx as number }),
   oneHot: ([index], { numClasses }) => thaw.oneHot(index as Tensor, numClasses as number | undefined),
   arange: (args) => thaw.arange(...(args as [number, number])),
   linspace: ([start, end, steps]) => thaw.linspace(start as number, end as number, steps as number),
@@ -68,8 +80,10 @@ const functions: Record<string, (args: Value[], options: Options) => Tensor> = {
   zeros: ([shape]) => thaw.zeros(shape as number[]),
   ones: ([shape]) => thaw.ones(shape as number[]),
   full: ([shape, value]) => thaw.full(shape as number[], value as number),
-  norm: ([x], { p, dim, keepdim }) => (x as Tensor).norm(p as number, dim as number, { keepdim: keepdim as boolean }),
-  topk: ([x, k], { dim, largest }) => (x as Tensor).topk(k as number, dim as number, { largest: largest as boolean }) as unknown as Tensor,
+  norm: ([x], { p, dim, keepdim }) =>
+    (x as Tensor).norm(p as number, dim as number, { keepdim: keepdim as boolean }),
+  topk: ([x, k], { dim, largest }) =>
+    (x as Tensor).topk(k as number, dim as number, { largest: largest as boolean }) as unknown as Tensor,
   takeAlongDim: ([x, index], { dim }) => (x as Tensor).takeAlongDim(index as Tensor, dim as number),
   flatten: ([x], { startDim, endDim }) => (x as Tensor).flatten(startDim as number, endDim as number),
   roll: ([x, shifts, dims]) => (x as Tensor).roll(shifts as number[], dims as number[] | undefined),
@@ -133,7 +147,12 @@ const read = (arg: Arg, requiresGrad: boolean): Value => {
 };
 
 /** Gradients of several outputs, added up. */
-function gradients(outputs: Tensor[], cotangents: (Fixture | null)[], leaves: Tensor[], createGraph: boolean): (Tensor | null)[] {
+function gradients(
+  outputs: Tensor[],
+  cotangents: (Fixture | null)[],
+  leaves: Tensor[],
+  createGraph: boolean,
+): (Tensor | null)[] {
   const wanted = leaves.filter((l) => l.requiresGrad);
   const sums = new Map<Tensor, Tensor>();
   outputs.forEach((out, i) => {
@@ -169,7 +188,7 @@ function replay(c: Case): void {
     data: e.data.map((v, i) => corrected[c.name]?.[i] ?? v),
   }));
   expect(outputs.length, "number of results").toBe(expected.length);
-  outputs.forEach((out, i) => expectClose(out, expected[i]!, `result ${i}`));
+  for (const [i, out] of outputs.entries()) expectClose(out, expected[i]!, `result ${i}`);
   if (c.grads === null) return;
   const leaves = leavesOf(args);
   const first = gradients(outputs, [c.cotangent].flat(), leaves, c.second !== undefined);
@@ -179,7 +198,11 @@ function replay(c: Case): void {
   const total = terms.reduce((a, b) => a.add(b));
   const wanted = leaves.filter((l) => l.requiresGrad);
   const found = new Map(thaw.gradient(total, wanted).map((g, i) => [wanted[i], g]));
-  expectGradients(leaves.map((l) => found.get(l) ?? null), c.second.grads, "second gradient");
+  expectGradients(
+    leaves.map((l) => found.get(l) ?? null),
+    c.second.grads,
+    "second gradient",
+  );
 }
 
 test("the fixture is whole", () => expect(fixtures.cases.length).toBeGreaterThanOrEqual(700));
@@ -195,15 +218,23 @@ const operand = (name: string): Tensor | number | boolean => {
 
 describe("dtypes", () => {
   test.each(fixtures.promotion)("%s + %s", (a, b, result) =>
-    expect((operand(a) as Tensor).add(operand(b)).dtype).toBe(computeDtype(known(result))));
+    expect((operand(a) as Tensor).add(operand(b)).dtype).toBe(computeDtype(known(result))),
+  );
   test.each(fixtures.division)("%s / %s", (a, b, result) =>
-    expect((operand(a) as Tensor).div(operand(b)).dtype).toBe(computeDtype(known(result))));
+    expect((operand(a) as Tensor).div(operand(b)).dtype).toBe(computeDtype(known(result))),
+  );
   test.each(fixtures.comparison)("%s < %s", (a, b, result) =>
-    expect((operand(a) as Tensor).lt(operand(b)).dtype).toBe(known(result)));
-  test.each(fixtures.sum)("sum of %s", (a, result) => expect((operand(a) as Tensor).sum().dtype).toBe(computeDtype(known(result))));
-  test.each(fixtures.prod)("prod of %s", (a, result) => expect((operand(a) as Tensor).prod().dtype).toBe(computeDtype(known(result))));
+    expect((operand(a) as Tensor).lt(operand(b)).dtype).toBe(known(result)),
+  );
+  test.each(fixtures.sum)("sum of %s", (a, result) =>
+    expect((operand(a) as Tensor).sum().dtype).toBe(computeDtype(known(result))),
+  );
+  test.each(fixtures.prod)("prod of %s", (a, result) =>
+    expect((operand(a) as Tensor).prod().dtype).toBe(computeDtype(known(result))),
+  );
   test.each(fixtures.unaryFloat)("exp of %s", (a, result) =>
-    expect((operand(a) as Tensor).exp().dtype).toBe(computeDtype(known(result))));
+    expect((operand(a) as Tensor).exp().dtype).toBe(computeDtype(known(result))),
+  );
   test("of two stored types is PyTorch's", () => {
     for (const [a, b, result] of fixtures.promotion)
       if (!/:/.test(a + b)) expect(promoteTypes(dtypeOf(a), dtypeOf(b)), `${a}, ${b}`).toBe(known(result));

@@ -1,6 +1,17 @@
-import { describe, expect, test } from "vitest";
 import { commit } from "thaw/engine";
-import { enableGrad, gradient, isGradEnabled, noGrad, ones, Parameter, randn, Tensor, tensor, zeros } from "thaw/tensor";
+import {
+  enableGrad,
+  gradient,
+  isGradEnabled,
+  noGrad,
+  ones,
+  Parameter,
+  randn,
+  type Tensor,
+  tensor,
+  zeros,
+} from "thaw/tensor";
+import { describe, expect, test } from "vitest";
 import { DTypeError, GradientError, ShapeError, StaleTensorError } from "../../src/base/errors.ts";
 
 const values = (x: Tensor | null) => x?.toArraySync();
@@ -34,14 +45,20 @@ describe("backward", () => {
     x.mul(x).backward(tensor([1, 10, 100]));
     expect(values(x.grad)).toEqual([2, 40, 600]);
     expect(() => x.mul(2).backward()).toThrow(
-      new GradientError("backward: the tensor has shape [3], not one element; reduce it (sum or mean), or pass a gradient of its shape"),
+      new GradientError(
+        "backward: the tensor has shape [3], not one element; reduce it (sum or mean), or pass a gradient of its shape",
+      ),
     );
-    expect(() => x.mul(2).backward(ones([2]))).toThrow(new ShapeError("backward: the gradient has shape [2], the tensor [3]"));
+    expect(() => x.mul(2).backward(ones([2]))).toThrow(
+      new ShapeError("backward: the gradient has shape [2], the tensor [3]"),
+    );
   });
 
   test("of what depends on nothing trained is an error with a remedy", () => {
     const w = new Parameter(ones([2]), { requiresGrad: false });
-    expect(() => w.sum().backward()).toThrow(/backward: the tensor of shape \[\] depends on nothing that requires a gradient.*requiresGrad = true/s);
+    expect(() => w.sum().backward()).toThrow(
+      /backward: the tensor of shape \[\] depends on nothing that requires a gradient.*requiresGrad = true/s,
+    );
     expect(() => noGrad(() => tensor([1], { requiresGrad: true }).mul(2)).backward()).toThrow(GradientError);
     expect(() => tensor([1], { requiresGrad: true }).detach().backward()).toThrow(GradientError);
   });
@@ -142,7 +159,11 @@ describe("higher derivatives", () => {
 
 describe("gradient", () => {
   test("leaves grad alone, and gives null where nothing depends", () => {
-    const [x, y, z] = [tensor(2, { requiresGrad: true }), new Parameter(tensor(3)), tensor(1, { requiresGrad: true })];
+    const [x, y, z] = [
+      tensor(2, { requiresGrad: true }),
+      new Parameter(tensor(3)),
+      tensor(1, { requiresGrad: true }),
+    ];
     const found = gradient(x.mul(y), [x, y, z]);
     expect(found.map((g) => g?.itemSync())).toEqual([3, 2, undefined]);
     expect([x.grad, y.grad, z.grad]).toEqual([null, null, null]);
@@ -180,9 +201,11 @@ describe("requiresGrad", () => {
 
   test("in place on such a leaf needs noGrad", () => {
     const x = tensor([1, 2], { requiresGrad: true });
-    expect(() => x.add_(1)).toThrow(new GradientError(
-      "add_: in place on a leaf that requires a gradient; do it inside noGrad(), or on a tensor made from it",
-    ));
+    expect(() => x.add_(1)).toThrow(
+      new GradientError(
+        "add_: in place on a leaf that requires a gradient; do it inside noGrad(), or on a tensor made from it",
+      ),
+    );
     noGrad(() => x.add_(1));
     expect(x.requiresGrad).toBe(true);
     x.mul(2).sum().backward();
@@ -232,14 +255,18 @@ describe("Parameter", () => {
     p.mul(3).backward();
     const before = p.grad;
     p.frozen = true;
-    p.mul(3).add(tensor(1, { requiresGrad: true })).backward();
+    p.mul(3)
+      .add(tensor(1, { requiresGrad: true }))
+      .backward();
     expect(p.grad).toBe(before);
   });
 
   test("assign checks what it is given", () => {
     const p = new Parameter(tensor([1, 2]));
     p.label = "fc.bias";
-    expect(() => p.assign(ones([3]))).toThrow(new ShapeError("assign: a value of shape [3] for fc.bias of shape [2]"));
+    expect(() => p.assign(ones([3]))).toThrow(
+      new ShapeError("assign: a value of shape [3] for fc.bias of shape [2]"),
+    );
     expect(() => p.assign(ones([2], { dtype: "f64" }))).toThrow(
       new DTypeError("assign: a value of f64 for fc.bias of f32; cast it first"),
     );
@@ -253,6 +280,10 @@ describe("Parameter", () => {
     const [p, q] = [new Parameter(x), new Parameter(x)];
     noGrad(() => p.mul_(5));
     commit();
-    expect([values(p), values(q), values(x)]).toEqual([[5, 10], [1, 2], [1, 2]]);
+    expect([values(p), values(q), values(x)]).toEqual([
+      [5, 10],
+      [1, 2],
+      [1, 2],
+    ]);
   });
 });

@@ -1,6 +1,6 @@
-import { describe, expect, test } from "vitest";
 import { commit, hostEffect, hostScalar } from "thaw/engine";
 import { Buffer, capture, fromArray, noGrad, ones, Parameter, Tensor, tensor } from "thaw/tensor";
+import { describe, expect, test } from "vitest";
 import { CaptureError, IndexError, StaleTensorError } from "../../src/base/errors.ts";
 
 const one = tensor(1);
@@ -137,13 +137,19 @@ describe("capture", () => {
 
 describe("inside", () => {
   test("nothing can be read", () => {
-    for (const read of [(x: Tensor) => x.dataSync(), (x: Tensor) => x.itemSync(), (x: Tensor) => x.toArraySync()])
+    for (const read of [
+      (x: Tensor) => x.dataSync(),
+      (x: Tensor) => x.itemSync(),
+      (x: Tensor) => x.toArraySync(),
+    ])
       expect(() => capture((x: Tensor) => read(x.mul(2)))(tensor(1))).toThrow(CaptureError);
     expect(capture((x: Tensor) => String(x.mul(2)))(tensor(1))).toBe("tensor(shape=[], dtype=float32)");
   });
 
   test("no parameter can be made, and no outer tensor changed", () => {
-    expect(() => capture(() => new Parameter(ones([1])))()).toThrow(/made inside a captured function; make the module outside/);
+    expect(() => capture(() => new Parameter(ones([1])))()).toThrow(
+      /made inside a captured function; make the module outside/,
+    );
     const x = tensor([1]);
     expect(() => capture(() => x.add_(1))()).toThrow(/Make it a Buffer or a Parameter/);
     expect(x.itemSync()).toBe(1);
@@ -236,7 +242,9 @@ describe("what comes in from outside", () => {
     const p = new Parameter(tensor([2]));
     const hidden = p.mul(3);
     hidden.dataSync();
-    expect(() => capture(() => hidden.mul(2).sum().backward())()).toThrow(/reaches a tensor that was made outside/);
+    expect(() => capture(() => hidden.mul(2).sum().backward())()).toThrow(
+      /reaches a tensor that was made outside/,
+    );
   });
 
   test("a number that has changed is found by the check", () => {

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
 import { formatTensor } from "thaw/tensor";
+import { expect, test } from "vitest";
 import { type Fixture, readFixture, valuesOf } from "../oracle/fixture.ts";
 
 interface Prints {
@@ -18,7 +18,9 @@ for (const { tensor, text } of prints) {
 }
 
 test("suffixes go to a line of their own where there is no room", () => {
-  expect(formatTensor([1.5], [1], "f64", "requires_grad=True")).toBe("tensor([1.5000], dtype=torch.float64, requires_grad=True)");
+  expect(formatTensor([1.5], [1], "f64", "requires_grad=True")).toBe(
+    "tensor([1.5000], dtype=torch.float64, requires_grad=True)",
+  );
   const long = formatTensor(new Float32Array(9), [9], "f64", "grad_fn=<AVeryLongNameOfAnOperationBackward0>");
   expect(long).toBe(
     "tensor([0., 0., 0., 0., 0., 0., 0., 0., 0.], dtype=torch.float64,\n       grad_fn=<AVeryLongNameOfAnOperationBackward0>)",

@@ -1,4 +1,3 @@
-import { beforeEach, describe, expect, test } from "vitest";
 import {
   bernoulli,
   capture,
@@ -17,6 +16,7 @@ import {
   tensor,
   uniform,
 } from "thaw/tensor";
+import { beforeEach, describe, expect, test } from "vitest";
 import { ArgumentError, DTypeError } from "../../src/base/errors.ts";
 import { threefry2x32 } from "../../src/base/threefry.ts";
 
@@ -45,7 +45,11 @@ describe("the seed", () => {
   });
 
   test("counts in all its 53 bits", () => {
-    const seen = new Set([0, 1, 2 ** 32, 2 ** 32 + 1, 2 ** 40, -1, -(2 ** 32)].map((seed) => (manualSeed(seed), numbers(rand([2])).join())));
+    const first = (seed: number) => {
+      manualSeed(seed);
+      return numbers(rand([2])).join();
+    };
+    const seen = new Set([0, 1, 2 ** 32, 2 ** 32 + 1, 2 ** 40, -1, -(2 ** 32)].map(first));
     expect(seen.size).toBe(7);
     expect(() => manualSeed(0.5)).toThrow(ArgumentError);
     expect(() => manualSeed(2 ** 60)).toThrow(ArgumentError);
@@ -128,7 +132,9 @@ describe("distributions", () => {
     expect(Math.abs(mean(x) - 1)).toBeLessThan(0.02);
     expect(numbers(dropoutMask([3], 1))).toEqual([0, 0, 0]);
     expect(numbers(dropoutMask([3], 0))).toEqual([1, 1, 1]);
-    expect(() => dropoutMask([1], 1.5)).toThrow(new ArgumentError("dropout: p is 1.5; it must be from 0 to 1"));
+    expect(() => dropoutMask([1], 1.5)).toThrow(
+      new ArgumentError("dropout: p is 1.5; it must be from 0 to 1"),
+    );
   });
 
   test("multinomial draws in proportion, without replacement only once", () => {
@@ -148,8 +154,16 @@ describe("distributions", () => {
   });
 
   test("integers are not drawn by rand", () => {
-    expect(() => rand([2], { dtype: "i32" })).toThrow(new DTypeError("rand: draws floating-point numbers, not i32; use randint"));
+    expect(() => rand([2], { dtype: "i32" })).toThrow(
+      new DTypeError("rand: draws floating-point numbers, not i32; use randint"),
+    );
   });
+});
+
+test("gradients are only asked for where asked", () => {
+  for (const x of [rand([1]), randn([1]), randint(0, 5, [1]), bernoulli(rand([1])), dropoutMask([1], 0.5)])
+    expect(x.requiresGrad).toBe(false);
+  expect(randn([2], { requiresGrad: true }).requiresGrad).toBe(true);
 });
 
 test("a captured step draws what an uncaptured one would", () => {

@@ -202,7 +202,10 @@ class LoopEmitter {
     moves: boolean,
     body: () => void,
   ): void {
-    if (from >= to) return body();
+    if (from >= to) {
+      body();
+      return;
+    }
     const f = this.#f;
     const saving = moves || from < to - 1;
     const start = this.#kernel.accesses.map((_, a) =>

@@ -44,10 +44,10 @@ export function emitSine(f: FunctionBuilder, name: "sin" | "cos", a: number): vo
   const parts = halves(v, x).map((half) => {
     const shifted = v.keep(wide(v, "add", wide(v, "mul", half, number(v, 2 / Math.PI)), number(v, rounder)));
     const count = v.keep(wide(v, "sub", shifted, number(v, rounder)));
-    const first = wide(v, "sub", half, wide(v, "mul", count, number(v, 1.57079632673412561417)));
+    const first = wide(v, "sub", half, wide(v, "mul", count, number(v, 1.5707963267341256)));
     return {
       shifted,
-      rest: v.keep(wide(v, "sub", first, wide(v, "mul", count, number(v, 6.07710050650619224932e-11)))),
+      rest: v.keep(wide(v, "sub", first, wide(v, "mul", count, number(v, 6.077100506506192e-11)))),
     };
   });
   const [low, high] = parts as [(typeof parts)[0], (typeof parts)[0]];
@@ -66,10 +66,12 @@ export function emitSine(f: FunctionBuilder, name: "sin" | "cos", a: number): vo
   const isCosine = v.op("i32x4.ne", v.op("v128.and", quadrant, v.bits(1)), v.bits(0));
   const sign = v.shift("shl", v.op("v128.and", quadrant, v.bits(2)), 30);
   const result = v.op("v128.xor", v.where(isCosine, cosine, sine), sign);
-  if (name === "cos") return result();
-  // Tiny angles are their own sines, and keep the sign of a zero.
-  const kept = v.keep(result);
-  v.where(v.op("lt", v.op("abs", x), v.k(2 ** -13)), x, kept)();
+  if (name === "cos") result();
+  else {
+    // Tiny angles are their own sines, and keep the sign of a zero.
+    const kept = v.keep(result);
+    v.where(v.op("lt", v.op("abs", x), v.k(2 ** -13)), x, kept)();
+  }
 }
 
 /** log2 of a positive f64 vector, to about 2^-40 of the result; the vector comes from f32, so it is not subnormal. */
@@ -153,8 +155,8 @@ export function emitPolynomialPow(f: FunctionBuilder, a: number, b: number): voi
   const sign = v.op("v128.and", v.op("v128.and", isOdd, x), v.bits(0x80000000));
   const signed = v.keep(v.op("v128.or", size, sign));
   const isRoot = v.op("v128.and", v.op("lt", x, v.k(0)), v.op("ne", v.op("trunc", y), y));
-  const isFinite = v.op("gt", x, v.k(Number.NEGATIVE_INFINITY));
-  const real = v.keep(v.where(v.op("v128.and", isRoot, isFinite), v.k(Number.NaN), signed));
+  const bounded = v.op("gt", x, v.k(Number.NEGATIVE_INFINITY));
+  const real = v.keep(v.where(v.op("v128.and", isRoot, bounded), v.k(Number.NaN), signed));
   const endless = v.op("eq", v.op("abs", y), v.k(Number.POSITIVE_INFINITY));
   const isOne = v.op(
     "v128.or",

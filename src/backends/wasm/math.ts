@@ -117,8 +117,12 @@ export function emitMath(ctx: MathContext, name: UnaryMath, dtype: DType, a: num
 }
 
 function emitImported(ctx: MathContext, name: UnaryMath, a: number): void {
+  if (name === "sigmoid") emitImportedSigmoid(ctx, a);
+  else perLane(ctx, name, "f64", [a]);
+}
+
+function emitImportedSigmoid(ctx: MathContext, a: number): void {
   const { f } = ctx;
-  if (name !== "sigmoid") return perLane(ctx, name, "f64", [a]);
   const negated = f.local("v128");
   f.get(a);
   f.op("f64x2.neg");

@@ -1,11 +1,10 @@
 import { type DType, isFloat } from "../../base/dtype.ts";
-import { InternalError } from "../../base/errors.ts";
 import type { ElementwiseOp } from "../../ir/evaluate-elementwise.ts";
 import { emitMath, emitPow, perLane } from "./math.ts";
 import { countOf, type ValueContext } from "./value-access.ts";
 
 /** Operands of one elementwise value: locals, and what they are. Code leaves the result on the stack. */
-interface Operands {
+export interface Operands {
   readonly ctx: ValueContext;
   /** Dtype of the first operand, and of the result. */
   readonly from: DType;
@@ -299,9 +298,7 @@ const rules: { readonly [K in ElementwiseOp]: Rule } = {
 
 /** Leaves the result of an elementwise operation on the stack. */
 export function emitElementwise(op: ElementwiseOp, o: Operands): void {
-  const rule = rules[op];
-  if (rule === undefined) throw new InternalError(`wasm: no code for ${op}`);
-  rule(o);
+  rules[op](o);
 }
 
 /** Leaves a combined with b, as a reduction of that kind does. */

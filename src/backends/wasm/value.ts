@@ -59,15 +59,20 @@ function emitValue(
 ): void {
   switch (value.op) {
     case "load":
-      return emitLoad(ctx, value.access);
+      emitLoad(ctx, value.access);
+      break;
     case "constant":
-      return pushConstant(ctx, value.dtype, roundTo(value.dtype, value.value));
+      pushConstant(ctx, value.dtype, roundTo(value.dtype, value.value));
+      break;
     case "index":
-      return emitIndex(ctx, value.access);
+      emitIndex(ctx, value.access);
+      break;
     case "gather":
-      return emitGather(ctx, value.access, args[0]!, uniform[value.args[0]]!);
+      emitGather(ctx, value.access, args[0]!, uniform[value.args[0]]!);
+      break;
     case "random":
-      return emitRandom(ctx.f, args[0]!, args[1]!, args[2]!);
+      emitRandom(ctx.f, args[0]!, args[1]!, args[2]!);
+      break;
     case "reduce":
     case "accumulator":
       throw new InternalError(`wasm: the value of ${value.op} must be known before the values that use it`);
@@ -75,7 +80,7 @@ function emitValue(
       const [a, b = a, c = b] = args as [number, number?, number?];
       const from = body[value.args[0]!]!.dtype;
       const second = value.args[1];
-      return emitElementwise(value.op, {
+      emitElementwise(value.op, {
         ctx,
         from,
         to: value.dtype,
@@ -84,6 +89,7 @@ function emitValue(
         c,
         uniform: second !== undefined && uniform[second]!,
       });
+      break;
     }
   }
 }

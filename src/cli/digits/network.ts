@@ -5,11 +5,28 @@ import { randomSplit } from "../../data/split.ts";
 import { Dropout, Linear, Module, ReLU, Sequential } from "../../nn/index.ts";
 import { noGrad, type Tensor } from "../../tensor/index.ts";
 
-/** What can be asked of a digit: to be told from its pixels, or from the means of their blocks. */
+/** What a digit is told from: its pixels, or the means of their blocks. */
 export type Task = "pixels" | "blocks";
 
 /** Both, in the order in which they take turns. */
 export const tasks: readonly Task[] = ["pixels", "blocks"];
+
+/** A part of the network: a task's own first layer, or what both share. */
+export type Part = Task | "trunk";
+
+/** What a step takes in, and the parts that it is meant to train; the others rest. */
+export const lessons = {
+  pixels: { input: "pixels", trains: ["pixels", "trunk"] },
+  blocks: { input: "blocks", trains: ["blocks", "trunk"] },
+  "blocks alone": { input: "blocks", trains: ["blocks"] },
+} as const satisfies Record<string, { input: Task; trains: readonly Part[] }>;
+
+/** The name of a lesson. */
+export type Lesson = keyof typeof lessons;
+
+/** The parts that rest in a lesson. */
+export const restingIn = (lesson: Lesson): Part[] =>
+  (["pixels", "blocks", "trunk"] as const).filter((part) => !lessons[lesson].trains.some((other) => other === part));
 
 /** A batch: 64 pixels, 16 means of 2×2 blocks, and the digit. */
 export type Digits = [pixels: Tensor, blocks: Tensor, labels: Tensor];
@@ -31,9 +48,6 @@ export class TwoInputs extends Module {
     return this.trunk.forward(this[task].forward(x));
   }
 }
-
-/** The path of what a task leaves alone: the first layer of the other one. */
-export const restsDuring = (task: Task): Task => (task === "pixels" ? "blocks" : "pixels");
 
 /** The digits that come with the package; a quarter of them, always the same ones, is for the test. */
 export function loadDigits(): { train: Subset<Digits>; test: Subset<Digits> } {

@@ -1,5 +1,5 @@
 import { compareParameters, snapshot } from "../../freeze/index.ts";
-import type { Module } from "../../nn/index.ts";
+import { type Part, type TwoInputs, restingIn, type Lesson } from "./network.ts";
 
 /** What became of a parameter in the steps in which it was meant to rest. */
 export interface Unrest {
@@ -9,21 +9,29 @@ export interface Unrest {
   distance: number;
 }
 
-/** Compares part of a network bit by bit before and after each step in which it is meant to rest. */
+/** Compares what is meant to rest in a step bit by bit before and after it. */
 export class Watch {
   /** By path. */
   readonly unrest = new Map<string, Unrest>();
+  readonly #net: TwoInputs;
 
-  /** Runs a step in which the part at `path` is meant to rest. */
-  async around<T>(path: string, part: Module, step: () => Promise<T>): Promise<T> {
-    const before = snapshot(part);
+  constructor(net: TwoInputs) {
+    this.#net = net;
+  }
+
+  /** Runs a step of a lesson. */
+  async around<T>(lesson: Lesson, step: () => Promise<T>): Promise<T> {
+    const before = restingIn(lesson).map((part) => [part, snapshot(this.#net[part])] as const);
     const result = await step();
-    for (const [name, change] of compareParameters(before, part)) {
-      const seen = this.unrest.get(`${path}.${name}`) ?? { bits: 0, distance: 0 };
-      seen.bits += change.bitsChanged;
-      seen.distance += change.meanChange;
-      this.unrest.set(`${path}.${name}`, seen);
-    }
+    for (const [part, bits] of before) this.#compare(part, bits);
     return result;
+  }
+
+  #compare(part: Part, before: ReturnType<typeof snapshot>): void {
+    for (const [name, { bitsChanged, meanChange }] of compareParameters(before, this.#net[part])) {
+      const path = `${part}.${name}`;
+      const seen = this.unrest.get(path) ?? { bits: 0, distance: 0 };
+      this.unrest.set(path, { bits: seen.bits + bitsChanged, distance: seen.distance + meanChange });
+    }
   }
 }

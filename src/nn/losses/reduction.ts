@@ -23,7 +23,8 @@ export function reduceLoss(op: string, loss: Node, reduction: Reduction, weights
       return sum(loss);
     case "mean":
       refuseEmptyMean(op, loss);
-      return weights === undefined ? mean(loss) : div(sum(loss), sum(weights));
+      // Divided row by row, so that what the rows wait for does not depend on them: loss and gradient are one loop.
+      return weights === undefined ? mean(loss) : sum(div(loss, sum(weights)));
     default:
       throw new ArgumentError(`${op}: reduction "${reduction}" is not one of "none", "mean" and "sum"`);
   }

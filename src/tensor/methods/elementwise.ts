@@ -1,7 +1,7 @@
-import * as act from "../operations/activation.ts";
-import * as ops from "../operations/elementwise.ts";
 import { cast } from "../../autodiff/build.ts";
 import type { DType } from "../../base/dtype.ts";
+import * as act from "../operations/activation.ts";
+import * as ops from "../operations/elementwise.ts";
 import { type HasNode, Methods, operandOf, optionalOperand } from "./base.ts";
 
 /** Elementwise methods, named and behaving as PyTorch's. */
@@ -271,7 +271,10 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
     return this.wrap(ops.maskedFill(this.node, mask.node, operandOf(value)));
   }
   /** |this − other| ≤ atol + rtol · |other|. */
-  isclose(other: T | number, { rtol = 1e-5, atol = 1e-8, equalNan = false }: { rtol?: number; atol?: number; equalNan?: boolean } = {}): T {
+  isclose(
+    other: T | number,
+    { rtol = 1e-5, atol = 1e-8, equalNan = false }: { rtol?: number; atol?: number; equalNan?: boolean } = {},
+  ): T {
     return this.wrap(ops.isclose(this.node, operandOf(other), rtol, atol, equalNan));
   }
   /** max(x, 0). */

@@ -1,7 +1,7 @@
 import * as ops from "../operations/indexing.ts";
 import * as linalg from "../operations/linalg.ts";
-import * as sorting from "../operations/sorting.ts";
 import type { Indexed } from "../operations/reduction.ts";
+import * as sorting from "../operations/sorting.ts";
 import type { HasNode } from "./base.ts";
 import { MovementMethods } from "./movement.ts";
 

@@ -1,5 +1,24 @@
 import { type Node, node } from "../../ir/node.ts";
-import { abs, add, div, erf, exp, expm1, ge, gt, le, log1p, lt, minimum, mul, neg, sigmoid, sub, tanh, where } from "./elementwise.ts";
+import {
+  abs,
+  add,
+  div,
+  erf,
+  exp,
+  expm1,
+  ge,
+  gt,
+  le,
+  log1p,
+  lt,
+  minimum,
+  mul,
+  neg,
+  sigmoid,
+  sub,
+  tanh,
+  where,
+} from "./elementwise.ts";
 import { floating, numeric } from "./promote.ts";
 
 /** Activation functions. Where one branch could overflow it is fed a harmless value, so that gradients stay finite. */
@@ -22,7 +41,8 @@ export const prelu = (x: Node, slope: Node): Node => where(gt(x, 0), x, mul(x, s
 const negativePart = (x: Node): Node => where(gt(x, 0), 0, x);
 
 /** x, or scale · (eˣ − 1) where negative. */
-export const elu = (x: Node, alpha = 1): Node => where(gt(x, 0), x, mul(expm1(negativePart(floating(x))), alpha));
+export const elu = (x: Node, alpha = 1): Node =>
+  where(gt(x, 0), x, mul(expm1(negativePart(floating(x))), alpha));
 /** The self-normalizing elu of Klambauer et al., 2017. */
 export const selu = (x: Node): Node => mul(elu(x, 1.6732632423543772), 1.0507009873554805);
 /** Continuously differentiable elu: alpha · (e^(x / alpha) − 1) where negative. */

@@ -13,9 +13,14 @@ export function dimOf(op: string, dim: number, rank: number, shape?: Shape): num
 }
 
 /** Dimensions in ascending order: all of them if none is given. */
-export function dimsOf(op: string, dim: number | readonly number[] | undefined | null, shape: Shape): number[] {
+export function dimsOf(
+  op: string,
+  dim: number | readonly number[] | undefined | null,
+  shape: Shape,
+): number[] {
   const rank = shape.length;
-  if (dim === undefined || dim === null || (typeof dim === "object" && dim.length === 0)) return shape.map((_, i) => i);
+  if (dim === undefined || dim === null || (typeof dim === "object" && dim.length === 0))
+    return shape.map((_, i) => i);
   const dims = (typeof dim === "number" ? [dim] : dim).map((d) => dimOf(op, d, rank, shape));
   if (new Set(dims).size !== dims.length) throw new ArgumentError(`${op}: dimension named twice in [${dim}]`);
   return rank === 0 ? [] : dims.sort((a, b) => a - b);

@@ -23,16 +23,25 @@ export function einsum(equation: string, operands: readonly Node[]): Node {
   let result = named[0]!;
   for (let i = 1; i < named.length; i++) {
     const later = new Set([...output, ...named.slice(i + 1).flatMap((n) => n.names)]);
-    result = product(drop(result, (n) => later.has(n) || named[i]!.names.includes(n)), named[i]!, later, sizes);
+    result = product(
+      drop(result, (n) => later.has(n) || named[i]!.names.includes(n)),
+      named[i]!,
+      later,
+      sizes,
+    );
   }
   const left = drop(result, (n) => output.includes(n));
-  return permute(spread(left.x, left.names, sizes), output.map((n) => left.names.indexOf(n)));
+  return permute(
+    spread(left.x, left.names, sizes),
+    output.map((n) => left.names.indexOf(n)),
+  );
 }
 
 function parse(equation: string, operands: readonly Node[]): { inputs: string[][]; output: string[] } {
   const text = equation.replaceAll(" ", "");
   const bad = (why: string): ArgumentError => new ArgumentError(`einsum: "${equation}": ${why}`);
-  if (!/^(?:[A-Za-z]|\.\.\.|,)*(?:->(?:[A-Za-z]|\.\.\.)*)?$/.test(text)) throw bad("letters, commas, ... and one -> are understood");
+  if (!/^(?:[A-Za-z]|\.\.\.|,)*(?:->(?:[A-Za-z]|\.\.\.)*)?$/.test(text))
+    throw bad("letters, commas, ... and one -> are understood");
   const [left, right] = text.split("->") as [string, string?];
   const terms = left.split(",");
   if (terms.length !== operands.length) throw bad(`${terms.length} terms for ${operands.length} tensors`);
@@ -41,7 +50,9 @@ function parse(equation: string, operands: readonly Node[]): { inputs: string[][
     const letters = term.replace("...", "").length;
     const free = operands[i]!.shape.length - letters;
     if (term.includes("...") ? free < 0 : free !== 0)
-      throw new ShapeError(`einsum: "${equation}": the term "${term}" does not fit shape ${shapeText(operands[i]!.shape)}`);
+      throw new ShapeError(
+        `einsum: "${equation}": the term "${term}" does not fit shape ${shapeText(operands[i]!.shape)}`,
+      );
     widest = Math.max(widest, free);
     return { term, free };
   });
@@ -68,7 +79,9 @@ function withoutRepeats({ x, names }: Named, equation: string): Named {
   if (second < 0) return { x, names };
   const first = names.indexOf(names[second]!);
   if (x.shape[first] !== x.shape[second])
-    throw new ShapeError(`einsum: "${equation}": "${names[first]}" has sizes ${x.shape[first]} and ${x.shape[second]}`);
+    throw new ShapeError(
+      `einsum: "${equation}": "${names[first]}" has sizes ${x.shape[first]} and ${x.shape[second]}`,
+    );
   const rest = names.filter((_, i) => i !== first && i !== second);
   return withoutRepeats({ x: diagonal(x, 0, first, second), names: [...rest, names[first]!] }, equation);
 }
@@ -78,7 +91,8 @@ function sizesOf(terms: readonly Named[], equation: string): Map<string, number>
   for (const { x, names } of terms)
     names.forEach((n, i) => {
       const met = broadcastShapes([sizes.get(n) ?? 1], [x.shape[i]!]);
-      if (met === null) throw new ShapeError(`einsum: "${equation}": "${n}" has sizes ${sizes.get(n)} and ${x.shape[i]}`);
+      if (met === null)
+        throw new ShapeError(`einsum: "${equation}": "${n}" has sizes ${sizes.get(n)} and ${x.shape[i]}`);
       sizes.set(n, met[0]!);
     });
   return sizes;
@@ -87,24 +101,37 @@ function sizesOf(terms: readonly Named[], equation: string): Map<string, number>
 /** Sums over the names that nothing needs any more. */
 function drop({ x, names }: Named, needed: (name: string) => boolean): Named {
   return {
-    x: sum(x, names.map((_, i) => i).filter((i) => !needed(names[i]!))),
+    x: sum(
+      x,
+      names.map((_, i) => i).filter((i) => !needed(names[i]!)),
+    ),
     names: names.filter(needed),
   };
 }
 
 /** Dimensions of size 1 that stand for a larger one, repeated. */
 const spread = (x: Node, names: readonly string[], sizes: ReadonlyMap<string, number>): Node =>
-  broadcastTo(x, names.map((n) => sizes.get(n)!), "einsum");
+  broadcastTo(
+    x,
+    names.map((n) => sizes.get(n)!),
+    "einsum",
+  );
 
 /** The product of two terms, summed over the names that both have and nothing later needs. */
-function product(a: Named, second: Named, later: ReadonlySet<string>, sizes: ReadonlyMap<string, number>): Named {
+function product(a: Named, second: Named, later: ReadonlySet<string>): Named {
   const b = drop(second, (n) => later.has(n) || a.names.includes(n));
   const shared = a.names.filter((n) => b.names.includes(n));
   // Where sizes differ (1 against n) the smaller side is left out of the pairing: it only broadcasts.
   const differs = shared.filter((n) => a.x.shape[a.names.indexOf(n)] !== b.x.shape[b.names.indexOf(n)]);
   const unpaired = ({ x, names }: Named): Named => {
     const single = names.map((n, i) => differs.includes(n) && x.shape[i] === 1);
-    return { x: reshape(x, x.shape.filter((_, i) => !single[i])), names: names.filter((_, i) => !single[i]) };
+    return {
+      x: reshape(
+        x,
+        x.shape.filter((_, i) => !single[i]),
+      ),
+      names: names.filter((_, i) => !single[i]),
+    };
   };
   const [l, r] = [unpaired(a), unpaired(b)];
   const paired = shared.filter((n) => !differs.includes(n));

@@ -182,7 +182,9 @@ export const ceil = (a: Node): Node => rounding("ceil", a);
 export function round(a: Node, decimals = 0): Node {
   if (decimals === 0) return rounding("round", a);
   const scale = 10 ** Math.abs(decimals);
-  return decimals > 0 ? div(rounding("round", mul(a, scale)), scale) : mul(rounding("round", div(a, scale)), scale);
+  return decimals > 0
+    ? div(rounding("round", mul(a, scale)), scale)
+    : mul(rounding("round", div(a, scale)), scale);
 }
 /** Towards zero. */
 export function trunc(a: Node): Node {
@@ -294,9 +296,11 @@ export const bitwiseNot = (a: Node): Node => (a.dtype === "bool" ? make("not", a
 /** Whether it is NaN. */
 export const isnan = (a: Node): Node => make("not", make("eq", a, a));
 /** Whether it is an infinity. */
-export const isinf = (a: Node): Node => (isFloat(a.dtype) ? eq(abs(a), Number.POSITIVE_INFINITY) : lt(zero(a), 0));
+export const isinf = (a: Node): Node =>
+  isFloat(a.dtype) ? eq(abs(a), Number.POSITIVE_INFINITY) : lt(zero(a), 0);
 /** Whether it is neither NaN nor an infinity. */
-export const isfinite = (a: Node): Node => (isFloat(a.dtype) ? lt(abs(a), Number.POSITIVE_INFINITY) : eq(zero(a), 0));
+export const isfinite = (a: Node): Node =>
+  isFloat(a.dtype) ? lt(abs(a), Number.POSITIVE_INFINITY) : eq(zero(a), 0);
 
 const zero = (a: Node): Node => filledLike(0, numeric(a));
 
@@ -311,7 +315,9 @@ export function isclose(a: Operand, b: Operand, rtol: number, atol: number, equa
 /** `then` where the condition is true, else `otherwise`. */
 export function where(condition: Node, then: Operand, otherwise: Operand): Node {
   if (condition.dtype !== "bool")
-    throw new DTypeError(`where: the condition is ${condition.dtype}, not bool; compare it with something first`);
+    throw new DTypeError(
+      `where: the condition is ${condition.dtype}, not bool; compare it with something first`,
+    );
   const dtype = computeDtype(resultDtype([then, otherwise]));
   const shape = broadcastShape([condition, then, otherwise], "where");
   const value = (x: Operand): Node =>
@@ -321,8 +327,7 @@ export function where(condition: Node, then: Operand, otherwise: Operand): Node 
 
 /** a, no less than `min` and no more than `max`. Its gradient is 1 at the bounds. */
 export function clamp(a: Node, min?: Operand, max?: Operand): Node {
-  if (min === undefined && max === undefined)
-    throw new ArgumentError("clamp: give min, max or both");
+  if (min === undefined && max === undefined) throw new ArgumentError("clamp: give min, max or both");
   let [x] = meet("clamp", [a, ...[min, max].filter((b) => b !== undefined)]) as [Node];
   if (min !== undefined) x = where(lt(x, min), min, x);
   if (max !== undefined) x = where(gt(x, max), max, x);
@@ -341,12 +346,15 @@ export function nanToNum(a: Node, nan = 0, posinf?: number, neginf?: number): No
 
 /** `value` where the mask is true, else a, in a's dtype and shape. */
 export function maskedFill(a: Node, mask: Node, value: Operand): Node {
-  if (mask.dtype !== "bool") throw new DTypeError(`maskedFill: the mask is ${mask.dtype}, not bool; compare it with something first`);
+  if (mask.dtype !== "bool")
+    throw new DTypeError(`maskedFill: the mask is ${mask.dtype}, not bool; compare it with something first`);
   return cast(where(mask, value, a), a.dtype);
 }
 
 /** One value everywhere. */
-export const full = (shape: Shape, value: number | boolean, dtype: DType): Node => filled(Number(value), shape, dtype);
+export const full = (shape: Shape, value: number | boolean, dtype: DType): Node =>
+  filled(Number(value), shape, dtype);
 
 /** A value broadcast to a shape, in a dtype. */
-export const like = (x: Node, shape: Shape, dtype: DType, op: string): Node => cast(broadcastTo(x, shape, op), dtype);
+export const like = (x: Node, shape: Shape, dtype: DType, op: string): Node =>
+  cast(broadcastTo(x, shape, op), dtype);

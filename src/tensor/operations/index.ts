@@ -1,2 +1,11 @@
 export { cast } from "../../autodiff/build.ts";
 export { type Node, node } from "../../ir/node.ts";
+export * from "./activation.ts";
+export * from "./einsum.ts";
+export * from "./elementwise.ts";
+export * from "./indexing.ts";
+export * from "./linalg.ts";
+export * from "./movement.ts";
+export * from "./promote.ts";
+export * from "./reduction.ts";
+export * from "./sorting.ts";

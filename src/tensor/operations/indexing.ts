@@ -33,7 +33,11 @@ export function checkedIndices(op: string, input: Node, low: number, high: numbe
   }
   // A node of its own, so that the indices themselves can still be read if the check fails.
   const checked = node("detach", [indices], {});
-  addCheck(cast(any(or(lt(indices, low), ge(indices, high))), "i32"), () => outOfRange(op, low, high), checked);
+  addCheck(
+    cast(any(or(lt(indices, low), ge(indices, high))), "i32"),
+    () => outOfRange(op, low, high),
+    checked,
+  );
   return checked;
 }
 
@@ -63,10 +67,20 @@ function alongDim(op: string, x: Node, dim: number, index: Node): { axis: number
 export function takeAlongDim(x: Node, index: Node, dim: number): Node {
   const axis = dimOf("takeAlongDim", dim, x.shape.length, x.shape);
   if (index.shape.length !== x.shape.length)
-    throw new ShapeError(`takeAlongDim: indices of shape ${shapeText(index.shape)} for shape ${shapeText(x.shape)}: as many dimensions are needed`);
+    throw new ShapeError(
+      `takeAlongDim: indices of shape ${shapeText(index.shape)} for shape ${shapeText(x.shape)}: as many dimensions are needed`,
+    );
   const but = (shape: Shape): Shape => shape.map((n, i) => (i === axis ? 1 : n));
-  const outer = broadcastShape([filled(0, but(x.shape), "i32"), filled(0, but(index.shape), "i32")], "takeAlongDim");
-  const to = (y: Node): Node => broadcastTo(y, outer.map((n, i) => (i === axis ? y.shape[i]! : n)), "takeAlongDim");
+  const outer = broadcastShape(
+    [filled(0, but(x.shape), "i32"), filled(0, but(index.shape), "i32")],
+    "takeAlongDim",
+  );
+  const to = (y: Node): Node =>
+    broadcastTo(
+      y,
+      outer.map((n, i) => (i === axis ? y.shape[i]! : n)),
+      "takeAlongDim",
+    );
   return gather(to(x), axis, to(index));
 }
 
@@ -74,9 +88,13 @@ export function takeAlongDim(x: Node, index: Node, dim: number): Node {
 export function scatterAdd(x: Node, dim: number, index: Node, source: Node): Node {
   const { axis, indices } = alongDim("scatterAdd", x, dim, index);
   if (source.shape.length !== indices.shape.length || source.shape.some((n, i) => n < indices.shape[i]!))
-    throw new ShapeError(`scatterAdd: a source of shape ${shapeText(source.shape)} for indices of shape ${shapeText(indices.shape)}`);
+    throw new ShapeError(
+      `scatterAdd: a source of shape ${shapeText(source.shape)} for indices of shape ${shapeText(indices.shape)}`,
+    );
   if (source.dtype !== x.dtype)
-    throw new DTypeError(`scatterAdd: the source is ${source.dtype}, the tensor ${x.dtype}; cast one to the other`);
+    throw new DTypeError(
+      `scatterAdd: the source is ${source.dtype}, the tensor ${x.dtype}; cast one to the other`,
+    );
   const dtype = computeDtype(x.dtype);
   const updates = node("slice", [cast(source, dtype)], {
     start: source.shape.map(() => 0),
@@ -87,29 +105,42 @@ export function scatterAdd(x: Node, dim: number, index: Node, source: Node): Nod
   const whole = x.shape.map((n, i) => (i === axis ? indices.shape[i]! : n));
   const low = whole.map(() => 0);
   const high = whole.map((n, i) => n - indices.shape[i]!);
-  const filledOut = (y: Node): Node => (high.every((n) => n === 0) ? y : node("pad", [y], { low, high, value: 0 }));
-  return cast(node("scatterAdd", [cast(x, dtype), filledOut(indices), filledOut(updates)], { axis }), x.dtype);
+  const filledOut = (y: Node): Node =>
+    high.every((n) => n === 0) ? y : node("pad", [y], { low, high, value: 0 });
+  return cast(
+    node("scatterAdd", [cast(x, dtype), filledOut(indices), filledOut(updates)], { axis }),
+    x.dtype,
+  );
 }
 
 /** Whole slices at a vector of indices along a dimension. */
 export function indexSelect(x: Node, dim: number, index: Node): Node {
   const axis = dimOf("indexSelect", dim, x.shape.length, x.shape);
-  if (index.shape.length > 1) throw new ShapeError(`indexSelect: the index is a vector, not of shape ${shapeText(index.shape)}`);
-  return take(x, axis, reshape(checkedIndices("indexSelect", index, 0, x.shape[axis]!), [sizeOf(index.shape)]));
+  if (index.shape.length > 1)
+    throw new ShapeError(`indexSelect: the index is a vector, not of shape ${shapeText(index.shape)}`);
+  return take(
+    x,
+    axis,
+    reshape(checkedIndices("indexSelect", index, 0, x.shape[axis]!), [sizeOf(index.shape)]),
+  );
 }
 
 /** Slices along `axis` at checked indices of any shape, which takes the place of that axis. */
 function take(x: Node, axis: number, indices: Node): Node {
   const count = sizeOf(indices.shape);
   const lines = x.shape.map((n, i) => (i === axis ? count : n));
-  const column = reshape(indices, x.shape.map((_, i) => (i === axis ? count : 1)));
+  const column = reshape(
+    indices,
+    x.shape.map((_, i) => (i === axis ? count : 1)),
+  );
   const taken = node("gather", [x, broadcastTo(column, lines, "take")], { axis });
   return reshape(taken, x.shape.toSpliced(axis, 1, ...indices.shape));
 }
 
 /** Rows of a table: `torch.nn.functional.embedding`. The row `paddingIdx` gets no gradient. */
 export function embedding(index: Node, weight: Node, paddingIdx?: number): Node {
-  if (weight.shape.length !== 2) throw new ShapeError(`embedding: the table is a matrix, not of shape ${shapeText(weight.shape)}`);
+  if (weight.shape.length !== 2)
+    throw new ShapeError(`embedding: the table is a matrix, not of shape ${shapeText(weight.shape)}`);
   const [rows] = weight.shape as [number, number];
   if (paddingIdx !== undefined && (paddingIdx < -rows || paddingIdx >= rows || !Number.isInteger(paddingIdx)))
     throw new IndexError(`embedding: paddingIdx ${paddingIdx} is out of range for ${rows} rows`);
@@ -122,7 +153,8 @@ export function embedding(index: Node, weight: Node, paddingIdx?: number): Node 
 
 /** 1 (i32) at each index, 0 elsewhere, along a new last dimension. */
 export function oneHot(index: Node, numClasses: number): Node {
-  if (!Number.isInteger(numClasses) || numClasses < 1) throw new ArgumentError(`oneHot: numClasses ${numClasses}`);
+  if (!Number.isInteger(numClasses) || numClasses < 1)
+    throw new ArgumentError(`oneHot: numClasses ${numClasses}`);
   const indices = checkedIndices("oneHot", index, 0, numClasses);
   const classes = node("iota", [], { shape: [numClasses], axis: 0, dtype: "i32" });
   return cast(eq(unsqueeze(indices, -1), classes), "i32");
@@ -144,7 +176,8 @@ const isNode = (i: Index): i is Node => i !== null && typeof i === "object" && "
 export function at(input: Node, indices: readonly Index[]): Node {
   const given = indices.filter((i) => i !== null && i !== "...").length;
   const rank = input.shape.length;
-  if (given > rank) throw new IndexError(`at: ${given} indices for a tensor of shape ${shapeText(input.shape)}`);
+  if (given > rank)
+    throw new IndexError(`at: ${given} indices for a tensor of shape ${shapeText(input.shape)}`);
   if (indices.filter((i) => i === "...").length > 1) throw new ArgumentError('at: "..." twice');
   const all: Slice = { start: null, stop: null, step: 1 };
   const rest = new Array<Index>(rank - given).fill(all);
@@ -167,8 +200,13 @@ export function at(input: Node, indices: readonly Index[]): Node {
 function takeAll(x: Node, advanced: readonly { axis: number; index: Node }[]): Node {
   for (const { index } of advanced)
     if (index.dtype === "bool")
-      throw new DTypeError("at: how many elements a bool mask picks is known only when it is computed; use where() or maskedFill()");
-  const shape = broadcastShape(advanced.map((a) => a.index), "at");
+      throw new DTypeError(
+        "at: how many elements a bool mask picks is known only when it is computed; use where() or maskedFill()",
+      );
+  const shape = broadcastShape(
+    advanced.map((a) => a.index),
+    "at",
+  );
   const axes = advanced.map((a) => a.axis);
   const rest = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
   // One index into the chosen dimensions, brought to the front and merged.
@@ -179,12 +217,19 @@ function takeAll(x: Node, advanced: readonly { axis: number; index: Node }[]): N
     const positive = where(lt(checked, 0), add(checked, size), checked);
     flat = add(mul(flat, size), broadcastTo(positive, shape, "at"));
   }
-  const merged = reshape(permute(x, [...axes, ...rest]), [sizeOf(axes.map((a) => x.shape[a]!)), ...rest.map((a) => x.shape[a]!)]);
+  const merged = reshape(permute(x, [...axes, ...rest]), [
+    sizeOf(axes.map((a) => x.shape[a]!)),
+    ...rest.map((a) => x.shape[a]!),
+  ]);
   const taken = take(merged, 0, flat);
   // Neighbouring tensors of indices leave their shape where they were, others at the front.
   const together = axes.every((a, i) => i === 0 || a === axes[i - 1]! + 1);
   if (!together || axes[0] === 0) return taken;
   const front = shape.length;
   const order = taken.shape.map((_, i) => i);
-  return permute(taken, [...order.slice(front, front + axes[0]!), ...order.slice(0, front), ...order.slice(front + axes[0]!)]);
+  return permute(taken, [
+    ...order.slice(front, front + axes[0]!),
+    ...order.slice(0, front),
+    ...order.slice(front + axes[0]!),
+  ]);
 }

@@ -2,14 +2,15 @@ import { cast, permute, reshape } from "../../autodiff/build.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, shapeText } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
-import { add, mul, div, sqrt, sub, square } from "./elementwise.ts";
+import { add, div, mul, sqrt, square, sub } from "./elementwise.ts";
 import { widen } from "./promote.ts";
 import { mean } from "./reduction.ts";
 
 /** Two factors of one dtype, widened where they are of a storage dtype. */
 function factors(op: string, a: Node, b: Node): [Node, Node] {
   const [x, y] = [widen(a), widen(b)];
-  if (x.dtype !== y.dtype) throw new DTypeError(`${op}: tensors of ${a.dtype} and ${b.dtype}; cast one to the other`);
+  if (x.dtype !== y.dtype)
+    throw new DTypeError(`${op}: tensors of ${a.dtype} and ${b.dtype}; cast one to the other`);
   if (x.dtype === "bool") throw new DTypeError(`${op}: takes numbers, not bool; cast with to("f32")`);
   return [x, y];
 }
@@ -25,7 +26,8 @@ export function matmul(a: Node, b: Node): Node {
   if (p !== q) throw wrong(`the inner sizes ${p} and ${q} differ`);
   const batches = [x.shape.slice(0, Math.max(0, m - 2)), y.shape.slice(0, Math.max(0, n - 2))] as const;
   const batch = broadcastShapes(batches[0], batches[1]);
-  if (batch === null) throw wrong(`the batch sizes ${shapeText(batches[0])} and ${shapeText(batches[1])} do not broadcast`);
+  if (batch === null)
+    throw wrong(`the batch sizes ${shapeText(batches[0])} and ${shapeText(batches[1])} do not broadcast`);
   return contract(
     { x, batch: batches[0], rows: m === 1 ? [] : [m - 2], inner: m - 1 },
     { x: y, batch: batches[1], rows: n === 1 ? [] : [n - 1], inner: Math.max(0, n - 2) },
@@ -52,8 +54,14 @@ function contract(left: Factor, right: Factor, batch: readonly number[]): Node {
   const every = batch.map((_, i) => i);
   const shared = every.filter((i) => has(left, i) && has(right, i));
   // Sizes of 1 that the other side broadcasts over would come out as dimensions of their own: they go first.
-  const l = squeezed(left, every.filter((i) => axis(left, i) >= 0 && !has(left, i)).map((i) => axis(left, i)));
-  const r = squeezed(right, every.filter((i) => axis(right, i) >= 0 && !has(right, i)).map((i) => axis(right, i)));
+  const l = squeezed(
+    left,
+    every.filter((i) => axis(left, i) >= 0 && !has(left, i)).map((i) => axis(left, i)),
+  );
+  const r = squeezed(
+    right,
+    every.filter((i) => axis(right, i) >= 0 && !has(right, i)).map((i) => axis(right, i)),
+  );
   const product = node("dot", [l.x, r.x], {
     leftBatch: axesOf(left, shared).map(l.at),
     rightBatch: axesOf(right, shared).map(r.at),
@@ -71,12 +79,18 @@ function contract(left: Factor, right: Factor, batch: readonly number[]): Node {
     ...right.rows.map(() => rank + 1),
   ];
   const wanted = [...every, ...left.rows.map(() => rank), ...right.rows.map(() => rank + 1)];
-  return permute(product, wanted.map((name) => names.indexOf(name)));
+  return permute(
+    product,
+    wanted.map((name) => names.indexOf(name)),
+  );
 }
 
 function squeezed({ x }: Factor, axes: readonly number[]): { x: Node; at: (axis: number) => number } {
   return {
-    x: reshape(x, x.shape.filter((_, i) => !axes.includes(i))),
+    x: reshape(
+      x,
+      x.shape.filter((_, i) => !axes.includes(i)),
+    ),
     at: (axis) => axis - axes.filter((a) => a < axis).length,
   };
 }
@@ -84,14 +98,18 @@ function squeezed({ x }: Factor, axes: readonly number[]): { x: Node; at: (axis:
 /** The product of two batches of matrices. */
 export function bmm(a: Node, b: Node): Node {
   if (a.shape.length !== 3 || b.shape.length !== 3 || a.shape[0] !== b.shape[0])
-    throw new ShapeError(`bmm: takes two batches of matrices of one size, not ${shapeText(a.shape)} and ${shapeText(b.shape)}`);
+    throw new ShapeError(
+      `bmm: takes two batches of matrices of one size, not ${shapeText(a.shape)} and ${shapeText(b.shape)}`,
+    );
   return matmul(a, b);
 }
 
 /** The sum of products of two vectors. */
 export function dot(a: Node, b: Node): Node {
   if (a.shape.length !== 1 || b.shape.length !== 1)
-    throw new ShapeError(`dot: takes two vectors, not ${shapeText(a.shape)} and ${shapeText(b.shape)}; use matmul`);
+    throw new ShapeError(
+      `dot: takes two vectors, not ${shapeText(a.shape)} and ${shapeText(b.shape)}; use matmul`,
+    );
   return matmul(a, b);
 }
 
@@ -111,19 +129,34 @@ export function linear(x: Node, weight: Node, bias?: Node): Node {
         `dimension of the input must be ${weight.shape[1]}`,
     );
   const [a, w] = factors("linear", x, weight);
-  const product = node("dot", [a, w], { leftBatch: [], rightBatch: [], leftContract: [a.shape.length - 1], rightContract: [1] });
+  const product = node("dot", [a, w], {
+    leftBatch: [],
+    rightBatch: [],
+    leftContract: [a.shape.length - 1],
+    rightContract: [1],
+  });
   return bias === undefined ? product : add(product, bias);
 }
 
 /** Normalizes over the last dimensions, then scales and shifts. */
-export function layerNorm(x: Node, normalizedShape: readonly number[], weight?: Node, bias?: Node, eps = 1e-5): Node {
+export function layerNorm(
+  x: Node,
+  normalizedShape: readonly number[],
+  weight?: Node,
+  bias?: Node,
+  eps = 1e-5,
+): Node {
   const rank = normalizedShape.length;
   const tail = x.shape.slice(x.shape.length - rank);
   if (rank === 0 || shapeText(tail) !== shapeText(normalizedShape))
-    throw new ShapeError(`layerNorm: an input of shape ${shapeText(x.shape)} does not end in ${shapeText(normalizedShape)}`);
+    throw new ShapeError(
+      `layerNorm: an input of shape ${shapeText(x.shape)} does not end in ${shapeText(normalizedShape)}`,
+    );
   for (const p of [weight, bias])
     if (p !== undefined && shapeText(p.shape) !== shapeText(normalizedShape))
-      throw new ShapeError(`layerNorm: weight and bias have shape ${shapeText(normalizedShape)}, not ${shapeText(p.shape)}`);
+      throw new ShapeError(
+        `layerNorm: weight and bias have shape ${shapeText(normalizedShape)}, not ${shapeText(p.shape)}`,
+      );
   const dims = normalizedShape.map((_, i) => x.shape.length - rank + i);
   const centred = sub(x, mean(x, dims, true));
   let y = div(centred, sqrt(add(mean(square(centred), dims, true), eps)));

@@ -9,16 +9,20 @@ import { broadcastTo, resultDtype } from "./promote.ts";
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const dim = (op: string, x: Node, d: number): number => dimOf(op, d, x.shape.length, x.shape);
-const replaced = (shape: Shape, axis: number, ...sizes: number[]): number[] => shape.toSpliced(axis, 1, ...sizes);
+const replaced = (shape: Shape, axis: number, ...sizes: number[]): number[] =>
+  shape.toSpliced(axis, 1, ...sizes);
 
 /** The shape with its one -1 worked out, so that it has `count` elements. */
 function inferred(op: string, shape: readonly number[], count: number, from: Shape): number[] {
   const unknown = shape.indexOf(-1);
   const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
   const bad = (): ShapeError =>
-    new ShapeError(`${op}: shape ${shapeText(shape)} does not hold the ${count} elements of a tensor of shape ${shapeText(from)}`);
+    new ShapeError(
+      `${op}: shape ${shapeText(shape)} does not hold the ${count} elements of a tensor of shape ${shapeText(from)}`,
+    );
   if (shape.some((d) => !Number.isInteger(d) || d < -1) || unknown !== shape.lastIndexOf(-1)) throw bad();
-  if (unknown >= 0 && known > 0 && count % known === 0) return shape.map((d) => (d === -1 ? count / known : d));
+  if (unknown >= 0 && known > 0 && count % known === 0)
+    return shape.map((d) => (d === -1 ? count / known : d));
   if (unknown >= 0 || known !== count) throw bad();
   return [...shape];
 }
@@ -31,48 +35,74 @@ export const reshape = (x: Node, shape: readonly number[]): Node =>
 export function permute(x: Node, dims: readonly number[]): Node {
   if (dims.length !== x.shape.length)
     throw new ShapeError(`permute: dims [${dims}] do not reorder shape ${shapeText(x.shape)}`);
-  return build.permute(x, dims.map((d) => dim("permute", x, d)));
+  return build.permute(
+    x,
+    dims.map((d) => dim("permute", x, d)),
+  );
 }
 
 /** Two dimensions swapped. */
 export function transpose(x: Node, dim0: number, dim1: number): Node {
   const [a, b] = [dim("transpose", x, dim0), dim("transpose", x, dim1)];
-  return build.permute(x, range(x.shape.length).map((i) => (i === a ? b : i === b ? a : i)));
+  return build.permute(
+    x,
+    range(x.shape.length).map((i) => (i === a ? b : i === b ? a : i)),
+  );
 }
 
 /** A matrix transposed; a vector or scalar as it is. */
 export function t(x: Node): Node {
-  if (x.shape.length > 2) throw new ShapeError(`t: takes at most 2 dimensions, not shape ${shapeText(x.shape)}; use transpose or mT`);
+  if (x.shape.length > 2)
+    throw new ShapeError(
+      `t: takes at most 2 dimensions, not shape ${shapeText(x.shape)}; use transpose or mT`,
+    );
   return x.shape.length < 2 ? x : transpose(x, 0, 1);
 }
 
 /** Dimensions moved to other places. */
-export function movedim(x: Node, source: number | readonly number[], destination: number | readonly number[]): Node {
+export function movedim(
+  x: Node,
+  source: number | readonly number[],
+  destination: number | readonly number[],
+): Node {
   const from = [source].flat().map((d) => dim("movedim", x, d));
   const to = [destination].flat().map((d) => dim("movedim", x, d));
   if (from.length !== to.length || new Set(from).size !== from.length || new Set(to).size !== to.length)
     throw new ArgumentError(`movedim: [${source}] to [${destination}] is not one place for each dimension`);
   const rest = range(x.shape.length).filter((i) => !from.includes(i));
-  return build.permute(x, range(x.shape.length).map((i) => (to.includes(i) ? from[to.indexOf(i)]! : rest.shift()!)));
+  return build.permute(
+    x,
+    range(x.shape.length).map((i) => (to.includes(i) ? from[to.indexOf(i)]! : rest.shift()!)),
+  );
 }
 
 /** Neighbouring dimensions as one. */
 export function flatten(x: Node, startDim = 0, endDim = -1): Node {
   const [start, end] = [dim("flatten", x, startDim), dim("flatten", x, endDim)];
   if (start > end) throw new ArgumentError(`flatten: startDim ${startDim} comes after endDim ${endDim}`);
-  return build.reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start, end + 1)), ...x.shape.slice(end + 1)]);
+  return build.reshape(x, [
+    ...x.shape.slice(0, start),
+    sizeOf(x.shape.slice(start, end + 1)),
+    ...x.shape.slice(end + 1),
+  ]);
 }
 
 /** One dimension as several; one size may be -1. */
 export function unflatten(x: Node, d: number, sizes: readonly number[]): Node {
   const axis = dim("unflatten", x, d);
-  return build.reshape(x, replaced(x.shape, axis, ...inferred("unflatten", sizes, x.shape[axis]!, [x.shape[axis]!])));
+  return build.reshape(
+    x,
+    replaced(x.shape, axis, ...inferred("unflatten", sizes, x.shape[axis]!, [x.shape[axis]!])),
+  );
 }
 
 /** Without dimensions of size 1: all, or those named. */
 export function squeeze(x: Node, dims?: number | readonly number[]): Node {
   const named = dims === undefined ? range(x.shape.length) : [dims].flat().map((d) => dim("squeeze", x, d));
-  return build.reshape(x, x.shape.filter((d, i) => d !== 1 || !named.includes(i)));
+  return build.reshape(
+    x,
+    x.shape.filter((d, i) => d !== 1 || !named.includes(i)),
+  );
 }
 
 /** With a dimension of size 1 more. */
@@ -84,24 +114,42 @@ export function unsqueeze(x: Node, d: number): Node {
 /** Repeated along dimensions of size 1 up to a shape; -1 keeps a size. */
 export function expand(x: Node, shape: readonly number[]): Node {
   const missing = shape.length - x.shape.length;
-  return broadcastTo(x, shape.map((d, i) => (d === -1 && i >= missing ? x.shape[i - missing]! : d)), "expand");
+  return broadcastTo(
+    x,
+    shape.map((d, i) => (d === -1 && i >= missing ? x.shape[i - missing]! : d)),
+    "expand",
+  );
 }
 
 /** The whole repeated, so many times along each dimension. */
 export function repeat(x: Node, times: readonly number[]): Node {
   const missing = times.length - x.shape.length;
   if (missing < 0 || times.some((n) => !Number.isInteger(n) || n < 0))
-    throw new ShapeError(`repeat: [${times}] for a tensor of shape ${shapeText(x.shape)}; give a count for each dimension`);
+    throw new ShapeError(
+      `repeat: [${times}] for a tensor of shape ${shapeText(x.shape)}; give a count for each dimension`,
+    );
   const shape = [...new Array<number>(missing).fill(1), ...x.shape];
-  const apart = build.reshape(x, shape.flatMap((d) => [1, d]));
-  return build.reshape(build.expand(apart, shape.flatMap((d, i) => [times[i]!, d])), shape.map((d, i) => d * times[i]!));
+  const apart = build.reshape(
+    x,
+    shape.flatMap((d) => [1, d]),
+  );
+  return build.reshape(
+    build.expand(
+      apart,
+      shape.flatMap((d, i) => [times[i]!, d]),
+    ),
+    shape.map((d, i) => d * times[i]!),
+  );
 }
 
 /** Each element repeated, along a dimension or, without one, flattened. */
 export function repeatInterleave(input: Node, times: number, d?: number): Node {
   const x = d === undefined ? flatten(input) : input;
   const axis = dim("repeatInterleave", x, d ?? 0);
-  const apart = build.expand(build.reshape(x, replaced(x.shape, axis, x.shape[axis]!, 1)), replaced(x.shape, axis, x.shape[axis]!, times));
+  const apart = build.expand(
+    build.reshape(x, replaced(x.shape, axis, x.shape[axis]!, 1)),
+    replaced(x.shape, axis, x.shape[axis]!, times),
+  );
   return build.reshape(apart, replaced(x.shape, axis, x.shape[axis]! * times));
 }
 
@@ -115,13 +163,18 @@ export function roll(x: Node, shifts: number | readonly number[], dims?: number 
   if (dims === undefined) return build.reshape(roll(flatten(x), shifts, 0), x.shape);
   const by = [shifts].flat();
   const along = [dims].flat();
-  if (by.length !== along.length) throw new ArgumentError(`roll: ${by.length} shifts for ${along.length} dims`);
+  if (by.length !== along.length)
+    throw new ArgumentError(`roll: ${by.length} shifts for ${along.length} dims`);
   return along.reduce((y, d, i) => {
     const axis = dim("roll", x, d);
     const size = x.shape[axis]!;
     const shift = size === 0 ? 0 : ((by[i]! % size) + size) % size;
     if (shift === 0) return y;
-    return node("concat", [build.sliceAxis(y, axis, size - shift, shift), build.sliceAxis(y, axis, 0, size - shift)], { axis });
+    return node(
+      "concat",
+      [build.sliceAxis(y, axis, size - shift, shift), build.sliceAxis(y, axis, 0, size - shift)],
+      { axis },
+    );
   }, x);
 }
 
@@ -140,7 +193,9 @@ export function select(x: Node, d: number, index: number): Node {
   const axis = dim("select", x, d);
   const size = x.shape[axis]!;
   if (x.shape.length === 0 || !Number.isInteger(index) || index < -size || index >= size)
-    throw new IndexError(`select: index ${index} is out of range for dimension ${d} of shape ${shapeText(x.shape)}`);
+    throw new IndexError(
+      `select: index ${index} is out of range for dimension ${d} of shape ${shapeText(x.shape)}`,
+    );
   const piece = build.sliceAxis(x, axis, index < 0 ? index + size : index, 1);
   return build.reshape(piece, replaced(x.shape, axis));
 }
@@ -149,7 +204,8 @@ export function select(x: Node, d: number, index: number): Node {
 export function slice(x: Node, d: number, start?: number | null, end?: number | null, step = 1): Node {
   const axis = dim("slice", x, d);
   if (x.shape.length === 0) throw new IndexError("slice: a scalar has no dimension to slice");
-  if (!Number.isInteger(step) || step < 1) throw new ArgumentError(`slice: step ${step} must be a whole number above 0; use flip() to go backwards`);
+  if (!Number.isInteger(step) || step < 1)
+    throw new ArgumentError(`slice: step ${step} must be a whole number above 0; use flip() to go backwards`);
   const size = x.shape[axis]!;
   const clipped = (at: number): number => Math.min(size, Math.max(0, at < 0 ? at + size : at));
   const from = clipped(start ?? 0);
@@ -165,17 +221,25 @@ export function slice(x: Node, d: number, start?: number | null, end?: number | 
 export function pad(x: Node, padding: readonly number[], value = 0): Node {
   const rank = x.shape.length;
   if (padding.length % 2 !== 0 || padding.length > 2 * rank)
-    throw new ShapeError(`pad: [${padding}] are not pairs for the ${rank} dimensions of shape ${shapeText(x.shape)}`);
+    throw new ShapeError(
+      `pad: [${padding}] are not pairs for the ${rank} dimensions of shape ${shapeText(x.shape)}`,
+    );
   const low = x.shape.map((_, i) => padding[2 * (rank - 1 - i)] ?? 0);
   const high = x.shape.map((_, i) => padding[2 * (rank - 1 - i) + 1] ?? 0);
   let cropped = x;
   for (let i = 0; i < rank; i++) {
     const start = Math.max(0, -low[i]!);
     const size = x.shape[i]! - start - Math.max(0, -high[i]!);
-    if (size < 0) throw new ShapeError(`pad: [${padding}] takes away more than shape ${shapeText(x.shape)} has`);
+    if (size < 0)
+      throw new ShapeError(`pad: [${padding}] takes away more than shape ${shapeText(x.shape)} has`);
     cropped = build.sliceAxis(cropped, i, start, size);
   }
-  return build.pad(cropped, low.map((p) => Math.max(0, p)), high.map((p) => Math.max(0, p)), value);
+  return build.pad(
+    cropped,
+    low.map((p) => Math.max(0, p)),
+    high.map((p) => Math.max(0, p)),
+    value,
+  );
 }
 
 /** Tensors joined along a dimension. */
@@ -190,7 +254,9 @@ export function cat(tensors: readonly Node[], d = 0): Node {
   const axis = dim("cat", first, d);
   for (const x of parts)
     if (x.shape.length !== first.shape.length || x.shape.some((n, i) => i !== axis && n !== first.shape[i]))
-      throw new ShapeError(`cat: shapes ${parts.map((p) => shapeText(p.shape)).join(", ")} must agree but for dimension ${axis}`);
+      throw new ShapeError(
+        `cat: shapes ${parts.map((p) => shapeText(p.shape)).join(", ")} must agree but for dimension ${axis}`,
+      );
   return parts.length === 1 ? first : node("concat", parts, { axis });
 }
 
@@ -200,9 +266,14 @@ export function stack(tensors: readonly Node[], d = 0): Node {
   const { shape } = tensors[0]!;
   for (const x of tensors)
     if (shapeText(x.shape) !== shapeText(shape))
-      throw new ShapeError(`stack: shapes ${tensors.map((s) => shapeText(s.shape)).join(", ")} must be equal`);
+      throw new ShapeError(
+        `stack: shapes ${tensors.map((s) => shapeText(s.shape)).join(", ")} must be equal`,
+      );
   const axis = dimOf("stack", d, shape.length + 1);
-  return cat(tensors.map((x) => unsqueeze(x, axis)), axis);
+  return cat(
+    tensors.map((x) => unsqueeze(x, axis)),
+    axis,
+  );
 }
 
 /** Pieces of a size, or of the sizes given, along a dimension. */
@@ -215,7 +286,9 @@ export function split(x: Node, sizes: number | readonly number[], d = 0): Node[]
     return range(count).map((i) => build.sliceAxis(x, axis, i * sizes, Math.min(sizes, total - i * sizes)));
   }
   if (sizes.reduce((n, s) => n + s, 0) !== total || sizes.some((s) => s < 0))
-    throw new ShapeError(`split: sizes [${sizes}] do not add up to ${total}, dimension ${d} of shape ${shapeText(x.shape)}`);
+    throw new ShapeError(
+      `split: sizes [${sizes}] do not add up to ${total}, dimension ${d} of shape ${shapeText(x.shape)}`,
+    );
   let start = 0;
   return sizes.map((s) => build.sliceAxis(x, axis, (start += s) - s, s));
 }
@@ -227,12 +300,15 @@ export function chunk(x: Node, chunks: number, d = 0): Node[] {
 }
 
 /** Every index of a dimension. */
-export const unbind = (x: Node, d = 0): Node[] => range(x.shape[dim("unbind", x, d)]!).map((i) => select(x, d, i));
+export const unbind = (x: Node, d = 0): Node[] =>
+  range(x.shape[dim("unbind", x, d)]!).map((i) => select(x, d, i));
 
 /** Lower triangle of the last two dimensions, up to a diagonal; 0 above. */
-export const tril = (x: Node, diagonal = 0): Node => triangle("tril", x, (row, column) => le(column, offset(row, diagonal)));
+export const tril = (x: Node, diagonal = 0): Node =>
+  triangle("tril", x, (row, column) => le(column, offset(row, diagonal)));
 /** Upper triangle of the last two dimensions, from a diagonal on; 0 below. */
-export const triu = (x: Node, diagonal = 0): Node => triangle("triu", x, (row, column) => le(offset(row, diagonal), column));
+export const triu = (x: Node, diagonal = 0): Node =>
+  triangle("triu", x, (row, column) => le(offset(row, diagonal), column));
 
 const offset = (row: Node, diagonal: number): Node => build.add(row, build.filledLike(diagonal, row));
 
@@ -254,7 +330,11 @@ export function diagonal(x: Node, offsetBy = 0, dim1 = 0, dim2 = 1): Node {
   const [top, left] = [Math.max(0, -offsetBy), Math.max(0, offsetBy)];
   const count = Math.max(0, Math.min(rows - top, columns - left));
   const r = rest.length;
-  if (count === 0) return build.reshape(build.sliceAxis(build.sliceAxis(moved, r, 0, 0), r + 1, 0, 1), [...moved.shape.slice(0, r), 0]);
+  if (count === 0)
+    return build.reshape(build.sliceAxis(build.sliceAxis(moved, r, 0, 0), r + 1, 0, 1), [
+      ...moved.shape.slice(0, r),
+      0,
+    ]);
   const square = build.sliceAxis(build.sliceAxis(moved, r, top, count), r + 1, left, count);
   // In a square laid out in one row, the diagonal is every (count + 1)th element.
   const line = build.reshape(square, [...moved.shape.slice(0, r), count * count]);
@@ -264,7 +344,8 @@ export function diagonal(x: Node, offsetBy = 0, dim1 = 0, dim2 = 1): Node {
 /** A vector as a matrix's diagonal; of a matrix, its diagonal. */
 export function diag(x: Node, offsetBy = 0): Node {
   if (x.shape.length === 2) return diagonal(x, offsetBy);
-  if (x.shape.length !== 1) throw new ShapeError(`diag: takes a vector or a matrix, not shape ${shapeText(x.shape)}`);
+  if (x.shape.length !== 1)
+    throw new ShapeError(`diag: takes a vector or a matrix, not shape ${shapeText(x.shape)}`);
   const size = x.shape[0]!;
   const n = size + Math.abs(offsetBy);
   if (size === 0) return build.filled(0, [n, n], x.dtype);

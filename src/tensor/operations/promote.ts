@@ -76,7 +76,11 @@ export function broadcastShape(operands: readonly Operand[], op: string): Shape 
 }
 
 /** Operands in one shape and one dtype: `dtype`, or else the one they meet in, widened to compute. */
-export function meet(op: string, operands: readonly Operand[], dtype = computeDtype(resultDtype(operands))): Node[] {
+export function meet(
+  op: string,
+  operands: readonly Operand[],
+  dtype = computeDtype(resultDtype(operands)),
+): Node[] {
   const shape = broadcastShape(operands, op);
   return operands.map((x) =>
     broadcastTo(typeof x === "object" ? cast(x, dtype) : constant(x, dtype), shape, op),

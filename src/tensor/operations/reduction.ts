@@ -4,7 +4,21 @@ import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf, dimsOf } from "./dims.ts";
-import { abs, div, eq, exp, isfinite, log, not, pow, sqrt, square, sub, truth, where } from "./elementwise.ts";
+import {
+  abs,
+  div,
+  eq,
+  exp,
+  isfinite,
+  log,
+  not,
+  pow,
+  sqrt,
+  square,
+  sub,
+  truth,
+  where,
+} from "./elementwise.ts";
 import { computeDtype, floating, numeric } from "./promote.ts";
 
 /** Which dimensions a reduction takes: all if none is named. */
@@ -12,7 +26,8 @@ export type Dim = number | readonly number[] | undefined;
 
 type Reduce = "sum" | "prod" | "maxReduce" | "minReduce";
 
-const kept = (shape: Shape, axes: readonly number[]): Shape => shape.map((d, i) => (axes.includes(i) ? 1 : d));
+const kept = (shape: Shape, axes: readonly number[]): Shape =>
+  shape.map((d, i) => (axes.includes(i) ? 1 : d));
 
 function reduce(op: Reduce, x: Node, axes: readonly number[], keepdim: boolean): Node {
   const result = axes.length === 0 ? x : node(op, [x], { axes });
@@ -41,7 +56,10 @@ export function mean(x: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
 }
 
 function meanable(op: string, x: Node): Node {
-  if (!isFloat(x.dtype)) throw new DTypeError(`${op}: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`);
+  if (!isFloat(x.dtype))
+    throw new DTypeError(
+      `${op}: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
+    );
   return floating(x);
 }
 
@@ -82,13 +100,17 @@ export function norm(input: Node, p = 2, dim?: Dim, keepdim = false): Node {
 
 const refuseEmpty = (op: string, x: Node, axes: readonly number[]): void => {
   if (axes.some((a) => x.shape[a] === 0))
-    throw new ShapeError(`${op}: there is no largest or smallest of no elements; the tensor has shape ${shapeText(x.shape)}`);
+    throw new ShapeError(
+      `${op}: there is no largest or smallest of no elements; the tensor has shape ${shapeText(x.shape)}`,
+    );
 };
 
 /** The largest; of several, the gradient goes to all in equal parts. */
-export const amax = (x: Node, dim?: Dim, keepdim = false): Node => extreme("maxReduce", "amax", x, dim, keepdim);
+export const amax = (x: Node, dim?: Dim, keepdim = false): Node =>
+  extreme("maxReduce", "amax", x, dim, keepdim);
 /** The smallest; of several, the gradient goes to all in equal parts. */
-export const amin = (x: Node, dim?: Dim, keepdim = false): Node => extreme("minReduce", "amin", x, dim, keepdim);
+export const amin = (x: Node, dim?: Dim, keepdim = false): Node =>
+  extreme("minReduce", "amin", x, dim, keepdim);
 
 function extreme(op: Reduce, name: string, x: Node, dim: Dim, keepdim: boolean): Node {
   const axes = dimsOf(name, dim, x.shape);
@@ -104,9 +126,11 @@ export interface Indexed<T> {
 }
 
 /** The largest along a dimension, and where it is (the first of several, which alone gets the gradient). */
-export const maxAlong = (x: Node, dim: number, keepdim = false): Indexed<Node> => at(x, argmax(x, dim, true, "max"), dim, keepdim);
+export const maxAlong = (x: Node, dim: number, keepdim = false): Indexed<Node> =>
+  at(x, argmax(x, dim, true, "max"), dim, keepdim);
 /** The smallest along a dimension, and where it is (the first of several, which alone gets the gradient). */
-export const minAlong = (x: Node, dim: number, keepdim = false): Indexed<Node> => at(x, argmin(x, dim, true, "min"), dim, keepdim);
+export const minAlong = (x: Node, dim: number, keepdim = false): Indexed<Node> =>
+  at(x, argmin(x, dim, true, "min"), dim, keepdim);
 
 function at(x: Node, indices: Node, dim: number, keepdim: boolean): Indexed<Node> {
   const axis = dimOf("max", dim, x.shape.length);
@@ -124,7 +148,12 @@ export function argmax(input: Node, dim?: number, keepdim = false, op = "argmax"
     refuseEmpty(op, x, dimsOf(op, dim, x.shape));
     const count = countOf(x.shape, dimsOf(op, dim, x.shape));
     const index = node("argmax", [reshape(x, [count])], { axis: 0 });
-    return keepdim ? reshape(index, x.shape.map(() => 1)) : index;
+    return keepdim
+      ? reshape(
+          index,
+          x.shape.map(() => 1),
+        )
+      : index;
   }
   const axis = dimOf(op, dim, x.shape.length, x.shape);
   if (x.shape.length === 0) return filled(0, [], "i32");
@@ -137,14 +166,17 @@ export function argmax(input: Node, dim?: number, keepdim = false, op = "argmax"
 export function argmin(input: Node, dim?: number, keepdim = false, op = "argmin"): Node {
   const x = numeric(input);
   // The complement turns the order of integers round without overflow, and cannot wrap in u8 as the negative does.
-  const turned = isFloat(x.dtype) ? node("neg", [x], {}) : node("xor", [cast(x, "i32"), filled(-1, x.shape, "i32")], {});
+  const turned = isFloat(x.dtype)
+    ? node("neg", [x], {})
+    : node("xor", [cast(x, "i32"), filled(-1, x.shape, "i32")], {});
   return argmax(turned, dim, keepdim, op);
 }
 
 /** Whether any is true. */
 export function any(x: Node, dim?: Dim, keepdim = false): Node {
   const axes = dimsOf("any", dim, x.shape);
-  if (axes.some((a) => x.shape[a] === 0)) return filled(0, reduce("sum", numeric(x), axes, keepdim).shape, "bool");
+  if (axes.some((a) => x.shape[a] === 0))
+    return filled(0, reduce("sum", numeric(x), axes, keepdim).shape, "bool");
   return truth(reduce("maxReduce", cast(truth(x), "i32"), axes, keepdim));
 }
 /** Whether all are true. */
@@ -193,5 +225,10 @@ export function logsumexp(input: Node, dim: Dim, keepdim = false): Node {
   // An infinite shift would subtract to NaN.
   const shift = where(isfinite(top), top, 0);
   const result = node("add", [log(reduce("sum", exp(sub(x, shift)), axes, true)), shift], {});
-  return keepdim ? result : reshape(result, x.shape.filter((_, i) => !axes.includes(i)));
+  return keepdim
+    ? result
+    : reshape(
+        result,
+        x.shape.filter((_, i) => !axes.includes(i)),
+      );
 }

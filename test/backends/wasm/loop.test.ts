@@ -194,3 +194,73 @@ test.each(sizes)("all of %i elements, and a NaN among them", (n) => {
     check(call, [input, f32(1), f32(1), f32(1)]);
   }
 });
+
+/** Kernels of random structure: dimensions, strides and levels of every combination. */
+test("fuzz: any dimensions, strides and stages", () => {
+  let state = 7;
+  const random = (n: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state >>> 8) % n;
+  };
+  for (let round = 0; round < 150; round++) {
+    const outer = Array.from({ length: random(4) }, () => 1 + random(6));
+    const inner = Array.from({ length: 1 + random(3) }, () => 1 + random(7));
+    const reducing = random(3) > 0;
+    const vector = reducing && outer.length > 0 && random(2) === 1 ? "outer" : "inner";
+    const all = [...outer, ...inner];
+    const at = vector === "inner" ? all.length - 1 : outer.length - 1;
+    const input = (buffer: number) => {
+      const strides = all.map((_, d) => (d === at ? [0, 1, 1, 1, 2, -1][random(6)]! : random(4) - 1));
+      if (random(3) === 0) strides.fill(0, outer.length);
+      const offset = strides.reduce((sum, s, d) => sum + Math.max(0, -s * (all[d]! - 1)), 0);
+      return {
+        dtype: (["f32", "f32", "bf16", "i8", "f64"] as const)[random(round % 5 === 0 ? 5 : 4)]!,
+        buffer,
+        strides,
+        offset,
+      };
+    };
+    const strideOver = (extents: readonly number[]) =>
+      extents.map((_, d) => extents.slice(d + 1).reduce((a, b) => a * b, 1));
+    const full = { dtype: "f32" as const, buffer: 3, strides: strideOver(all) };
+    const row = { dtype: "f32" as const, buffer: 4, strides: [...strideOver(outer), ...inner.map(() => 0)] };
+    // With the vector across rows, a result lies along them.
+    if (vector === "outer" && random(2) === 1)
+      full.strides = [
+        ...strideOver(outer),
+        ...inner.map((_, d) => strideOver(all)[0]! * all[0]! * (d + 1) * 7),
+      ];
+    const inputs = [input(0), input(1), input(2)];
+    const values = inputs.flatMap(({ dtype }, access): Value[] => [
+      load(access, dtype === "bf16" ? "f32" : dtype === "i8" ? "i32" : dtype),
+    ]);
+    const asFloat = inputs.map(
+      ({ dtype }, i): Value =>
+        dtype === "i8" || dtype === "f64"
+          ? { op: "cast", dtype: "f32", args: [i] }
+          : { op: "max", dtype: "f32", args: [i, i] },
+    );
+    const kind = () => (["sum", "max", "min"] as const)[random(3)]!;
+    const body: Value[] = reducing
+      ? [
+          ...values,
+          ...asFloat,
+          op("mul", 3, 4),
+          reduce(kind(), 6),
+          op("sub", 6, 7),
+          op("add", 8, 5),
+          reduce(kind(), 9),
+          op("add", 10, 7),
+          op("add", 9, 11),
+        ]
+      : [...values, ...asFloat, op("mul", 3, 4), op("add", 6, 5)];
+    const stores = reducing
+      ? [
+          { access: 3, value: 12 },
+          { access: 4, value: 11 },
+        ]
+      : [{ access: 3, value: 7 }];
+    const buffers = [...inputs.map(({ dtype }, k) => data(dtype, 200, k + 1)), f32(20_000), f32(300)];
+    check(makeCall(outer, inner, [...inputs, full, row], body, stores, vector), buffers);
+  }
+});

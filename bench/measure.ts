@@ -147,11 +147,11 @@ async function interleave(
   return all.map((samples) => row(samples, workload, threads));
 }
 
-/** The first step, then more and more iterations until they fill a turn. */
+/** The first step, one more that may still compile, then more and more until they fill a turn. */
 async function warmUp(running: Running, workload: string, rounds: number): Promise<Samples> {
   const first = await running.peer.ask({ workload, iterations: 1 });
   let iterations = 1;
-  let last = first;
+  let last = await running.peer.ask({ workload, iterations });
   while (sum(last.ms) < turnMs && iterations < mostIterations) {
     const each = Math.max(sum(last.ms) / iterations, 1e-3);
     iterations = Math.min(mostIterations, 4 * iterations, Math.ceil(turnMs / each) + 1);
@@ -183,7 +183,7 @@ function row({ system, peer, first, last, ms }: Samples, workload: string, threa
 }
 
 /** The middle value, or the mean of the two in the middle. */
-export function median(values: number[]): number {
+function median(values: number[]): number {
   const sorted = Float64Array.from(values).sort();
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;

@@ -2,7 +2,7 @@
 // the protocol. The whole step, Adam included, is one jit-compiled function, which is jax-js at its best.
 // Threads are jax-js's own affair: in Node its wasm device has one.
 import { readFileSync } from "node:fs";
-import { defaultDevice, init, jit, nn, numpy as np, random, tree, valueAndGrad } from "@jax-js/jax";
+import { defaultDevice, init, jit, nn, numpy as np, random, valueAndGrad } from "@jax-js/jax";
 import { makeWorkload, peerOptions, serve } from "./serve.mjs";
 
 const about = new URL("../package.json", import.meta.resolve("@jax-js/jax"));

@@ -6,6 +6,12 @@ import { ThawError } from "../base/errors.ts";
 
 const print = (line: string): void => console.log(line);
 
+// Whoever reads our lines may stop reading: `thaw seed | head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
 const { readFileSync } = process.getBuiltinModule("node:fs");
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 

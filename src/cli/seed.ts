@@ -3,6 +3,7 @@ import { crossEntropy, Linear, Module } from "../nn/index.ts";
 import { AdamW, type Optimizer, SGD } from "../optim/index.ts";
 import { manualSeed, randint, randn, type Tensor, tensor } from "../tensor/index.ts";
 import { trainStep } from "../train/index.ts";
+import { table } from "./table.ts";
 
 type Task = "task1" | "task2";
 
@@ -97,48 +98,60 @@ const experiments: readonly Experiment[] = [
 /** `thaw seed`: the article's network, one step of each task, in four ways to freeze. */
 export async function seed(print: (line: string) => void): Promise<void> {
   manualSeed(0);
-  const data = {
+  const data: Data = {
     task1: [randn([10, 3]), randint(0, 4, [10])],
     task2: [randn([10, 2]), randint(0, 4, [10])],
-  } as const;
-  print("A network with two kinds of input. Step 1 trains task 1 while hiddenTask2 rests, step 2 task 2 while");
-  print("hiddenTask1 rests. lr 0.9, batches of 10. A layer that rests must not change.");
+  };
+  print("A network with two kinds of input. One step trains task 1 while hiddenTask2 rests, the next trains task 2");
+  print("while hiddenTask1 rests. lr 0.9, batches of 10. A layer that rests must not change.");
+  const rows: [string, number, number][] = [];
   for (const [i, experiment] of experiments.entries()) {
-    print("");
-    print(`── ${i + 1}. ${experiment.title} ──`);
-    await show(experiment, data, print);
+    print(`\n── ${i + 1}. ${experiment.title} ──`);
+    const { bits, steps } = await show(experiment, data, print);
+    print(`\n${experiment.verdict}`);
+    rows.push([`${i + 1}. ${experiment.title}`, bits, steps]);
   }
+  print("\nhiddenTask1, which rests in task 2:\n");
+  for (const line of table(["", "bits changed in task 2", "steps counted"], rows)) print(line);
 }
 
+type Data = Readonly<Record<Task, readonly [Tensor, Tensor]>>;
+
+/** Runs an experiment and shows it; gives what task 2 did to `hiddenTask1`. */
 async function show(
   experiment: Experiment,
-  data: Readonly<Record<Task, readonly [Tensor, Tensor]>>,
+  data: Data,
   print: (line: string) => void,
-): Promise<void> {
+): Promise<{ bits: number; steps: number }> {
   const net = new Network();
   net.loadStateDict(Object.fromEntries(Object.entries(start).map(([path, values]) => [path, tensor(values)])));
   const optimizer = experiment.optimizer(net);
   // What it would warn of is what is being shown.
   optimizer.warnOfLeaks = false;
   const step = experiment.makeStep(net, optimizer);
-  for (const task of ["task1", "task2"] as const) {
+  const take = async (task: Task) => {
     const before = snapshot(net);
     await step(task, ...data[task]);
+    const changed = changedParameters(before, net);
     print(`\nparameters after ${task}`);
-    for (const [path, parameter] of net.namedParameters()) print(block(path, parameter));
+    for (const [path, parameter] of net.namedParameters()) print(entry(path, parameter));
     print(`\noptimizer state after ${task}`);
-    for (const [path, parameter] of net.namedParameters()) {
-      const state = optimizer.state.get(parameter);
-      if (state === undefined) print(`  ${path}: none`);
-      else for (const [name, value] of Object.entries(state)) print(block(`${path} ${name}`, value));
-    }
-    const changed = [...changedParameters(before, net)];
+    for (const [path, parameter] of net.namedParameters())
+      for (const [name, value] of Object.entries(optimizer.state.get(parameter) ?? { state: "none" }))
+        print(entry(`${path} ${name}`, value));
     print(`\nchanged by ${task}`);
     for (const [path, { maxChange, bitsChanged }] of changed)
       print(`  ${path}: ${bitsChanged} bits, by at most ${maxChange.toFixed(4)}`);
-  }
-  print(`\n${experiment.verdict}`);
+    return changed;
+  };
+  await take("task1");
+  const changed = await take("task2");
+  return {
+    bits: changed.get("hiddenTask1.weight")?.bitsChanged ?? 0,
+    steps: optimizer.state.get(net.hiddenTask1.weight)!.step,
+  };
 }
 
 /** A value under its name, tensors as PyTorch prints them. */
-const block = (name: string, value: unknown): string => `  ${name}: ${String(value).replaceAll("\n", `\n${" ".repeat(name.length + 4)}`)}`;
+const entry = (name: string, value: unknown): string =>
+  `  ${name}: ${String(value).replaceAll("\n", `\n${" ".repeat(name.length + 4)}`)}`;

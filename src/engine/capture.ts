@@ -1,15 +1,32 @@
+import { currentBackend } from "../backends/registry.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError, CaptureError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
-import { currentBackend } from "../backends/registry.ts";
 import type { Node } from "../ir/node.ts";
 import type { Binding, Plan } from "../plan/plan.ts";
 import { type Cell, recordReads, stateEpoch } from "./cell.ts";
 import { isCheckingFinite } from "./finite.ts";
-import { type Compiled, commit, compile, realize, release, type Request, retain, undoEffects } from "./realize.ts";
-import { sameSignature, type Signature } from "./signature.ts";
+import {
+  type Compiled,
+  commit,
+  compile,
+  type Request,
+  realize,
+  release,
+  retain,
+  undoEffects,
+} from "./realize.ts";
+import { type Signature, sameSignature } from "./signature.ts";
 import type { Storage } from "./storage.ts";
-import { type Holder, type HostEffect, hostNode, refuseWhileRecording, storedLeaf, Trace, withTrace } from "./trace.ts";
+import {
+  type Holder,
+  type HostEffect,
+  hostNode,
+  refuseWhileRecording,
+  storedLeaf,
+  Trace,
+  withTrace,
+} from "./trace.ts";
 
 /** A recorded step: replayed by binding arguments, computing its scalars and one call of the plan. */
 interface Variant {
@@ -63,7 +80,8 @@ export interface Captured<A extends unknown[], R> {
 const ids = new WeakMap<object, number>();
 let nextId = 1;
 function identity(value: Plain): string {
-  if (value === null || (typeof value !== "object" && typeof value !== "function")) return `${typeof value}${String(value)}`;
+  if (value === null || (typeof value !== "object" && typeof value !== "function"))
+    return `${typeof value}${String(value)}`;
   if (!ids.has(value)) ids.set(value, nextId++);
   return `object${ids.get(value)}`;
 }
@@ -77,7 +95,10 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
    * the optimizer), then replays it as one plan. Plain numbers it closes over become constants. Values cannot be
    * read inside; only what is returned (a tensor, or an array or object of tensors) leaves.
    */
-  return function capture<A extends unknown[], R>(fn: (...args: A) => R, options: CaptureOptions = {}): Captured<A, R> {
+  return function capture<A extends unknown[], R>(
+    fn: (...args: A) => R,
+    options: CaptureOptions = {},
+  ): Captured<A, R> {
     const variants = new Map<string, Variant[]>();
     let count = 0;
     let calls = 0;
@@ -104,7 +125,9 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
         if (!kind.is(arg)) return arg;
         const leaf = storedLeaf(arg.node)!;
         const storage = leaf.attrs.source as Storage;
-        const own = storage.resident ? leaf : hostNode(storage.binding(currentBackend()) as TypedArray, leaf.dtype, leaf.shape);
+        const own = storage.resident
+          ? leaf
+          : hostNode(storage.binding(currentBackend()) as TypedArray, leaf.dtype, leaf.shape);
         leaves.push(own.attrs.source as Storage);
         return storage.resident ? arg : kind.make(own);
       }) as A;
@@ -118,9 +141,20 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
         );
         const holders: T[] = [];
         const rebuild = treeOf(result, kind.is, holders);
-        const request = { outputs: holders.map((h) => h.node), writes: [...trace.writes], checks: trace.checks };
+        const request = {
+          outputs: holders.map((h) => h.node),
+          writes: [...trace.writes],
+          checks: trace.checks,
+        };
         const { signature } = withTrace(trace, () => compile(request));
-        return { trace, reads, request, signature, rebuild: (results: Holder[]) => rebuild(results as T[]), leaves };
+        return {
+          trace,
+          reads,
+          request,
+          signature,
+          rebuild: (results: Holder[]) => rebuild(results as T[]),
+          leaves,
+        };
       } catch (error) {
         undoEffects(trace);
         throw error;
@@ -134,14 +168,21 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
       const { compiled } = compile(recorded.request);
       retain(compiled);
       const storages = compiled.inputs.map((i) => recorded.signature.storages[i]!);
-      const places = new Map<Node, number>(compiled.scalars.map((s, i) => [recorded.signature.scalars[s]!, i]));
+      const places = new Map<Node, number>(
+        compiled.scalars.map((s, i) => [recorded.signature.scalars[s]!, i]),
+      );
       return {
         ...recorded,
         compiled,
         events: trace.events.map((e) =>
           "effect" in e
             ? { effect: e.effect }
-            : { compute: e.scalar.attrs.compute, at: places.get(e.scalar) ?? -1, first: e.value, effect: null },
+            : {
+                compute: e.scalar.attrs.compute,
+                at: places.get(e.scalar) ?? -1,
+                first: e.value,
+                effect: null,
+              },
         ),
         fromArgument: storages.map((s) => (s.resident ? -1 : leaves.indexOf(s))),
         bindings: storages.map((s) => s.binding(currentBackend())),
@@ -180,7 +221,9 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
       }
       for (const [resident] of v.request.writes) resident.storage.version++;
       return v.rebuild(
-        results.map((data, i) => kind.make(hostNode(data, compiled.plan.outputs[i]!.dtype, compiled.plan.outputs[i]!.shape))),
+        results.map((data, i) =>
+          kind.make(hostNode(data, compiled.plan.outputs[i]!.dtype, compiled.plan.outputs[i]!.shape)),
+        ),
       ) as R;
     };
 
@@ -226,7 +269,6 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
   };
 }
 
-
 /** Takes the tensors out of a result and gives the function that puts others in their place. */
 function treeOf<T>(value: unknown, is: (v: unknown) => v is T, found: T[]): (results: T[]) => unknown {
   if (is(value)) {
@@ -239,7 +281,9 @@ function treeOf<T>(value: unknown, is: (v: unknown) => v is T, found: T[]): (res
   }
   if (value !== null && typeof value === "object") {
     if (Object.getPrototypeOf(value) !== Object.prototype)
-      throw new ArgumentError("capture: a captured function returns tensors, plain values, or arrays and plain objects of them");
+      throw new ArgumentError(
+        "capture: a captured function returns tensors, plain values, or arrays and plain objects of them",
+      );
     const parts = Object.entries(value).map(([k, v]) => [k, treeOf(v, is, found)] as const);
     return (results) => Object.fromEntries(parts.map(([k, p]) => [k, p(results)]));
   }

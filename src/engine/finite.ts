@@ -32,7 +32,9 @@ export function findNonFinite(order: readonly Node[]): void {
     if (!isFloat(n.dtype) || finite(values.get(n)!)) continue;
     // Masks and padding use infinity on purpose: a constant is not an anomaly, nor is moving one about.
     if (isOp(n, "constant") || isOp(n, "expand") || isOp(n, "reshape") || isOp(n, "pad")) continue;
-    const where = isOp(n, "input") ? `${(n.attrs.source as Storage).label || "an input"} holds` : `${print([n])} produced`;
+    const where = isOp(n, "input")
+      ? `${(n.attrs.source as Storage).label || "an input"} holds`
+      : `${print([n])} produced`;
     throw new NonFiniteError(
       `${where} a NaN or infinite value; nothing was updated. Check the inputs, lower the learning rate or clip the gradient.`,
     );

@@ -39,7 +39,8 @@ export class PlanCache<T> {
   #evictOldest(): void {
     let oldest: { hash: number; entry: Entry<T> } | null = null;
     for (const [hash, bucket] of this.#buckets)
-      for (const entry of bucket) if (oldest === null || entry.used < oldest.entry.used) oldest = { hash, entry };
+      for (const entry of bucket)
+        if (oldest === null || entry.used < oldest.entry.used) oldest = { hash, entry };
     const bucket = this.#buckets.get(oldest!.hash)!;
     bucket.splice(bucket.indexOf(oldest!.entry), 1);
     if (bucket.length === 0) this.#buckets.delete(oldest!.hash);

@@ -1,15 +1,25 @@
+import { currentBackend } from "../backends/registry.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import type { ThawError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
-import { currentBackend } from "../backends/registry.ts";
-import { type Node, topological } from "../ir/node.ts";
+import { type Node, nextWalk, topological } from "../ir/node.ts";
 import { buildPlan } from "../plan/build.ts";
 import type { Binding, Executable, Plan } from "../plan/plan.ts";
 import { findNonFinite, isCheckingFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";
 import { type Signature, signatureOf } from "./signature.ts";
 import type { Storage } from "./storage.ts";
-import { type Check, currentTrace, type Holder, hostNode, inputNode, onOverflow, type Resident, storedLeaf, type Trace } from "./trace.ts";
+import {
+  type Check,
+  currentTrace,
+  type Holder,
+  hostNode,
+  inputNode,
+  onOverflow,
+  type Resident,
+  storedLeaf,
+  type Trace,
+} from "./trace.ts";
 
 /** What one run computes. */
 export interface Request {
@@ -145,20 +155,12 @@ export function undoEffects(trace: Trace): void {
 
 /** The pending values a step computes: those that nothing consumes, scalars, and what is kept. */
 function outputsOf(trace: Trace): Holder[] {
-  const seen = new Set<Node>();
-  const consumed = new Set<Node>();
-  const stack: Node[] = [...trace.writes.values()];
-  for (const holder of trace.pending) stack.push(holder.node);
-  for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
-    if (seen.has(n)) continue;
-    seen.add(n);
-    for (const s of n.src) {
-      consumed.add(s);
-      stack.push(s);
-    }
-  }
+  const order = topological([...trace.writes.values(), ...trace.pending.map((h) => h.node)]);
+  const consumed = nextWalk();
+  for (const n of order) for (const s of n.src) s.mark = consumed;
   // What a write stores can be read from there; anything else that nothing consumes must survive the step.
-  return [...new Set(trace.pending)].filter((h) => leaves(h) || (storedLeaf(h.node) === null && !consumed.has(h.node)));
+  const unconsumed = (h: Holder): boolean => storedLeaf(h.node) === null && h.node.mark !== consumed;
+  return [...new Set(trace.pending)].filter((h) => leaves(h) || unconsumed(h));
 }
 
 /** Carries out everything that a trace asks for, as one step. If a check fails, nothing is written or lost. */
@@ -168,7 +170,11 @@ export function commit(trace: Trace = currentTrace()): void {
     return;
   }
   const holders = outputsOf(trace);
-  const request: Request = { outputs: holders.map((h) => h.node), writes: [...trace.writes], checks: trace.checks };
+  const request: Request = {
+    outputs: holders.map((h) => h.node),
+    writes: [...trace.writes],
+    checks: trace.checks,
+  };
   try {
     if (holders.length > 0 || request.writes.length > 0 || request.checks.length > 0) {
       settle(holders, run(request, trace));

@@ -43,14 +43,11 @@ function refuseStale(leaf: Node<"input">, storage: Storage): void {
 export function signatureOf(roots: readonly Node[], marks: readonly number[]): Signature {
   const order = topological(roots);
   const numbers: number[] = [];
-  const position = new Map<Node, number>();
   const storages: Storage[] = [];
   const leaves: Node<"input">[] = [];
   const slots = new Map<Storage, number>();
   const scalars: Node<"hostScalar">[] = [];
-  for (let i = 0; i < order.length; i++) {
-    const n = order[i]!;
-    position.set(n, i);
+  for (const n of order) {
     numbers.push(opCode.get(n.op)!);
     if (isOp(n, "input")) {
       const storage = n.attrs.source as Storage;
@@ -68,11 +65,11 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
       scalars.push(n);
       numbers.push(dtypeCode.get(n.dtype)!);
     } else {
-      for (const s of n.src) numbers.push(position.get(s)!);
+      for (const s of n.src) numbers.push(s.index);
       if (n.op !== "variable") pushAttrs(numbers, n.attrs);
     }
   }
-  for (const root of roots) numbers.push(position.get(root)!);
+  for (const root of roots) numbers.push(root.index);
   numbers.push(...marks);
   let hash = numbers.length;
   for (const x of numbers) hash = (Math.imul(hash, 31) + (x | 0) + Math.imul((x * 65537) | 0, 7)) | 0;

@@ -61,4 +61,5 @@ export class Storage implements Source {
 const collected = new FinalizationRegistry<Allocation>((device) => device.free());
 
 /** The bytes under a typed array. */
-export const bytesOf = (array: TypedArray): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+export const bytesOf = (array: TypedArray): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

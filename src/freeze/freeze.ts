@@ -3,7 +3,8 @@ import { ArgumentError } from "../base/errors.ts";
 import type { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Checked } from "./paths.ts";
-import { type Selector, select, selectorText } from "./select.ts";
+import { select } from "./select.ts";
+import { type Selector, selectorText } from "./selector.ts";
 
 /** Parameters frozen (or unfrozen) until this is disposed of, as `using` does at the end of its block. */
 export interface FreezeScope extends Disposable {

@@ -3,7 +3,7 @@ import type { ModuleDict } from "../nn/module-dict.ts";
 import type { ModuleList } from "../nn/module-list.ts";
 import type { Sequential } from "../nn/sequential.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import type { Selector, SelectorPredicate } from "./select.ts";
+import type { Selector, SelectorPredicate } from "./selector.ts";
 
 /**
  * Paths and selectors as types, so that the compiler checks them where a module's class is known: a misspelt path

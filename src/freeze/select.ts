@@ -4,17 +4,9 @@ import { Parameter } from "../tensor/parameter.ts";
 import { globPattern } from "./glob.ts";
 import { nearest } from "./nearest.ts";
 import type { Checked } from "./paths.ts";
+import { type Selector, type SelectorPredicate, selectorText } from "./selector.ts";
 
-/** A function that says of each parameter, by path, whether it is meant. */
-export type SelectorPredicate = (path: string, parameter: Parameter) => boolean;
-
-/**
- * Names parameters of a module. A string is a path or a glob (`output.**`, `*.weight`, `blocks.{0,1}.*`; `*` is one
- * segment, `**` any number of them), with `!` in front an exclusion; a module stands for all parameters in it. An
- * array means all that its entries name, less its exclusions, wherever those stand; of exclusions alone, everything
- * but those.
- */
-export type Selector = string | RegExp | Module | Parameter | SelectorPredicate | readonly Selector[];
+export { type Selector, type SelectorPredicate, selectorText };
 
 /**
  * The parameters of a module that a selector names, by path, in the module's order. A tied weight is named by any of
@@ -82,17 +74,6 @@ function match({ root, paths }: Tree, entry: Entry): Parameter[] {
   throw new ArgumentError(
     `select: ${String(entry)} is no selector; give a path, a glob, a RegExp, a module, a parameter or a function`,
   );
-}
-
-/** A selector as errors and reports show it. */
-export function selectorText(selector: Selector): string {
-  if (typeof selector === "string") return `"${selector}"`;
-  if (Array.isArray(selector)) return `[${selector.map(selectorText).join(", ")}]`;
-  if (selector instanceof Module) return `the module ${selector.constructor.name}`;
-  if (selector instanceof Parameter)
-    return `the parameter ${selector.label || `of shape [${selector.shape.join(", ")}]`}`;
-  if (typeof selector === "function") return `the function ${selector.name || "given"}`;
-  return String(selector);
 }
 
 function matchesNothing({ root, paths }: Tree, entry: Entry): SelectorError {

@@ -13,7 +13,7 @@ export function node<K extends Op>(op: K, src: readonly Node[], attrs: OpAttrs[K
     tracked = false;
     if (gradEnabled && op !== "detach") for (const s of src) if (s.tracked) tracked = true;
   }
-  return { id: nextId++, op, src, attrs, shape, dtype, tracked };
+  return { id: nextId++, op, src, attrs, shape, dtype, tracked, mark: 0, index: 0 };
 }
 
 /** Whether nodes made now are tracked by autograd. */
@@ -33,32 +33,34 @@ export function withGrad<T>(enabled: boolean, fn: () => T): T {
 /** Whether a node is of the given op (narrows its attributes). */
 export const isOp = <K extends Op>(n: Node, op: K): n is Node<K> => n.op === (op as Op);
 
-/** The nodes that `roots` need, operands before users. */
+let walks = 0;
+
+/** A number for a walk of its own: nodes whose `mark` is it have been seen. A walk must not call others meanwhile. */
+export const nextWalk = (): number => ++walks;
+
+/** The nodes that `roots` need, operands before users; each node's `index` is then its place. */
 export function topological(roots: readonly Node[]): Node[] {
+  const walk = nextWalk();
   const order: Node[] = [];
-  const seen = new Set<Node>();
   const stack: Node[] = [];
-  const next: number[] = [];
+  // While a node is on the stack, `index` is the operand to visit next; then it is the node's place.
   for (const root of roots) {
-    if (seen.has(root)) continue;
-    seen.add(root);
+    if (root.mark === walk) continue;
+    root.mark = walk;
+    root.index = 0;
     stack.push(root);
-    next.push(0);
     while (stack.length > 0) {
-      const top = stack.length - 1;
-      const n = stack[top]!;
-      const child = n.src[next[top]!];
-      if (child === undefined) {
-        order.push(n);
+      const n = stack[stack.length - 1]!;
+      if (n.index === n.src.length) {
+        n.index = order.push(n) - 1;
         stack.pop();
-        next.pop();
-      } else {
-        next[top]!++;
-        if (!seen.has(child)) {
-          seen.add(child);
-          stack.push(child);
-          next.push(0);
-        }
+        continue;
+      }
+      const child = n.src[n.index++]!;
+      if (child.mark !== walk) {
+        child.mark = walk;
+        child.index = 0;
+        stack.push(child);
       }
     }
   }

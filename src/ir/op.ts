@@ -126,4 +126,7 @@ export interface Node<K extends Op = Op> {
   readonly dtype: DType;
   /** Whether a gradient flows through this node (some operand's does, and it was made outside `noGrad`). */
   readonly tracked: boolean;
+  /** Scratch of walks over graphs: the walk that last saw this node, and a place that it gave it. */
+  mark: number;
+  index: number;
 }

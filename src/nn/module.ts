@@ -5,6 +5,7 @@ import { hostNode } from "../engine/trace.ts";
 import { Buffer } from "../tensor/buffer.ts";
 import { zerosLike } from "../tensor/create.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { bitsOf } from "./bits.ts";
 
@@ -25,8 +26,7 @@ export interface IncompatibleKeys {
   unexpectedKeys: string[];
 }
 
-const isMember = (value: unknown): value is Member =>
-  value instanceof Module || value instanceof Parameter || value instanceof Buffer;
+const isMember = (value: object): value is Member => value instanceof Module || value instanceof Stored;
 
 /** A path one level down. */
 const joinPath = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);
@@ -65,25 +65,15 @@ export abstract class Module {
   /** Names and members, in the order in which the fields were declared; containers list their items. */
   protected members(): [string, Member][] {
     const found: [string, Member][] = [];
-    for (const name of Object.keys(this))
-      collect(this, name, (this as unknown as Record<string, unknown>)[name], found);
+    const fields = this as unknown as Record<string, unknown>;
+    for (const name of Object.keys(this)) collect(this, name, fields[name], found);
     return found;
   }
 
   /** This module under "", and all below it by path, a module before those inside it. */
   namedModules({ removeDuplicate = true }: WalkOptions = {}): [string, Module][] {
     const found: [string, Module][] = [];
-    const entered = new Set<Module>();
-    const enter = (module: Module, path: string): void => {
-      if (entered.has(module)) return;
-      entered.add(module);
-      found.push([path, module]);
-      for (const [name, member] of module.members())
-        if (member instanceof Module) enter(member, joinPath(path, name));
-      // Only what is being walked right now then counts as entered: a cycle ends, another path does not.
-      if (!removeDuplicate) entered.delete(module);
-    };
-    enter(this, "");
+    this.#walk(removeDuplicate, (path, module) => found.push([path, module]));
     return found;
   }
   /** This module and all below it. */
@@ -129,15 +119,34 @@ export abstract class Module {
   ): [string, T][] {
     const found: [string, T][] = [];
     const seen = new Set<T>();
-    for (const [prefix, module] of this.namedModules({ removeDuplicate }))
-      for (const [name, member] of module.members()) {
+    this.#walk(removeDuplicate, (prefix, _, members) => {
+      for (const [name, member] of members) {
         if (!(member instanceof kind)) continue;
         const path = joinPath(prefix, name);
         if (!seen.has(member)) label(member, path);
         if (!removeDuplicate || !seen.has(member)) found.push([path, member]);
         seen.add(member);
       }
+    });
     return found;
+  }
+
+  /** Visits this module and all below it, each with its members; modules that have been visited before only if asked. */
+  #walk(
+    removeDuplicate: boolean,
+    visit: (path: string, module: Module, members: [string, Member][]) => void,
+  ): void {
+    const entered = new Set<Module>();
+    const enter = (module: Module, path: string): void => {
+      if (entered.has(module)) return;
+      entered.add(module);
+      const members = module.members();
+      visit(path, module, members);
+      for (const [name, member] of members) if (member instanceof Module) enter(member, joinPath(path, name));
+      // Only what is being walked right now then counts as entered: a cycle ends, another path does not.
+      if (!removeDuplicate) entered.delete(module);
+    };
+    enter(this, "");
   }
 
   // State.
@@ -252,6 +261,7 @@ export interface Layer extends Module {
 
 /** Adds the members in one field: itself, or what is in an array. */
 function collect(module: Module, name: string, value: unknown, found: [string, Member][]): void {
+  if (typeof value !== "object" || value === null) return;
   if (isMember(value)) found.push([name, value]);
   else if (Array.isArray(value)) {
     // An array that begins with a string or a number is data (a vocabulary), and may be long.
@@ -265,10 +275,10 @@ function collect(module: Module, name: string, value: unknown, found: [string, M
 }
 
 /** Whether a value is a container that walking does not enter, with a member in it that would not be trained. */
-function hidesMembers(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false;
-  if (value instanceof Map || value instanceof Set) return [...value.values()].some(isMember);
-  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).some(isMember);
+function hidesMembers(value: object): boolean {
+  const holds = (item: unknown): boolean => typeof item === "object" && item !== null && isMember(item);
+  if (value instanceof Map || value instanceof Set) return [...value.values()].some(holds);
+  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).some(holds);
 }
 
 /** Names a value for errors by its path from the outermost module that it has been named from. */

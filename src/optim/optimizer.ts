@@ -9,6 +9,7 @@ import { like } from "../tensor/operations/elementwise.ts";
 import { widen } from "../tensor/operations/promote.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { warnOfLeak } from "./leak.ts";
+import { optionProblem } from "./options.ts";
 import { isSwitchedOn, makeParamGroup, type OptimizerDefinition, type ParamGroup } from "./param-group.ts";
 import { type GroupOptions, groupsOf, type OptimizerParams, parametersOf } from "./params.ts";
 import { Scalars } from "./scalars.ts";
@@ -43,6 +44,8 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
     const conflict = definition.conflict?.({ ...definition.defaults, ...options });
     if (conflict) throw new ArgumentError(`${definition.name}: ${conflict}`);
     for (const group of groupsOf(definition.name, params)) this.addParamGroup(group);
+    // The parameters' first values are written now, so that a step that fails cannot take them with it.
+    if (!currentTrace().recording) commit();
     if (definition.stateFromStart) for (const group of this.paramGroups) this.#startStates(group);
   }
 
@@ -222,6 +225,7 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
       named: this.namedParameters(),
       states: this.#states,
       optionNames: Object.keys(defaults),
+      problemOf: (option, value) => optionProblem(option, value, this.#definition.checks[option as keyof O]),
       makeState: (group) => makeState(chain, group as ParamGroup<O>),
     });
     this.#structure.value++;

@@ -28,10 +28,12 @@ export const twoRates = (value: readonly number[]): string | null =>
 /** True or false. */
 export const flag = (value: boolean): string | null => (typeof value === "boolean" ? null : "true or false");
 
-/** Throws `ArgumentError` if an option's value cannot be. */
-export function checkOption(optimizer: string, name: string, value: unknown, check: OptionCheck | undefined): void {
+/** What is wrong with an option's value, or null. */
+export function optionProblem(name: string, value: unknown, check: OptionCheck | undefined): string | null {
   const must = check?.(value as never) ?? null;
-  if (must !== null) throw new ArgumentError(`${optimizer}: ${name} is ${JSON.stringify(value) ?? String(value)}; it must be ${must}`);
+  if (must === null) return null;
+  const shown = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+  return `${name} is ${shown}; it must be ${must}`;
 }
 
 /** Throws `ArgumentError` for an option that an optimizer does not have. */

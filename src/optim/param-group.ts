@@ -1,6 +1,7 @@
+import { ArgumentError } from "../base/errors.ts";
 import { Cell } from "../engine/cell.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { checkOption, type OptionCheck, refuseUnknownOptions } from "./options.ts";
+import { type OptionCheck, optionProblem, refuseUnknownOptions } from "./options.ts";
 import type { AnyTransform } from "./transform.ts";
 
 /** What an optimizer is: its options, and the chain of transforms that makes its update. */
@@ -41,8 +42,10 @@ export function makeParamGroup<O extends object>(
   refuseUnknownOptions(definition.name, options, known);
   const values: Record<string, unknown> = { ...definition.defaults };
   for (const [name, value] of Object.entries(options)) if (value !== undefined) values[name] = value;
-  const check = (name: string, value: unknown): void =>
-    checkOption(definition.name, name, value, definition.checks[name as keyof O]);
+  const check = (name: string, value: unknown): void => {
+    const problem = optionProblem(name, value, definition.checks[name as keyof O]);
+    if (problem !== null) throw new ArgumentError(`${definition.name}: ${problem}`);
+  };
   const group = { params } as Record<string, unknown>;
   const cells = new Map<string, Cell<boolean>>();
   for (const name of known) {

@@ -59,6 +59,7 @@ export interface LoadTarget {
   readonly named: ReadonlyMap<string, Parameter>;
   readonly states: Map<Parameter, ParameterState>;
   readonly optionNames: readonly string[];
+  readonly problemOf: (option: string, value: unknown) => string | null;
   readonly makeState: (group: ParamGroup<object>) => ParameterState;
 }
 
@@ -101,7 +102,7 @@ function loadState(target: LoadTarget, p: Parameter, given: Record<string, numbe
   target.states.set(p, state);
 }
 
-function wrongGroups(dict: OptimizerStateDict, { groups, named, optionNames }: LoadTarget): string[] {
+function wrongGroups(dict: OptimizerStateDict, { groups, named, optionNames, problemOf }: LoadTarget): string[] {
   if (!Array.isArray(dict.paramGroups) || typeof dict.state !== "object" || dict.state === null)
     return ["it is not the state dict of an optimizer: it has no paramGroups, or no state"];
   if (dict.paramGroups.length !== groups.length)
@@ -118,6 +119,10 @@ function wrongGroups(dict: OptimizerStateDict, { groups, named, optionNames }: L
     if (extra.length > 0) wrong.push(`group ${i} has ${extra.join(", ")}, which the optimizer's has not`);
     const unknown = Object.keys(options).filter((option) => !optionNames.includes(option));
     if (unknown.length > 0) wrong.push(`group ${i} has options of another optimizer: ${unknown.join(", ")}`);
+    for (const option of optionNames) {
+      const problem = Object.hasOwn(options, option) ? problemOf(option, options[option]) : null;
+      if (problem !== null) wrong.push(`group ${i}: ${problem}`);
+    }
   }
   return wrong;
 }

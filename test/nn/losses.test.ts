@@ -1,5 +1,5 @@
 import * as nn from "thaw/nn";
-import { capture, gradient, Parameter, tensor, zeros } from "thaw/tensor";
+import { capture, gradient, Parameter, type Tensor, tensor, zeros } from "thaw/tensor";
 import { describe, expect, test } from "vitest";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../src/base/errors.ts";
 import { commit } from "../../src/engine/realize.ts";
@@ -31,7 +31,7 @@ describe("class targets", () => {
   });
 
   test("are checked at each replay of a captured function", () => {
-    const loss = capture((t: ReturnType<typeof classes>) => nn.crossEntropy(zeros([1, 3]), t));
+    const loss = capture((t: Tensor) => nn.crossEntropy(zeros([1, 3]), t));
     expect(loss(classes(2)).itemSync()).toBeCloseTo(Math.log(3), 6);
     expect(() => loss(classes(3)).itemSync()).toThrow(
       /crossEntropy: a target is no class; there are 3 classes/,
@@ -100,3 +100,17 @@ test("class weights of a loss module are in its state dict", () => {
   expect(loss.stateDict().get("weight")!.toArraySync()).toEqual([1, 2]);
   expect(loss.parameters()).toEqual([]);
 });
+
+test.each([{}, { labelSmoothing: 0.1 }])(
+  "crossEntropy %j and its gradient are one loop over the rows",
+  (options) => {
+    const logits = new Parameter(zeros([10, 4]));
+    const both = capture((t: Tensor) => {
+      const loss = nn.crossEntropy(logits, t, options);
+      return [loss, gradient(loss, [logits])[0]!];
+    });
+    both(classes(0, 1, 2, 3, 0, 1, 2, 3, 1, 2));
+    const overRows = both.plan!.calls.filter(({ kernel }) => kernel.kind === "loop" && kernel.outer === 1);
+    expect(overRows.length).toBe(1);
+  },
+);

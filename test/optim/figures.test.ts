@@ -57,11 +57,14 @@ function run(make: (params: Parameter[]) => AdamW | Adam, stale: "zero" | "null"
   return { afterTask1, afterTask2: values(), net, optimizer };
 }
 
-/** Elements further than `limit` from what is printed. */
+/** Elements that, printed to as many digits, are further than `limit` from what is printed. */
 function apart(got: Parameters, printed: Parameters, limit: number): string[] {
   return Object.entries(printed).flatMap(([name, matrix]) =>
     matrix.flatMap((row, i) =>
-      row.flatMap((x, j) => (Math.abs(got[name]![i]![j]! - x) <= limit ? [] : [`${name}[${i}][${j}]`])),
+      row.flatMap((x, j) => {
+        const away = Math.abs(Number(got[name]![i]![j]!.toFixed(limit < 1e-4 ? 12 : 4)) - x);
+        return away <= limit * (1 + 1e-9) ? [] : [`${name}[${i}][${j}]`];
+      }),
     ),
   );
 }

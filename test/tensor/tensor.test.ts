@@ -82,6 +82,14 @@ describe("making tensors", () => {
     expect(tensor([-5], { dtype: "i8" }).mul(100).toArraySync()).toEqual([-500]);
   });
 
+  test("casts cut fractions, wrap nothing in range, and tell what is not 0", () => {
+    const x = tensor([-1.5, 0, 2.9]);
+    expect(x.int().toArraySync()).toEqual([-1, 0, 2]);
+    expect(x.bool().toArraySync()).toEqual([true, false, true]);
+    expect(x.int().float().toArraySync()).toEqual([-1, 0, 2]);
+    expect(x.double().dtype).toBe("f64");
+  });
+
   test("linspace ends where it should", () => {
     expect(linspace(0, 1, 11).toArraySync()).toEqual(
       Array.from({ length: 11 }, (_, i) => Math.fround(i / 10)),

@@ -101,6 +101,11 @@ export class WasmBackend implements Backend, Host {
     return `WebAssembly ${simd}, ${shared}, up to ${Math.round(this.memory.maximum / 16)} MiB`;
   }
 
+  /** Workers that have joined so far. */
+  get workersReady(): number {
+    return this.#pool?.ready ?? 0;
+  }
+
   /** Workers join when they are ready; results do not depend on how many there are. */
   setThreads(count: number): void {
     this.threads = this.memory.shared ? Math.max(1, Math.trunc(count)) : 1;
@@ -114,4 +119,4 @@ export class WasmBackend implements Backend, Host {
 }
 
 /** Makes the backend; throws `BackendError` where it cannot run. */
-export const createWasm = (): Backend => new WasmBackend();
+export const createWasm = (): WasmBackend => new WasmBackend();

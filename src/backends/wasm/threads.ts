@@ -80,6 +80,8 @@ export class WorkerPool {
   readonly #walker: Uint8Array;
   readonly #newScratch: () => number;
   #workers: Handle[] = [];
+  /** Scratch of each worker; kept for the one that takes its place. */
+  readonly #scratch: number[] = [];
   #last: number;
 
   constructor(memory: WasmMemory, base: number, walker: Uint8Array, math: string, newScratch: () => number) {
@@ -94,6 +96,11 @@ export class WorkerPool {
   /** Workers there are, ready or not. */
   get size(): number {
     return this.#workers.length;
+  }
+
+  /** Workers that have started and take tasks. */
+  get ready(): number {
+    return Atomics.load(this.#memory.views.i32, (this.#base + control.joined) / 4);
   }
 
   /** Makes a kernel known to workers. */
@@ -111,15 +118,16 @@ export class WorkerPool {
   /** Starts or stops workers until there are `count`. */
   resize(count: number): void {
     if (count < this.#workers.length) this.stop();
-    while (this.#workers.length < count)
-      this.#workers.push(
-        spawn(this.#source, { memory: this.#memory.memory, base: this.#base, scratch: this.#newScratch(), walker: this.#walker }),
-      );
+    while (this.#workers.length < count) {
+      const scratch = (this.#scratch[this.#workers.length] ??= this.#newScratch());
+      this.#workers.push(spawn(this.#source, { memory: this.#memory.memory, base: this.#base, scratch, walker: this.#walker }));
+    }
   }
 
   /** Ends every worker. Nothing may be running. */
   stop(): void {
     for (const worker of this.#workers) worker.terminate();
     this.#workers = [];
+    Atomics.store(this.#memory.views.i32, (this.#base + control.joined) / 4, 0);
   }
 }

@@ -2,7 +2,7 @@ import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
-import { div } from "../../tensor/operations/elementwise.ts";
+import { div, mul } from "../../tensor/operations/elementwise.ts";
 import { mean, sum } from "../../tensor/operations/reduction.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -23,8 +23,8 @@ export function reduceLoss(op: string, loss: Node, reduction: Reduction, weights
       return sum(loss);
     case "mean":
       refuseEmptyMean(op, loss);
-      // Divided row by row, so that what the rows wait for does not depend on them: loss and gradient are one loop.
-      return weights === undefined ? mean(loss) : sum(div(loss, sum(weights)));
+      // The weights first, so that no row waits for what the rows give: loss and gradient become one loop over them.
+      return weights === undefined ? mean(loss) : sum(mul(div(1, sum(weights)), loss));
     default:
       throw new ArgumentError(`${op}: reduction "${reduction}" is not one of "none", "mean" and "sum"`);
   }

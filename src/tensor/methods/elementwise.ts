@@ -361,4 +361,20 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   to(dtype: DType): T {
     return this.wrap(cast(this.node, dtype));
   }
+  /** As f32. */
+  float(): T {
+    return this.to("f32");
+  }
+  /** As f64. */
+  double(): T {
+    return this.to("f64");
+  }
+  /** As i32. */
+  int(): T {
+    return this.to("i32");
+  }
+  /** As bool: not 0. */
+  bool(): T {
+    return this.to("bool");
+  }
 }

@@ -27,7 +27,6 @@ export function einsum(equation: string, operands: readonly Node[]): Node {
       drop(result, (n) => later.has(n) || named[i]!.names.includes(n)),
       named[i]!,
       later,
-      sizes,
     );
   }
   const left = drop(result, (n) => output.includes(n));

@@ -47,6 +47,13 @@ interface Factor {
  * is a free dimension of that side.
  */
 function contract(left: Factor, right: Factor, batch: readonly number[]): Node {
+  if (batch.length === 0)
+    return node("dot", [left.x, right.x], {
+      leftBatch: [],
+      rightBatch: [],
+      leftContract: [left.inner],
+      rightContract: [right.inner],
+    });
   const rank = batch.length;
   const axis = (f: Factor, i: number): number => i - (rank - f.batch.length);
   const has = (f: Factor, i: number): boolean => axis(f, i) >= 0 && f.batch[axis(f, i)] === batch[i];

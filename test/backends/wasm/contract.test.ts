@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { argsLayout } from "../../../src/backends/wasm/args.ts";
 import { createWasm } from "../../../src/backends/wasm/backend.ts";
+import { emitContract, scratchBytes } from "../../../src/backends/wasm/contract.ts";
+import { WasmMemory } from "../../../src/backends/wasm/memory.ts";
+import type { ContractKernel, KernelCall } from "../../../src/plan/kernel.ts";
 import { allocate, type TypedArray } from "../../../src/base/dtype.ts";
 import { interpret } from "../../plan/interpret.ts";
 import { contractPlan, type Product } from "./contract-plan.ts";
@@ -52,9 +56,23 @@ test("nothing to contract gives zeros", () => {
   expect([...actual]).toEqual(new Array(15).fill(0));
 });
 
-test("blocks: more rows and columns than one task takes", () => {
-  check({ m: 300, n: 410, k: 7, right: "n" });
-  check({ m: 270, n: 390, k: 300, left: "m" });
+test.each<[number, number, number, "m" | "k", "n" | "k"]>([
+  [300, 410, 7, "k", "n"],
+  [270, 390, 300, "m", "k"],
+  [1030, 40, 130, "m", "n"],
+])("more blocks than one: m %i, n %i, k %i", (m, n, k, left, right) => {
+  const { plan, inputs } = contractPlan({ m, n, k, left, right });
+  const [a, b] = inputs as [TypedArray, TypedArray];
+  const actual = new Float32Array(m * n);
+  backend.load(plan).run(inputs, new Float64Array(0), [actual]);
+  let wrong = 0;
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++) {
+      let sum = 0;
+      for (let d = 0; d < k; d++) sum += a[left === "m" ? d * m + i : i * k + d]! * b[right === "n" ? d * n + j : j * k + d]!;
+      if (sum !== actual[i * n + j]) wrong++;
+    }
+  expect(wrong).toBe(0);
 });
 
 test("batches of one and of three dimensions", () => {
@@ -152,11 +170,25 @@ test("results stored as another type", () => {
   check({ m: 7, n: 9, k: 6, result: "bf16" });
 });
 
-test("without fused multiply-add the whole numbers are the same", async () => {
-  const { emitContract } = await import("../../../src/backends/wasm/contract.ts");
-  const { plan } = contractPlan({ m: 4, n: 8, k: 4 });
-  const { kernel } = plan.calls[0]!;
-  if (kernel.kind !== "contract") throw new Error("not a product");
-  const plain = emitContract(kernel, { shared: false, maximum: 64 }, false);
-  expect(WebAssembly.validate(plain)).toBe(true);
+test("without fused multiply-add", () => {
+  const memory = new WasmMemory(8 * 2 ** 20);
+  const { plan, inputs } = contractPlan({ m: 1, n: 5, k: 9 });
+  const call = plan.calls[0] as KernelCall & { kernel: ContractKernel };
+  const layout = argsLayout(call.kernel);
+  const at = memory.reserve(layout.bytes);
+  const words = memory.views.i32;
+  const data = call.accesses.map(({ buffer }) => memory.reserve(4 * (inputs[buffer]?.length ?? 5)));
+  for (const [i, x] of inputs.entries()) memory.views.f32.set(x, data[i]! / 4);
+  for (const [d, offset] of layout.extents.entries()) words[(at + offset) / 4] = call.extents[d]!;
+  for (const [d, offset] of layout.block.entries()) words[(at + offset) / 4] = [4, 8][d]!;
+  for (const [a, { pointer, strides }] of layout.accesses.entries()) {
+    words[(at + pointer) / 4] = data[a]!;
+    for (const [d, offset] of strides.entries()) words[(at + offset) / 4] = call.accesses[a]!.strides[d]! * 4;
+  }
+  const module = new WebAssembly.Module(emitContract(call.kernel, memory, false));
+  const env = { memory: memory.memory, scratch: memory.reserve(scratchBytes) };
+  const { exports } = new WebAssembly.Instance(module, { env });
+  (exports.run as (args: number, begin: number, end: number) => void)(at, 0, 1);
+  const result = memory.views.f32.slice(data[5]! / 4, data[5]! / 4 + 5);
+  expect(result).toEqual(interpret(plan, inputs, []).outputs[0]);
 });

@@ -9,7 +9,8 @@ const judge = await wabt();
 function disassemble(body: (f: FunctionBuilder) => void, shared = false): string {
   const module = new ModuleBuilder({ shared, maximum: 4 });
   body(module.func("run", []));
-  const read = judge.readWasm(module.bytes(), { threads: true, relaxed_simd: true } as wabt.WasmFeatures);
+  const features = { threads: true, relaxed_simd: true } as Parameters<typeof judge.readWasm>[1];
+  const read = judge.readWasm(module.bytes(), features);
   const text = read.toText({});
   read.destroy();
   return text;

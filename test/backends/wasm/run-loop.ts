@@ -148,14 +148,19 @@ export function expectLoop({ kernel, extents, accesses: args }: Call, buffers: B
     args[a]!.offset + args[a]!.strides.reduce((sum, s, d) => sum + s * index[d]!, 0);
   const read = (a: number, place: number) => readElement(accesses[a]!.dtype, before[args[a]!.buffer]!, place);
   const done = new Map<number, number>();
-  const valueAt = (v: number, index: readonly number[]): number => {
+  /** `here`: values at this index that are there already. */
+  const valueAt = (v: number, index: readonly number[], here = new Map<number, number>()): number => {
+    if (!here.has(v)) here.set(v, compute(v, index, here));
+    return here.get(v)!;
+  };
+  const compute = (v: number, index: readonly number[], here: Map<number, number>): number => {
     const value = body[v]!;
     if (value.op === "reduce") return done.get(v)!;
     if (value.op === "constant") return roundTo(value.dtype, value.value);
     if (value.op === "load") return read(value.access, at(value.access, index));
     if (value.op === "index") return at(value.access, index);
     if (value.op === "accumulator") throw new Error("no accumulators in loops");
-    const operands = value.args.map((a) => valueAt(a, index));
+    const operands = value.args.map((a) => valueAt(a, index, here));
     if (value.op === "gather")
       return read(value.access, at(value.access, index) + operands[0]! * args[value.access]!.axisStride!);
     if (value.op === "random")

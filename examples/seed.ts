@@ -2,7 +2,18 @@
 // layer of the other task is meant to rest. Four ways; the second one moves what rests.
 //
 //   npx tsx examples/seed.ts
-import { changedParameters, crossEntropy, manualSeed, nn, optim, randint, randn, snapshot, type Tensor, trainStep } from "thaw";
+import {
+  changedParameters,
+  crossEntropy,
+  manualSeed,
+  nn,
+  optim,
+  randint,
+  randn,
+  snapshot,
+  type Tensor,
+  trainStep,
+} from "thaw";
 
 type Task = "hiddenTask1" | "hiddenTask2";
 
@@ -20,21 +31,25 @@ type Step = (task: Task, x: Tensor, y: Tensor) => unknown;
 const other = (task: Task): Task => (task === "hiddenTask1" ? "hiddenTask2" : "hiddenTask1");
 
 /** requiresGrad = false, and gradients of zeros: the usual recipe. */
-const flags = (net: Network, optimizer: optim.SGD | optim.AdamW): Step => (task, x, y) => {
-  net[task].requiresGrad_(true);
-  net[other(task)].requiresGrad_(false);
-  optimizer.zeroGrad({ setToNone: false });
-  crossEntropy(net.forward(x, task), y).backward();
-  optimizer.step();
-};
+const flags =
+  (net: Network, optimizer: optim.SGD | optim.AdamW): Step =>
+  (task, x, y) => {
+    net[task].requiresGrad_(true);
+    net[other(task)].requiresGrad_(false);
+    optimizer.zeroGrad({ setToNone: false });
+    crossEntropy(net.forward(x, task), y).backward();
+    optimizer.step();
+  };
 
 /** Gradients taken away between backward and step: the fix by hand. */
-const nullGradients = (net: Network, optimizer: optim.AdamW): Step => (task, x, y) => {
-  optimizer.zeroGrad();
-  crossEntropy(net.forward(x, task), y).backward();
-  net[other(task)].weight.grad = null;
-  optimizer.step();
-};
+const nullGradients =
+  (net: Network, optimizer: optim.AdamW): Step =>
+  (task, x, y) => {
+    optimizer.zeroGrad();
+    crossEntropy(net.forward(x, task), y).backward();
+    net[other(task)].weight.grad = null;
+    optimizer.step();
+  };
 
 /** The step says what it trains. */
 const trains = (net: Network, optimizer: optim.AdamW): Step =>
@@ -58,5 +73,7 @@ for (const [name, makeStep] of Object.entries(ways)) {
   const before = snapshot(net);
   await step("hiddenTask2", randn([10, 2]), randint(0, 4, [10]));
   const rested = changedParameters(before, net).get("hiddenTask1.weight");
-  console.log(`${name.padEnd(28)} hiddenTask1, at rest: ${rested ? `moved by up to ${rested.maxChange.toFixed(3)}` : "not a bit changed"}`);
+  console.log(
+    `${name.padEnd(28)} hiddenTask1, at rest: ${rested ? `moved by up to ${rested.maxChange.toFixed(3)}` : "not a bit changed"}`,
+  );
 }

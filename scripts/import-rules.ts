@@ -8,7 +8,7 @@ export const mayImport: { readonly [folder: string]: readonly string[] } = {
   backends: ["codegen", "plan", "ir"],
   engine: ["plan", "backends", "ir"],
   tensor: ["engine", "autodiff", "ir"],
-  nn: ["tensor"],
+  nn: ["tensor", "engine", "ir"],
   freeze: ["nn", "tensor", "engine"],
   optim: ["nn", "tensor", "engine"],
   ...allBefore(["data", "checkpoint", "models", "distributed", "train"]),

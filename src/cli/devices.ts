@@ -1,6 +1,6 @@
+import { backendNames, backendOf, currentBackend } from "../backends/registry.ts";
 import { BackendError } from "../base/errors.ts";
 import { settings } from "../base/settings.ts";
-import { backendNames, backendOf, currentBackend } from "../backends/registry.ts";
 import { table } from "./table.ts";
 
 /** `thaw devices`: every backend, what it is on this machine, or why it is missing. */

@@ -11,9 +11,15 @@ export async function digits(
 ): Promise<{ ours: RunResult; theirs: RunResult }> {
   const data = loadDigits();
   const backend = currentBackend();
-  print(`${grouped(data.train.length + data.test.length)} handwritten digits, a quarter of them for the test.`);
-  print("Two kinds of input, 64 pixels or the 16 means of their 2×2 blocks, each with a first layer of its own,");
-  print("then a trunk that both share. The tasks take turns: each trains its own layer and the trunk, with AdamW.");
+  print(
+    `${grouped(data.train.length + data.test.length)} handwritten digits, a quarter of them for the test.`,
+  );
+  print(
+    "Two kinds of input, 64 pixels or the 16 means of their 2×2 blocks, each with a first layer of its own,",
+  );
+  print(
+    "then a trunk that both share. The tasks take turns: each trains its own layer and the trunk, with AdamW.",
+  );
   print("At the end the layer of blocks is trained alone, while all else rests.");
   print(`Backend ${backend.name}: ${backend.describe()}.`);
 
@@ -21,13 +27,19 @@ export async function digits(
   const ours = await run(trains, data, options);
   for (const line of ["", ...fates(ours)]) print(line);
 
-  print("\nBeside it the usual recipe: requiresGrad = false on what rests, zeroGrad({ setToNone: false }), step().\n");
+  print(
+    "\nBeside it the usual recipe: requiresGrad = false on what rests, zeroGrad({ setToNone: false }), step().\n",
+  );
   const theirs = await run(leaky, data, options);
   for (const line of ["", ...fates(theirs)]) print(line);
 
-  print("\nAccuracy on the test set when the tasks had taken turns, and of pixels when blocks had then trained alone:\n");
+  print(
+    "\nAccuracy on the test set when the tasks had taken turns, and of pixels when blocks had then trained alone:\n",
+  );
   for (const line of comparison([ours, theirs])) print(line);
-  print("\nNothing that pixels needs was trained in that last part. Whatever its accuracy changed by, leaked.");
+  print(
+    "\nNothing that pixels needs was trained in that last part. Whatever its accuracy changed by, leaked.",
+  );
   return { ours, theirs };
 }
 

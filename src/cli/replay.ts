@@ -1,4 +1,4 @@
-import { readCases, type ReplayCase } from "./replay/case.ts";
+import { type ReplayCase, readCases } from "./replay/case.ts";
 import { type Difference, runCase } from "./replay/run.ts";
 
 /** How many cases agreed with their record, and how many did not. */
@@ -11,7 +11,10 @@ export interface ReplayResult {
  * Replays recorded training runs (plain or gzip JSON) on the current backend: prints each case that differs with
  * its first difference, and at the end how many passed and failed.
  */
-export async function replay(files: readonly string[], print: (line: string) => void = console.log): Promise<ReplayResult> {
+export async function replay(
+  files: readonly string[],
+  print: (line: string) => void = console.log,
+): Promise<ReplayResult> {
   const result: ReplayResult = { passed: 0, failed: 0 };
   for (const file of files)
     for (const replayed of readCases(file)) {

@@ -21,9 +21,22 @@ class Network extends Module {
 
 /** The weights that the article starts from. */
 const start = {
-  "hiddenTask1.weight": [[-0.0043, 0.3097, -0.4752], [-0.4249, -0.2224, 0.1548], [-0.0114, 0.4578, -0.0512]],
-  "hiddenTask2.weight": [[0.1871, -0.2137], [-0.139, -0.6755], [-0.4683, -0.2915]],
-  "output.weight": [[0.0214, 0.2282, 0.3464], [-0.3914, -0.2514, 0.2097], [0.4794, -0.1188, 0.432], [-0.0931, 0.0611, 0.5228]],
+  "hiddenTask1.weight": [
+    [-0.0043, 0.3097, -0.4752],
+    [-0.4249, -0.2224, 0.1548],
+    [-0.0114, 0.4578, -0.0512],
+  ],
+  "hiddenTask2.weight": [
+    [0.1871, -0.2137],
+    [-0.139, -0.6755],
+    [-0.4683, -0.2915],
+  ],
+  "output.weight": [
+    [0.0214, 0.2282, 0.3464],
+    [-0.3914, -0.2514, 0.2097],
+    [0.4794, -0.1188, 0.432],
+    [-0.0931, 0.0611, 0.5228],
+  ],
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: an optimizer of whatever options and state.
@@ -77,7 +90,8 @@ const experiments: readonly Experiment[] = [
   },
   {
     title: "AdamW, requiresGrad = false, gradients of zeros",
-    verdict: "It leaks: hiddenTask1 rested in task 2, and moved. A gradient of zeros is a gradient: it counts a step, and momentum and weight decay do the rest.",
+    verdict:
+      "It leaks: hiddenTask1 rested in task 2, and moved. A gradient of zeros is a gradient: it counts a step, and momentum and weight decay do the rest.",
     optimizer: adamW,
     makeStep: withFlags,
   },
@@ -102,7 +116,9 @@ export async function seed(print: (line: string) => void): Promise<void> {
     task1: [randn([10, 3]), randint(0, 4, [10])],
     task2: [randn([10, 2]), randint(0, 4, [10])],
   };
-  print("A network with two kinds of input. One step trains task 1 while hiddenTask2 rests, the next trains task 2");
+  print(
+    "A network with two kinds of input. One step trains task 1 while hiddenTask2 rests, the next trains task 2",
+  );
   print("while hiddenTask1 rests. lr 0.9, batches of 10. A layer that rests must not change.");
   const rows: [string, number, number][] = [];
   for (const [i, experiment] of experiments.entries()) {
@@ -124,7 +140,9 @@ async function show(
   print: (line: string) => void,
 ): Promise<{ bits: number; steps: number }> {
   const net = new Network();
-  net.loadStateDict(Object.fromEntries(Object.entries(start).map(([path, values]) => [path, tensor(values)])));
+  net.loadStateDict(
+    Object.fromEntries(Object.entries(start).map(([path, values]) => [path, tensor(values)])),
+  );
   const optimizer = experiment.optimizer(net);
   // What it would warn of is what is being shown.
   optimizer.warnOfLeaks = false;

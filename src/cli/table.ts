@@ -1,8 +1,15 @@
 /** Lines of a table: columns under their headings, numbers to the right, words to the left. */
-export function table(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string[] {
   const texts = rows.map((row) => row.map(String));
-  const widths = headings.map((heading, i) => Math.max(heading.length, ...texts.map((row) => row[i]!.length)));
-  const numeric = headings.map((_, i) => rows.every((row) => typeof row[i] === "number" || isNumber(row[i]!)));
+  const widths = headings.map((heading, i) =>
+    Math.max(heading.length, ...texts.map((row) => row[i]!.length)),
+  );
+  const numeric = headings.map((_, i) =>
+    rows.every((row) => typeof row[i] === "number" || isNumber(row[i]!)),
+  );
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, i) => (numeric[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))

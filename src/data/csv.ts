@@ -24,7 +24,9 @@ export function parseCsv(text: string, options: CsvOptions = {}): Tensor {
     const fields = line.split(delimiter);
     if (rows++ === 0) columns = fields.length;
     if (fields.length !== columns)
-      throw new ArgumentError(`parseCsv: line ${i + 1} has ${fields.length} values, those before it ${columns}`);
+      throw new ArgumentError(
+        `parseCsv: line ${i + 1} has ${fields.length} values, those before it ${columns}`,
+      );
     for (const field of fields) {
       const value = Number(field);
       if (field.trim() === "" || (Number.isNaN(value) && field.trim() !== "NaN"))

@@ -28,7 +28,9 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
   constructor(dataset: Dataset<B>, options: DataLoaderOptions = {}) {
     const { batchSize = 1, shuffle = false, dropLast = false, seed = 0 } = options;
     if (!Number.isInteger(batchSize) || batchSize < 1)
-      throw new ArgumentError(`DataLoader: batchSize is ${batchSize}; it must be a whole number of at least 1`);
+      throw new ArgumentError(
+        `DataLoader: batchSize is ${batchSize}; it must be a whole number of at least 1`,
+      );
     this.dataset = dataset;
     this.batchSize = batchSize;
     this.shuffle = shuffle;

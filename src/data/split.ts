@@ -7,15 +7,16 @@ import { permutation } from "./shuffle.ts";
  * Deals rows out at random, the same way for the same seed: `torch.utils.data.random_split`. Lengths are counts that
  * add up to the number of rows, or fractions that add up to 1 (rounded down; rows left over go round from the first).
  */
-export function randomSplit<B extends readonly Tensor[]>(
+export function randomSplit<B extends readonly Tensor[], const L extends readonly number[]>(
   dataset: Dataset<B>,
-  lengths: readonly number[],
+  lengths: L,
   { seed = 0 }: { seed?: number } = {},
-): Subset<B>[] {
+): { -readonly [K in keyof L]: Subset<B> } {
   const counts = countsOf(lengths, dataset.length);
   const order = permutation(dataset.length, seed);
   let start = 0;
-  return counts.map((count) => new Subset(dataset, order.slice(start, (start += count))));
+  const parts = counts.map((count) => new Subset(dataset, order.slice(start, (start += count))));
+  return parts as { -readonly [K in keyof L]: Subset<B> };
 }
 
 function countsOf(lengths: readonly number[], rows: number): number[] {

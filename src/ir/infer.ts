@@ -19,7 +19,9 @@ function same(src: readonly Node[], op: Op): Node {
     if (!sameShape(a.shape, b.shape))
       throw new ShapeError(`${op}: operands have shapes ${src.map((s) => shapeText(s.shape)).join(" and ")}`);
     if (a.dtype !== b.dtype)
-      throw new DTypeError(`${op}: operands are ${src.map((s) => s.dtype).join(" and ")}; cast one to the other`);
+      throw new DTypeError(
+        `${op}: operands are ${src.map((s) => s.dtype).join(" and ")}; cast one to the other`,
+      );
   }
   return a;
 }
@@ -41,7 +43,10 @@ const floats = (src: readonly Node[], _: unknown, op: Op): Inferred => {
   same(src, op);
   return float(src, _, op);
 };
-const compare = (src: readonly Node[], _: unknown, op: Op): Inferred => ({ shape: same(src, op).shape, dtype: "bool" });
+const compare = (src: readonly Node[], _: unknown, op: Op): Inferred => ({
+  shape: same(src, op).shape,
+  dtype: "bool",
+});
 const bits = (src: readonly Node[], _: unknown, op: Op): Inferred => {
   const a = same(src, op);
   need(!isFloat(a.dtype), op, src, "bool or integers");
@@ -63,11 +68,16 @@ const reduced = (src: readonly Node[], { axes }: { axes: readonly number[] }, op
       if (n.shape[a] === 0) throw new ShapeError(`${op}: axis ${a} of shape ${shapeText(n.shape)} is empty`);
   return { shape: n.shape.filter((_, i) => !axes.includes(i)), dtype: n.dtype };
 };
-const leaf = (_: readonly Node[], a: { shape: Shape; dtype: DType }): Inferred => ({ shape: a.shape, dtype: a.dtype });
+const leaf = (_: readonly Node[], a: { shape: Shape; dtype: DType }): Inferred => ({
+  shape: a.shape,
+  dtype: a.dtype,
+});
 const agreeBut = (axis: number, a: Node, b: Node, op: Op): void => {
   axisOf(axis, a, op);
   if (a.shape.length !== b.shape.length || a.shape.some((d, i) => i !== axis && d !== b.shape[i]))
-    throw new ShapeError(`${op}: shapes ${shapeText(a.shape)} and ${shapeText(b.shape)} must agree but for axis ${axis}`);
+    throw new ShapeError(
+      `${op}: shapes ${shapeText(a.shape)} and ${shapeText(b.shape)} must agree but for axis ${axis}`,
+    );
 };
 
 const rules: { readonly [K in Op]: Rule<K> } = {
@@ -77,31 +87,64 @@ const rules: { readonly [K in Op]: Rule<K> } = {
   iota: leaf,
   variable: ([x]) => like(x!),
   detach: ([x]) => like(x!),
-  neg: numeric, abs: numeric, sign: numeric, floor: float, ceil: float, round: float,
-  sqrt: float, exp: float, log: float, expm1: float, log1p: float, sin: float, cos: float,
-  tanh: float, sigmoid: float, erf: float, relu: numeric,
+  neg: numeric,
+  abs: numeric,
+  sign: numeric,
+  floor: float,
+  ceil: float,
+  round: float,
+  sqrt: float,
+  exp: float,
+  log: float,
+  expm1: float,
+  log1p: float,
+  sin: float,
+  cos: float,
+  tanh: float,
+  sigmoid: float,
+  erf: float,
+  relu: numeric,
   not: (src, _, op) => {
     need(src[0]!.dtype === "bool", op, src, "a bool tensor");
     return like(src[0]!);
   },
   cast: ([x], a) => ({ shape: x!.shape, dtype: a.dtype }),
-  add: numeric, sub: numeric, mul: numeric, div: floats,
-  pow: numeric, max: numeric, min: numeric, remainder: numeric,
-  eq: compare, lt: compare, le: compare,
-  and: bits, or: bits, xor: bits, shl: bits, shr: bits,
+  add: numeric,
+  sub: numeric,
+  mul: numeric,
+  div: floats,
+  pow: numeric,
+  max: numeric,
+  min: numeric,
+  remainder: numeric,
+  eq: compare,
+  lt: compare,
+  le: compare,
+  and: bits,
+  or: bits,
+  xor: bits,
+  shl: bits,
+  shr: bits,
   where: (src, _, op) => {
     need(src[0]!.dtype === "bool", op, src, "a bool condition first");
     same([src[1]!, src[2]!], op);
     if (!sameShape(src[0]!.shape, src[1]!.shape))
-      throw new ShapeError(`where: condition ${shapeText(src[0]!.shape)} and values ${shapeText(src[1]!.shape)} differ`);
+      throw new ShapeError(
+        `where: condition ${shapeText(src[0]!.shape)} and values ${shapeText(src[1]!.shape)} differ`,
+      );
     return like(src[1]!);
   },
   fma: floats,
-  sum: reduced, maxReduce: reduced, minReduce: reduced, prod: reduced,
+  sum: reduced,
+  maxReduce: reduced,
+  minReduce: reduced,
+  prod: reduced,
   argmax: (src, { axis }, op) => ({ shape: reduced(src, { axes: [axis] }, op).shape, dtype: "i32" }),
   reshape: ([x], { shape }) => {
     if (sizeOf(shape) !== sizeOf(x!.shape))
-      throw new ShapeError(`reshape: ${shapeText(x!.shape)} has ${sizeOf(x!.shape)} elements, ${shapeText(shape)} has ${sizeOf(shape)}`);
+      throw new ShapeError(
+        `reshape: ${shapeText(x!.shape)} has ${sizeOf(x!.shape)} elements, ${shapeText(shape)} has ${sizeOf(shape)}`,
+      );
     return { shape, dtype: x!.dtype };
   },
   permute: ([x], { axes }) => {
@@ -122,11 +165,17 @@ const rules: { readonly [K in Op]: Rule<K> } = {
       return size[i] === 0 || (start[i]! >= 0 && start[i]! < d && last >= 0 && last < d && step[i] !== 0);
     });
     if (start.length !== s.length || size.length !== s.length || step.length !== s.length || !fits)
-      throw new ShapeError(`slice: start [${start}] size [${size}] step [${step}] does not fit shape ${shapeText(s)}`);
+      throw new ShapeError(
+        `slice: start [${start}] size [${size}] step [${step}] does not fit shape ${shapeText(s)}`,
+      );
     return { shape: size, dtype: x!.dtype };
   },
   pad: ([x], { low, high }) => {
-    if (low.length !== x!.shape.length || high.length !== x!.shape.length || [...low, ...high].some((p) => p < 0))
+    if (
+      low.length !== x!.shape.length ||
+      high.length !== x!.shape.length ||
+      [...low, ...high].some((p) => p < 0)
+    )
       throw new ShapeError(`pad: low [${low}] high [${high}] for shape ${shapeText(x!.shape)}`);
     return { shape: x!.shape.map((d, i) => d + low[i]! + high[i]!), dtype: x!.dtype };
   },
@@ -137,22 +186,34 @@ const rules: { readonly [K in Op]: Rule<K> } = {
       agreeBut(axis, a, b, op);
       need(a.dtype === b.dtype, op, src, "tensors of one dtype");
     }
-    return { shape: a.shape.map((d, i) => (i === axis ? src.reduce((n, b) => n + b.shape[axis]!, 0) : d)), dtype: a.dtype };
+    return {
+      shape: a.shape.map((d, i) => (i === axis ? src.reduce((n, b) => n + b.shape[axis]!, 0) : d)),
+      dtype: a.dtype,
+    };
   },
   dot: (src, axes, op) => {
     const [a, b] = src as [Node, Node];
     need(a.dtype === b.dtype && a.dtype !== "bool", op, src, "two tensors of one numeric dtype");
-    const pairs = [...axes.leftBatch.map((l, i) => [l, axes.rightBatch[i]!]), ...axes.leftContract.map((l, i) => [l, axes.rightContract[i]!])];
+    const pairs = [
+      ...axes.leftBatch.map((l, i) => [l, axes.rightBatch[i]!]),
+      ...axes.leftContract.map((l, i) => [l, axes.rightContract[i]!]),
+    ];
     for (const [l, r] of pairs) {
       axisOf(l!, a, op);
       axisOf(r!, b, op);
       if (a.shape[l!] !== b.shape[r!])
-        throw new ShapeError(`dot: ${shapeText(a.shape)} and ${shapeText(b.shape)}: axis ${l} and axis ${r} differ (${a.shape[l!]} and ${b.shape[r!]})`);
+        throw new ShapeError(
+          `dot: ${shapeText(a.shape)} and ${shapeText(b.shape)}: axis ${l} and axis ${r} differ (${a.shape[l!]} and ${b.shape[r!]})`,
+        );
     }
     const free = (n: Node, batch: readonly number[], contract: readonly number[]) =>
       n.shape.filter((_, i) => !batch.includes(i) && !contract.includes(i));
     return {
-      shape: [...axes.leftBatch.map((l) => a.shape[l]!), ...free(a, axes.leftBatch, axes.leftContract), ...free(b, axes.rightBatch, axes.rightContract)],
+      shape: [
+        ...axes.leftBatch.map((l) => a.shape[l]!),
+        ...free(a, axes.leftBatch, axes.leftContract),
+        ...free(b, axes.rightBatch, axes.rightContract),
+      ],
       dtype: a.dtype,
     };
   },
@@ -163,9 +224,16 @@ const rules: { readonly [K in Op]: Rule<K> } = {
   },
   scatterAdd: (src, { axis }, op) => {
     agreeBut(axis, src[0]!, src[1]!, op);
-    need(src[1]!.dtype === "i32" && src[0]!.dtype === src[2]!.dtype, op, src, "i32 indices and updates of the data's dtype");
+    need(
+      src[1]!.dtype === "i32" && src[0]!.dtype === src[2]!.dtype,
+      op,
+      src,
+      "i32 indices and updates of the data's dtype",
+    );
     if (!sameShape(src[1]!.shape, src[2]!.shape))
-      throw new ShapeError(`scatterAdd: indices ${shapeText(src[1]!.shape)} and updates ${shapeText(src[2]!.shape)} differ`);
+      throw new ShapeError(
+        `scatterAdd: indices ${shapeText(src[1]!.shape)} and updates ${shapeText(src[2]!.shape)} differ`,
+      );
     return like(src[0]!);
   },
   argsort: ([x], { axis }, op) => {

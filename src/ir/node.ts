@@ -7,7 +7,12 @@ let nextId = 1;
 let gradEnabled = true;
 
 /** Makes a node; shapes and dtypes are checked here, so an error points at the caller. */
-export function node<K extends Op>(op: K, src: readonly Node[], attrs: OpAttrs[K], tracked?: boolean): Node<K> {
+export function node<K extends Op>(
+  op: K,
+  src: readonly Node[],
+  attrs: OpAttrs[K],
+  tracked?: boolean,
+): Node<K> {
   const { shape, dtype } = infer(op, src, attrs);
   if (tracked === undefined) {
     tracked = false;

@@ -31,32 +31,58 @@ export interface OpAttrs {
   variable: { owner: object };
   detach: None;
   // Elementwise, one operand.
-  neg: None; abs: None; sign: None; floor: None; ceil: None; round: None;
-  sqrt: None; exp: None; log: None; expm1: None; log1p: None; sin: None; cos: None;
-  tanh: None; sigmoid: None; erf: None; relu: None;
+  neg: None;
+  abs: None;
+  sign: None;
+  floor: None;
+  ceil: None;
+  round: None;
+  sqrt: None;
+  exp: None;
+  log: None;
+  expm1: None;
+  log1p: None;
+  sin: None;
+  cos: None;
+  tanh: None;
+  sigmoid: None;
+  erf: None;
+  relu: None;
   /** Logical not of a bool. */
   not: None;
   cast: { dtype: DType };
   // Elementwise, two operands of one shape and dtype.
-  add: None; sub: None; mul: None; div: None; pow: None;
+  add: None;
+  sub: None;
+  mul: None;
+  div: None;
+  pow: None;
   /** The larger (smaller); NaN if either is. */
-  max: None; min: None;
+  max: None;
+  min: None;
   /** Python's remainder: the sign of the divisor. */
   remainder: None;
   /** Comparisons give bool. */
-  eq: None; lt: None; le: None;
+  eq: None;
+  lt: None;
+  le: None;
   /** On bool: logical; on integers: bitwise. */
-  and: None; or: None; xor: None;
+  and: None;
+  or: None;
+  xor: None;
   /** Integer shifts; `shr` is logical. */
-  shl: None; shr: None;
+  shl: None;
+  shr: None;
   // Three operands.
   /** condition (bool), then, otherwise. */
   where: None;
   /** a · b + c, rounded once where the target can. */
   fma: None;
   // Reductions: `axes` ascending, dropped from the shape.
-  sum: { axes: readonly number[] }; maxReduce: { axes: readonly number[] };
-  minReduce: { axes: readonly number[] }; prod: { axes: readonly number[] };
+  sum: { axes: readonly number[] };
+  maxReduce: { axes: readonly number[] };
+  minReduce: { axes: readonly number[] };
+  prod: { axes: readonly number[] };
   /** Index (i32) of the first largest element along one axis; the first NaN if there is one. */
   argmax: { axis: number };
   // Movement.
@@ -95,24 +121,65 @@ const k = (kind: OpKind, operands: number) => ({ kind, operands });
 
 /** Kind and number of operands of each primitive (concat takes any number). */
 export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operands: number } } = {
-  input: k("leaf", 0), constant: k("leaf", 0), hostScalar: k("leaf", 0), iota: k("leaf", 0),
-  variable: k("identity", 1), detach: k("identity", 1),
-  neg: k("elementwise", 1), abs: k("elementwise", 1), sign: k("elementwise", 1), floor: k("elementwise", 1),
-  ceil: k("elementwise", 1), round: k("elementwise", 1), sqrt: k("elementwise", 1), exp: k("elementwise", 1),
-  log: k("elementwise", 1), expm1: k("elementwise", 1), log1p: k("elementwise", 1), sin: k("elementwise", 1),
-  cos: k("elementwise", 1), tanh: k("elementwise", 1), sigmoid: k("elementwise", 1), erf: k("elementwise", 1),
-  relu: k("elementwise", 1), not: k("elementwise", 1), cast: k("elementwise", 1),
-  add: k("elementwise", 2), sub: k("elementwise", 2), mul: k("elementwise", 2), div: k("elementwise", 2),
-  pow: k("elementwise", 2), max: k("elementwise", 2), min: k("elementwise", 2), remainder: k("elementwise", 2),
-  eq: k("elementwise", 2), lt: k("elementwise", 2), le: k("elementwise", 2), and: k("elementwise", 2),
-  or: k("elementwise", 2), xor: k("elementwise", 2), shl: k("elementwise", 2), shr: k("elementwise", 2),
-  where: k("elementwise", 3), fma: k("elementwise", 3),
-  sum: k("reduce", 1), maxReduce: k("reduce", 1), minReduce: k("reduce", 1), prod: k("reduce", 1),
+  input: k("leaf", 0),
+  constant: k("leaf", 0),
+  hostScalar: k("leaf", 0),
+  iota: k("leaf", 0),
+  variable: k("identity", 1),
+  detach: k("identity", 1),
+  neg: k("elementwise", 1),
+  abs: k("elementwise", 1),
+  sign: k("elementwise", 1),
+  floor: k("elementwise", 1),
+  ceil: k("elementwise", 1),
+  round: k("elementwise", 1),
+  sqrt: k("elementwise", 1),
+  exp: k("elementwise", 1),
+  log: k("elementwise", 1),
+  expm1: k("elementwise", 1),
+  log1p: k("elementwise", 1),
+  sin: k("elementwise", 1),
+  cos: k("elementwise", 1),
+  tanh: k("elementwise", 1),
+  sigmoid: k("elementwise", 1),
+  erf: k("elementwise", 1),
+  relu: k("elementwise", 1),
+  not: k("elementwise", 1),
+  cast: k("elementwise", 1),
+  add: k("elementwise", 2),
+  sub: k("elementwise", 2),
+  mul: k("elementwise", 2),
+  div: k("elementwise", 2),
+  pow: k("elementwise", 2),
+  max: k("elementwise", 2),
+  min: k("elementwise", 2),
+  remainder: k("elementwise", 2),
+  eq: k("elementwise", 2),
+  lt: k("elementwise", 2),
+  le: k("elementwise", 2),
+  and: k("elementwise", 2),
+  or: k("elementwise", 2),
+  xor: k("elementwise", 2),
+  shl: k("elementwise", 2),
+  shr: k("elementwise", 2),
+  where: k("elementwise", 3),
+  fma: k("elementwise", 3),
+  sum: k("reduce", 1),
+  maxReduce: k("reduce", 1),
+  minReduce: k("reduce", 1),
+  prod: k("reduce", 1),
   argmax: k("reduce", 1),
-  reshape: k("movement", 1), permute: k("movement", 1), expand: k("movement", 1), slice: k("movement", 1),
-  pad: k("movement", 1), concat: k("movement", -1),
+  reshape: k("movement", 1),
+  permute: k("movement", 1),
+  expand: k("movement", 1),
+  slice: k("movement", 1),
+  pad: k("movement", 1),
+  concat: k("movement", -1),
   dot: k("contraction", 2),
-  gather: k("special", 2), scatterAdd: k("special", 3), argsort: k("special", 1), cumsum: k("special", 1),
+  gather: k("special", 2),
+  scatterAdd: k("special", 3),
+  argsort: k("special", 1),
+  cumsum: k("special", 1),
   randomBits: k("special", 1),
 };
 

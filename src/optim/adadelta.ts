@@ -32,9 +32,17 @@ export interface AdadeltaState {
 const adadelta: Transform<AdadeltaOptions, "squareAvg" | "accDelta", "lr" | "rho" | "weight" | "eps"> = {
   name: "adadelta",
   tensors: () => ["squareAvg", "accDelta"],
-  perGroup: { lr: ({ lr }) => lr, rho: ({ rho }) => rho, weight: ({ rho }) => 1 - rho, eps: ({ eps }) => eps },
+  perGroup: {
+    lr: ({ lr }) => lr,
+    rho: ({ rho }) => rho,
+    weight: ({ rho }) => 1 - rho,
+    eps: ({ eps }) => eps,
+  },
   update({ value, gradient, state, scalar }) {
-    const squareAvg = add(mul(state.squareAvg, scalar("rho")), mul(mul(gradient, gradient), scalar("weight")));
+    const squareAvg = add(
+      mul(state.squareAvg, scalar("rho")),
+      mul(mul(gradient, gradient), scalar("weight")),
+    );
     const ratio = div(sqrt(add(state.accDelta, scalar("eps"))), sqrt(add(squareAvg, scalar("eps"))));
     const delta = mul(ratio, gradient);
     const accDelta = add(mul(state.accDelta, scalar("rho")), mul(mul(delta, delta), scalar("weight")));

@@ -58,7 +58,10 @@ const adam: Transform<
   },
   update({ value, gradient, state, scalar, on }) {
     const expAvg = lerp(state.expAvg, gradient, scalar("weight1"));
-    const expAvgSq = add(mul(state.expAvgSq, scalar("beta2")), mul(mul(gradient, gradient), scalar("weight2")));
+    const expAvgSq = add(
+      mul(state.expAvgSq, scalar("beta2")),
+      mul(mul(gradient, gradient), scalar("weight2")),
+    );
     const maxExpAvgSq = on("amsgrad") ? maximum(state.maxExpAvgSq, expAvgSq) : undefined;
     const denominator = add(mul(sqrt(maxExpAvgSq ?? expAvgSq), scalar("correction2")), scalar("eps"));
     return {

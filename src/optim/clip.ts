@@ -2,7 +2,19 @@ import { ArgumentError, NonFiniteError } from "../base/errors.ts";
 import { addCheck, currentTrace, hostScalar } from "../engine/trace.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { tensor } from "../tensor/create.ts";
-import { abs, add, clamp, div, isfinite, like, maximum, mul, not, pow, sqrt } from "../tensor/operations/elementwise.ts";
+import {
+  abs,
+  add,
+  clamp,
+  div,
+  isfinite,
+  like,
+  maximum,
+  mul,
+  not,
+  pow,
+  sqrt,
+} from "../tensor/operations/elementwise.ts";
 import { widen } from "../tensor/operations/promote.ts";
 import { amax, sum } from "../tensor/operations/reduction.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -20,7 +32,8 @@ export interface ClipNormOptions {
 
 /** The norm of all tensors as if they were one vector. */
 function totalNorm(gradients: readonly Node[], normType: number): Node {
-  if (!(normType > 0)) throw new ArgumentError(`clipGradNorm_: normType is ${normType}; it must be above 0, or Infinity`);
+  if (!(normType > 0))
+    throw new ArgumentError(`clipGradNorm_: normType is ${normType}; it must be above 0, or Infinity`);
   const wide = gradients.map(widen);
   if (normType === Number.POSITIVE_INFINITY)
     return wide.map((g) => amax(abs(g))).reduce((a, b) => maximum(a, b));
@@ -67,7 +80,10 @@ export function clipGradNorm_(
       normType,
     );
     if (errorIfNonfinite) {
-      const error = () => new NonFiniteError(`clipGradNorm_: the norm of the gradients is NaN or infinite; nothing was updated`);
+      const error = () =>
+        new NonFiniteError(
+          `clipGradNorm_: the norm of the gradients is NaN or infinite; nothing was updated`,
+        );
       addCheck(like(not(isfinite(norm)), [], "i32", "clipGradNorm_"), error);
     }
     const factor = coefficient(norm, () => maxNorm);

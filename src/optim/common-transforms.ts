@@ -28,7 +28,11 @@ export const decoupledDecay: Transform<Decay, never, "kept"> = {
 };
 
 /** Either, as the option `decoupledWeightDecay` says. */
-export const weightDecay: Transform<Decay & { decoupledWeightDecay: boolean }, never, "weightDecay" | "kept"> = {
+export const weightDecay: Transform<
+  Decay & { decoupledWeightDecay: boolean },
+  never,
+  "weightDecay" | "kept"
+> = {
   name: "weightDecay",
   perGroup: { ...coupledDecay.perGroup, ...decoupledDecay.perGroup },
   update: (x) => (x.on("decoupledWeightDecay") ? decoupledDecay : coupledDecay).update(x),

@@ -14,7 +14,10 @@ export function requireFinite(loss: Node): GradientTransform {
     name: "requireFinite",
     apply(gradients) {
       const found = [loss, ...gradients.values()].map(status).reduce((a, b) => add(a, b));
-      addCheck(found, () => new NonFiniteError("The loss or a gradient is NaN or infinite; nothing was updated."));
+      addCheck(
+        found,
+        () => new NonFiniteError("The loss or a gradient is NaN or infinite; nothing was updated."),
+      );
       return gradients;
     },
   };

@@ -18,8 +18,12 @@ export interface GradientSlots {
 }
 
 /** Passes gradients through the slots. */
-export function throughSlots(gradients: Gradients, { accumulate, finite, clip = [] }: GradientSlots): Gradients {
+export function throughSlots(
+  gradients: Gradients,
+  { accumulate, finite, clip = [] }: GradientSlots,
+): Gradients {
   let now = gradients;
-  for (const transform of [accumulate, finite, ...clip]) if (transform !== undefined) now = transform.apply(now);
+  for (const transform of [accumulate, finite, ...clip])
+    if (transform !== undefined) now = transform.apply(now);
   return now;
 }

@@ -67,7 +67,10 @@ const nadam: Transform<
   },
   update({ value, gradient, state, scalar }) {
     const expAvg = lerp(state.expAvg, gradient, scalar("weight1"));
-    const expAvgSq = add(mul(state.expAvgSq, scalar("beta2")), mul(mul(gradient, gradient), scalar("weight2")));
+    const expAvgSq = add(
+      mul(state.expAvgSq, scalar("beta2")),
+      mul(mul(gradient, gradient), scalar("weight2")),
+    );
     const denominator = add(sqrt(mul(expAvgSq, scalar("correction2"))), scalar("eps"));
     const step = add(mul(gradient, scalar("gradientShare")), mul(expAvg, scalar("averageShare")));
     return { value: sub(value, div(step, denominator)), state: { expAvg, expAvgSq } };

@@ -13,7 +13,14 @@ import { optionProblem } from "./options.ts";
 import { isSwitchedOn, makeParamGroup, type OptimizerDefinition, type ParamGroup } from "./param-group.ts";
 import { type GroupOptions, groupsOf, type OptimizerParams, parametersOf } from "./params.ts";
 import { Scalars } from "./scalars.ts";
-import { addTensors, makeState, numbersOf, type ParameterState, type StateTensor, stateDtype } from "./state.ts";
+import {
+  addTensors,
+  makeState,
+  numbersOf,
+  type ParameterState,
+  type StateTensor,
+  stateDtype,
+} from "./state.ts";
 import { loadOptimizerState, type OptimizerStateDict, optimizerState } from "./state-dict.ts";
 import { StepEffect, type Stepped } from "./step-effect.ts";
 import type { Node } from "./transform.ts";
@@ -80,10 +87,14 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
   addParamGroup({ params, ...options }: GroupOptions<O>): void {
     const { name } = this.#definition;
     const named = parametersOf(name, params);
-    if (named.length === 0) throw new ArgumentError(`${name}: a group without parameters; give it a module that has some`);
+    if (named.length === 0)
+      throw new ArgumentError(`${name}: a group without parameters; give it a module that has some`);
     const known = new Set(this.parameters());
     for (const [given, p] of named) {
-      if (known.has(p)) throw new ArgumentError(`${name}: ${given ?? (p.label || "a parameter")} is given twice; a parameter has one group`);
+      if (known.has(p))
+        throw new ArgumentError(
+          `${name}: ${given ?? (p.label || "a parameter")} is given twice; a parameter has one group`,
+        );
       known.add(p);
     }
     const group = makeParamGroup(
@@ -213,7 +224,12 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
 
   /** Copies of the state, by the names of the parameters, and the options of the groups. */
   stateDict(): OptimizerStateDict {
-    return optimizerState(this.paramGroups, this.namedParameters(), this.#states, Object.keys(this.#definition.defaults));
+    return optimizerState(
+      this.paramGroups,
+      this.namedParameters(),
+      this.#states,
+      Object.keys(this.#definition.defaults),
+    );
   }
 
   /** Puts back what `stateDict` gave. All of it is checked first: if anything does not fit, nothing is loaded. */

@@ -40,5 +40,7 @@ export function optionProblem(name: string, value: unknown, check: OptionCheck |
 export function refuseUnknownOptions(optimizer: string, given: object, known: readonly string[]): void {
   const unknown = Object.keys(given).filter((name) => !known.includes(name));
   if (unknown.length > 0)
-    throw new ArgumentError(`${optimizer}: there is no option ${unknown.join(", ")}; there are ${known.join(", ")}`);
+    throw new ArgumentError(
+      `${optimizer}: there is no option ${unknown.join(", ")}; there are ${known.join(", ")}`,
+    );
 }

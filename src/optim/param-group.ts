@@ -67,4 +67,5 @@ export function makeParamGroup<O extends object>(
 }
 
 /** Whether an option of a group is on, as part of the key of a recorded step. */
-export const isSwitchedOn = (group: object, option: string): boolean => switches.get(group)!.get(option)!.value;
+export const isSwitchedOn = (group: object, option: string): boolean =>
+  switches.get(group)!.get(option)!.value;

@@ -15,13 +15,19 @@ export type OptimizerParams<O extends object> = ParamSource | readonly GroupOpti
 export type Named = readonly [name: string | null, parameter: Parameter];
 
 const isGroup = (value: unknown): value is { params: ParamSource } =>
-  typeof value === "object" && value !== null && !(value instanceof Parameter) && !(value instanceof Module) && "params" in value;
+  typeof value === "object" &&
+  value !== null &&
+  !(value instanceof Parameter) &&
+  !(value instanceof Module) &&
+  "params" in value;
 
 /** The groups that an optimizer's first argument stands for. */
 export function groupsOf<O extends object>(optimizer: string, params: OptimizerParams<O>): GroupOptions<O>[] {
   if (params instanceof Module || params instanceof Parameter) return [{ params } as GroupOptions<O>];
   if (typeof params !== "object" || params === null || !(Symbol.iterator in params))
-    throw new ArgumentError(`${optimizer}: the first argument is ${describe(params)}; give a module, parameters, or groups of them`);
+    throw new ArgumentError(
+      `${optimizer}: the first argument is ${describe(params)}; give a module, parameters, or groups of them`,
+    );
   const items = [...(params as Iterable<unknown>)];
   if (items.length > 0 && items.every(isGroup)) return items as unknown as GroupOptions<O>[];
   return [{ params: items } as unknown as GroupOptions<O>];
@@ -36,11 +42,17 @@ export function parametersOf(optimizer: string, source: ParamSource): Named[] {
     const pair: readonly unknown[] = Array.isArray(item) ? item : [null, item];
     const [name, parameter] = pair;
     if (!(parameter instanceof Parameter))
-      throw new ArgumentError(`${optimizer}: one of the parameters is ${describe(parameter)}; only nn parameters can be optimized`);
+      throw new ArgumentError(
+        `${optimizer}: one of the parameters is ${describe(parameter)}; only nn parameters can be optimized`,
+      );
     found.push([typeof name === "string" ? name : null, parameter]);
   }
   return found;
 }
 
 const describe = (value: unknown): string =>
-  value === null ? "null" : typeof value === "object" ? (value.constructor?.name ?? "an object") : typeof value;
+  value === null
+    ? "null"
+    : typeof value === "object"
+      ? (value.constructor?.name ?? "an object")
+      : typeof value;

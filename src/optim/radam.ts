@@ -62,7 +62,10 @@ const radam: Transform<
   },
   update({ value, gradient, state, scalar }) {
     const expAvg = lerp(state.expAvg, gradient, scalar("weight1"));
-    const expAvgSq = add(mul(state.expAvgSq, scalar("beta2")), mul(mul(gradient, gradient), scalar("weight2")));
+    const expAvgSq = add(
+      mul(state.expAvgSq, scalar("beta2")),
+      mul(mul(gradient, gradient), scalar("weight2")),
+    );
     const denominator = where(gt(scalar("rectified"), 0), add(sqrt(expAvgSq), scalar("eps")), 1);
     return {
       value: sub(value, div(mul(expAvg, scalar("stepSize")), denominator)),

@@ -55,11 +55,16 @@ const rmsprop: Transform<
     momentum: ({ momentum }) => momentum,
   },
   update({ value, gradient, state, scalar, on }) {
-    const squareAvg = add(mul(state.squareAvg, scalar("alpha")), mul(mul(gradient, gradient), scalar("weight")));
+    const squareAvg = add(
+      mul(state.squareAvg, scalar("alpha")),
+      mul(mul(gradient, gradient), scalar("weight")),
+    );
     const gradAvg = on("centered") ? lerp(state.gradAvg, gradient, scalar("weight")) : undefined;
     const spread = gradAvg ? sub(squareAvg, mul(gradAvg, gradAvg)) : squareAvg;
     const scaled = div(gradient, add(sqrt(spread), scalar("eps")));
-    const momentumBuffer = on("momentum") ? add(mul(state.momentumBuffer, scalar("momentum")), scaled) : undefined;
+    const momentumBuffer = on("momentum")
+      ? add(mul(state.momentumBuffer, scalar("momentum")), scaled)
+      : undefined;
     return {
       value: sub(value, mul(momentumBuffer ?? scaled, scalar("lr"))),
       state: { squareAvg, gradAvg, momentumBuffer },
@@ -69,7 +74,15 @@ const rmsprop: Transform<
 
 const definition: OptimizerDefinition<RMSpropOptions> = {
   name: "RMSprop",
-  defaults: { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false },
+  defaults: {
+    lr: 1e-2,
+    alpha: 0.99,
+    eps: 1e-8,
+    weightDecay: 0,
+    momentum: 0,
+    centered: false,
+    maximize: false,
+  },
   checks: {
     lr: atLeast(0),
     alpha: atLeast(0),

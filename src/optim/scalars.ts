@@ -13,7 +13,8 @@ export class Scalars {
   get(owner: unknown, rule: unknown, compute: () => number, shape: Shape, dtype: DType): Node {
     const ofOwner = entry(this.#made, owner, () => new Map<unknown, Node>());
     let scalar = ofOwner.get(rule);
-    if (scalar === undefined || scalar.dtype !== dtype) ofOwner.set(rule, (scalar = hostScalar(compute, dtype)));
+    if (scalar === undefined || scalar.dtype !== dtype)
+      ofOwner.set(rule, (scalar = hostScalar(compute, dtype)));
     const repeated = entry(this.#repeated, scalar, () => new Map<string, Node>());
     return entry(repeated, shape.join(), () => broadcastTo(scalar, shape, "optimizer"));
   }

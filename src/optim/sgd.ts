@@ -1,5 +1,5 @@
-import type { Tensor } from "../tensor/tensor.ts";
 import { add, mul, sub } from "../tensor/operations/elementwise.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { coupledDecay, maximize } from "./common-transforms.ts";
 import { Optimizer } from "./optimizer.ts";
 import { anyNumber, atLeast, flag } from "./options.ts";

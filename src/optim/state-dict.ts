@@ -42,7 +42,9 @@ export function optimizerState(
   }
   const nameOf = new Map([...named].map(([name, p]) => [p, name]));
   const paramGroups = groups.map((group) => {
-    const options = Object.fromEntries(optionNames.map((option) => [option, copyOption(group[option as never])]));
+    const options = Object.fromEntries(
+      optionNames.map((option) => [option, copyOption(group[option as never])]),
+    );
     const start = group.initialLr === undefined ? {} : { initialLr: group.initialLr };
     return { ...options, ...start, params: group.params.map((p) => nameOf.get(p)!) };
   });
@@ -73,7 +75,8 @@ export function loadOptimizerState(dict: OptimizerStateDict, target: LoadTarget)
     );
   for (const [i, group] of target.groups.entries()) {
     const { params: _, ...options } = dict.paramGroups[i]!;
-    for (const [option, value] of Object.entries(options)) (group as Record<string, unknown>)[option] = copyOption(value);
+    for (const [option, value] of Object.entries(options))
+      (group as Record<string, unknown>)[option] = copyOption(value);
     for (const p of group.params) if (!Object.hasOwn(dict.state, nameIn(target, p))) target.states.delete(p);
   }
   for (const [name, given] of Object.entries(dict.state)) loadState(target, target.named.get(name)!, given);
@@ -102,7 +105,10 @@ function loadState(target: LoadTarget, p: Parameter, given: Record<string, numbe
   target.states.set(p, state);
 }
 
-function wrongGroups(dict: OptimizerStateDict, { groups, named, optionNames, problemOf }: LoadTarget): string[] {
+function wrongGroups(
+  dict: OptimizerStateDict,
+  { groups, named, optionNames, problemOf }: LoadTarget,
+): string[] {
   if (!Array.isArray(dict.paramGroups) || typeof dict.state !== "object" || dict.state === null)
     return ["it is not the state dict of an optimizer: it has no paramGroups, or no state"];
   if (dict.paramGroups.length !== groups.length)
@@ -137,7 +143,9 @@ function wrongStates(dict: OptimizerStateDict, { named }: LoadTarget): string[] 
         if (typeof value === "number" ? !Number.isFinite(value) : !(value instanceof Tensor))
           wrong.push(`${key} of ${name} is ${String(value)}, not a tensor or a finite number`);
         else if (value instanceof Tensor && !sameShape(value.shape, p.shape))
-          wrong.push(`${key} of ${name} has shape ${shapeText(value.shape)}, the parameter ${shapeText(p.shape)}`);
+          wrong.push(
+            `${key} of ${name} has shape ${shapeText(value.shape)}, the parameter ${shapeText(p.shape)}`,
+          );
       }
     if (typeof given.step !== "number") wrong.push(`the state of ${name} has no step count`);
   }

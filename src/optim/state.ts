@@ -31,7 +31,10 @@ export type ParameterState = { step: number } & { [name: string]: number | State
 export const stateDtype = (p: Parameter) => (dtypes[p.dtype].compute ? p.dtype : "f32");
 
 /** State of a parameter before its first step: numbers, and no tensors yet. */
-export function makeState<O extends object>(chain: readonly AnyTransform<O>[], group: ParamGroup<O>): ParameterState {
+export function makeState<O extends object>(
+  chain: readonly AnyTransform<O>[],
+  group: ParamGroup<O>,
+): ParameterState {
   const state = { step: 0 } as ParameterState;
   for (const transform of chain) Object.assign(state, transform.numbers?.(group));
   return state;

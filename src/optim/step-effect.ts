@@ -37,7 +37,9 @@ export class StepEffect<O extends object> implements HostEffect {
     this.#states = states;
     this.#stepped = stepped;
     this.#advancing = chain.filter((transform) => transform.advance);
-    this.#numberNames = stepped.map(({ state }) => Object.keys(state).filter((name) => typeof state[name] === "number"));
+    this.#numberNames = stepped.map(({ state }) =>
+      Object.keys(state).filter((name) => typeof state[name] === "number"),
+    );
     this.#before = stepped.map(() => ({ isNew: false, fresh: [], numbers: [] }));
   }
 

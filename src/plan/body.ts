@@ -78,8 +78,17 @@ export class Body {
 
   gather(data: View, strides: readonly number[], axisStride: number, index: number): number {
     const { base, offset } = data;
-    const access = this.#access({ dtype: base.dtype, buffer: this.#locate(base), offset, strides, axisStride });
-    return this.#push({ op: "gather", dtype: valueDType(base.dtype), access, args: [index] }, `g${access},${index}`);
+    const access = this.#access({
+      dtype: base.dtype,
+      buffer: this.#locate(base),
+      offset,
+      strides,
+      axisStride,
+    });
+    return this.#push(
+      { op: "gather", dtype: valueDType(base.dtype), access, args: [index] },
+      `g${access},${index}`,
+    );
   }
 
   element(op: ElementwiseOp, dtype: DType, args: readonly number[]): number {
@@ -152,11 +161,16 @@ function ownStridesOf(n: Node): number[] {
 }
 
 /** Adjacent dimensions that every access walks as one. Gives, per remaining dimension, those it is made of. */
-export function collapse(dims: readonly number[], extents: readonly number[], accesses: readonly OpenAccess[]): number[][] {
+export function collapse(
+  dims: readonly number[],
+  extents: readonly number[],
+  accesses: readonly OpenAccess[],
+): number[][] {
   const groups: number[][] = [];
   for (const d of dims) {
     const last = groups.at(-1)?.at(-1);
-    if (last !== undefined && accesses.every((a) => a.strides[last] === a.strides[d]! * extents[d]!)) groups.at(-1)!.push(d);
+    if (last !== undefined && accesses.every((a) => a.strides[last] === a.strides[d]! * extents[d]!))
+      groups.at(-1)!.push(d);
     else groups.push([d]);
   }
   return groups;
@@ -180,7 +194,11 @@ export function closeAccesses(
     const along = vector(a, strides);
     return {
       dtype: a.dtype,
-      level: strides.slice(outer).some((s) => s !== 0) ? "full" : strides.some((s) => s !== 0) ? "row" : "scalar",
+      level: strides.slice(outer).some((s) => s !== 0)
+        ? "full"
+        : strides.some((s) => s !== 0)
+          ? "row"
+          : "scalar",
       vector: along === 1 ? "unit" : along === 0 ? "uniform" : "strided",
     };
   });
@@ -188,7 +206,12 @@ export function closeAccesses(
 }
 
 /** Work of a body per element, and bytes that its accesses touch, for explain and profile. */
-export function costOf(values: readonly Value[], open: readonly OpenAccess[], extents: readonly number[], bytesOf: (d: DType) => number) {
+export function costOf(
+  values: readonly Value[],
+  open: readonly OpenAccess[],
+  extents: readonly number[],
+  bytesOf: (d: DType) => number,
+) {
   const size = extents.reduce((a, b) => a * b, 1);
   const work = values.filter((v) => !["load", "constant", "index", "accumulator"].includes(v.op)).length;
   let bytes = 0;

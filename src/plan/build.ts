@@ -22,7 +22,12 @@ let nextId = 1;
 /** Makes the plan of a graph: simplified, fused into kernels, ordered, and given memory. */
 export function buildPlan(request: PlanRequest): Plan {
   const { outputs, writes, checks } = request;
-  const roots = simplify([...outputs, ...writes.map((w) => w.value), ...writes.map((w) => w.target), ...checks]);
+  const roots = simplify([
+    ...outputs,
+    ...writes.map((w) => w.value),
+    ...writes.map((w) => w.target),
+    ...checks,
+  ]);
   const order = topological(roots);
   if (settings.verify) verify(order);
   const o = outputs.length;
@@ -39,7 +44,10 @@ export function buildPlan(request: PlanRequest): Plan {
     leaves,
     scalars: order.filter((n): n is Node<"hostScalar"> => n.op === "hostScalar"),
     outputs: roots.slice(0, o),
-    writes: writes.map((write, i) => ({ slot: slots.get(write.target.attrs.source.id)!, value: roots[o + i]! })),
+    writes: writes.map((write, i) => ({
+      slot: slots.get(write.target.attrs.source.id)!,
+      value: roots[o + i]!,
+    })),
     checks: roots.slice(o + 2 * w),
   };
   return { id: nextId++, graph, ...lower(graph, request.resident) };

@@ -27,7 +27,8 @@ export interface Clusters {
 }
 
 const maxNodes = 64;
-const isReduce = (n: Node): boolean => isOp(n, "sum") || isOp(n, "maxReduce") || isOp(n, "minReduce") || isOp(n, "prod");
+const isReduce = (n: Node): boolean =>
+  isOp(n, "sum") || isOp(n, "maxReduce") || isOp(n, "minReduce") || isOp(n, "prod");
 const isElement = (n: Node): boolean =>
   ops[n.op].kind === "elementwise" || isOp(n, "gather") || isOp(n, "randomBits");
 
@@ -76,7 +77,8 @@ function fit(c: Cluster, n: Node, of: ReadonlyMap<Node, Cluster>): "full" | "row
   const shape = squeeze(n.shape);
   if (isOp(n, "gather") && inside(n.src[0]!)) return null;
   if (isOp(n, "randomBits") && inside(n.src[0]!)) return null;
-  if (sameShape(shape, c.shape)) return n.src.every((s) => !inside(s) || isOwn(c, s, viewOf(s), false)) ? "full" : null;
+  if (sameShape(shape, c.shape))
+    return n.src.every((s) => !inside(s) || isOwn(c, s, viewOf(s), false)) ? "full" : null;
   if (c.reduced === null || !sameShape(shape, rowShape(c))) return null;
   return n.src.every((s) => !inside(s) || isOwn(c, s, viewOf(s), true)) ? "row" : null;
 }
@@ -98,7 +100,8 @@ export function clusterize(order: readonly Node[], roots: ReadonlySet<Node>): Cl
   const depend = (c: Cluster, on: Cluster): void => {
     const added = [on, ...on.deps].filter((d) => d !== c && !c.deps.has(d));
     if (added.length === 0) return;
-    for (const other of list) if (other === c || other.deps.has(c)) for (const d of added) if (d !== other) other.deps.add(d);
+    for (const other of list)
+      if (other === c || other.deps.has(c)) for (const d of added) if (d !== other) other.deps.add(d);
     for (const d of added) c.deps.add(d);
   };
 
@@ -192,7 +195,8 @@ function findPrologues(order: readonly Node[], roots: ReadonlySet<Node>): Set<No
     if (users.length !== 1 || user === undefined) continue;
     if (isOp(user, "dot")) {
       const depths = user.attrs.leftContract.filter((a) => user.src[0]!.shape[a] !== 1);
-      if (depths.length === 1 && user.src.every((s) => viewOf(s).base !== n || isPermutation(s))) found.add(n);
+      if (depths.length === 1 && user.src.every((s) => viewOf(s).base !== n || isPermutation(s)))
+        found.add(n);
     } else if (ops[user.op].kind === "elementwise") found.add(n);
   }
   // A chain counts only if it ends in a product.
@@ -203,7 +207,11 @@ function findPrologues(order: readonly Node[], roots: ReadonlySet<Node>): Set<No
   }
   // Dropping the end of a chain may leave a member whose operand is no longer inlined: drop those too.
   for (const n of order)
-    if (found.has(n) && !n.src.every((s) => ops[viewOf(s).base.op].kind === "leaf" || found.has(viewOf(s).base))) found.delete(n);
+    if (
+      found.has(n) &&
+      !n.src.every((s) => ops[viewOf(s).base.op].kind === "leaf" || found.has(viewOf(s).base))
+    )
+      found.delete(n);
   return found;
 }
 

@@ -30,7 +30,9 @@ const silent = new Set<Value["op"]>(["load", "constant", "index", "accumulator",
 function nameOf({ kernel }: KernelCall): string {
   if (kernel.kind === "loop" || kernel.kind === "contract") {
     const values = kernel.kind === "loop" ? kernel.body : [...kernel.prologue, ...kernel.epilogue];
-    const words = values.filter((v) => !silent.has(v.op)).map((v) => (v.op === "reduce" ? `reduce ${v.kind}` : v.op));
+    const words = values
+      .filter((v) => !silent.has(v.op))
+      .map((v) => (v.op === "reduce" ? `reduce ${v.kind}` : v.op));
     const distinct = [...new Set(words)];
     const shown = distinct.slice(0, 6).join(", ") + (distinct.length > 6 ? "…" : "");
     if (kernel.kind === "contract") return shown === "" ? "dot" : `dot, ${shown}`;
@@ -40,7 +42,13 @@ function nameOf({ kernel }: KernelCall): string {
 }
 
 const count = (n: number): string =>
-  n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : n >= 1e6 ? `${(n / 1e6).toFixed(2)} M` : n >= 1e4 ? `${(n / 1e3).toFixed(1)} k` : `${n} `;
+  n >= 1e9
+    ? `${(n / 1e9).toFixed(2)} G`
+    : n >= 1e6
+      ? `${(n / 1e6).toFixed(2)} M`
+      : n >= 1e4
+        ? `${(n / 1e3).toFixed(1)} k`
+        : `${n} `;
 
 /** The kernels of a plan with their FLOPs, bytes and peak memory, as data and as a table. */
 export function explainPlan(plan: Plan): PlanExplanation {
@@ -62,7 +70,14 @@ export function explainPlan(plan: Plan): PlanExplanation {
     bytes,
     arenaBytes: plan.arenaBytes,
     toString() {
-      const rows = kernels.map((k, i) => [`${i}`, k.kind, shapeText(k.extents), `${count(k.flops)}FLOP`, `${count(k.bytes)}B`, k.name]);
+      const rows = kernels.map((k, i) => [
+        `${i}`,
+        k.kind,
+        shapeText(k.extents),
+        `${count(k.flops)}FLOP`,
+        `${count(k.bytes)}B`,
+        k.name,
+      ]);
       const widths = [0, 1, 2, 3, 4].map((c) => Math.max(...rows.map((r) => r[c]!.length), 0));
       const lines = rows.map((r) => r.map((cell, c) => (c < 5 ? cell.padEnd(widths[c]!) : cell)).join("  "));
       const summary = `${kernels.length} kernels (${structures} different), ${count(flops)}FLOP, ${count(bytes)}B moved, ${count(plan.arenaBytes)}B of scratch`;

@@ -27,12 +27,22 @@ export type Value =
   /** The i32 offset + Σ stride · index of an access that has no buffer (an iota, or a random counter). */
   | { readonly op: "index"; readonly dtype: "i32"; readonly access: number }
   /** The element at access + args[0] · axisStride, where axisStride is an extra argument of the access. */
-  | { readonly op: "gather"; readonly dtype: DType; readonly access: number; readonly args: readonly [number] }
+  | {
+      readonly op: "gather";
+      readonly dtype: DType;
+      readonly access: number;
+      readonly args: readonly [number];
+    }
   /** Threefry-2x32-20 bits: args are key word 0, key word 1, element index (all i32). */
   | { readonly op: "random"; readonly dtype: "i32"; readonly args: readonly [number, number, number] }
   | { readonly op: ElementwiseOp; readonly dtype: DType; readonly args: readonly number[] }
   /** A full value folded over the inner dimensions; gives a row value. Only in loop kernels. */
-  | { readonly op: "reduce"; readonly kind: ReduceKind; readonly dtype: DType; readonly args: readonly [number] }
+  | {
+      readonly op: "reduce";
+      readonly kind: ReduceKind;
+      readonly dtype: DType;
+      readonly args: readonly [number];
+    }
   /** The contraction's sum at (batch, m, n). Only in the epilogue of a contraction. */
   | { readonly op: "accumulator"; readonly dtype: DType };
 

@@ -27,10 +27,14 @@ export function lowerContract(
   const rank = axes.length;
   const depth = leftContract.reduce((n, i) => n * a.shape[i]!, 1);
   const extents = [...axes.map((x) => x.size), depth];
-  const placeOperand = (x: Node, side: "left" | "right", contract: readonly number[]) => (strides: readonly number[]) => [
-    ...axes.map((axis) => (axis[side] < 0 ? 0 : strides[axis[side]]!)),
-    mergeStrides(contract.map((i) => x.shape[i]!), contract.map((i) => strides[i]!)) ?? 0,
-  ];
+  const placeOperand =
+    (x: Node, side: "left" | "right", contract: readonly number[]) => (strides: readonly number[]) => [
+      ...axes.map((axis) => (axis[side] < 0 ? 0 : strides[axis[side]]!)),
+      mergeStrides(
+        contract.map((i) => x.shape[i]!),
+        contract.map((i) => strides[i]!),
+      ) ?? 0,
+    ];
   const prologue = new Body(locate);
   const operand = (s: Node, place: (strides: readonly number[]) => readonly number[]): number => {
     const view = viewOf(s);
@@ -42,7 +46,11 @@ export function lowerContract(
   const inlined = (n: Node, place: (strides: readonly number[]) => readonly number[]): number => {
     for (const s of n.src) {
       const { base } = viewOf(s);
-      if (prologues.has(base)) prologue.define(base, inlined(base, (strides) => place(sameAxes(base, n, strides))));
+      if (prologues.has(base))
+        prologue.define(
+          base,
+          inlined(base, (strides) => place(sameAxes(base, n, strides))),
+        );
     }
     return prologue.compute(n, (squeezed) => place(unsqueeze(n, squeezed)));
   };
@@ -53,10 +61,16 @@ export function lowerContract(
   const epilogue = new Body(locate, prologue.accesses);
   const place = (strides: readonly number[]) => [...strides, 0];
   for (const n of c.nodes) {
-    const value = n === dot ? epilogue.add({ op: "accumulator", dtype: dot.dtype }) : epilogue.compute(n, place);
+    const value =
+      n === dot ? epilogue.add({ op: "accumulator", dtype: dot.dtype }) : epilogue.compute(n, place);
     epilogue.define(n, value);
     for (const buffer of stores(n))
-      epilogue.store(value, { dtype: n.dtype, buffer, offset: 0, strides: place(contiguousStrides(c.shape)) });
+      epilogue.store(value, {
+        dtype: n.dtype,
+        buffer,
+        offset: 0,
+        strides: place(contiguousStrides(c.shape)),
+      });
   }
   if (extents.slice(0, rank).includes(0)) return null;
 
@@ -98,11 +112,28 @@ export function lowerContract(
     stores: epilogue.stores,
   };
   const kernel: ContractKernel = { ...structure, key: JSON.stringify(structure) };
-  const outside = costOf(epilogue.values, open, extents.map((e, i) => (i === rank ? 1 : e)), (d) => dtypes[d].bytes);
+  const outside = costOf(
+    epilogue.values,
+    open,
+    extents.map((e, i) => (i === rank ? 1 : e)),
+    (d) => dtypes[d].bytes,
+  );
   const inputs = costOf([], [...leftList, ...rightList], extents, (d) => dtypes[d].bytes).bytes;
-  const edges = costOf([], open.filter((x) => !leftList.includes(x) && !rightList.includes(x)), extents, (d) => dtypes[d].bytes).bytes;
+  const edges = costOf(
+    [],
+    open.filter((x) => !leftList.includes(x) && !rightList.includes(x)),
+    extents,
+    (d) => dtypes[d].bytes,
+  ).bytes;
   const work = 2 * extents.reduce((p, e) => p * e, 1);
-  return { kernel, extents: sizes, accesses: args, flops: work + outside.flops, bytes: inputs + edges, check: false };
+  return {
+    kernel,
+    extents: sizes,
+    accesses: args,
+    flops: work + outside.flops,
+    bytes: inputs + edges,
+    check: false,
+  };
 }
 
 /** The accesses that a value of a body loads from, directly or not. */

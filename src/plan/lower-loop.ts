@@ -7,10 +7,19 @@ import type { KernelCall, LoopKernel, ReduceKind } from "./kernel.ts";
 import { type View, viewOf } from "./view.ts";
 import { squeezeStrides } from "./cluster.ts";
 
-const reduceKinds: Partial<Record<Node["op"], ReduceKind>> = { sum: "sum", maxReduce: "max", minReduce: "min", prod: "prod" };
+const reduceKinds: Partial<Record<Node["op"], ReduceKind>> = {
+  sum: "sum",
+  maxReduce: "max",
+  minReduce: "min",
+  prod: "prod",
+};
 
 /** The call of a cluster of elementwise nodes and reductions. `stores` gives, per node, the buffers it goes to. */
-export function lowerLoop(c: Cluster, locate: Locate, stores: (n: Node) => readonly number[]): KernelCall | null {
+export function lowerLoop(
+  c: Cluster,
+  locate: Locate,
+  stores: (n: Node) => readonly number[],
+): KernelCall | null {
   const rank = c.shape.length;
   const reduced = c.reduced ?? [];
   const kept = c.shape.map((_, i) => i).filter((i) => !reduced.includes(i));
@@ -24,7 +33,13 @@ export function lowerLoop(c: Cluster, locate: Locate, stores: (n: Node) => reado
   for (const n of c.nodes) {
     const kind = reduceKinds[n.op];
     let value: number;
-    if (kind !== undefined) value = body.add({ op: "reduce", kind, dtype: valueDType(n.dtype), args: [body.operand(n.src[0]!, full)] });
+    if (kind !== undefined)
+      value = body.add({
+        op: "reduce",
+        kind,
+        dtype: valueDType(n.dtype),
+        args: [body.operand(n.src[0]!, full)],
+      });
     else value = body.compute(n, c.rows.has(n) ? row : full);
     body.define(n, value);
     const strides = c.rows.has(n) ? row(contiguousStrides(rowShape(c))) : contiguousStrides(c.shape);
@@ -34,19 +49,39 @@ export function lowerLoop(c: Cluster, locate: Locate, stores: (n: Node) => reado
 }
 
 /** A call that copies a view (or a constant) to a strided place. */
-export function lowerCopy(source: View, shape: readonly number[], target: OpenAccess, locate: Locate): KernelCall | null {
+export function lowerCopy(
+  source: View,
+  shape: readonly number[],
+  target: OpenAccess,
+  locate: Locate,
+): KernelCall | null {
   const body = new Body(locate);
   const squeezed = shape.filter((d) => d !== 1);
   const value = body.load(source.base, source.offset, squeezeStrides(shape, source.strides));
   body.store(value, { ...target, strides: squeezeStrides(shape, target.strides) });
-  return finishLoop(body, squeezed, squeezed.map((_, i) => i), []);
+  return finishLoop(
+    body,
+    squeezed,
+    squeezed.map((_, i) => i),
+    [],
+  );
 }
 
 /** A copy of a whole node into a buffer. */
 export const lowerWholeCopy = (n: Node, buffer: number, locate: Locate): KernelCall | null =>
-  lowerCopy(viewOf(n), n.shape, { dtype: n.dtype, buffer, offset: 0, strides: contiguousStrides(n.shape) }, locate);
+  lowerCopy(
+    viewOf(n),
+    n.shape,
+    { dtype: n.dtype, buffer, offset: 0, strides: contiguousStrides(n.shape) },
+    locate,
+  );
 
-function finishLoop(body: Body, extents: readonly number[], kept: readonly number[], reduced: readonly number[]): KernelCall | null {
+function finishLoop(
+  body: Body,
+  extents: readonly number[],
+  kept: readonly number[],
+  reduced: readonly number[],
+): KernelCall | null {
   let outer = collapse(kept, extents, body.accesses);
   let inner = collapse(reduced, extents, body.accesses);
   const isMap = reduced.length === 0;
@@ -63,12 +98,29 @@ function finishLoop(body: Body, extents: readonly number[], kept: readonly numbe
     const g = groups[at]!;
     return g.length === 0 ? 0 : a.strides[g.at(-1)!]!;
   };
-  const vector = isMap || outer.length === 0 || !prefersOuter(body.accesses, strideAt, lastOuter, lastInner, sizes) ? "inner" : "outer";
+  const vector =
+    isMap || outer.length === 0 || !prefersOuter(body.accesses, strideAt, lastOuter, lastInner, sizes)
+      ? "inner"
+      : "outer";
   const at = vector === "inner" ? lastInner : lastOuter;
   const { accesses, args } = closeAccesses(body.accesses, groups, outer.length, (a) => strideAt(a, at));
-  const structure = { kind: "loop" as const, outer: outer.length, inner: inner.length, vector: vector as "inner" | "outer", accesses, body: body.values, stores: body.stores };
+  const structure = {
+    kind: "loop" as const,
+    outer: outer.length,
+    inner: inner.length,
+    vector: vector as "inner" | "outer",
+    accesses,
+    body: body.values,
+    stores: body.stores,
+  };
   const kernel: LoopKernel = { ...structure, key: JSON.stringify(structure) };
-  return { kernel, extents: sizes, accesses: args, ...costOf(body.values, body.accesses, extents, (d) => dtypes[d].bytes), check: false };
+  return {
+    kernel,
+    extents: sizes,
+    accesses: args,
+    ...costOf(body.values, body.accesses, extents, (d) => dtypes[d].bytes),
+    check: false,
+  };
 }
 
 /** Whether lanes should be rows: the memory then lies along the last outer dimension. */

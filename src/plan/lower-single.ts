@@ -16,8 +16,19 @@ export function lowerSingle(n: Node, buffer: number, locate: Locate): KernelCall
   if (isOp(n, "cast")) calls.push(lowerWholeCopy(n.src[0]!, buffer, locate));
   else if (isOp(n, "pad")) {
     const { low, value } = n.attrs;
-    const fill = node("expand", [node("reshape", [node("constant", [], { value, dtype: n.dtype })], { shape: n.shape.map(() => 1) })], { shape: n.shape }, false);
-    calls.push(lowerWholeCopy(fill, buffer, locate), part(n.src[0]!, low.reduce((sum, l, i) => sum + l * own[i]!, 0)));
+    const fill = node(
+      "expand",
+      [node("reshape", [node("constant", [], { value, dtype: n.dtype })], { shape: n.shape.map(() => 1) })],
+      { shape: n.shape },
+      false,
+    );
+    calls.push(
+      lowerWholeCopy(fill, buffer, locate),
+      part(
+        n.src[0]!,
+        low.reduce((sum, l, i) => sum + l * own[i]!, 0),
+      ),
+    );
   } else if (isOp(n, "concat")) {
     let offset = 0;
     for (const s of n.src) {
@@ -26,9 +37,13 @@ export function lowerSingle(n: Node, buffer: number, locate: Locate): KernelCall
     }
   } else if (isOp(n, "scatterAdd")) {
     calls.push(lowerWholeCopy(n.src[0]!, buffer, locate));
-    calls.push(axisCall("scatterAdd", n, n.attrs.axis, n.src[1]!.shape, buffer, [n.src[1]!, n.src[2]!], locate));
-  } else if (isOp(n, "argmax")) calls.push(axisCall("argmax", n, n.attrs.axis, n.src[0]!.shape, buffer, [n.src[0]!], locate));
-  else if (isOp(n, "cumsum")) calls.push(axisCall("cumsum", n, n.attrs.axis, n.src[0]!.shape, buffer, [n.src[0]!], locate));
+    calls.push(
+      axisCall("scatterAdd", n, n.attrs.axis, n.src[1]!.shape, buffer, [n.src[1]!, n.src[2]!], locate),
+    );
+  } else if (isOp(n, "argmax"))
+    calls.push(axisCall("argmax", n, n.attrs.axis, n.src[0]!.shape, buffer, [n.src[0]!], locate));
+  else if (isOp(n, "cumsum"))
+    calls.push(axisCall("cumsum", n, n.attrs.axis, n.src[0]!.shape, buffer, [n.src[0]!], locate));
   else if (isOp(n, "argsort")) {
     const kind = n.attrs.descending ? "argsortDescending" : "argsort";
     calls.push(axisCall(kind, n, n.attrs.axis, n.src[0]!.shape, buffer, [n.src[0]!], locate));
@@ -42,11 +57,20 @@ function threeStrides(n: Node, axis: number): AccessArgs["strides"] {
   const merge = (from: number, to: number) => mergeStrides(n.shape.slice(from, to), strides.slice(from, to));
   const outer = merge(0, axis);
   const inner = merge(axis + 1, n.shape.length);
-  if (outer === null || inner === null) throw new InternalError(`plan: ${n.op} was not prepared for an axis kernel`);
+  if (outer === null || inner === null)
+    throw new InternalError(`plan: ${n.op} was not prepared for an axis kernel`);
   return [outer, strides[axis]!, inner];
 }
 
-function axisCall(kind: AxisKernel["kind"], n: Node, axis: number, shape: Shape, buffer: number, operands: readonly Node[], locate: Locate): KernelCall | null {
+function axisCall(
+  kind: AxisKernel["kind"],
+  n: Node,
+  axis: number,
+  shape: Shape,
+  buffer: number,
+  operands: readonly Node[],
+  locate: Locate,
+): KernelCall | null {
   if (sizeOf(shape) === 0) return null;
   const extents = [sizeOf(shape.slice(0, axis)), shape[axis]!, sizeOf(shape.slice(axis + 1))];
   // argmax drops its axis: its results lie over (outer, inner).
@@ -58,9 +82,22 @@ function axisCall(kind: AxisKernel["kind"], n: Node, axis: number, shape: Shape,
     return { buffer: locate(base), offset, strides: threeStrides(s, axis) };
   });
   const args = kind === "scatterAdd" ? [result, ...sources] : [...sources, result];
-  const dtypesOf = kind === "scatterAdd" ? [n.dtype, ...operands.map((s) => s.dtype)] : [...operands.map((s) => s.dtype), n.dtype];
-  const structure = { kind, accesses: dtypesOf.map((dtype) => ({ dtype, level: "full" as const, vector: "strided" as const })) };
+  const dtypesOf =
+    kind === "scatterAdd"
+      ? [n.dtype, ...operands.map((s) => s.dtype)]
+      : [...operands.map((s) => s.dtype), n.dtype];
+  const structure = {
+    kind,
+    accesses: dtypesOf.map((dtype) => ({ dtype, level: "full" as const, vector: "strided" as const })),
+  };
   const size = sizeOf(shape);
   const bytes = dtypesOf.reduce((sum, d) => sum + dtypes[d].bytes * size, 0);
-  return { kernel: { ...structure, key: JSON.stringify(structure) }, extents, accesses: args, flops: size, bytes, check: false };
+  return {
+    kernel: { ...structure, key: JSON.stringify(structure) },
+    extents,
+    accesses: args,
+    flops: size,
+    bytes,
+    check: false,
+  };
 }

@@ -22,11 +22,17 @@ interface Job {
 }
 
 /** Kernels, order and memory of a graph. */
-export function lower(graph: PlanGraph, resident: (leaf: Node<"input">) => boolean): Omit<Plan, "id" | "graph"> {
+export function lower(
+  graph: PlanGraph,
+  resident: (leaf: Node<"input">) => boolean,
+): Omit<Plan, "id" | "graph"> {
   const prepared = prepare([...graph.outputs, ...graph.writes.map((w) => w.value), ...graph.checks]);
   const order = topological(prepared);
   const outputs = prepared.slice(0, graph.outputs.length);
-  const writes = graph.writes.map((w, i) => ({ slot: w.slot, value: viewOf(prepared[outputs.length + i]!).base }));
+  const writes = graph.writes.map((w, i) => ({
+    slot: w.slot,
+    value: viewOf(prepared[outputs.length + i]!).base,
+  }));
   const checks = prepared.slice(outputs.length + writes.length).map((n) => viewOf(n).base);
   const rootBases = new Set(prepared.map((n) => viewOf(n).base));
   const { list, of, prologues } = clusterize(order, rootBases);
@@ -36,7 +42,8 @@ export function lower(graph: PlanGraph, resident: (leaf: Node<"input">) => boole
   // Jobs and who reads what.
   const jobs = new Map<Cluster, Job>();
   const position = new Map(order.map((n, i) => [n, i]));
-  for (const c of list) jobs.set(c, { cluster: c, copy: null, deps: new Set(), priority: position.get(c.nodes[0]!)! });
+  for (const c of list)
+    jobs.set(c, { cluster: c, copy: null, deps: new Set(), priority: position.get(c.nodes[0]!)! });
   for (const c of list) for (const d of c.deps) jobs.get(c)!.deps.add(jobs.get(d)!);
   const readers = new Map<number, Set<Cluster>>();
   const needed = new Set<Node>(rootBases);
@@ -51,7 +58,12 @@ export function lower(graph: PlanGraph, resident: (leaf: Node<"input">) => boole
   let lastCheck: Job | null = null;
   for (const status of checks) {
     const home = jobs.get(of.get(status)!)!;
-    const job: Job = { cluster: null, copy: { from: status, check: true, slot: -1 }, deps: new Set([home, ...home.deps]), priority: -1 };
+    const job: Job = {
+      cluster: null,
+      copy: { from: status, check: true, slot: -1 },
+      deps: new Set([home, ...home.deps]),
+      priority: -1,
+    };
     if (lastCheck !== null) for (const d of [lastCheck, ...lastCheck.deps]) job.deps.add(d);
     extra.push(job);
     lastCheck = job;
@@ -75,18 +87,25 @@ export function lower(graph: PlanGraph, resident: (leaf: Node<"input">) => boole
       const before = [...others.map((r) => jobs.get(r)!), ...(lastCheck === null ? [] : [lastCheck])];
       for (const b of before) follow(job, b, [...jobs.values(), ...extra]);
     } else {
-      const copy: Job = { cluster: null, copy: { from: w.value, check: false, slot: w.slot }, deps: new Set(), priority: Number.MAX_SAFE_INTEGER };
+      const copy: Job = {
+        cluster: null,
+        copy: { from: w.value, check: false, slot: w.slot },
+        deps: new Set(),
+        priority: Number.MAX_SAFE_INTEGER,
+      };
       late.push(copy);
     }
   }
   // Work whose results all go over inputs frees memory: it runs as soon as it can.
-  for (const [c, job] of jobs) if (c.nodes.every((n) => !needed.has(n) || inPlace.has(n))) job.priority -= order.length;
+  for (const [c, job] of jobs)
+    if (c.nodes.every((n) => !needed.has(n) || inPlace.has(n))) job.priority -= order.length;
   const scheduled = [...schedule([...jobs.values(), ...extra]), ...late];
 
   // Memory.
   const buffers: PlanBuffer[] = graph.leaves.map((_, i) => ({ kind: "input", slot: i }));
   const scalarAt = new Map<Node, number>();
-  for (const [i, s] of graph.scalars.entries()) scalarAt.set(s, buffers.push({ kind: "scalar", index: i }) - 1);
+  for (const [i, s] of graph.scalars.entries())
+    scalarAt.set(s, buffers.push({ kind: "scalar", index: i }) - 1);
   const step = new Map(scheduled.map((j, i) => [j, i]));
   const spans: Span[] = [];
   const spanOf = new Map<Node, number>();
@@ -96,10 +115,12 @@ export function lower(graph: PlanGraph, resident: (leaf: Node<"input">) => boole
   const bytesOf = (n: Node) => Math.max(1, sizeOf(n.shape)) * dtypes[n.dtype].bytes;
   const lastUse = new Map<Node, number>();
   for (const j of scheduled)
-    for (const n of j.cluster === null ? [j.copy!.from] : reads(j.cluster, prologues)) lastUse.set(n, step.get(j)!);
+    for (const n of j.cluster === null ? [j.copy!.from] : reads(j.cluster, prologues))
+      lastUse.set(n, step.get(j)!);
   for (const n of needed) {
     if (inPlace.has(n) && !outputBases.has(n)) continue;
-    const last = outputBases.has(n) || lateBases.has(n) ? end : (lastUse.get(n) ?? step.get(jobs.get(of.get(n)!)!)!);
+    const last =
+      outputBases.has(n) || lateBases.has(n) ? end : (lastUse.get(n) ?? step.get(jobs.get(of.get(n)!)!)!);
     spanOf.set(n, spans.push({ bytes: bytesOf(n), first: step.get(jobs.get(of.get(n)!)!)!, last }) - 1);
   }
   const statusSpans = extra.map((j) => spans.push({ bytes: 4, first: step.get(j)!, last: end }) - 1);
@@ -132,15 +153,26 @@ export function lower(graph: PlanGraph, resident: (leaf: Node<"input">) => boole
       const call = lowerWholeCopy(copy.from, buffer, locate);
       push(call === null ? null : { ...call, check: copy.check });
     } else if (c!.kind === "single") calls.push(...lowerSingle(c!.nodes[0]!, own.get(c!.nodes[0]!)!, locate));
-    else push(c!.kind === "contract" ? lowerContract(c!, prologues, locate, stores) : lowerLoop(c!, locate, stores));
+    else
+      push(
+        c!.kind === "contract" ? lowerContract(c!, prologues, locate, stores) : lowerLoop(c!, locate, stores),
+      );
   }
   return {
-    inputs: graph.leaves.map((leaf, i) => ({ dtype: leaf.dtype, shape: leaf.shape, offset: inputSpans[i]! < 0 ? null : offsets[inputSpans[i]!]! })),
+    inputs: graph.leaves.map((leaf, i) => ({
+      dtype: leaf.dtype,
+      shape: leaf.shape,
+      offset: inputSpans[i]! < 0 ? null : offsets[inputSpans[i]!]!,
+    })),
     scalars: graph.scalars.map((s) => s.dtype),
     buffers,
     arenaBytes,
     calls,
-    outputs: outputs.map((n, i) => ({ dtype: n.dtype, shape: graph.outputs[i]!.shape, offset: offsets[spanOf.get(viewOf(n).base)!]! })),
+    outputs: outputs.map((n, i) => ({
+      dtype: n.dtype,
+      shape: graph.outputs[i]!.shape,
+      offset: offsets[spanOf.get(viewOf(n).base)!]!,
+    })),
   };
 }
 
@@ -189,4 +221,3 @@ function readsOnlyItself(
   }
   return true;
 }
-

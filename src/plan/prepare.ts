@@ -24,7 +24,8 @@ export function prepare(roots: readonly Node[]): Node[] {
 
 /** A copy of a view into memory of its own. */
 const copyOf = (n: Node): Node => node("cast", [n], { dtype: n.dtype }, false);
-const whole = (n: Node): Node => (isWhole(viewOf(n), n.shape) && viewOf(n).base.op !== "hostScalar" ? n : copyOf(n));
+const whole = (n: Node): Node =>
+  isWhole(viewOf(n), n.shape) && viewOf(n).base.op !== "hostScalar" ? n : copyOf(n);
 
 function asRoot(n: Node): Node {
   const { base } = viewOf(n);
@@ -39,7 +40,12 @@ function rewrite(n: Node): Node {
     return node(n.op, [whole(n.src[0]!)], n.attrs as never, false);
   if (isOp(n, "scatterAdd")) {
     const [data, indices, updates] = n.src as [Node, Node, Node];
-    return node("scatterAdd", [data, threeAxes(indices, n.attrs.axis), threeAxes(updates, n.attrs.axis)], n.attrs, false);
+    return node(
+      "scatterAdd",
+      [data, threeAxes(indices, n.attrs.axis), threeAxes(updates, n.attrs.axis)],
+      n.attrs,
+      false,
+    );
   }
   if (isOp(n, "gather")) {
     // The gathered tensor is memory, not a value: a leaf that has none gets a copy.
@@ -103,22 +109,51 @@ function product(n: Node<"dot">): Node {
   const work = size(a, leftBatch) * m * cols * depth;
   if (n.dtype !== "f32" || work <= loopProduct || m === 1 || cols === 1 || depth <= 1) {
     const ones = (count: number) => new Array<number>(count).fill(1);
-    const shape = [...leftBatch.map((i) => a.shape[i]!), ...leftFree.map((i) => a.shape[i]!), ...rightFree.map((i) => b.shape[i]!), ...leftContract.map((i) => a.shape[i]!)];
-    const spread = (x: Node, batch: readonly number[], free: readonly number[], contract: readonly number[], left: boolean): Node => {
+    const shape = [
+      ...leftBatch.map((i) => a.shape[i]!),
+      ...leftFree.map((i) => a.shape[i]!),
+      ...rightFree.map((i) => b.shape[i]!),
+      ...leftContract.map((i) => a.shape[i]!),
+    ];
+    const spread = (
+      x: Node,
+      batch: readonly number[],
+      free: readonly number[],
+      contract: readonly number[],
+      left: boolean,
+    ): Node => {
       const axes = [...batch, ...free, ...contract];
       const moved = node("permute", [x], { axes }, false);
       const at = (list: readonly number[]) => list.map((i) => x.shape[i]!);
-      const wide = [...at(batch), ...(left ? at(free) : ones(leftFree.length)), ...(left ? ones(rightFree.length) : at(free)), ...at(contract)];
+      const wide = [
+        ...at(batch),
+        ...(left ? at(free) : ones(leftFree.length)),
+        ...(left ? ones(rightFree.length) : at(free)),
+        ...at(contract),
+      ];
       return node("expand", [rewrite(node("reshape", [moved], { shape: wide }, false))], { shape }, false);
     };
-    const factors = node("mul", [spread(a, leftBatch, leftFree, leftContract, true), spread(b, rightBatch, rightFree, rightContract, false)], {}, false);
+    const factors = node(
+      "mul",
+      [
+        spread(a, leftBatch, leftFree, leftContract, true),
+        spread(b, rightBatch, rightFree, rightContract, false),
+      ],
+      {},
+      false,
+    );
     const rank = shape.length;
     if (leftContract.length === 0) return factors;
-    return reduction(node("sum", [factors], { axes: leftContract.map((_, i) => rank - leftContract.length + i) }, false));
+    return reduction(
+      node("sum", [factors], { axes: leftContract.map((_, i) => rank - leftContract.length + i) }, false),
+    );
   }
   // Packing walks one contracted axis; operands in which several do not merge are copied first.
   const merges = (x: Node, axes: readonly number[]) =>
-    mergeStrides(axes.map((i) => x.shape[i]!), axes.map((i) => viewOf(x).strides[i]!)) !== null;
+    mergeStrides(
+      axes.map((i) => x.shape[i]!),
+      axes.map((i) => viewOf(x).strides[i]!),
+    ) !== null;
   const memory = (x: Node, contract: readonly number[]): Node => {
     const { base } = viewOf(x);
     return merges(x, contract) && !isOp(base, "iota") && !isOp(base, "constant") && !isOp(base, "hostScalar")

@@ -24,7 +24,11 @@ function defaults(dtype: DType): [rtol: number, atol: number] {
  * Throws where two tensors differ in shape, dtype or a value, as `torch.testing.assert_close`; the message says how
  * many elements differ, and where most.
  */
-export async function assertClose(actual: Tensor, expected: Tensor, tolerance: Tolerance = {}): Promise<void> {
+export async function assertClose(
+  actual: Tensor,
+  expected: Tensor,
+  tolerance: Tolerance = {},
+): Promise<void> {
   const difference = await differenceOf(actual, expected, tolerance);
   if (difference !== null) throw new ThawError(`assertClose: ${difference}`);
 }
@@ -32,7 +36,8 @@ export async function assertClose(actual: Tensor, expected: Tensor, tolerance: T
 async function differenceOf(actual: Tensor, expected: Tensor, tolerance: Tolerance): Promise<string | null> {
   if (!sameShape(actual.shape, expected.shape))
     return `the shapes differ: ${shapeText(actual.shape)} and ${shapeText(expected.shape)} (expected)`;
-  if (actual.dtype !== expected.dtype) return `the dtypes differ: ${actual.dtype} and ${expected.dtype} (expected)`;
+  if (actual.dtype !== expected.dtype)
+    return `the dtypes differ: ${actual.dtype} and ${expected.dtype} (expected)`;
   const dtype = promoteTypes(actual.dtype, expected.dtype);
   const [rtol, atol] = isFloat(dtype) ? defaults(dtype) : [0, 0];
   const limit = { rtol: tolerance.rtol ?? rtol, atol: tolerance.atol ?? atol };

@@ -24,7 +24,8 @@ export async function gradcheck(
   { eps = 1e-6, atol = 1e-5, rtol = 1e-3 }: GradcheckOptions = {},
 ): Promise<void> {
   const checked = inputs.flatMap((input, i) => (input.requiresGrad ? [i] : []));
-  if (checked.length === 0) throw new ArgumentError("gradcheck: no input requires a gradient; set requiresGrad on one");
+  if (checked.length === 0)
+    throw new ArgumentError("gradcheck: no input requires a gradient; set requiresGrad on one");
   for (const i of checked)
     if (inputs[i]!.dtype !== "f64" || !inputs[i]!.isLeaf)
       throw new ArgumentError(`gradcheck: input ${i} is ${inputs[i]!.dtype}; differences need leaves of f64`);
@@ -32,7 +33,9 @@ export async function gradcheck(
   for (const [o, output] of outputs.entries())
     for (let e = 0; e < output.numel; e++) {
       const leaves = checked.map((i) => inputs[i]!);
-      const analytic = output.requiresGrad ? gradient(output, leaves, { gradient: oneHot(output, e) }) : leaves.map(() => null);
+      const analytic = output.requiresGrad
+        ? gradient(output, leaves, { gradient: oneHot(output, e) })
+        : leaves.map(() => null);
       for (const [k, i] of checked.entries()) {
         const found = analytic[k] ? await analytic[k].data() : new Float64Array(leaves[k]!.numel);
         for (let j = 0; j < found.length; j++) {
@@ -47,7 +50,8 @@ export async function gradcheck(
     }
 }
 
-const listOf = (result: Tensor | readonly Tensor[]): readonly Tensor[] => (result instanceof Tensor ? [result] : result);
+const listOf = (result: Tensor | readonly Tensor[]): readonly Tensor[] =>
+  result instanceof Tensor ? [result] : result;
 
 /** Weights that pick one element. */
 function oneHot(like: Tensor, element: number): Tensor {
@@ -69,7 +73,9 @@ async function difference(
   const at = async (by: number): Promise<number> => {
     const data = (await inputs[i]!.data()).slice();
     data[j] = data[j]! + by;
-    const moved = inputs.map((input, k) => (k === i ? fromArray(data, input.shape, { dtype: input.dtype }) : input));
+    const moved = inputs.map((input, k) =>
+      k === i ? fromArray(data, input.shape, { dtype: input.dtype }) : input,
+    );
     const output = noGrad(() => listOf(fn(...moved))[o]!);
     return (await output.data())[e]!;
   };

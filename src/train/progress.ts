@@ -42,7 +42,15 @@ export class Progress {
   #loss: number | undefined;
   #accuracy: number | undefined;
 
-  constructor(total: number, { label = "", lines = 10, output = standardOutput(), now = () => performance.now() }: ProgressOptions = {}) {
+  constructor(
+    total: number,
+    {
+      label = "",
+      lines = 10,
+      output = standardOutput(),
+      now = () => performance.now(),
+    }: ProgressOptions = {},
+  ) {
     this.#total = total;
     this.#label = label;
     this.#lines = lines;
@@ -57,13 +65,17 @@ export class Progress {
     this.note(metrics);
     if (this.#output.isTTY) {
       if (this.#now() - this.#shownAt >= interval) this.#showLive();
-    } else if (Math.floor((this.#done * this.#lines) / this.#total) > Math.floor(((this.#done - 1) * this.#lines) / this.#total))
+    } else if (
+      Math.floor((this.#done * this.#lines) / this.#total) >
+      Math.floor(((this.#done - 1) * this.#lines) / this.#total)
+    )
       this.#output.write(`${this.line()}\n`);
   }
 
   /** Takes note of figures, without a step. */
   note({ loss, accuracy }: Metrics): void {
-    if (loss !== undefined) this.#loss = this.#loss === undefined ? loss : this.#loss + 0.05 * (loss - this.#loss);
+    if (loss !== undefined)
+      this.#loss = this.#loss === undefined ? loss : this.#loss + 0.05 * (loss - this.#loss);
     if (accuracy !== undefined) this.#accuracy = accuracy;
   }
 
@@ -93,7 +105,9 @@ export class Progress {
       this.#loss === undefined ? "" : `loss ${this.#loss.toFixed(4)}`,
       this.#accuracy === undefined ? "" : `accuracy ${(100 * this.#accuracy).toFixed(1)} %`,
       `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} steps/s`,
-      this.#done < this.#total ? `${duration((this.#total - this.#done) / Math.max(rate, 1e-9))} left` : `${duration(seconds)} in all`,
+      this.#done < this.#total
+        ? `${duration((this.#total - this.#done) / Math.max(rate, 1e-9))} left`
+        : `${duration(seconds)} in all`,
     ];
     return parts.filter((part) => part !== "").join("  ");
   }

@@ -57,7 +57,13 @@ export class Tracker {
   #recordOf(p: Parameter): Record {
     let record = this.#records.get(p);
     if (record === undefined) {
-      record = { timesStepped: 0, trainedBy: new Set(), start: this.#copies ? bitsOf(p) : null, held: null, bitsChanged: 0 };
+      record = {
+        timesStepped: 0,
+        trainedBy: new Set(),
+        start: this.#copies ? bitsOf(p) : null,
+        held: null,
+        bitsChanged: 0,
+      };
       this.#records.set(p, record);
     }
     return record;
@@ -124,7 +130,10 @@ export class Report {
     ]);
     const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
     const line = (cells: readonly string[]): string =>
-      cells.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ").trimEnd();
+      cells
+        .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+        .join("  ")
+        .trimEnd();
     return [head, widths.map((width) => "─".repeat(width)), ...rows].map(line).join("\n");
   }
 

@@ -2,7 +2,7 @@ import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts"
 import { shapeText } from "../base/shape.ts";
 import { detectAnomaly, isCheckingFinite } from "../engine/finite.ts";
 import { commit } from "../engine/realize.ts";
-import type { Selector, SelectorPredicate } from "../freeze/select.ts";
+import type { Selector, SelectorPredicate } from "../freeze/selector.ts";
 import { Module } from "../nn/module.ts";
 import { Accumulator } from "../optim/accumulate.ts";
 import { clipByNorm, clipByValue } from "../optim/clip.ts";
@@ -73,7 +73,9 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     );
   const { accumulate = 1, check, clipNorm, clipValue, finite = false, keepGrads = false } = options;
   if (!Number.isInteger(accumulate) || accumulate < 1)
-    throw new ArgumentError(`trainStep: accumulate is ${accumulate}; it must be a whole number of at least 1`);
+    throw new ArgumentError(
+      `trainStep: accumulate is ${accumulate}; it must be a whole number of at least 1`,
+    );
   const clip = [
     ...(clipValue === undefined ? [] : [clipByValue(clipValue)]),
     ...(clipNorm === undefined ? [] : [clipByNorm(clipNorm)]),
@@ -83,15 +85,20 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const accumulator = new Accumulator(accumulate);
   const tracker = new Tracker(module, options.report);
 
-  /** Everything a call does, in terms of graphs. */
-  const body = (call: CallPlan, ...args: A) => {
+  /** The loss, and its gradients by what a call trains. */
+  const differentiate = (call: CallPlan, args: A) => {
     const result = options.loss(...args);
     const loss = lossOf(result);
     const { parameters } = call.trained;
     const wanted = (owner: object): boolean => parameters.has(owner as Parameter);
     const found = loss.node.tracked ? gradientsOf("trainStep", loss.node, undefined, wanted) : new Map();
     if (found.size === 0) throw nothingTrained(call);
-    const gradients = throughSlots(found as Gradients, {
+    return { loss, others: result instanceof Tensor ? null : { ...result }, found: found as Gradients };
+  };
+  /** Everything a call does, in terms of graphs. */
+  const body = (call: CallPlan, ...args: A) => {
+    const { loss, others, found } = differentiate(call, args);
+    const gradients = throughSlots(found, {
       accumulate: accumulate > 1 ? accumulator.transform(call) : undefined,
       finite: finite ? requireFinite(loss.node) : undefined,
       clip,
@@ -100,7 +107,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     const stepped = [...gradients.keys()];
     return {
       loss,
-      others: result instanceof Tensor ? null : { ...result },
+      others,
       grads: keepGrads ? stepped.map((p) => new Tensor(gradients.get(p)!)) : [],
       // Behind a function: a parameter in a result would be a value to compute.
       stepped: () => stepped,
@@ -119,7 +126,13 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     try {
       return recorded(call, ...args);
     } catch (error) {
-      if (finite && error instanceof NonFiniteError) searching(() => unrecorded(call, args));
+      // The check only says that something is not finite: a search says what made it so.
+      if (finite && error instanceof NonFiniteError)
+        searching(() => {
+          const { loss, found } = differentiate(call, args);
+          for (const value of [loss, ...[...found.values()].map((g) => new Tensor(g))]) value.keep();
+          commit();
+        });
       throw error;
     }
   };
@@ -158,7 +171,9 @@ const nothingTrained = ({ trained }: CallPlan): GradientError =>
 function refuseEmpty(args: readonly unknown[]): void {
   for (const [i, arg] of args.entries())
     if (arg instanceof Tensor && arg.numel === 0)
-      throw new ArgumentError(`trainStep: argument ${i + 1} is an empty batch, of shape ${shapeText(arg.shape)}; skip it`);
+      throw new ArgumentError(
+        `trainStep: argument ${i + 1} is an empty batch, of shape ${shapeText(arg.shape)}; skip it`,
+      );
 }
 
 /** What a call is called in a report: the strings among its arguments. */

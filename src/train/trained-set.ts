@@ -1,7 +1,8 @@
 import { ArgumentError } from "../base/errors.ts";
 import { stateEpoch } from "../engine/cell.ts";
+import { select } from "../freeze/select.ts";
+import { type Selector, selectorText } from "../freeze/selector.ts";
 import { Module } from "../nn/module.ts";
-import { type Selector, select, selectorText } from "../freeze/select.ts";
 import { Parameter } from "../tensor/parameter.ts";
 
 /** What one step trains: the same object wherever it is the same parameters, so that it can key a recording. */
@@ -58,7 +59,9 @@ export class TrainedSets {
     const named = select(this.#module, selector);
     for (const [path, p] of named)
       if (!this.#known.has(p))
-        throw new ArgumentError(`trainStep: trains names ${path}, which the optimizer does not have; add it with addParamGroup`);
+        throw new ArgumentError(
+          `trainStep: trains names ${path}, which the optimizer does not have; add it with addParamGroup`,
+        );
     const content = [...named.values()].map(idOf).join();
     let set = this.#byContent.get(content);
     if (set === undefined) {

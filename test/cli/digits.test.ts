@@ -3,17 +3,21 @@ import { digits } from "../../src/cli/digits.ts";
 
 test("both tasks are learned, nothing that rests moves, and the usual recipe leaks", async () => {
   const progress: string[] = [];
-  const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => progress.push(String(text)) > 0);
+  const write = vi
+    .spyOn(process.stdout, "write")
+    .mockImplementation((text) => progress.push(String(text)) > 0);
   const lines: string[] = [];
-  const { ours, theirs } = await digits({ epochs: 40, batchSize: 32, seed: 0 }, (line) => lines.push(line)).finally(() =>
-    write.mockRestore(),
-  );
+  const { ours, theirs } = await digits({ epochs: 40, batchSize: 32, seed: 0 }, (line) =>
+    lines.push(line),
+  ).finally(() => write.mockRestore());
 
   expect(ours.accuracy.pixels).toBeGreaterThanOrEqual(0.97);
   expect(ours.accuracy.blocks).toBeGreaterThanOrEqual(0.93);
   // While blocks trained alone, nothing changed that pixels is told from.
   expect(ours.accuracyLater.pixels).toBe(ours.accuracy.pixels);
-  expect(ours.parameters.map((p) => [p.path, p.trainedBy.join(), p.steps, p.movedFrozen, p.bitsFrozen])).toEqual([
+  expect(
+    ours.parameters.map((p) => [p.path, p.trainedBy.join(), p.steps, p.movedFrozen, p.bitsFrozen]),
+  ).toEqual([
     // 43 batches a pass: 40 passes for each task, then 5 for the layer of blocks alone.
     ["pixels.weight", "pixels", 1720, 0, 0],
     ["pixels.bias", "pixels", 1720, 0, 0],
@@ -31,8 +35,13 @@ test("both tasks are learned, nothing that rests moves, and the usual recipe lea
     expect(p.movedFrozen).toBeGreaterThan(1e-3);
   }
 
-  const lived = progress.join("").split("\n").filter((line) => line !== "");
+  const lived = progress
+    .join("")
+    .split("\n")
+    .filter((line) => line !== "");
   expect(lived).toHaveLength(20);
-  expect(lived[0]).toMatch(/^trains +10 % +step 366\/3655 +loss \d\.\d{4} +accuracy \d\d\.\d % +[\d.]+ steps\/s +\d+:\d\d left$/);
+  expect(lived[0]).toMatch(
+    /^trains +10 % +step 366\/3655 +loss \d\.\d{4} +accuracy \d\d\.\d % +[\d.]+ steps\/s +\d+:\d\d left$/,
+  );
   expect(lines.some((line) => /^trains +\d\d\.\d % +\d\d\.\d % +\d\d\.\d % +0$/.test(line))).toBe(true);
 }, 180_000);

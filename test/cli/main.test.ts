@@ -29,7 +29,8 @@ const examples = join(root, "test/oracle/examples.json.gz");
 test("--help names every command and what to start with", async () => {
   const { code, stdout } = await thaw("--help");
   expect(code).toBe(0);
-  for (const command of ["digits", "seed", "replay", "devices"]) expect(stdout).toMatch(new RegExp(`^ {2}${command} `, "m"));
+  for (const command of ["digits", "seed", "replay", "devices"])
+    expect(stdout).toMatch(new RegExp(`^ {2}${command} `, "m"));
   expect(stdout).toContain("Start with:");
   expect(stdout).toContain("THAW_BACKEND");
 }, 60_000);
@@ -47,7 +48,10 @@ test("what it does not know it says, and fails", async () => {
 }, 60_000);
 
 test("replay passes where every value agrees, and fails where one does not", async () => {
-  expect(await thaw("replay", examples)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+ passed, 0 failed\n$/) });
+  expect(await thaw("replay", examples)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^\d+ passed, 0 failed\n$/),
+  });
 
   const recorded = JSON.parse(gunzipSync(readFileSync(examples)).toString());
   recorded.cases = recorded.cases.slice(0, 2);

@@ -10,7 +10,9 @@ await seed((line) => lines.push(...line.split("\n")));
 /** The lines of an experiment. */
 const experiment = (number: number): string[] => {
   const from = lines.findIndex((line) => line.startsWith(`── ${number}.`));
-  const to = lines.findIndex((line, i) => i > from && (line.startsWith("── ") || line.startsWith("hiddenTask1,")));
+  const to = lines.findIndex(
+    (line, i) => i > from && (line.startsWith("── ") || line.startsWith("hiddenTask1,")),
+  );
   return lines.slice(from, to);
 };
 const changed = (number: number, task: string): string[] => {
@@ -21,7 +23,8 @@ const changed = (number: number, task: string): string[] => {
 const rows = lines.slice(-4).map((line) => line.trim().split(/ {2,}/).slice(-2).map(Number));
 
 test("the first task leaves the other's layer alone in each experiment", () => {
-  for (const number of [1, 2, 3, 4]) expect(changed(number, "task1")).toEqual(["hiddenTask1.weight", "output.weight"]);
+  for (const number of [1, 2, 3, 4])
+    expect(changed(number, "task1")).toEqual(["hiddenTask1.weight", "output.weight"]);
 });
 
 test("in the second task the layer at rest moves under AdamW with gradients of zeros, and only there", () => {
@@ -54,6 +57,10 @@ test("it starts from the article's weights", () => {
   const { start } = JSON.parse(readFileSync(join(root, "test/oracle/seed-figures.json"), "utf8"));
   const after = experiment(1).slice(experiment(1).indexOf("parameters after task1"));
   const at = after.findIndex((line) => line.includes("hiddenTask2.weight: tensor("));
-  const printed = after.slice(at, at + 3).join(" ").match(/-?\d\.\d{4}/g)!.map(Number);
+  const printed = after
+    .slice(at, at + 3)
+    .join(" ")
+    .match(/-?\d\.\d{4}/g)!
+    .map(Number);
   expect(printed).toEqual(start["hidden_task2.weight"].flat());
 });

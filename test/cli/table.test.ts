@@ -2,13 +2,16 @@ import { expect, test } from "vitest";
 import { grouped, percent, table } from "../../src/cli/table.ts";
 
 test("words stand left, numbers right, under their headings", () => {
-  expect(table(["name", "count"], [["a", 1], ["longer", "1,234"], ["b", "–"]])).toEqual([
-    "name    count",
-    "──────  ─────",
-    "a           1",
-    "longer  1,234",
-    "b           –",
-  ]);
+  expect(
+    table(
+      ["name", "count"],
+      [
+        ["a", 1],
+        ["longer", "1,234"],
+        ["b", "–"],
+      ],
+    ),
+  ).toEqual(["name    count", "──────  ─────", "a           1", "longer  1,234", "b           –"]);
 });
 
 test("a table without rows has its headings", () => {

@@ -20,6 +20,8 @@ test("of no rows is an empty table", () => expect(parseCsv("\n").shape).toEqual(
 test("names the line that is at fault", () => {
   expect(() => parseCsv("1,2\n3\n")).toThrow(ArgumentError);
   expect(() => parseCsv("1,2\n3\n")).toThrow("line 2 has 1 values, those before it 2");
-  expect(() => parseCsv("x,y\n1,2\n")).toThrow('line 1 holds "x", which is not a number; skip a heading with skipRows');
+  expect(() => parseCsv("x,y\n1,2\n")).toThrow(
+    'line 1 holds "x", which is not a number; skip a heading with skipRows',
+  );
   expect(() => parseCsv("1,\n")).toThrow('line 1 holds ""');
 });

@@ -1,23 +1,40 @@
 import { expect, test } from "vitest";
 import { ArgumentError, ShapeError } from "../../src/base/errors.ts";
-import { hostNode } from "../../src/engine/trace.ts";
 import { DataLoader } from "../../src/data/data-loader.ts";
 import { TensorDataset } from "../../src/data/dataset.ts";
 import { permutation } from "../../src/data/shuffle.ts";
 import { randomSplit } from "../../src/data/split.ts";
+import { hostNode } from "../../src/engine/trace.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
 const rows = (count: number, width: number) =>
-  new Tensor(hostNode(Float32Array.from({ length: count * width }, (_, i) => i), "f32", [count, width]));
-const labels = (count: number) => new Tensor(hostNode(Int32Array.from({ length: count }, (_, i) => i), "i32", [count]));
+  new Tensor(
+    hostNode(
+      Float32Array.from({ length: count * width }, (_, i) => i),
+      "f32",
+      [count, width],
+    ),
+  );
+const labels = (count: number) =>
+  new Tensor(
+    hostNode(
+      Int32Array.from({ length: count }, (_, i) => i),
+      "i32",
+      [count],
+    ),
+  );
 const dataset = (count: number) => new TensorDataset(rows(count, 2), labels(count));
-const seen = (loader: DataLoader<[Tensor, Tensor]>) =>
-  [...loader].map(([, y]) => Array.from(y.dataSync()));
+const seen = (loader: DataLoader<[Tensor, Tensor]>) => [...loader].map(([, y]) => Array.from(y.dataSync()));
 
 test("batches keep rows of all tensors together; the last one may be smaller", () => {
   const loader = new DataLoader(dataset(5), { batchSize: 2 });
   expect(loader.length).toBe(3);
-  const batches = [...loader].map(([x, y]) => [x.shape, Array.from(x.dataSync()), y.dtype, Array.from(y.dataSync())]);
+  const batches = [...loader].map(([x, y]) => [
+    x.shape,
+    Array.from(x.dataSync()),
+    y.dtype,
+    Array.from(y.dataSync()),
+  ]);
   expect(batches).toEqual([
     [[2, 2], [0, 1, 2, 3], "i32", [0, 1]],
     [[2, 2], [4, 5, 6, 7], "i32", [2, 3]],
@@ -71,7 +88,7 @@ test("randomSplit deals every row to one part, by count or by fraction", () => {
   expect(randomSplit(all, [8, 2], { seed: 1 }).map((p) => Array.from(p.indices))).toEqual(
     parts.map((p) => Array.from(p.indices)),
   );
-  expect(seen(new DataLoader(parts[1]!, { batchSize: 2 }))).toEqual([Array.from(parts[1]!.indices)]);
+  expect(seen(new DataLoader(parts[1], { batchSize: 2 }))).toEqual([Array.from(parts[1].indices)]);
 });
 
 test("values are those at construction", () => {

@@ -30,16 +30,22 @@ const examples: Record<string, { args: string[]; prints: RegExp[] }> = {
 };
 
 test("every example is tried", () => {
-  expect(readdirSync(join(root, "examples")).filter((file) => file.endsWith(".ts")).sort()).toEqual(
-    Object.keys(examples).sort(),
-  );
+  expect(
+    readdirSync(join(root, "examples"))
+      .filter((file) => file.endsWith(".ts"))
+      .sort(),
+  ).toEqual(Object.keys(examples).sort());
 });
 
-test.each(Object.entries(examples))("%s", async (file, { args, prints }) => {
-  const tsx = join(root, "node_modules/.bin/tsx");
-  const { stdout } = await promisify(execFile)(tsx, [join("examples", file), ...args], { cwd: root });
-  for (const line of prints) expect(stdout).toMatch(line);
-}, 120_000);
+test.each(Object.entries(examples))(
+  "%s",
+  async (file, { args, prints }) => {
+    const tsx = join(root, "node_modules/.bin/tsx");
+    const { stdout } = await promisify(execFile)(tsx, [join("examples", file), ...args], { cwd: root });
+    for (const line of prints) expect(stdout).toMatch(line);
+  },
+  120_000,
+);
 
 test("a user's own training of two tasks fits in 60 lines", () => {
   const text = readFileSync(join(root, "examples/two-inputs.ts"), "utf8");

@@ -24,25 +24,24 @@ const withGradient = (gradient: Fixture | null): Parameter => {
   return p;
 };
 
-test.each(clipping.map((c) => [`${c.op} ${JSON.stringify(c.options)}, ${c.gradients.length} gradients`, c] as const))(
-  "%s is as PyTorch's",
-  (_, { op, options, gradients, norm, clipped }) => {
-    const parameters = gradients.map(withGradient);
-    if (op === "clipGradNorm") {
-      const total = clipGradNorm_(parameters, options.maxNorm, { normType: Number(options.normType) });
-      expect(close(total.itemSync() as number, Number(norm))).toBe(true);
-    } else clipGradValue_(parameters, options.clipValue);
-    for (const [i, p] of parameters.entries()) {
-      const expected = clipped[i]!;
-      if (expected === null) expect(p.grad).toBeNull();
-      else {
-        const { data } = valuesOf(expected);
-        const got = p.grad!.dataSync();
-        expect(data.filter((x, k) => !close(got[k]!, x))).toEqual([]);
-      }
+test.each(
+  clipping.map((c) => [`${c.op} ${JSON.stringify(c.options)}, ${c.gradients.length} gradients`, c] as const),
+)("%s is as PyTorch's", (_, { op, options, gradients, norm, clipped }) => {
+  const parameters = gradients.map(withGradient);
+  if (op === "clipGradNorm") {
+    const total = clipGradNorm_(parameters, options.maxNorm, { normType: Number(options.normType) });
+    expect(close(total.itemSync() as number, Number(norm))).toBe(true);
+  } else clipGradValue_(parameters, options.clipValue);
+  for (const [i, p] of parameters.entries()) {
+    const expected = clipped[i]!;
+    if (expected === null) expect(p.grad).toBeNull();
+    else {
+      const { data } = valuesOf(expected);
+      const got = p.grad!.dataSync();
+      expect(data.filter((x, k) => !close(got[k]!, x))).toEqual([]);
     }
-  },
-);
+  }
+});
 
 describe("clipping", () => {
   test("leaves the frozen out: they neither count nor change", () => {
@@ -66,7 +65,9 @@ describe("clipping", () => {
   test("says what is wrong with its options", () => {
     const p = new Parameter(zeros([1]));
     p.grad = tensor([1]);
-    expect(() => clipGradNorm_(p, -1)).toThrow("clipGradNorm_: maxNorm is -1; it must be a number of at least 0");
+    expect(() => clipGradNorm_(p, -1)).toThrow(
+      "clipGradNorm_: maxNorm is -1; it must be a number of at least 0",
+    );
     expect(() => clipGradNorm_(p, 1, { normType: 0 })).toThrow(ArgumentError);
     expect(() => clipGradValue_(p, Number.NaN)).toThrow("clipValue is NaN");
   });

@@ -19,7 +19,9 @@ interface Figures {
 }
 
 // Every figure that the article prints. It does not print the inputs, but gradients follow from the printed state.
-const figures: Figures = JSON.parse(readFileSync(new URL("../oracle/seed-figures.json", import.meta.url), "utf8"));
+const figures: Figures = JSON.parse(
+  readFileSync(new URL("../oracle/seed-figures.json", import.meta.url), "utf8"),
+);
 const { start, requiresGrad: leaky, gradNull } = figures;
 
 const map = (m: Matrix, fn: (x: number, i: number, j: number) => number): Matrix =>
@@ -38,7 +40,9 @@ const secondGradient = (one: State[string], two: State[string]): Matrix =>
 
 /** The article's two steps; `stale` is what hidden_task1 has for a gradient in the second. */
 function run(make: (params: Parameter[]) => AdamW | Adam, stale: "zero" | "null") {
-  const net = Object.fromEntries(Object.entries(start).map(([name, value]) => [name, new Parameter(tensor(value))]));
+  const net = Object.fromEntries(
+    Object.entries(start).map(([name, value]) => [name, new Parameter(tensor(value))]),
+  );
   const optimizer = make(Object.values(net));
   const give = (name: string, gradient: Matrix): void => {
     net[name]!.grad = tensor(gradient);

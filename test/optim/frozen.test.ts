@@ -19,23 +19,26 @@ const gradients: Record<string, (p: Parameter) => void> = {
 };
 
 describe.each(Object.entries(optimizers))("%s", (_, make) => {
-  test.each(Object.entries(gradients))("does not move what is frozen by a bit, nor its state: %s gradient", (_, give) => {
-    const p = new Parameter(tensor([1, -2, 3]));
-    const free = new Parameter(tensor([1, -2, 3]));
-    const optimizer = make([p, free]);
-    for (const q of [p, free]) q.grad = tensor([0.1, 0.2, -0.3]);
-    optimizer.step();
-    p.frozen = true;
-    const before = everythingOf(optimizer, p);
-    for (let i = 0; i < 3; i++) {
-      give(p);
-      free.grad = tensor([0.1, 0.2, -0.3]);
-      const moving = everythingOf(optimizer, free);
+  test.each(Object.entries(gradients))(
+    "does not move what is frozen by a bit, nor its state: %s gradient",
+    (_, give) => {
+      const p = new Parameter(tensor([1, -2, 3]));
+      const free = new Parameter(tensor([1, -2, 3]));
+      const optimizer = make([p, free]);
+      for (const q of [p, free]) q.grad = tensor([0.1, 0.2, -0.3]);
       optimizer.step();
-      expect(everythingOf(optimizer, p)).toEqual(before);
-      expect(everythingOf(optimizer, free)).not.toEqual(moving);
-    }
-  });
+      p.frozen = true;
+      const before = everythingOf(optimizer, p);
+      for (let i = 0; i < 3; i++) {
+        give(p);
+        free.grad = tensor([0.1, 0.2, -0.3]);
+        const moving = everythingOf(optimizer, free);
+        optimizer.step();
+        expect(everythingOf(optimizer, p)).toEqual(before);
+        expect(everythingOf(optimizer, free)).not.toEqual(moving);
+      }
+    },
+  );
 
   test("makes no state for what was frozen from the start", () => {
     const p = new Parameter(tensor([1, -2, 3]));

@@ -17,7 +17,9 @@ const { schedules } = readFixture<{ schedules: Case[] }>("layers.json.gz");
 const optimizer = (lr = 0.1) => new SGD([new Parameter(tensor([0]))], { lr });
 
 function make(sgd: SGD, { schedule, options }: Part): lrScheduler.LRScheduler {
-  const Schedule = (lrScheduler as unknown as Record<string, new (sgd: SGD, options: object) => lrScheduler.LRScheduler>)[schedule]!;
+  const Schedule = (
+    lrScheduler as unknown as Record<string, new (sgd: SGD, options: object) => lrScheduler.LRScheduler>
+  )[schedule]!;
   const inner = options.schedules as Part[] | undefined;
   return new Schedule(sgd, inner ? { ...options, schedules: inner.map((part) => make(sgd, part)) } : options);
 }
@@ -29,26 +31,33 @@ const rates = (sgd: SGD, schedule: lrScheduler.LRScheduler, steps: number): numb
     return lr;
   });
 
-describe.each(schedules.map((c) => [`${c.schedule} ${JSON.stringify(c.options)}`, c] as const))("%s", (_, c) => {
-  test("sets the rates that PyTorch's does", () => {
-    const sgd = optimizer(c.lr);
-    const got = rates(sgd, make(sgd, c), c.rates.length);
-    for (const [i, rate] of c.rates.entries()) expect(Math.abs(got[i]! - rate), `step ${i}`).toBeLessThan(1e-8);
-  });
+describe.each(schedules.map((c) => [`${c.schedule} ${JSON.stringify(c.options)}`, c] as const))(
+  "%s",
+  (_, c) => {
+    test("sets the rates that PyTorch's does", () => {
+      const sgd = optimizer(c.lr);
+      const got = rates(sgd, make(sgd, c), c.rates.length);
+      for (const [i, rate] of c.rates.entries())
+        expect(Math.abs(got[i]! - rate), `step ${i}`).toBeLessThan(1e-8);
+    });
 
-  test("goes on from its state dict", () => {
-    const [one, other] = [optimizer(c.lr), optimizer(c.lr)];
-    const [before, after] = [make(one, c), make(other, c)];
-    rates(one, before, 13);
-    after.loadStateDict(before.stateDict());
-    other.loadStateDict(one.stateDict());
-    expect(rates(other, after, 20)).toEqual(rates(one, before, 20));
-  });
-});
+    test("goes on from its state dict", () => {
+      const [one, other] = [optimizer(c.lr), optimizer(c.lr)];
+      const [before, after] = [make(one, c), make(other, c)];
+      rates(one, before, 13);
+      after.loadStateDict(before.stateDict());
+      other.loadStateDict(one.stateDict());
+      expect(rates(other, after, 20)).toEqual(rates(one, before, 20));
+    });
+  },
+);
 
 test("every group has its own rate", () => {
   const [p, q] = [new Parameter(tensor([0])), new Parameter(tensor([0]))];
-  const sgd = new SGD([{ params: p, lr: 1 }, { params: q, lr: 4 }]);
+  const sgd = new SGD([
+    { params: p, lr: 1 },
+    { params: q, lr: 4 },
+  ]);
   const schedule = new lrScheduler.StepLR(sgd, { stepSize: 1, gamma: 0.5 });
   schedule.step();
   expect(schedule.getLastLr()).toEqual([0.5, 2]);
@@ -77,12 +86,18 @@ test("inside a recorded step it moves on at every replay", () => {
 
 test("says what is wrong with its options", () => {
   const { CosineAnnealingLR, LinearLR, SequentialLR, StepLR } = lrScheduler;
-  expect(() => new StepLR(optimizer(), { stepSize: 0 })).toThrow("StepLR: stepSize is 0; it must be a whole number of at least 1");
+  expect(() => new StepLR(optimizer(), { stepSize: 0 })).toThrow(
+    "StepLR: stepSize is 0; it must be a whole number of at least 1",
+  );
   expect(() => new CosineAnnealingLR(optimizer(), { TMax: 1.5 })).toThrow("TMax is 1.5");
-  expect(() => new LinearLR(optimizer(), { startFactor: 0 })).toThrow("LinearLR: startFactor is 0; it must be a number from");
+  expect(() => new LinearLR(optimizer(), { startFactor: 0 })).toThrow(
+    "LinearLR: startFactor is 0; it must be a number from",
+  );
   const sgd = optimizer();
   const step = new StepLR(sgd, { stepSize: 1 });
-  expect(() => new SequentialLR(sgd, { schedules: [step], milestones: [1] })).toThrow("1 schedules and 1 milestones");
+  expect(() => new SequentialLR(sgd, { schedules: [step], milestones: [1] })).toThrow(
+    "1 schedules and 1 milestones",
+  );
   expect(() => new SequentialLR(optimizer(), { schedules: [step], milestones: [] })).toThrow(ArgumentError);
   expect(() => step.loadStateDict({ lastEpoch: -1 })).toThrow(StateDictError);
 });

@@ -14,7 +14,14 @@ describe("construction", () => {
   test("takes a module, parameters, named ones, or groups of them", () => {
     const net = new nn.Linear(2, 2);
     const all = net.parameters();
-    for (const params of [net, all, new Set(all), net.namedParameters(), [{ params: net }], [{ params: all }]])
+    for (const params of [
+      net,
+      all,
+      new Set(all),
+      net.namedParameters(),
+      [{ params: net }],
+      [{ params: all }],
+    ])
       expect(new SGD(params).parameters()).toEqual(all);
     expect([...new SGD(net.namedParameters()).namedParameters().keys()]).toEqual(["weight", "bias"]);
     expect([...new SGD([parameter(1), parameter(2)]).namedParameters().keys()]).toEqual(["0.0", "0.1"]);
@@ -24,18 +31,30 @@ describe("construction", () => {
     const p = parameter(1);
     expect(() => new SGD([])).toThrow("SGD: a group without parameters; give it a module that has some");
     expect(() => new SGD([p, p])).toThrow("SGD: a parameter is given twice; a parameter has one group");
-    expect(() => new SGD([tensor([1])] as never)).toThrow("one of the parameters is Tensor; only nn parameters can be optimized");
+    expect(() => new SGD([tensor([1])] as never)).toThrow(
+      "one of the parameters is Tensor; only nn parameters can be optimized",
+    );
     expect(() => new SGD(null as never)).toThrow("SGD: the first argument is null");
     expect(() => new AdamW([p], { lr: -1 })).toThrow("AdamW: lr is -1; it must be a number of at least 0");
-    expect(() => new AdamW([p], { betas: [0.9, 1] })).toThrow("AdamW: betas is [0.9,1]; it must be two numbers, each at least 0 and below 1");
-    expect(() => new AdamW([p], { weight_decay: 1 } as never)).toThrow("AdamW: there is no option weight_decay; there are lr, betas");
+    expect(() => new AdamW([p], { betas: [0.9, 1] })).toThrow(
+      "AdamW: betas is [0.9,1]; it must be two numbers, each at least 0 and below 1",
+    );
+    expect(() => new AdamW([p], { weight_decay: 1 } as never)).toThrow(
+      "AdamW: there is no option weight_decay; there are lr, betas",
+    );
     expect(() => new SGD([p], { nesterov: true })).toThrow(ArgumentError);
   });
 
   test("defaults are PyTorch's", () => {
     const [group] = new AdamW([parameter(1)]).paramGroups;
     expect({ ...group, params: 0 }).toEqual({
-      params: 0, lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01, amsgrad: false, maximize: false,
+      params: 0,
+      lr: 1e-3,
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weightDecay: 0.01,
+      amsgrad: false,
+      maximize: false,
     });
     expect(new Adam([parameter(1)]).paramGroups[0]!.weightDecay).toBe(0);
   });
@@ -67,7 +86,9 @@ describe("groups", () => {
 
   test("check an option that is set", () => {
     const optimizer = new SGD([parameter(1)], { lr: 0.5 });
-    expect(() => (optimizer.paramGroups[0]!.lr = Number.NaN)).toThrow("SGD: lr is NaN; it must be a number of at least 0");
+    expect(() => (optimizer.paramGroups[0]!.lr = Number.NaN)).toThrow(
+      "SGD: lr is NaN; it must be a number of at least 0",
+    );
     expect(optimizer.paramGroups[0]!.lr).toBe(0.5);
   });
 });
@@ -115,26 +136,29 @@ describe("a recorded step", () => {
   });
 });
 
-test.each(Object.entries(optimizers))("a step of %s that fails leaves no trace, recorded or not", (_, make) => {
-  const p = parameter(1, -2, 3);
-  const optimizer = make([p]);
-  const body = (gradient: Tensor): void => {
-    p.grad = gradient;
-    clipGradNorm_([p], 1, { errorIfNonfinite: true });
-    optimizer.step();
-  };
-  const recorded = capture(body);
-  const [good, bad] = [tensor([0.1, 0.2, 0.3]), tensor([0.1, Number.NaN, 0.3])];
-  const fresh = everythingOf(optimizer, p);
-  for (const step of [body, recorded]) expect(() => step(bad)).toThrow(NonFiniteError);
-  expect(everythingOf(optimizer, p)).toEqual(fresh);
-  recorded(good);
-  body(good);
-  const before = everythingOf(optimizer, p);
-  expect(before).not.toEqual(fresh);
-  for (const step of [body, recorded]) expect(() => step(bad)).toThrow(NonFiniteError);
-  expect(everythingOf(optimizer, p)).toEqual(before);
-});
+test.each(Object.entries(optimizers))(
+  "a step of %s that fails leaves no trace, recorded or not",
+  (_, make) => {
+    const p = parameter(1, -2, 3);
+    const optimizer = make([p]);
+    const body = (gradient: Tensor): void => {
+      p.grad = gradient;
+      clipGradNorm_([p], 1, { errorIfNonfinite: true });
+      optimizer.step();
+    };
+    const recorded = capture(body);
+    const [good, bad] = [tensor([0.1, 0.2, 0.3]), tensor([0.1, Number.NaN, 0.3])];
+    const fresh = everythingOf(optimizer, p);
+    for (const step of [body, recorded]) expect(() => step(bad)).toThrow(NonFiniteError);
+    expect(everythingOf(optimizer, p)).toEqual(fresh);
+    recorded(good);
+    body(good);
+    const before = everythingOf(optimizer, p);
+    expect(before).not.toEqual(fresh);
+    for (const step of [body, recorded]) expect(() => step(bad)).toThrow(NonFiniteError);
+    expect(everythingOf(optimizer, p)).toEqual(before);
+  },
+);
 
 test("state is there from the first step, under Adagrad from the start, and reads as the present value", () => {
   const p = parameter(1, 2);

@@ -7,7 +7,10 @@ export type AnyOptimizer = Pick<
   "loadStateDict" | "paramGroups" | "state" | "stateDict" | "step" | "warnOfLeaks" | "zeroGrad"
 >;
 
-type Make = new (params: Iterable<Parameter> | readonly { params: Parameter[] }[], options?: object) => AnyOptimizer;
+type Make = new (
+  params: Iterable<Parameter> | readonly { params: Parameter[] }[],
+  options?: object,
+) => AnyOptimizer;
 
 const make =
   (Optimizer: unknown, options: object) =>

@@ -12,13 +12,17 @@ const oracle = (name: string): string => fileURLToPath(new URL(`../oracle/${name
 test.each([
   ["examples.json.gz", 11],
   ["replay.json.gz", 300],
-])("every run in %s ends where PyTorch's did, step by step", async (name, atLeast) => {
-  const lines: string[] = [];
-  const { passed, failed } = await replay([oracle(name)], (line) => lines.push(line));
-  expect(lines).toEqual([`${passed} passed, 0 failed`]);
-  expect(failed).toBe(0);
-  expect(passed).toBeGreaterThanOrEqual(atLeast);
-}, 300_000);
+])(
+  "every run in %s ends where PyTorch's did, step by step",
+  async (name, atLeast) => {
+    const lines: string[] = [];
+    const { passed, failed } = await replay([oracle(name)], (line) => lines.push(line));
+    expect(lines).toEqual([`${passed} passed, 0 failed`]);
+    expect(failed).toBe(0);
+    expect(passed).toBeGreaterThanOrEqual(atLeast);
+  },
+  300_000,
+);
 
 const folder = mkdtempSync(join(tmpdir(), "thaw-replay-"));
 const [sgd] = JSON.parse(gunzipSync(readFileSync(oracle("examples.json.gz"))).toString()).cases;
@@ -33,7 +37,11 @@ function changed(change: (replayed: typeof sgd) => void): string {
 }
 
 test.each([
-  ["a loss", (c: typeof sgd) => (c.expected[1].loss += 0.1), /^FAILED SGD-0: step 1, loss: got 1\.\d+, expected 1\.\d+$/],
+  [
+    "a loss",
+    (c: typeof sgd) => (c.expected[1].loss += 0.1),
+    /^FAILED SGD-0: step 1, loss: got 1\.\d+, expected 1\.\d+$/,
+  ],
   [
     "a parameter",
     (c: typeof sgd) => (c.expected[2].parameters["output.weight"][1][2] += 0.1),
@@ -50,7 +58,11 @@ test.each([
     /^FAILED SGD-0: step 0, state of norm\.bias: got momentum_buffer, expected none$/,
   ],
   ["NaN", (c: typeof sgd) => (c.expected[0].loss = null), /^FAILED SGD-0: step 0, loss: got/],
-  ["an unknown layer", (c: typeof sgd) => (c.modules.act.type = "Swish"), /^FAILED SGD-0: ArgumentError: replay: a module of type Swish/],
+  [
+    "an unknown layer",
+    (c: typeof sgd) => (c.modules.act.type = "Swish"),
+    /^FAILED SGD-0: ArgumentError: replay: a module of type Swish/,
+  ],
 ])("a run that differs in %s is told with its first difference", async (_, change, expected) => {
   const lines: string[] = [];
   expect(await replay([changed(change)], (line) => lines.push(line))).toEqual({ passed: 0, failed: 1 });

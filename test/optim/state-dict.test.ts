@@ -1,6 +1,6 @@
 import * as nn from "thaw/nn";
 import { AdamW, type OptimizerStateDict, SGD } from "thaw/optim";
-import { capture, Parameter, ones, tensor } from "thaw/tensor";
+import { capture, ones, Parameter, tensor } from "thaw/tensor";
 import { describe, expect, test } from "vitest";
 import { StateDictError } from "../../src/base/errors.ts";
 import { everythingOf, optimizers } from "./optimizers.ts";
@@ -14,7 +14,10 @@ function train(optimizer: { step(): void; zeroGrad(): void }, parameters: Parame
 
 test.each(Object.entries(optimizers))("%s goes on from a state dict bit for bit", (_, make) => {
   const start = [tensor([1, -2, 3]), tensor([0.5])];
-  const [a, b] = [start, start].map((tensors) => tensors.map((t) => new Parameter(t))) as [Parameter[], Parameter[]];
+  const [a, b] = [start, start].map((tensors) => tensors.map((t) => new Parameter(t))) as [
+    Parameter[],
+    Parameter[],
+  ];
   const [one, other] = [make(a), make(b, { lr: 0.3 })];
   train(one, a);
   // Only one parameter is stepped again, so that their counts differ.
@@ -40,11 +43,21 @@ test("names parameters by their paths, and holds copies", () => {
   const dict = optimizer.stateDict();
   expect(Object.keys(dict.state)).toEqual(["weight"]);
   expect(dict.paramGroups).toEqual([
-    { lr: 0.5, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01, amsgrad: false, maximize: false, params: ["weight", "bias"] },
+    {
+      lr: 0.5,
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weightDecay: 0.01,
+      amsgrad: false,
+      maximize: false,
+      params: ["weight", "bias"],
+    },
   ]);
   optimizer.step();
   expect(dict.state.weight!.step).toBe(1);
-  expect((dict.state.weight!.expAvg as { toArraySync(): unknown }).toArraySync()).toEqual([[Math.fround(0.1), Math.fround(0.1)]]);
+  expect((dict.state.weight!.expAvg as { toArraySync(): unknown }).toArraySync()).toEqual([
+    [Math.fround(0.1), Math.fround(0.1)],
+  ]);
 });
 
 test("a recorded step goes on from what was loaded", () => {
@@ -67,15 +80,27 @@ test("a recorded step goes on from what was loaded", () => {
 
 describe("what does not fit is told, and nothing is loaded", () => {
   const cases: Record<string, [(dict: OptimizerStateDict) => unknown, string]> = {
-    "another path": [(d) => ({ ...d, state: { kernel: d.state.weight } }), "there is state for kernel, which the optimizer does not have"],
+    "another path": [
+      (d) => ({ ...d, state: { kernel: d.state.weight } }),
+      "there is state for kernel, which the optimizer does not have",
+    ],
     "another shape": [
       (d) => ({ ...d, state: { weight: { ...d.state.weight, expAvg: ones([3]) } } }),
       "expAvg of weight has shape [3], the parameter [1, 2]",
     ],
-    "no step": [(d) => ({ ...d, state: { weight: { expAvg: ones([1, 2]) } } }), "the state of weight has no step count"],
-    "a NaN step": [(d) => ({ ...d, state: { weight: { step: Number.NaN } } }), "step of weight is NaN, not a tensor or a finite number"],
+    "no step": [
+      (d) => ({ ...d, state: { weight: { expAvg: ones([1, 2]) } } }),
+      "the state of weight has no step count",
+    ],
+    "a NaN step": [
+      (d) => ({ ...d, state: { weight: { step: Number.NaN } } }),
+      "step of weight is NaN, not a tensor or a finite number",
+    ],
     "fewer groups": [(d) => ({ ...d, paramGroups: [] }), "it has 0 parameter groups, the optimizer 1"],
-    "a missing parameter": [(d) => ({ ...d, paramGroups: [{ ...d.paramGroups[0], params: ["weight"] }] }), "group 0 lacks bias"],
+    "a missing parameter": [
+      (d) => ({ ...d, paramGroups: [{ ...d.paramGroups[0], params: ["weight"] }] }),
+      "group 0 lacks bias",
+    ],
     "another optimizer": [
       (d) => ({ ...d, paramGroups: [{ ...d.paramGroups[0], momentum: 0.9 }] }),
       "group 0 has options of another optimizer: momentum",

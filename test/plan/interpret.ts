@@ -1,4 +1,11 @@
-import { allocate, dtypes, readElement, roundTo, type TypedArray, writeElement } from "../../src/base/dtype.ts";
+import {
+  allocate,
+  dtypes,
+  readElement,
+  roundTo,
+  type TypedArray,
+  writeElement,
+} from "../../src/base/dtype.ts";
 import { threefry2x32 } from "../../src/base/threefry.ts";
 import { evaluate } from "../../src/ir/evaluate.ts";
 import { node } from "../../src/ir/node.ts";
@@ -6,7 +13,11 @@ import type { AccessArgs, KernelCall, Value } from "../../src/plan/kernel.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 
 /** Runs a plan's kernels one element at a time: what the planner means, with no code generation in between. */
-export function interpret(plan: Plan, inputs: TypedArray[], scalars: number[]): { failed: number; outputs: TypedArray[]; inputs: TypedArray[] } {
+export function interpret(
+  plan: Plan,
+  inputs: TypedArray[],
+  scalars: number[],
+): { failed: number; outputs: TypedArray[]; inputs: TypedArray[] } {
   const arena = new ArrayBuffer(Math.max(64, plan.arenaBytes));
   new Uint8Array(arena).fill(0xa5);
   const after = inputs.map((a) => a.slice());
@@ -50,8 +61,14 @@ function* indices(extents: readonly number[]): Generator<number[]> {
   }
 }
 
-const elementwise = (op: string, dtype: keyof typeof dtypes, args: { dtype: keyof typeof dtypes; value: number }[]): number => {
-  const leaves = args.map((a) => node("input", [], { source: { id: 0 }, version: 0, shape: [], dtype: a.dtype }));
+const elementwise = (
+  op: string,
+  dtype: keyof typeof dtypes,
+  args: { dtype: keyof typeof dtypes; value: number }[],
+): number => {
+  const leaves = args.map((a) =>
+    node("input", [], { source: { id: 0 }, version: 0, shape: [], dtype: a.dtype }),
+  );
   const result = node(op as "cast", leaves, { dtype }, false);
   const values = evaluate([...leaves, result], (leaf) => {
     const cell = allocate(leaf.dtype, 1);
@@ -64,8 +81,13 @@ const elementwise = (op: string, dtype: keyof typeof dtypes, args: { dtype: keyo
 function run(call: KernelCall, memory: Memory): void {
   const { kernel, extents } = call;
   const at = (access: number, index: readonly number[]) =>
-    call.accesses[access]!.offset + call.accesses[access]!.strides.reduce((sum, s, d) => sum + s * (index[d] ?? 0), 0);
-  const body = (values: readonly Value[], index: readonly number[], known: (v: Value, i: number) => number | undefined): number[] => {
+    call.accesses[access]!.offset +
+    call.accesses[access]!.strides.reduce((sum, s, d) => sum + s * (index[d] ?? 0), 0);
+  const body = (
+    values: readonly Value[],
+    index: readonly number[],
+    known: (v: Value, i: number) => number | undefined,
+  ): number[] => {
     const out: number[] = [];
     for (const [i, v] of values.entries()) {
       const given = known(v, i);
@@ -83,7 +105,14 @@ function run(call: KernelCall, memory: Memory): void {
         const [a, b, e] = v.args.map((x) => out[x]!) as [number, number, number];
         out.push(threefry2x32(a, b, e >>> 1, 0)[e & 1]!);
       } else if (v.op === "reduce" || v.op === "accumulator") out.push(Number.NaN);
-      else out.push(elementwise(v.op, v.dtype, v.args.map((x) => ({ dtype: values[x]!.dtype, value: out[x]! }))));
+      else
+        out.push(
+          elementwise(
+            v.op,
+            v.dtype,
+            v.args.map((x) => ({ dtype: values[x]!.dtype, value: out[x]! })),
+          ),
+        );
     }
     return out;
   };
@@ -149,7 +178,8 @@ function run(call: KernelCall, memory: Memory): void {
         const line = Array.from({ length: axis }, (_, a) => cell(0)[at(0, [o, a, i])]!);
         if (kernel.kind === "argmax") {
           let best = 0;
-          for (let a = 1; a < axis; a++) if (line[a]! > line[best]! || (Number.isNaN(line[a]!) && !Number.isNaN(line[best]!))) best = a;
+          for (let a = 1; a < axis; a++)
+            if (line[a]! > line[best]! || (Number.isNaN(line[a]!) && !Number.isNaN(line[best]!))) best = a;
           cell(1)[at(1, [o, 0, i])] = best;
         } else if (kernel.kind === "cumsum") {
           let sum = 0;

@@ -5,7 +5,17 @@ import { evaluate } from "../../src/ir/evaluate.ts";
 import { type Node, node, topological } from "../../src/ir/node.ts";
 import { buildPlan } from "../../src/plan/build.ts";
 import { interpret } from "./interpret.ts";
-import { constant, expand, fill, input, matmul, permute, randomRequest, reshape, sum } from "./random-graph.ts";
+import {
+  constant,
+  expand,
+  fill,
+  input,
+  matmul,
+  permute,
+  randomRequest,
+  reshape,
+  sum,
+} from "./random-graph.ts";
 
 interface Request {
   outputs?: readonly Node[];
@@ -15,7 +25,12 @@ interface Request {
 
 /** Plans, interprets, and compares with the reference evaluator. */
 function agree({ outputs = [], writes = [], checks = [] }: Request) {
-  const plan = buildPlan({ outputs, writes, checks, resident: (leaf) => writes.some((w) => w.target === leaf) });
+  const plan = buildPlan({
+    outputs,
+    writes,
+    checks,
+    resident: (leaf) => writes.some((w) => w.target === leaf),
+  });
   const order = topological([...outputs, ...writes.map((w) => w.value), ...checks]);
   const data = new Map<number, TypedArray>();
   for (const n of [...order, ...writes.map((w) => w.target)])
@@ -24,10 +39,18 @@ function agree({ outputs = [], writes = [], checks = [] }: Request) {
       if (!data.has(id)) data.set(id, fill(n, id));
     }
   const expected = evaluate(order, (leaf) => data.get((leaf as Node<"input">).attrs.source.id)!);
-  const run = interpret(plan, plan.graph.leaves.map((l) => data.get(l.attrs.source.id)!), []);
+  const run = interpret(
+    plan,
+    plan.graph.leaves.map((l) => data.get(l.attrs.source.id)!),
+    [],
+  );
   if (run.failed >= 0) return { plan, run };
   for (const [i, o] of outputs.entries()) close(run.outputs[i]!, expected.get(o)!);
-  for (const w of writes) close(run.inputs[plan.graph.leaves.findIndex((l) => l.attrs.source === w.target.attrs.source)]!, expected.get(w.value)!);
+  for (const w of writes)
+    close(
+      run.inputs[plan.graph.leaves.findIndex((l) => l.attrs.source === w.target.attrs.source)]!,
+      expected.get(w.value)!,
+    );
   return { plan, run };
 }
 
@@ -71,7 +94,12 @@ describe("fusion", () => {
     const grad = matmul(permute(x, [1, 0]), g);
     const half = constant(0.5, [40, 30]);
     const moment = node("add", [node("mul", [m, half], {}), node("mul", [grad, half], {})], {});
-    const { plan } = agree({ writes: [{ target: w, value: node("sub", [w, moment], {}) }, { target: m, value: moment }] });
+    const { plan } = agree({
+      writes: [
+        { target: w, value: node("sub", [w, moment], {}) },
+        { target: m, value: moment },
+      ],
+    });
     expect(kinds(plan)).toEqual(["contract"]);
     expect(plan.arenaBytes).toBeLessThan(64 * 40 * 4 + 64 * 30 * 4 + 256);
   });
@@ -95,15 +123,27 @@ describe("writes in place", () => {
   it("swaps two inputs", () => {
     const a = input([5]);
     const b = input([5]);
-    agree({ writes: [{ target: a, value: b }, { target: b, value: a }] });
+    agree({
+      writes: [
+        { target: a, value: b },
+        { target: b, value: a },
+      ],
+    });
   });
 });
 
 it("stops at a failed check before anything is written", () => {
   const w = input([4]);
-  const status = node("add", [node("constant", [], { value: 1, dtype: "i32" }), node("constant", [], { value: 2, dtype: "i32" })], {});
+  const status = node(
+    "add",
+    [node("constant", [], { value: 1, dtype: "i32" }), node("constant", [], { value: 2, dtype: "i32" })],
+    {},
+  );
   const fine = node("constant", [], { value: 0, dtype: "i32" });
-  const { plan, run } = agree({ writes: [{ target: w, value: node("neg", [w], {}) }], checks: [fine, status] });
+  const { plan, run } = agree({
+    writes: [{ target: w, value: node("neg", [w], {}) }],
+    checks: [fine, status],
+  });
   expect(run.failed).toBe(1);
   expect(run.inputs[plan.graph.leaves.findIndex((l) => l === w)]).toEqual(fill(w, w.attrs.source.id));
 });
@@ -119,4 +159,3 @@ describe("any graph", () => {
     );
   });
 });
-

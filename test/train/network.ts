@@ -24,8 +24,16 @@ export function makeNetwork(): Network {
 
 /** A batch for each task. */
 export const inputs: Record<Task, Tensor> = {
-  task1: tensor([[0.1, -0.2, 0.3], [1, 2, -1], [0.5, 0.5, 0]]),
-  task2: tensor([[0.4, -0.6], [1, 1], [-1, 0.3]]),
+  task1: tensor([
+    [0.1, -0.2, 0.3],
+    [1, 2, -1],
+    [0.5, 0.5, 0],
+  ]),
+  task2: tensor([
+    [0.4, -0.6],
+    [1, 1],
+    [-1, 0.3],
+  ]),
 };
 
 /** The classes of their rows. */
@@ -33,4 +41,6 @@ export const targets = tensor([1, 3, 0], { dtype: "i32" });
 
 /** The bits of every parameter, by path. */
 export const bitsOf = (net: nn.Module): Record<string, string> =>
-  Object.fromEntries(net.namedParameters().map(([path, p]) => [path, Buffer.from(p.dataSync().buffer).toString("hex")]));
+  Object.fromEntries(
+    net.namedParameters().map(([path, p]) => [path, Buffer.from(p.dataSync().buffer).toString("hex")]),
+  );

@@ -49,5 +49,5 @@ test("the loss that is shown is a running mean, and long times have hours", () =
   progress.step({ loss: 1 });
   wait(60_000);
   progress.step({ loss: 3 });
-  expect(progress.line()).toBe("0 %  step 2/100000  loss 1.1000  0.0 steps/s  833:18:58 left".padStart(62));
+  expect(progress.line()).toBe("  0 %  step 2/100000  loss 1.1000  0.0 steps/s  833:19:00 left");
 });

@@ -1,8 +1,8 @@
-import { crossEntropy } from "thaw/nn";
 import { freeze } from "thaw/freeze";
+import { crossEntropy } from "thaw/nn";
 import { AdamW, lrScheduler, SGD } from "thaw/optim";
-import { trainStep } from "thaw/train";
 import { noGrad, type Tensor, tensor, zeros } from "thaw/tensor";
+import { trainStep } from "thaw/train";
 import { describe, expect, test } from "vitest";
 import { ArgumentError, GradientError, NonFiniteError, SelectorError } from "../../src/base/errors.ts";
 import { bitsOf, inputs, makeNetwork, type Network, type Task, targets } from "./network.ts";
@@ -62,14 +62,23 @@ test("takes selectors of every kind, and a module where the optimizer has none",
   const net = makeNetwork();
   const optimizer = new SGD(net.parameters(), { lr: 0.1 });
   const loss = lossOf(net);
-  for (const trains of ["output.weight", ["output.*"], /^output/, net.output, net.output.weight, [(path: string) => path.startsWith("out")]] as const) {
+  for (const trains of [
+    "output.weight",
+    ["output.*"],
+    /^output/,
+    net.output,
+    net.output.weight,
+    [(path: string) => path.startsWith("out")],
+  ] as const) {
     const step = trainStep(optimizer, { loss, trains, module: net });
     const before = bitsOf(net);
     await step("task1", inputs.task1, targets);
     const after = bitsOf(net);
     expect(Object.keys(after).filter((path) => after[path] !== before[path])).toEqual(["output.weight"]);
   }
-  expect(() => trainStep(optimizer, { loss, trains: "**" })).toThrow("this SGD was made of parameters, not of a module");
+  expect(() => trainStep(optimizer, { loss, trains: "**" })).toThrow(
+    "this SGD was made of parameters, not of a module",
+  );
 });
 
 test("gives what the loss gives beside the loss", async () => {
@@ -89,7 +98,11 @@ test("gives what the loss gives beside the loss", async () => {
 
 test("keepGrads leaves the gradients of what was trained", async () => {
   const [net, other] = [makeNetwork(), makeNetwork()];
-  const step = trainStep(new SGD(net, { lr: 0.1 }), { loss: lossOf(net), trains: "output.**", keepGrads: true });
+  const step = trainStep(new SGD(net, { lr: 0.1 }), {
+    loss: lossOf(net),
+    trains: "output.**",
+    keepGrads: true,
+  });
   for (const task of order) {
     await step(task, inputs[task], targets);
     byHand(other, new SGD(other, { lr: 0.1 }), task, () => {
@@ -135,7 +148,11 @@ test("a schedule between steps is followed without recording again", async () =>
 describe("clipping", () => {
   test("by norm counts what is trained only", async () => {
     const [net, other] = [makeNetwork(), makeNetwork()];
-    const step = trainStep(new SGD(net, { lr: 1 }), { loss: lossOf(net), trains: "output.**", clipNorm: 0.01 });
+    const step = trainStep(new SGD(net, { lr: 1 }), {
+      loss: lossOf(net),
+      trains: "output.**",
+      clipNorm: 0.01,
+    });
     const before = other.output.weight.dataSync();
     await step("task1", inputs.task1, targets);
     const moved = net.output.weight.dataSync().map((x, i) => x - before[i]!);
@@ -145,7 +162,11 @@ describe("clipping", () => {
   test("by value holds each element", async () => {
     const net = makeNetwork();
     const before = net.output.weight.dataSync();
-    const step = trainStep(new SGD(net, { lr: 1 }), { loss: lossOf(net), trains: "output.**", clipValue: 0.01 });
+    const step = trainStep(new SGD(net, { lr: 1 }), {
+      loss: lossOf(net),
+      trains: "output.**",
+      clipValue: 0.01,
+    });
     await step("task1", inputs.task1, targets);
     const moved = Array.from(net.output.weight.dataSync(), (x, i) => Math.abs(x - before[i]!));
     expect(Math.max(...moved)).toBeCloseTo(0.01, 6);
@@ -156,7 +177,7 @@ describe("clipping", () => {
 describe("accumulation", () => {
   test("of several calls makes the update of their mean", async () => {
     const [net, other] = [makeNetwork(), makeNetwork()];
-    const [optimizer, plain] = [new AdamW(net, { lr: 0.1 }), new AdamW(other, { lr: 0.1 })];
+    const [optimizer, plain] = [net, other].map((n) => new SGD(n, { lr: 0.5, momentum: 0.9 })) as [SGD, SGD];
     const step = trainStep(optimizer, { loss: lossOf(net), trains: "**", accumulate: 3 });
     const rows = [0, 1, 2].map((i) => [inputs.task1.narrow(0, i, 1), targets.narrow(0, i, 1)] as const);
     for (let round = 0; round < 2; round++) {
@@ -168,7 +189,8 @@ describe("accumulation", () => {
       }
       byHand(other, plain, "task1");
       for (const [k, p] of net.parameters().entries())
-        for (const [i, x] of other.parameters()[k]!.dataSync().entries()) expect(p.dataSync()[i]!).toBeCloseTo(x, 5);
+        for (const [i, x] of other.parameters()[k]!.dataSync().entries())
+          expect(p.dataSync()[i]!).toBeCloseTo(x, 6);
     }
   });
 
@@ -189,27 +211,48 @@ describe("accumulation", () => {
 });
 
 describe("errors leave everything as it was", () => {
-  const failing = async (attempt: (net: Network, optimizer: AdamW) => Promise<unknown>, error: unknown, message: string | RegExp) => {
+  const stateOf = (optimizer: AdamW) =>
+    [...optimizer.state].map(([p, { step, expAvg, expAvgSq }]) => [
+      p.label,
+      step,
+      expAvg.toArraySync(),
+      expAvgSq.toArraySync(),
+    ]);
+  const failing = async (
+    attempt: (net: Network, optimizer: AdamW) => Promise<unknown>,
+    error: unknown,
+    message: string | RegExp,
+  ) => {
     const net = makeNetwork();
     const optimizer = new AdamW(net, { lr: 0.1 });
     const step = trainStep(optimizer, { loss: lossOf(net), trains: "**" });
     await step("task1", inputs.task1, targets);
-    const before = [bitsOf(net), bitsOf({ namedParameters: () => [...optimizer.state].map(([p, s], i) => [`${i}${p.label}${s.step}`, s.expAvg]) } as never)];
+    const before = [bitsOf(net), stateOf(optimizer)];
     await expect(attempt(net, optimizer)).rejects.toThrow(error as never);
     await expect(attempt(net, optimizer)).rejects.toThrow(message);
-    expect([bitsOf(net), bitsOf({ namedParameters: () => [...optimizer.state].map(([p, s], i) => [`${i}${p.label}${s.step}`, s.expAvg]) } as never)]).toEqual(before);
+    expect([bitsOf(net), stateOf(optimizer)]).toEqual(before);
   };
 
   test("a loss that depends on nothing trained", () =>
     failing(
-      (net, optimizer) => trainStep(optimizer, { loss: lossOf(net), trains: ["hiddenTask2.**"] })("task1", inputs.task1, targets),
+      (net, optimizer) =>
+        trainStep(optimizer, { loss: lossOf(net), trains: ["hiddenTask2.**"] })(
+          "task1",
+          inputs.task1,
+          targets,
+        ),
       GradientError,
       /^trainStep: the loss depends on nothing that this step trains: trains is \["hiddenTask2\.\*\*"\]\./,
     ));
 
   test("a selector that matches nothing", () =>
     failing(
-      (net, optimizer) => trainStep(optimizer, { loss: lossOf(net), trains: () => ["outptu.**"] })("task1", inputs.task1, targets),
+      (net, optimizer) =>
+        trainStep(optimizer, { loss: lossOf(net), trains: () => ["outptu.**"] })(
+          "task1",
+          inputs.task1,
+          targets,
+        ),
       SelectorError,
       '"outptu.**" selects no parameter of Network',
     ));
@@ -217,7 +260,11 @@ describe("errors leave everything as it was", () => {
   test("an empty batch", () =>
     failing(
       (net, optimizer) =>
-        trainStep(optimizer, { loss: lossOf(net), trains: "**" })("task1", zeros([0, 3]), zeros([0], { dtype: "i32" })),
+        trainStep(optimizer, { loss: lossOf(net), trains: "**" })(
+          "task1",
+          zeros([0, 3]),
+          zeros([0], { dtype: "i32" }),
+        ),
       ArgumentError,
       "trainStep: argument 2 is an empty batch, of shape [0, 3]; skip it",
     ));
@@ -225,9 +272,13 @@ describe("errors leave everything as it was", () => {
   test("a target out of range", () =>
     failing(
       (net, optimizer) =>
-        trainStep(optimizer, { loss: lossOf(net), trains: "**" })("task1", inputs.task1, tensor([0, 1, 9], { dtype: "i32" })),
+        trainStep(optimizer, { loss: lossOf(net), trains: "**" })(
+          "task1",
+          inputs.task1,
+          tensor([0, 1, 9], { dtype: "i32" }),
+        ),
       Error,
-      /9|range/,
+      /target.*class/,
     ));
 
   test("a loss that is not finite, where that is asked for; the first operation to make it is named", () =>
@@ -244,7 +295,8 @@ describe("errors leave everything as it was", () => {
 
   test("a loss that is no tensor, or not one number", async () => {
     await failing(
-      (net, optimizer) => trainStep(optimizer, { loss: (async () => net.output.weight.sum()) as never, trains: "**" })(),
+      (net, optimizer) =>
+        trainStep(optimizer, { loss: (async () => net.output.weight.sum()) as never, trains: "**" })(),
       ArgumentError,
       "trainStep: loss gave a promise; it must give a tensor",
     );
@@ -257,15 +309,23 @@ describe("errors leave everything as it was", () => {
 
   test("a parameter that the optimizer does not have", () =>
     failing(
-      (net) => trainStep(new SGD(net.output), { loss: lossOf(net), trains: "**", module: net })("task1", inputs.task1, targets),
+      (net) =>
+        trainStep(new SGD(net.output), { loss: lossOf(net), trains: "**", module: net })(
+          "task1",
+          inputs.task1,
+          targets,
+        ),
       ArgumentError,
       "trainStep: trains names hiddenTask1.weight, which the optimizer does not have; add it with addParamGroup",
     ));
 
   test("options that cannot be", () => {
     const net = makeNetwork();
-    const make = (options: object) => () => trainStep(new SGD(net), { loss: lossOf(net), trains: "**", ...options });
-    expect(make({ accumulate: 0 })).toThrow("trainStep: accumulate is 0; it must be a whole number of at least 1");
+    const make = (options: object) => () =>
+      trainStep(new SGD(net), { loss: lossOf(net), trains: "**", ...options });
+    expect(make({ accumulate: 0 })).toThrow(
+      "trainStep: accumulate is 0; it must be a whole number of at least 1",
+    );
     expect(make({ clipNorm: -1 })).toThrow("clipNorm is -1");
     expect(make({ clipValue: Number.NaN })).toThrow("clipValue is NaN");
   });

@@ -45,13 +45,16 @@ class ReferenceExecutable implements Executable {
     const scalarOf = new Map<Node, number>(graph.scalars.map((scalar, i) => [scalar, scalars[i]!]));
     const values = evaluate(graph.order, (leaf) => {
       if (isOp(leaf, "input")) return elements(bindings[slots.get(leaf.attrs.source)!]!, leaf);
-      return new dtypes[leaf.dtype].array(new Float64Array(1).buffer, 0, 1).fill(scalarOf.get(leaf)!) as TypedArray;
+      return new dtypes[leaf.dtype].array(new Float64Array(1).buffer, 0, 1).fill(
+        scalarOf.get(leaf)!,
+      ) as TypedArray;
     });
     for (const [i, check] of graph.checks.entries()) if (values.get(check)![0] !== 0) return i;
     for (const [i, output] of graph.outputs.entries()) results[i]!.set(values.get(output)!);
     // Every value is there before the first is written, so an assignment cannot change what another reads.
     const copies = graph.writes.map(({ value }) => values.get(value)!.slice());
-    for (const [i, { slot }] of graph.writes.entries()) elements(bindings[slot]!, graph.leaves[slot]!).set(copies[i]!);
+    for (const [i, { slot }] of graph.writes.entries())
+      elements(bindings[slot]!, graph.leaves[slot]!).set(copies[i]!);
     return -1;
   }
 

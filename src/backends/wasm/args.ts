@@ -8,7 +8,11 @@ export interface ArgsLayout {
    * Per access: pointer in bytes (for one that only `index` values use: the offset itself), strides per dimension in
    * bytes (for `index`: in elements), and where `gather` needs it the gathered axis' stride in bytes.
    */
-  readonly accesses: readonly { readonly pointer: number; readonly strides: readonly number[]; readonly axisStride: number }[];
+  readonly accesses: readonly {
+    readonly pointer: number;
+    readonly strides: readonly number[];
+    readonly axisStride: number;
+  }[];
   /** Contractions: rows and columns of the block of the result that is one task (`Tasks.block`). */
   readonly block: readonly number[];
   readonly bytes: number;
@@ -20,7 +24,12 @@ export const rankOf = (kernel: Kernel): number =>
 
 /** The accesses that a `gather` goes through. */
 function gathered(kernel: Kernel): Set<number> {
-  const values = kernel.kind === "loop" ? kernel.body : kernel.kind === "contract" ? [...kernel.prologue, ...kernel.epilogue] : [];
+  const values =
+    kernel.kind === "loop"
+      ? kernel.body
+      : kernel.kind === "contract"
+        ? [...kernel.prologue, ...kernel.epilogue]
+        : [];
   return new Set(values.flatMap((v) => (v.op === "gather" ? [v.access] : [])));
 }
 
@@ -70,7 +79,8 @@ function productTasks(batch: number, m: number, n: number, k: number): Tasks {
   const wanted = Math.min(mostTasks, Math.floor((batch * m * n * k) / worthTask)) / batch;
   let rows = Math.ceil(m / largestBlock.rows);
   let columns = Math.ceil(n / largestBlock.columns);
-  const split = (size: number, parts: number, unit: number) => Math.max(unit, Math.ceil(size / parts / unit) * unit);
+  const split = (size: number, parts: number, unit: number) =>
+    Math.max(unit, Math.ceil(size / parts / unit) * unit);
   while (rows * columns < wanted) {
     // One more part along n packs the left operand once more, k · m elements; one more along m packs k · n.
     if (m < n && n / columns > 4 * tile.columns) columns++;

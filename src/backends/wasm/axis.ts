@@ -14,7 +14,8 @@ const scalars: Partial<Record<DType, { type: WasmType; load: string; store: stri
 
 function scalarOf(dtype: DType) {
   const known = scalars[dtype];
-  if (known === undefined) throw new DTypeError(`wasm: no kernel along an axis for ${dtype}; cast to f32 first`);
+  if (known === undefined)
+    throw new DTypeError(`wasm: no kernel along an axis for ${dtype}; cast to f32 first`);
   return known;
 }
 
@@ -51,7 +52,11 @@ export function emitAxis(kernel: AxisKernel, memory: MemoryImport): Uint8Array<A
         f.op("i32.mul", "i32.add");
         f.set(line[i]!);
       }
-      const along = access.map((a, i) => ({ line: line[i]!, stride: a.strides[1]!, scalar: scalarOf(kernel.accesses[i]!.dtype) }));
+      const along = access.map((a, i) => ({
+        line: line[i]!,
+        stride: a.strides[1]!,
+        scalar: scalarOf(kernel.accesses[i]!.dtype),
+      }));
       bodies[kernel.kind](f, along, length);
     });
   });
@@ -189,7 +194,13 @@ function scatterAdd(f: FunctionBuilder, [result, indices, updates]: readonly Alo
 function argsort(descending: boolean) {
   return (f: FunctionBuilder, [source, result]: readonly Along[], length: number): void => {
     const type = source!.scalar.type;
-    const [i, low, high, middle, other] = Array.from({ length: 5 }, () => f.local("i32")) as [number, number, number, number, number];
+    const [i, low, high, middle, other] = Array.from({ length: 5 }, () => f.local("i32")) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     const [value, there] = [f.local(type), f.local(type)];
     f.i32(0);
     f.set(i);
@@ -260,7 +271,13 @@ function argsort(descending: boolean) {
   };
 }
 
-const bodies: { readonly [K in AxisKernel["kind"]]: (f: FunctionBuilder, accesses: readonly Along[], length: number) => void } = {
+const bodies: {
+  readonly [K in AxisKernel["kind"]]: (
+    f: FunctionBuilder,
+    accesses: readonly Along[],
+    length: number,
+  ) => void;
+} = {
   argmax,
   cumsum,
   scatterAdd,

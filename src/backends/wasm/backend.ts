@@ -39,7 +39,7 @@ export class WasmBackend implements Backend, Host {
     this.#table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
     this.#base = this.memory.reserve(control.bytes);
     this.#scratch = this.memory.reserve(scratchBytes);
-    this.#walker = emitWalker(this.memory, this.#base);
+    this.#walker = emitWalker(this.memory, this.#base, typeof document === "undefined");
     this.walk = this.#instantiate(this.#walker).walk as Host["walk"];
     this.setThreads(settings.threads);
   }
@@ -68,7 +68,8 @@ export class WasmBackend implements Backend, Host {
   }
 
   #emit(kernel: Kernel): Uint8Array<ArrayBuffer> {
-    if (kernel.kind === "loop") return emitLoop(kernel, this.memory, this.#features.relaxed) as Uint8Array<ArrayBuffer>;
+    if (kernel.kind === "loop")
+      return emitLoop(kernel, this.memory, this.#features.relaxed) as Uint8Array<ArrayBuffer>;
     if (kernel.kind === "contract") return emitContract(kernel, this.memory, this.#features.relaxed);
     return emitAxis(kernel, this.memory);
   }
@@ -97,7 +98,9 @@ export class WasmBackend implements Backend, Host {
 
   describe(): string {
     const simd = this.#features.relaxed ? "SIMD with relaxed fused multiply-add" : "SIMD";
-    const shared = this.memory.shared ? `${this.threads} of the machine's threads` : "one thread (no shared memory here)";
+    const shared = this.memory.shared
+      ? `${this.threads} of the machine's threads`
+      : "one thread (no shared memory here)";
     return `WebAssembly ${simd}, ${shared}, up to ${Math.round(this.memory.maximum / 16)} MiB`;
   }
 

@@ -4,7 +4,13 @@ import { laneOps, memoryLaneOps, memoryOps, plainOps } from "./opcodes.ts";
 /** Types of locals, parameters and results. */
 export type WasmType = "i32" | "i64" | "f32" | "f64" | "v128";
 
-const typeByte: { readonly [T in WasmType]: number } = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+const typeByte: { readonly [T in WasmType]: number } = {
+  i32: 0x7f,
+  i64: 0x7e,
+  f32: 0x7d,
+  f64: 0x7c,
+  v128: 0x7b,
+};
 
 /** Unsigned LEB128. */
 function unsigned(value: number): number[] {
@@ -35,7 +41,10 @@ function signed(value: number): number[] {
 
 const text = (s: string): number[] => [...unsigned(s.length), ...[...s].map((c) => c.charCodeAt(0))];
 const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length), ...body];
-const vector = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
+const vector = (items: readonly (readonly number[])[]): number[] => [
+  ...unsigned(items.length),
+  ...items.flat(),
+];
 
 /**
  * Builds one function. Instructions are appended in order, by their standard names; every method returns nothing and
@@ -231,7 +240,14 @@ export class ModuleBuilder {
   #importedGlobals = 0;
 
   constructor(memory: MemoryImport) {
-    this.#imports.push([...text("env"), ...text("memory"), 0x02, memory.shared ? 3 : 1, ...unsigned(1), ...unsigned(memory.maximum)]);
+    this.#imports.push([
+      ...text("env"),
+      ...text("memory"),
+      0x02,
+      memory.shared ? 3 : 1,
+      ...unsigned(1),
+      ...unsigned(memory.maximum),
+    ]);
   }
 
   /** The number of a function type. */
@@ -239,7 +255,11 @@ export class ModuleBuilder {
     const key = `${params}>${results}`;
     const known = this.#types.indexOf(key);
     if (known >= 0) return known;
-    this.#typeBytes.push([0x60, ...vector(params.map((t) => [typeByte[t]])), ...vector(results.map((t) => [typeByte[t]]))]);
+    this.#typeBytes.push([
+      0x60,
+      ...vector(params.map((t) => [typeByte[t]])),
+      ...vector(results.map((t) => [typeByte[t]])),
+    ]);
     return this.#types.push(key) - 1;
   }
 
@@ -262,7 +282,9 @@ export class ModuleBuilder {
 
   /** A mutable i32 of the module's own; gives its number. */
   global(initial: number): number {
-    return this.#importedGlobals + this.#globals.push([typeByte.i32, 0x01, 0x41, ...signed(initial), 0x0b]) - 1;
+    return (
+      this.#importedGlobals + this.#globals.push([typeByte.i32, 0x01, 0x41, ...signed(initial), 0x0b]) - 1
+    );
   }
 
   /** An exported function, to be filled in. */
@@ -275,12 +297,22 @@ export class ModuleBuilder {
   /** The module's bytes. */
   bytes(): Uint8Array<ArrayBuffer> {
     return new Uint8Array([
-      0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
+      0x00,
+      0x61,
+      0x73,
+      0x6d,
+      1,
+      0,
+      0,
+      0,
       ...section(1, vector(this.#typeBytes)),
       ...section(2, vector(this.#imports)),
       ...section(3, vector(this.#functions.map((f) => unsigned(f.type)))),
       ...(this.#globals.length > 0 ? section(6, vector(this.#globals)) : []),
-      ...section(7, vector(this.#functions.map((f) => [...text(f.name), 0x00, ...unsigned(f.builder.index)]))),
+      ...section(
+        7,
+        vector(this.#functions.map((f) => [...text(f.name), 0x00, ...unsigned(f.builder.index)])),
+      ),
       ...section(10, vector(this.#functions.map((f) => f.builder.bytes()))),
     ]);
   }

@@ -113,7 +113,11 @@ export class WasmExecutable implements Executable {
         if (this.#bound[i] === address) continue;
         for (const p of this.#inputs[i]!) views.i32[p.at >>> 2] = address + p.add;
         this.#bound[i] = address;
-      } else viewFor(views, input.dtype).set(bindings[i] as TypedArray, (backend.arena + input.offset) / dtypes[input.dtype].bytes);
+      } else
+        viewFor(views, input.dtype).set(
+          bindings[i] as TypedArray,
+          (backend.arena + input.offset) / dtypes[input.dtype].bytes,
+        );
     }
     for (let i = 0; i < scalars.length; i++) {
       const dtype = plan.scalars[i]!;

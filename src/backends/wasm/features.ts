@@ -23,7 +23,9 @@ export function detectFeatures(): Features {
   let relaxed = simd && validates(["f32x4.relaxed_madd"]);
   if (simd && !relaxed) {
     const process = (globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }).process;
-    const v8 = process?.getBuiltinModule?.("node:v8") as { setFlagsFromString(flag: string): void } | undefined;
+    const v8 = process?.getBuiltinModule?.("node:v8") as
+      | { setFlagsFromString(flag: string): void }
+      | undefined;
     // Asked only where it is missing: newer engines complain about a switch that is gone.
     v8?.setFlagsFromString("--experimental-wasm-relaxed-simd");
     relaxed = validates(["f32x4.relaxed_madd"]);

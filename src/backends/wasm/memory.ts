@@ -70,7 +70,9 @@ export class WasmMemory {
     try {
       this.memory = new WebAssembly.Memory({ initial: 16, maximum: this.maximum, shared: this.shared });
     } catch (error) {
-      throw new BackendError(`wasm: no memory of up to ${mib(maxBytes)} can be reserved (${(error as Error).message}); set THAW_MAX_MEMORY lower`);
+      throw new BackendError(
+        `wasm: no memory of up to ${mib(maxBytes)} can be reserved (${(error as Error).message}); set THAW_MAX_MEMORY lower`,
+      );
     }
     this.#views = viewsOf(this.memory.buffer);
     // Address 0 stays unused, so that a null pointer is never a value's.
@@ -80,7 +82,8 @@ export class WasmMemory {
   /** The whole memory as arrays, as it is now: growing replaces the buffer. */
   get views(): Views {
     const { buffer } = this.memory;
-    if (this.#views.buffer !== buffer || this.#views.u8.length !== buffer.byteLength) this.#views = viewsOf(buffer);
+    if (this.#views.buffer !== buffer || this.#views.u8.length !== buffer.byteLength)
+      this.#views = viewsOf(buffer);
     return this.#views;
   }
 

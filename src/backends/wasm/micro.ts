@@ -13,7 +13,10 @@ export const microTile = { rows: 4, vectors: 2 };
  * columns, and adds the products to rows of sums that are `sumStride` bytes apart, or starts those where `keep` is 0.
  * Every sum runs over k in order.
  */
-export function emitMicro({ module, relaxed, sums: { lane, bytes } }: ContractParts, sumStride: number): number {
+export function emitMicro(
+  { module, relaxed, sums: { lane, bytes } }: ContractParts,
+  sumStride: number,
+): number {
   const f = module.func("micro", ["i32", "i32", "i32", "i32", "i32", "i32"]);
   const [left, right, depth, sums, keep, panels] = [0, 1, 2, 3, 4, 5] as const;
   const { rows, vectors } = microTile;
@@ -24,7 +27,8 @@ export function emitMicro({ module, relaxed, sums: { lane, bytes } }: ContractPa
   const at = f.local("i32");
   const end = f.local("i32");
   const eachSum = (body: (sum: number, offset: number) => void) => {
-    for (let r = 0; r < rows; r++) for (let c = 0; c < vectors; c++) body(acc[r * vectors + c]!, r * sumStride + c * 16);
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < vectors; c++) body(acc[r * vectors + c]!, r * sumStride + c * 16);
   };
   const step = (u: number) => {
     for (let c = 0; c < vectors; c++) {

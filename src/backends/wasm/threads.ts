@@ -53,11 +53,15 @@ interface Handle {
   terminate(): unknown;
 }
 
+/** What is used of Node's module of threads. */
+interface NodeThreads {
+  Worker: new (source: string, options: { eval: true; workerData: unknown }) => Handle & { unref(): void };
+}
+
 /** Starts one worker; it joins when it is ready, and nobody waits for it. */
 function spawn(source: string, start: Start): Handle {
-  const threads = (
-    globalThis as { process?: { getBuiltinModule?: (id: string) => typeof import("node:worker_threads") } }
-  ).process?.getBuiltinModule?.("node:worker_threads");
+  const { process } = globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } };
+  const threads = process?.getBuiltinModule?.("node:worker_threads") as NodeThreads | undefined;
   if (threads !== undefined) {
     const worker = new threads.Worker(`${source}\nbegin(require("node:worker_threads").workerData);`, {
       eval: true,
@@ -66,7 +70,9 @@ function spawn(source: string, start: Start): Handle {
     worker.unref();
     return worker;
   }
-  const url = URL.createObjectURL(new Blob([`${source}\nonmessage = (event) => begin(event.data);`], { type: "text/javascript" }));
+  const url = URL.createObjectURL(
+    new Blob([`${source}\nonmessage = (event) => begin(event.data);`], { type: "text/javascript" }),
+  );
   const worker = new Worker(url);
   worker.postMessage(start);
   return worker;
@@ -120,7 +126,9 @@ export class WorkerPool {
     if (count < this.#workers.length) this.stop();
     while (this.#workers.length < count) {
       const scratch = (this.#scratch[this.#workers.length] ??= this.#newScratch());
-      this.#workers.push(spawn(this.#source, { memory: this.#memory.memory, base: this.#base, scratch, walker: this.#walker }));
+      this.#workers.push(
+        spawn(this.#source, { memory: this.#memory.memory, base: this.#base, scratch, walker: this.#walker }),
+      );
     }
   }
 

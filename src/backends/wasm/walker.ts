@@ -7,7 +7,18 @@ export const entry = { function: 0, args: 4, total: 8, chunk: 12, status: 16, by
  * The words that threads share, in bytes from the control block. `ticket` holds the number of the job (high half) and
  * of the next task nobody has taken (low half), so that taking a task of a job that is over cannot succeed.
  */
-export const control = { sequence: 0, ticket: 64, entry: 128, tasks: 132, done: 192, generation: 256, stop: 260, joined: 264, kernels: 268, bytes: 320 };
+export const control = {
+  sequence: 0,
+  ticket: 64,
+  entry: 128,
+  tasks: 132,
+  done: 192,
+  generation: 256,
+  stop: 260,
+  joined: 264,
+  kernels: 268,
+  bytes: 320,
+};
 
 /** Ticket of no job: its task number is beyond any job's. */
 const closed = 0x7fffffff;
@@ -17,9 +28,10 @@ const spins = 20_000;
 /**
  * The walker of tables. `walk(table, rows, threads)` runs a plan's rows in order and gives -1, or the number of the
  * first status word that is not zero; with threads, rows of several tasks are shared out. `work(generation)` is a
- * worker's loop: it returns when there are kernels that it has not loaded, or to stop.
+ * worker's loop: it returns when there are kernels that it has not loaded, or to stop. `mayWait`: whether the caller
+ * of `walk` may be put to sleep, which a browser's main thread may not.
  */
-export function emitWalker(memory: MemoryImport, base: number): Uint8Array<ArrayBuffer> {
+export function emitWalker(memory: MemoryImport, base: number, mayWait: boolean): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(memory);
   module.importTable();
   const kernelType = module.type(["i32", "i32", "i32"], []);
@@ -108,6 +120,8 @@ export function emitWalker(memory: MemoryImport, base: number): Uint8Array<Array
   const checks = f.local("i32");
   const tasks = f.local("i32");
   const status = f.local("i32");
+  const seen = f.local("i32");
+  const turns = f.local("i32");
   const job = f.local("i64");
   const whole = () => {
     field(f, row, entry.args);
@@ -158,12 +172,33 @@ export function emitWalker(memory: MemoryImport, base: number): Uint8Array<Array
     f.i32(-1);
     f.call(claim.index);
     f.op("drop");
-    // Only tasks that somebody has taken are waited for, and never asleep.
-    f.loop(() => {
-      load(f, control.done);
-      f.get(tasks);
-      f.op("i32.ne");
-      f.brIf(0);
+    // Only tasks that somebody has taken are waited for.
+    f.i32(spins);
+    f.set(turns);
+    f.block(() => {
+      f.loop(() => {
+        load(f, control.done);
+        f.tee(seen);
+        f.get(tasks);
+        f.op("i32.eq");
+        f.brIf(1);
+        f.get(turns);
+        f.i32(1);
+        f.op("i32.sub");
+        f.tee(turns);
+        f.brIf(0);
+        // Whoever has the task may be waiting for this core. Nobody calls: sleep a little and look again.
+        if (mayWait) {
+          f.i32(base + control.done);
+          f.get(seen);
+          f.i64(100_000);
+          f.memory("memory.atomic.wait32");
+          f.op("drop");
+        }
+        f.i32(1);
+        f.set(turns);
+        f.br(0);
+      });
     });
   };
   f.block(() => {

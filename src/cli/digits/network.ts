@@ -1,6 +1,5 @@
-import { DataLoader } from "../../data/data-loader.ts";
-import { type Dataset, type Subset, TensorDataset } from "../../data/dataset.ts";
 import { parseCsv } from "../../data/csv.ts";
+import { type Dataset, type Subset, TensorDataset } from "../../data/dataset.ts";
 import { randomSplit } from "../../data/split.ts";
 import { Dropout, Linear, Module, ReLU, Sequential } from "../../nn/index.ts";
 import { noGrad, type Tensor } from "../../tensor/index.ts";
@@ -26,7 +25,9 @@ export type Lesson = keyof typeof lessons;
 
 /** The parts that rest in a lesson. */
 export const restingIn = (lesson: Lesson): Part[] =>
-  (["pixels", "blocks", "trunk"] as const).filter((part) => !lessons[lesson].trains.some((other) => other === part));
+  (["pixels", "blocks", "trunk"] as const).filter(
+    (part) => !lessons[lesson].trains.some((other) => other === part),
+  );
 
 /** A batch: 64 pixels, 16 means of 2×2 blocks, and the digit. */
 export type Digits = [pixels: Tensor, blocks: Tensor, labels: Tensor];
@@ -57,19 +58,16 @@ export function loadDigits(): { train: Subset<Digits>; test: Subset<Digits> } {
   const blocks = pixels.reshape([-1, 4, 2, 4, 2]).mean([2, 4]).reshape([-1, 16]);
   const digits: Dataset<Digits> = new TensorDataset(pixels, blocks, table.select(1, 64).to("i32"));
   const [train, test] = randomSplit(digits, [0.75, 0.25]);
-  return { train: train!, test: test! };
+  return { train, test };
 }
 
 /** The part of the rows that the network tells right, by task. */
 export async function accuracies(net: TwoInputs, digits: Subset<Digits>): Promise<Record<Task, number>> {
-  const right = { pixels: 0, blocks: 0 };
+  const [pixels, blocks, labels] = digits.all();
+  const partRight = async (task: Task, x: Tensor): Promise<number> =>
+    Number(await noGrad(() => net.forward(x, task).argmax(1).eq(labels).to("f32").mean()).item());
   net.eval();
-  for (const [pixels, blocks, labels] of new DataLoader(digits, { batchSize: digits.length })) {
-    for (const [task, x] of [["pixels", pixels], ["blocks", blocks]] as const) {
-      const correct = noGrad(() => net.forward(x, task).argmax(1).eq(labels).sum());
-      right[task] += Number(await correct.item());
-    }
-  }
+  const found = { pixels: await partRight("pixels", pixels), blocks: await partRight("blocks", blocks) };
   net.train();
-  return { pixels: right.pixels / digits.length, blocks: right.blocks / digits.length };
+  return found;
 }

@@ -4,7 +4,16 @@ import { compareParameters, snapshot } from "../../freeze/index.ts";
 import { AdamW, lrScheduler } from "../../optim/index.ts";
 import { manualSeed } from "../../tensor/index.ts";
 import { Progress } from "../../train/index.ts";
-import { accuracies, type Digits, type Lesson, lessons, type Part, type Task, TwoInputs, tasks } from "./network.ts";
+import {
+  accuracies,
+  type Digits,
+  type Lesson,
+  lessons,
+  type Part,
+  type Task,
+  TwoInputs,
+  tasks,
+} from "./network.ts";
 import type { Recipe } from "./recipes.ts";
 import { Watch } from "./watch.ts";
 
@@ -56,7 +65,9 @@ export async function run(
   const batches = new DataLoader(train, { batchSize, shuffle: true, seed });
   const watch = new Watch(net);
   const perEpoch = batches.length;
-  const progress = new Progress((epochs * tasks.length + epochsAlone(epochs)) * perEpoch, { label: recipe.name });
+  const progress = new Progress((epochs * tasks.length + epochsAlone(epochs)) * perEpoch, {
+    label: recipe.name,
+  });
 
   const teach = async (passes: number, taught: readonly Lesson[]): Promise<Record<Task, number>> => {
     for (const group of optimizer.paramGroups) group.lr = lr;

@@ -1,5 +1,5 @@
 import { compareParameters, snapshot } from "../../freeze/index.ts";
-import { type Part, type TwoInputs, restingIn, type Lesson } from "./network.ts";
+import { type Lesson, type Part, restingIn, type TwoInputs } from "./network.ts";
 
 /** What became of a parameter in the steps in which it was meant to rest. */
 export interface Unrest {

@@ -13,7 +13,10 @@ export interface ModuleSpec {
 export interface OptimizerSpec {
   readonly name: string;
   readonly options: Readonly<Record<string, unknown>>;
-  readonly groups?: readonly { readonly parameters: readonly string[]; readonly options: Readonly<Record<string, unknown>> }[];
+  readonly groups?: readonly {
+    readonly parameters: readonly string[];
+    readonly options: Readonly<Record<string, unknown>>;
+  }[];
 }
 
 /** One training step of a case. */
@@ -22,7 +25,10 @@ export interface StepSpec {
   readonly input: readonly (readonly number[])[];
   readonly target: readonly number[];
   readonly zeroGrad: "null" | "zero";
-  readonly freeze: { readonly method: "none" | "requiresGrad" | "gradNull"; readonly parameters: readonly string[] };
+  readonly freeze: {
+    readonly method: "none" | "requiresGrad" | "gradNull";
+    readonly parameters: readonly string[];
+  };
 }
 
 /** What must hold after a step. */
@@ -58,6 +64,8 @@ export function readCases(file: string): ReplayCase[] {
     throw new ArgumentError(`replay: ${file} cannot be read: ${(error as Error).message}`);
   }
   if (content?.format !== "replay/1" || !Array.isArray(content.cases))
-    throw new ArgumentError(`replay: ${file} has format ${JSON.stringify(content?.format)}, not "replay/1" with a list of cases`);
+    throw new ArgumentError(
+      `replay: ${file} has format ${JSON.stringify(content?.format)}, not "replay/1" with a list of cases`,
+    );
   return content.cases as ReplayCase[];
 }

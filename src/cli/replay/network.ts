@@ -1,5 +1,16 @@
 import { ArgumentError } from "../../base/errors.ts";
-import { GELU, type Layer, LayerNorm, Linear, Module, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "../../nn/index.ts";
+import {
+  GELU,
+  type Layer,
+  LayerNorm,
+  Linear,
+  Module,
+  ReLU,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Tanh,
+} from "../../nn/index.ts";
 import * as optim from "../../optim/index.ts";
 import { type Parameter, type Tensor, tensor } from "../../tensor/index.ts";
 import type { ModuleSpec, OptimizerSpec, ReplayCase } from "./case.ts";
@@ -8,7 +19,9 @@ import type { ModuleSpec, OptimizerSpec, ReplayCase } from "./case.ts";
 function makeLayer({ type, ...options }: ModuleSpec): Layer {
   switch (type) {
     case "Linear":
-      return new Linear(options.inFeatures as number, options.outFeatures as number, { bias: options.bias as boolean });
+      return new Linear(options.inFeatures as number, options.outFeatures as number, {
+        bias: options.bias as boolean,
+      });
     case "LayerNorm":
       return new LayerNorm(options.normalizedShape as number[]);
     case "Softmax":
@@ -24,7 +37,9 @@ function makeLayer({ type, ...options }: ModuleSpec): Layer {
     case "SiLU":
       return new SiLU();
     default:
-      throw new ArgumentError(`replay: a module of type ${type}; known are Linear, LayerNorm, Softmax, Sigmoid, Tanh, ReLU, GELU, SiLU`);
+      throw new ArgumentError(
+        `replay: a module of type ${type}; known are Linear, LayerNorm, Softmax, Sigmoid, Tanh, ReLU, GELU, SiLU`,
+      );
   }
 }
 
@@ -36,13 +51,19 @@ export class ReplayNetwork extends Module {
     super();
     this.#tasks = tasks;
     for (const [name, spec] of Object.entries(modules)) Object.assign(this, { [name]: makeLayer(spec) });
-    this.loadStateDict(Object.fromEntries(Object.entries(parameters).map(([path, value]) => [path, tensor(value)])));
+    this.loadStateDict(
+      Object.fromEntries(Object.entries(parameters).map(([path, value]) => [path, tensor(value)])),
+    );
   }
 
   forward(x: Tensor, task: string): Tensor {
     const layers = this.#tasks[task];
-    if (layers === undefined) throw new ArgumentError(`replay: a step of task ${task}, which the case does not describe`);
-    return layers.reduce((value, name) => (this as unknown as Record<string, Layer>)[name]!.forward(value), x);
+    if (layers === undefined)
+      throw new ArgumentError(`replay: a step of task ${task}, which the case does not describe`);
+    return layers.reduce(
+      (value, name) => (this as unknown as Record<string, Layer>)[name]!.forward(value),
+      x,
+    );
   }
 }
 
@@ -61,18 +82,27 @@ const optimizers = {
 };
 
 /** Any optimizer, seen from a replay. */
-export type ReplayOptimizer = Pick<optim.Optimizer<{ lr: number }>, "state" | "step" | "warnOfLeaks" | "zeroGrad">;
+export type ReplayOptimizer = Pick<
+  optim.Optimizer<{ lr: number }>,
+  "state" | "step" | "warnOfLeaks" | "zeroGrad"
+>;
 
 type Make = new (groups: { params: Parameter[] }[], options: object) => ReplayOptimizer;
 
 /** The optimizer of a case: a group of what no other names, then the others. */
-export function makeOptimizer({ name, options, groups = [] }: OptimizerSpec, parameters: ReadonlyMap<string, Parameter>): ReplayOptimizer {
+export function makeOptimizer(
+  { name, options, groups = [] }: OptimizerSpec,
+  parameters: ReadonlyMap<string, Parameter>,
+): ReplayOptimizer {
   const Optimizer = (optimizers as unknown as Record<string, Make>)[name];
   if (Optimizer === undefined)
     throw new ArgumentError(`replay: an optimizer ${name}; known are ${Object.keys(optimizers).join(", ")}`);
   const grouped = new Set(groups.flatMap((group) => group.parameters));
   const rest = [...parameters].filter(([path]) => !grouped.has(path)).map(([, p]) => p);
-  const own = groups.map((group) => ({ params: group.parameters.map((path) => parameters.get(path)!), ...group.options }));
+  const own = groups.map((group) => ({
+    params: group.parameters.map((path) => parameters.get(path)!),
+    ...group.options,
+  }));
   return new Optimizer(
     [{ params: rest }, ...own].filter(({ params }) => params.length > 0),
     options,

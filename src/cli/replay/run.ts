@@ -1,5 +1,5 @@
 import { crossEntropy } from "../../nn/index.ts";
-import { type Parameter, tensor, Tensor } from "../../tensor/index.ts";
+import { type Parameter, Tensor, tensor } from "../../tensor/index.ts";
 import type { Expected, ReplayCase, StepSpec, Value } from "./case.ts";
 import { makeOptimizer, ReplayNetwork, type ReplayOptimizer } from "./network.ts";
 
@@ -44,14 +44,17 @@ function runStep(
   optimizer.zeroGrad({ setToNone: zeroGrad === "null" });
   loss.backward();
   if (freeze.method === "gradNull") for (const path of named) parameters.get(path)!.grad = null;
-  const untouched = new Map([...parameters].filter(([, p]) => p.grad === null).map(([path, p]) => [path, p.dataSync()]));
+  const untouched = new Map(
+    [...parameters].filter(([, p]) => p.grad === null).map(([path, p]) => [path, p.dataSync()]),
+  );
   optimizer.step();
   return { loss: Number(loss.itemSync()), untouched };
 }
 
 type Place = Omit<Difference, "step">;
 
-const compareLoss = (loss: number, expected: Expected): Place | null => compare("loss", [loss], expected.loss);
+const compareLoss = (loss: number, expected: Expected): Place | null =>
+  compare("loss", [loss], expected.loss);
 
 function compareParameters(
   parameters: ReadonlyMap<string, Parameter>,
@@ -63,7 +66,12 @@ function compareParameters(
     const before = untouched.get(path);
     const moved = before === undefined ? -1 : now.findIndex((x, i) => !Object.is(x, before[i]));
     if (moved >= 0)
-      return { what: `${path} (frozen)`, index: indexText(moved, p.shape), got: now[moved]!, expected: before![moved]! };
+      return {
+        what: `${path} (frozen)`,
+        index: indexText(moved, p.shape),
+        got: now[moved]!,
+        expected: before![moved]!,
+      };
     const found = compare(path, now, expected.parameters[path]!, p.shape);
     if (found !== null) return found;
   }
@@ -80,13 +88,20 @@ function compareState(
   { state }: Expected,
 ): Place | null {
   for (const [path, p] of parameters) {
-    const mine = Object.entries(optimizer.state.get(p) ?? {}).map(([key, value]) => [snakeCase(key), value] as const);
+    const mine = Object.entries(optimizer.state.get(p) ?? {}).map(
+      ([key, value]) => [snakeCase(key), value] as const,
+    );
     const theirs = state[path];
     const got = mine.filter(([key]) => !isExtra(key, theirs));
     const keys = got.map(([key]) => key).sort();
     const expectedKeys = Object.keys(theirs ?? {}).sort();
     if (keys.join() !== expectedKeys.join())
-      return { what: `state of ${path}`, index: "", got: keys.join(" ") || "none", expected: expectedKeys.join(" ") || "none" };
+      return {
+        what: `state of ${path}`,
+        index: "",
+        got: keys.join(" ") || "none",
+        expected: expectedKeys.join(" ") || "none",
+      };
     for (const [key, value] of got) {
       const [data, shape] = value instanceof Tensor ? [value.dataSync(), value.shape] : [[value], []];
       const found = compare(`${key} of ${path}`, data, theirs![key]!, shape);
@@ -96,13 +111,19 @@ function compareState(
   return null;
 }
 
-function compare(what: string, got: ArrayLike<number>, expected: Value, shape: readonly number[] = []): Place | null {
+function compare(
+  what: string,
+  got: ArrayLike<number>,
+  expected: Value,
+  shape: readonly number[] = [],
+): Place | null {
   const values = ([expected] as unknown[]).flat(Number.POSITIVE_INFINITY) as number[];
   if (got.length !== values.length) return { what, index: "count", got: got.length, expected: values.length };
   for (const [i, b] of values.entries()) {
     const a = got[i]!;
     // Written so that NaN differs from everything.
-    if (!(Math.abs(a - b) <= 1e-4 + 1e-3 * Math.abs(b))) return { what, index: indexText(i, shape), got: a, expected: b };
+    if (!(Math.abs(a - b) <= 1e-4 + 1e-3 * Math.abs(b)))
+      return { what, index: indexText(i, shape), got: a, expected: b };
   }
   return null;
 }

@@ -19,7 +19,8 @@ export class CosineAnnealingLR extends LRScheduler {
     const min = this.#min;
     const height = (step: number): number => 1 + Math.cos((Math.PI * step) / max);
     // At the bottom the ratio below would be 0 / 0.
-    if ((this.lastEpoch - 1 - max) % (2 * max) === 0) return lr + ((initialLr! - min) * (1 - Math.cos(Math.PI / max))) / 2;
+    if ((this.lastEpoch - 1 - max) % (2 * max) === 0)
+      return lr + ((initialLr! - min) * (1 - Math.cos(Math.PI / max))) / 2;
     return (height(this.lastEpoch) / height(this.lastEpoch - 1)) * (lr - min) + min;
   }
 }
@@ -30,7 +31,10 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   readonly #multiple: number;
   readonly #min: number;
 
-  constructor(optimizer: Schedulable, { T0, TMult = 1, etaMin = 0 }: { T0: number; TMult?: number; etaMin?: number }) {
+  constructor(
+    optimizer: Schedulable,
+    { T0, TMult = 1, etaMin = 0 }: { T0: number; TMult?: number; etaMin?: number },
+  ) {
     super(optimizer);
     checkCount("CosineAnnealingWarmRestarts", "T0", T0);
     checkCount("CosineAnnealingWarmRestarts", "TMult", TMult);
@@ -50,4 +54,3 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     return this.#min + ((initialLr! - this.#min) * (1 + Math.cos((Math.PI * at) / length))) / 2;
   }
 }
-

@@ -23,7 +23,10 @@ export class MultiStepLR extends LRScheduler {
   readonly #milestones: readonly number[];
   readonly #gamma: number;
 
-  constructor(optimizer: Schedulable, { milestones, gamma = 0.1 }: { milestones: readonly number[]; gamma?: number }) {
+  constructor(
+    optimizer: Schedulable,
+    { milestones, gamma = 0.1 }: { milestones: readonly number[]; gamma?: number },
+  ) {
     super(optimizer);
     this.#milestones = milestones;
     this.#gamma = gamma;
@@ -55,7 +58,10 @@ export class PolynomialLR extends LRScheduler {
   readonly #totalIters: number;
   readonly #power: number;
 
-  constructor(optimizer: Schedulable, { totalIters = 5, power = 1 }: { totalIters?: number; power?: number } = {}) {
+  constructor(
+    optimizer: Schedulable,
+    { totalIters = 5, power = 1 }: { totalIters?: number; power?: number } = {},
+  ) {
     super(optimizer);
     checkCount("PolynomialLR", "totalIters", totalIters);
     this.#totalIters = totalIters;

@@ -99,7 +99,9 @@ export abstract class LRScheduler {
   }
   protected check(state: SchedulerState): void {
     if (!Number.isInteger(state?.lastEpoch) || state.lastEpoch < 0)
-      throw new StateDictError(`loadStateDict: lastEpoch is ${state?.lastEpoch}; a schedule's state has a whole number from 0`);
+      throw new StateDictError(
+        `loadStateDict: lastEpoch is ${state?.lastEpoch}; a schedule's state has a whole number from 0`,
+      );
   }
   protected restore(state: SchedulerState): void {
     this.lastEpoch = state.lastEpoch;

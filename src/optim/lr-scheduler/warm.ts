@@ -5,7 +5,10 @@ export class ConstantLR extends LRScheduler {
   readonly #factor: number;
   readonly #totalIters: number;
 
-  constructor(optimizer: Schedulable, { factor = 1 / 3, totalIters = 5 }: { factor?: number; totalIters?: number } = {}) {
+  constructor(
+    optimizer: Schedulable,
+    { factor = 1 / 3, totalIters = 5 }: { factor?: number; totalIters?: number } = {},
+  ) {
     super(optimizer);
     checkRange("ConstantLR", "factor", factor, Number.MIN_VALUE, 1);
     checkCount("ConstantLR", "totalIters", totalIters);

@@ -58,7 +58,7 @@ function setUp(workers: number, kernels: number) {
   const own = memory.reserve(scratchBytes);
   const scratches = [own];
   const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
-  const walker = emitWalker(memory, base);
+  const walker = emitWalker(memory, base, true);
   const instantiate = (bytes: Uint8Array<ArrayBuffer>) =>
     new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: memory.memory, table, scratch: own } }).exports;
   const walk = instantiate(walker).walk as (table: number, rows: number, threads: number) => number;

@@ -40,7 +40,7 @@ test.each([
   [
     "a loss",
     (c: typeof sgd) => (c.expected[1].loss += 0.1),
-    /^FAILED SGD-0: step 1, loss: got 1\.\d+, expected 1\.\d+$/,
+    /^FAILED SGD-0: step 1, loss: got 2\.0\d+, expected 2\.1\d+$/,
   ],
   [
     "a parameter",

@@ -38,7 +38,11 @@ test("on a terminal it keeps one line live, not too often, and never so wide tha
   }
   progress.end();
   expect(written.length).toBeLessThan(15);
-  for (const text of written.slice(0, -1)) expect(text).toMatch(/^\r\u001b\[2K.{1,19}$/);
+  const clear = "\r\u001b[2K";
+  for (const text of written.slice(0, -1)) {
+    expect(text.startsWith(clear)).toBe(true);
+    expect(text.length - clear.length).toBeLessThan(20);
+  }
   expect(written.at(-2)).toContain("100 %");
   expect(written.at(-1)).toBe("\n");
 });

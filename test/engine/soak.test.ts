@@ -1,0 +1,93 @@
+import { expect, it } from "vitest";
+import { currentBackend } from "../../src/backends/registry.ts";
+import { planCounts } from "../../src/engine/realize.ts";
+import { Linear, mseLoss } from "../../src/nn/index.ts";
+import { SGD } from "../../src/optim/index.ts";
+import { capture, type Tensor, tensor } from "../../src/tensor/index.ts";
+
+const steps = 100_000;
+const x = tensor([[1, 2]]);
+const y = tensor([[0.5, -0.5]]);
+
+function network() {
+  const net = new Linear(2, 2, { bias: false });
+  const optimizer = new SGD(net, { lr: 1e-3, momentum: 0.9 });
+  const step = (a: Tensor, b: Tensor): Tensor => {
+    optimizer.zeroGrad();
+    const loss = mseLoss(net.forward(a), b);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  };
+  return { net, step };
+}
+
+/** Runs a tenth of the steps, then all, and compares what is held after each. */
+async function flat(run: (count: number) => Promise<void> | void): Promise<void> {
+  await run(steps / 10);
+  const before = { engine: currentBackend().memoryInUse(), plans: planCounts().held, rss: process.memoryUsage().rss };
+  await run(steps);
+  expect(currentBackend().memoryInUse()).toBe(before.engine);
+  expect(planCounts().held).toBe(before.plans);
+  // What a leak of one small tensor a step would add is several times this.
+  expect(process.memoryUsage().rss - before.rss).toBeLessThan(100 * 2 ** 20);
+}
+
+const limit = 240_000;
+
+it(
+  "holds memory flat in captured loops that never yield",
+  async () => {
+    const { step } = network();
+    const captured = capture(step);
+    await flat((count) => {
+      for (let i = 0; i < count; i++) captured(x, y);
+    });
+  },
+  limit,
+);
+
+it(
+  "holds memory flat in captured loops that yield",
+  async () => {
+    const { step } = network();
+    const captured = capture(step);
+    await flat(async (count) => {
+      for (let i = 0; i < count; i++) await captured(x, y).item();
+    });
+  },
+  limit,
+);
+
+it(
+  "holds memory flat in loops of separate operations that never yield",
+  async () => {
+    const { step } = network();
+    await flat((count) => {
+      for (let i = 0; i < count; i++) step(x, y);
+    });
+  },
+  limit,
+);
+
+it(
+  "holds memory flat in loops of separate operations that yield",
+  async () => {
+    const { step } = network();
+    await flat(async (count) => {
+      for (let i = 0; i < count; i++) await step(x, y).item();
+    });
+  },
+  limit,
+);
+
+it(
+  "holds memory flat in a loop that only reads",
+  async () => {
+    const { net } = network();
+    await flat((count) => {
+      for (let i = 0; i < count; i++) net.forward(x).dataSync();
+    });
+  },
+  limit,
+);

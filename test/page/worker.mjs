@@ -1,0 +1,6 @@
+import { train } from "./train.mjs";
+
+train().then(
+  (result) => postMessage({ result }),
+  (error) => postMessage({ error: String(error.stack) }),
+);

@@ -1,5 +1,4 @@
-import type { TypedArray } from "../base/dtype.ts";
-import { isFloat } from "../base/dtype.ts";
+import { allocate, isFloat, type TypedArray } from "../base/dtype.ts";
 import { NonFiniteError } from "../base/errors.ts";
 import { evaluate } from "../ir/evaluate.ts";
 import { isOp, type Node } from "../ir/node.ts";
@@ -27,7 +26,10 @@ const finite = (values: TypedArray): boolean => {
 
 /** Throws `NonFiniteError` if some node of a graph makes a non-finite value. */
 export function findNonFinite(order: readonly Node[]): void {
-  const values = evaluate(order, (leaf) => (leaf.attrs as { source: Storage }).source.read());
+  const values = evaluate(order, (leaf) => {
+    if (isOp(leaf, "hostScalar")) return allocate(leaf.dtype, 1).fill(leaf.attrs.compute());
+    return (leaf.attrs as { source: Storage }).source.read();
+  });
   for (const n of order) {
     if (!isFloat(n.dtype) || finite(values.get(n)!)) continue;
     // Masks and padding use infinity on purpose: a constant is not an anomaly, nor is moving one about.

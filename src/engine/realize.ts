@@ -147,6 +147,15 @@ function settle(holders: readonly Holder[], results: readonly TypedArray[]): voi
   }
 }
 
+/** A pending value that a write stored is from now on what is stored there, until that is overwritten. */
+function shareWritten(trace: Trace): void {
+  const written = new Map([...trace.writes].map(([resident, value]) => [value, resident]));
+  for (const holder of trace.pending) {
+    const resident = written.get(holder.node);
+    if (resident !== undefined) holder.node = inputNode(resident.storage, resident.shape);
+  }
+}
+
 /** Undoes the host effects of a trace, last first. */
 export function undoEffects(trace: Trace): void {
   for (const event of trace.events.reverse()) if ("effect" in event) event.effect.undo();
@@ -159,6 +168,7 @@ function outputsOf(trace: Trace): Holder[] {
   const consumed = nextWalk();
   for (const n of order) for (const s of n.src) s.mark = consumed;
   // What a write stores can be read from there; anything else that nothing consumes must survive the step.
+  for (const value of trace.writes.values()) value.mark = consumed;
   const unconsumed = (h: Holder): boolean => storedLeaf(h.node) === null && h.node.mark !== consumed;
   return [...new Set(trace.pending)].filter((h) => leaves(h) || unconsumed(h));
 }
@@ -178,6 +188,7 @@ export function commit(trace: Trace = currentTrace()): void {
   try {
     if (holders.length > 0 || request.writes.length > 0 || request.checks.length > 0) {
       settle(holders, run(request, trace));
+      shareWritten(trace);
     }
   } catch (error) {
     undoEffects(trace);

@@ -136,8 +136,17 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
         if (grad !== null && !p.frozen) gradients.set(p, grad.node);
       }
     if (this.warnOfLeaks) this.#lookForLeaks(gradients);
-    this.update(gradients);
-    if (!currentTrace().recording) commit();
+    const trace = currentTrace();
+    if (trace.recording) return this.update(gradients);
+    const before = new Map(trace.writes);
+    try {
+      this.update(gradients);
+      commit();
+    } catch (error) {
+      // What was assigned before the step is not the step's to lose.
+      trace.writes = before;
+      throw error;
+    }
   }
 
   /** Updates the parameters that have a gradient here, frozen ones excepted, when the step is carried out. */

@@ -2,6 +2,7 @@ import { settings } from "../base/settings.ts";
 import { isOp, type Node, topological } from "../ir/node.ts";
 import { simplify } from "../ir/simplify.ts";
 import { verify } from "../ir/verify.ts";
+import { explainPlan } from "./explain.ts";
 import { lower } from "./lower.ts";
 import type { Plan, PlanGraph } from "./plan.ts";
 
@@ -50,5 +51,6 @@ export function buildPlan(request: PlanRequest): Plan {
     })),
     checks: roots.slice(o + 2 * w),
   };
-  return { id: nextId++, graph, ...lower(graph, request.resident) };
+  const lowered = lower(graph, request.resident);
+  return { id: nextId++, graph, ...lowered, explain: () => explainPlan(lowered) };
 }

@@ -1,29 +1,6 @@
 import { shapeText } from "../base/shape.ts";
-import type { Kernel, KernelCall, Value } from "./kernel.ts";
-import type { Plan } from "./plan.ts";
-
-/** One kernel of a plan, as `explain` shows it. */
-export interface ExplainedKernel {
-  /** What it does: the operations of its body. */
-  readonly name: string;
-  readonly kind: Kernel["kind"];
-  readonly extents: readonly number[];
-  /** Floating-point operations, and bytes read and written (each element once). */
-  readonly flops: number;
-  readonly bytes: number;
-}
-
-/** What a plan does and what it costs. */
-export interface PlanExplanation {
-  readonly kernels: readonly ExplainedKernel[];
-  /** Different kernels among them: what has to be compiled. */
-  readonly structures: number;
-  readonly flops: number;
-  readonly bytes: number;
-  /** Bytes of scratch and results at their peak; parameters and optimizer state are not in it. */
-  readonly arenaBytes: number;
-  toString(): string;
-}
+import type { KernelCall, Value } from "./kernel.ts";
+import type { ExplainedKernel, Plan, PlanExplanation } from "./plan.ts";
 
 const silent = new Set<Value["op"]>(["load", "constant", "index", "accumulator", "cast"]);
 
@@ -51,7 +28,7 @@ const count = (n: number): string =>
         : `${n} `;
 
 /** The kernels of a plan with their FLOPs, bytes and peak memory, as data and as a table. */
-export function explainPlan(plan: Plan): PlanExplanation {
+export function explainPlan(plan: Pick<Plan, "calls" | "arenaBytes">): PlanExplanation {
   const kernels = plan.calls.map((call) => ({
     name: nameOf(call),
     kind: call.kernel.kind,

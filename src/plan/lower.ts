@@ -25,7 +25,7 @@ interface Job {
 export function lower(
   graph: PlanGraph,
   resident: (leaf: Node<"input">) => boolean,
-): Omit<Plan, "id" | "graph"> {
+): Omit<Plan, "id" | "graph" | "explain"> {
   const prepared = prepare([...graph.outputs, ...graph.writes.map((w) => w.value), ...graph.checks]);
   const order = topological(prepared);
   const outputs = prepared.slice(0, graph.outputs.length);

@@ -1,7 +1,7 @@
 import type { DType, TypedArray } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
-import type { KernelCall } from "./kernel.ts";
+import type { Kernel, KernelCall } from "./kernel.ts";
 
 /** Where a plan's buffer lives. Offsets and sizes in bytes, 64-byte aligned. */
 export type PlanBuffer =
@@ -27,6 +27,29 @@ export interface PlanOutput {
   readonly offset: number;
 }
 
+/** One kernel of a plan, as `explain` shows it. */
+export interface ExplainedKernel {
+  /** What it does: the operations of its body. */
+  readonly name: string;
+  readonly kind: Kernel["kind"];
+  readonly extents: readonly number[];
+  /** Floating-point operations, and bytes read and written (each element once). */
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** What a plan does and what it costs. */
+export interface PlanExplanation {
+  readonly kernels: readonly ExplainedKernel[];
+  /** Different kernels among them: what has to be compiled. */
+  readonly structures: number;
+  readonly flops: number;
+  readonly bytes: number;
+  /** Bytes of scratch and results at their peak; parameters and optimizer state are not in it. */
+  readonly arenaBytes: number;
+  toString(): string;
+}
+
 /** A compiled step: exact shapes, its memory, its commands. */
 export interface Plan {
   readonly id: number;
@@ -38,6 +61,8 @@ export interface Plan {
   readonly outputs: readonly PlanOutput[];
   /** The graph it came from, for the reference backend and for explain. */
   readonly graph: PlanGraph;
+  /** Its kernels with their FLOPs, bytes and peak memory, as data that prints as a table. */
+  explain(): PlanExplanation;
 }
 
 /** A plan's graph. Leaves are `input` nodes (slot = index in `leaves`) and `hostScalar` nodes. */
@@ -52,6 +77,9 @@ export interface PlanGraph {
   /** i32 status words; the first that is not zero stops the run before any write. */
   readonly checks: readonly Node[];
 }
+
+/** What a backend needs of a plan. */
+export type LoadablePlan = Omit<Plan, "explain">;
 
 /** A block of memory that a backend owns. */
 export interface Allocation {
@@ -80,7 +108,7 @@ export interface Backend {
   readonly name: string;
   /** Zeroed memory, 64-byte aligned; throws `OutOfMemoryError` before memory runs out. */
   allocate(bytes: number): Allocation;
-  load(plan: Plan): Executable;
+  load(plan: LoadablePlan): Executable;
   /** Bytes now held for allocations, tables and the arena. */
   memoryInUse(): number;
   /** Kernels compiled since the start. */

@@ -3,7 +3,7 @@ import { type DType, isFloat } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { type Shape, shapeText } from "../base/shape.ts";
 import { threefry2x32 } from "../base/threefry.ts";
-import { hostEffect, hostScalar } from "../engine/trace.ts";
+import { currentTrace, hostEffect, hostScalar } from "../engine/trace.ts";
 import { type Node, node, withGrad } from "../ir/node.ts";
 import type { TensorOptions } from "./create.ts";
 import * as ops from "./operations/elementwise.ts";
@@ -108,7 +108,10 @@ function make(
   const dtype = options.dtype ?? "f32";
   if (!isFloat(dtype)) throw new DTypeError(`${op}: draws floating-point numbers, not ${dtype}; use randint`);
   const value = withGrad(false, () => cast(draw([...shape], dtype), dtype));
-  return new Tensor(value).requiresGrad_(options.requiresGrad ?? false);
+  const result = new Tensor(value);
+  // Numbers that several steps use are drawn once, not again in each.
+  result.kept = !currentTrace().recording;
+  return result.requiresGrad_(options.requiresGrad ?? false);
 }
 
 /** Uniform numbers in [0, 1). */

@@ -26,7 +26,7 @@ export interface ParameterReport {
 }
 
 /** Elements up to which copies of a network are kept unasked. */
-export const copiedUnasked = 131_072;
+const copiedUnasked = 131_072;
 
 interface Record {
   timesStepped: number;

@@ -11,6 +11,7 @@ import { type Gradients, throughSlots } from "../optim/gradient-transform.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { gradientsOf } from "../tensor/autograd.ts";
 import { capture } from "../tensor/capture.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type CallPlan, CallPlans } from "./call-plan.ts";
@@ -55,6 +56,8 @@ export interface TrainStep<A extends unknown[], L extends LossResult> {
   (...args: A): Promise<StepResult<L>>;
   /** What it has done to each parameter since it was made. */
   report(): Report;
+  /** The plan that ran last: `plan.explain()` shows its kernels and what they cost. */
+  readonly plan: Plan | null;
 }
 
 /**
@@ -116,6 +119,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const recorded = capture(body, { check });
 
   const unrecorded = (call: CallPlan, args: A): ReturnType<typeof body> => {
+    commit();
     const made = body(call, ...args);
     for (const tensor of [made.loss, ...Object.values(made.others ?? {}), ...made.grads]) tensor.keep();
     commit();
@@ -149,7 +153,9 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     const value = Number(await loss.item());
     return (others === null ? value : { ...others, loss: value }) as StepResult<L>;
   };
-  return Object.assign(step, { report: () => tracker.report() });
+  return Object.defineProperty(Object.assign(step, { report: () => tracker.report() }), "plan", {
+    get: () => recorded.plan,
+  }) as TrainStep<A, L>;
 }
 
 function lossOf(result: LossResult): Tensor {

@@ -10,11 +10,11 @@ import { threefry2x32 } from "../../src/base/threefry.ts";
 import { evaluate } from "../../src/ir/evaluate.ts";
 import { node } from "../../src/ir/node.ts";
 import type { AccessArgs, KernelCall, Value } from "../../src/plan/kernel.ts";
-import type { Plan } from "../../src/plan/plan.ts";
+import type { LoadablePlan } from "../../src/plan/plan.ts";
 
 /** Runs a plan's kernels one element at a time: what the planner means, with no code generation in between. */
 export function interpret(
-  plan: Plan,
+  plan: LoadablePlan,
   inputs: TypedArray[],
   scalars: number[],
 ): { failed: number; outputs: TypedArray[]; inputs: TypedArray[] } {

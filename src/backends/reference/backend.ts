@@ -1,7 +1,7 @@
 import type { TypedArray } from "../../base/dtype.ts";
 import { evaluate } from "../../ir/evaluate.ts";
 import { isOp, type Node } from "../../ir/node.ts";
-import type { Allocation, Backend, Binding, Executable, Plan } from "../../plan/plan.ts";
+import type { Allocation, Backend, Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
 import { dtypes } from "../../base/dtype.ts";
 
 class HostAllocation implements Allocation {
@@ -33,9 +33,9 @@ const elements = (binding: Binding, leaf: Node): TypedArray => {
 };
 
 class ReferenceExecutable implements Executable {
-  readonly #plan: Plan;
+  readonly #plan: LoadablePlan;
 
-  constructor(plan: Plan) {
+  constructor(plan: LoadablePlan) {
     this.#plan = plan;
   }
 

@@ -32,35 +32,40 @@ export function emitAxis(kernel: AxisKernel, memory: MemoryImport): Uint8Array<A
     return l;
   };
   const [, length, inner] = layout.extents.map(word) as [number, number, number];
-  const access = layout.accesses.map((a) => ({ pointer: word(a.pointer), strides: a.strides.map(word) }));
-  const line = access.map(() => f.local("i32"));
+  const accesses = layout.accesses.map((a, i) => ({
+    pointer: word(a.pointer),
+    strides: a.strides.map(word),
+    line: f.local("i32"),
+    scalar: scalarOf(kernel.accesses[i]!.dtype),
+  }));
   const outerIndex = f.local("i32");
-  const innerIndex = f.local("i32");
   f.get(1);
   f.set(outerIndex);
   whileLess(f, outerIndex, 2, () => {
-    f.i32(0);
-    f.set(innerIndex);
-    whileLess(f, innerIndex, inner, () => {
-      for (const [i, a] of access.entries()) {
-        f.get(a.pointer);
-        f.get(outerIndex);
-        f.get(a.strides[0]!);
-        f.op("i32.mul", "i32.add");
-        f.get(innerIndex);
-        f.get(a.strides[2]!);
-        f.op("i32.mul", "i32.add");
-        f.set(line[i]!);
-      }
-      const along = access.map((a, i) => ({
-        line: line[i]!,
-        stride: a.strides[1]!,
-        scalar: scalarOf(kernel.accesses[i]!.dtype),
-      }));
-      bodies[kernel.kind](f, along, length);
-    });
+    for (const a of accesses) {
+      address(f, { line: a.pointer, stride: a.strides[0]! }, outerIndex);
+      f.set(a.line);
+    }
+    if (kernel.kind === "scatterAdd") scatterAdd(f, kernel.accesses[0]!.dtype, accesses, length, inner);
+    else {
+      const innerIndex = f.local("i32");
+      f.i32(0);
+      f.set(innerIndex);
+      const along = accesses.map((a) => ({ line: a.line, stride: a.strides[1]!, scalar: a.scalar }));
+      whileLess(f, innerIndex, inner, () => {
+        bodies[kernel.kind as Exclude<AxisKernel["kind"], "scatterAdd">](f, along, length);
+        for (const a of accesses) add(f, a.line, a.strides[2]!);
+      });
+    }
   });
   return module.bytes();
+}
+
+/** An access within one outer index. Locals: address of its first element, strides over (outer, axis, inner). */
+interface Strided {
+  readonly line: number;
+  readonly strides: readonly number[];
+  readonly scalar: Along["scalar"];
 }
 
 /** One access along the axis: address of its first element, stride, and how to load and store. */
@@ -84,8 +89,16 @@ function whileLess(f: FunctionBuilder, index: number, limit: number, body: () =>
   });
 }
 
+/** target += amount, both locals. */
+function add(f: FunctionBuilder, target: number, amount: number): void {
+  f.get(target);
+  f.get(amount);
+  f.op("i32.add");
+  f.set(target);
+}
+
 /** Pushes the address of element `index` (a local). */
-function address(f: FunctionBuilder, a: Along, index: number): void {
+function address(f: FunctionBuilder, a: Pick<Along, "line" | "stride">, index: number): void {
   f.get(a.line);
   f.get(index);
   f.get(a.stride);
@@ -148,11 +161,14 @@ function argmax(f: FunctionBuilder, [source, result]: readonly Along[], length: 
   f.memory("i32.store");
 }
 
+/** Floats are added in f64 and rounded only when stored, as the definition does and PyTorch on the CPU. */
 function cumsum(f: FunctionBuilder, [source, result]: readonly Along[], length: number): void {
   const { type, store } = source!.scalar;
+  const wide = type === "i32" ? "i32" : "f64";
   const i = f.local("i32");
-  const sum = f.local(type);
-  zero(f, type);
+  const sum = f.local(wide);
+  if (wide === "f64") f.f64(0);
+  else f.i32(0);
   f.set(sum);
   f.i32(0);
   f.set(i);
@@ -160,119 +176,183 @@ function cumsum(f: FunctionBuilder, [source, result]: readonly Along[], length: 
     address(f, result!, i);
     f.get(sum);
     loadAt(f, source!, i);
-    f.op(`${type}.add`);
+    if (type === "f32") f.op("f64.promote_f32");
+    f.op(`${wide}.add`);
     f.tee(sum);
+    if (type === "f32") f.op("f32.demote_f64");
     f.memory(store);
   });
 }
 
-function zero(f: FunctionBuilder, type: WasmType): void {
-  if (type === "f32") f.f32(0);
-  else if (type === "f64") f.f64(0);
-  else f.i32(0);
-}
-
-function scatterAdd(f: FunctionBuilder, [result, indices, updates]: readonly Along[], length: number): void {
+/**
+ * Updates in row-major order, so that neighbours in memory follow each other. An index out of range is dropped: a
+ * check may stop the plan only after this kernel, and until then nothing that is not the result's may change.
+ */
+function scatterAdd(
+  f: FunctionBuilder,
+  dtype: DType,
+  [result, indices, updates]: readonly Strided[],
+  length: number,
+  inner: number,
+): void {
   const { type, load, store } = result!.scalar;
-  const [i, index, at] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const [i, j, limit, index, at] = locals(f, 5);
+  const [place, source, update] = locals(f, 3);
+  // The result is whole, so its strides give its extent along the axis, which is not that of the updates.
+  f.get(result!.strides[0]!);
+  f.get(result!.strides[1]!);
+  f.op("i32.div_u");
+  f.set(limit);
   f.i32(0);
   f.set(i);
   whileLess(f, i, length, () => {
-    loadAt(f, indices!, i);
-    f.set(index);
-    address(f, result!, index);
-    f.tee(at);
-    f.get(at);
-    f.memory(load);
-    loadAt(f, updates!, i);
-    f.op(`${type}.add`);
-    f.memory(store);
+    for (const [target, a] of [
+      [source, indices!],
+      [update, updates!],
+    ] as const) {
+      address(f, { line: a.line, stride: a.strides[1]! }, i);
+      f.set(target);
+    }
+    f.get(result!.line);
+    f.set(place);
+    f.i32(0);
+    f.set(j);
+    whileLess(f, j, inner, () => {
+      f.get(source);
+      f.memory("i32.load");
+      f.tee(index);
+      f.get(limit);
+      // Unsigned, a negative index is a large one.
+      f.op("i32.lt_u");
+      f.if(() => {
+        address(f, { line: place, stride: result!.strides[1]! }, index);
+        f.tee(at);
+        f.get(at);
+        f.memory(load);
+        f.get(update);
+        f.memory(updates!.scalar.load);
+        // A sum of bools is whether any is true.
+        f.op(dtype === "bool" ? "i32.or" : `${type}.add`);
+        f.memory(store);
+      });
+      add(f, place, result!.strides[2]!);
+      add(f, source, indices!.strides[2]!);
+      add(f, update, updates!.strides[2]!);
+    });
   });
 }
 
-/** Indices by binary insertion: stable, and as many moves as the input is out of order. */
+function locals(f: FunctionBuilder, count: number): [number, number, number, number, number] {
+  return Array.from({ length: count }, () => f.local("i32")) as [number, number, number, number, number];
+}
+
+/**
+ * Indices by heap sort, which needs no memory but the result. It is stable because equal values are told apart by
+ * their indices: no two elements are the same in the order that it sorts by.
+ */
 function argsort(descending: boolean) {
   return (f: FunctionBuilder, [source, result]: readonly Along[], length: number): void => {
-    const type = source!.scalar.type;
-    const [i, low, high, middle, other] = Array.from({ length: 5 }, () => f.local("i32")) as [
-      number,
-      number,
+    const [start, end, root, child, next] = locals(f, 5);
+    const [index, candidate, other, first, unordered] = locals(f, 5);
+    const [value, best, rival] = [0, 1, 2].map(() => f.local(source!.scalar.type)) as [
       number,
       number,
       number,
     ];
-    const [value, there] = [f.local(type), f.local(type)];
-    f.i32(0);
-    f.set(i);
-    whileLess(f, i, length, () => {
-      loadAt(f, source!, i);
-      f.set(value);
-      f.i32(0);
-      f.set(low);
+    const read = (into: number, intoValue: number, at: number) => {
+      loadAt(f, result!, at);
+      f.set(into);
+      loadAt(f, source!, into);
+      f.set(intoValue);
+    };
+    const write = (at: number, from: number) => {
+      address(f, result!, at);
+      f.get(from);
+      f.memory("i32.store");
+    };
+    const move = (to: number, from: number) => {
+      f.get(from);
+      f.set(to);
+    };
+    // Leaves 1 where element (x, at index i) comes after (y, j).
+    const comesAfter = (x: number, i: number, y: number, j: number) => {
+      after(f, source!, x, y, descending);
       f.get(i);
-      f.set(high);
+      f.get(j);
+      f.op("i32.gt_s");
+      after(f, source!, y, x, descending);
+      f.op("i32.eqz", "i32.and", "i32.or");
+    };
+    f.i32(0);
+    f.set(first);
+    f.i32(0);
+    f.set(root);
+    whileLess(f, root, length, () => write(root, root));
+    // [0, end) is unsorted; what is at `start` and after it is in a heap, the last in order at its top.
+    f.get(length);
+    f.i32(1);
+    f.op("i32.shr_u");
+    f.set(start);
+    move(end, length);
+    f.i32(1);
+    f.set(unordered);
+    whileLess(f, unordered, end, () => {
+      f.get(start);
+      f.if(
+        () => {
+          f.bump(start, -1);
+          read(index, value, start);
+        },
+        () => {
+          f.bump(end, -1);
+          read(index, value, end);
+          loadAt(f, result!, first);
+          f.set(other);
+          write(end, other);
+        },
+      );
+      move(root, start);
       f.block(() => {
         f.loop(() => {
-          f.get(low);
-          f.get(high);
+          f.get(root);
+          f.i32(1);
+          f.op("i32.shl");
+          f.i32(1);
+          f.op("i32.add");
+          f.tee(child);
+          f.get(end);
           f.op("i32.ge_s");
           f.brIf(1);
-          f.get(low);
-          f.get(high);
-          f.op("i32.add");
-          f.i32(1);
-          f.op("i32.shr_s");
-          f.set(middle);
-          loadAt(f, result!, middle);
-          f.set(other);
-          loadAt(f, source!, other);
-          f.set(there);
-          after(f, source!, there, value, descending);
-          f.if(
-            () => {
-              f.get(middle);
-              f.set(high);
-            },
-            () => {
-              f.get(middle);
-              f.i32(1);
-              f.op("i32.add");
-              f.set(low);
-            },
-          );
-          f.br(0);
-        });
-      });
-      // Makes room at `low`, from the end.
-      f.get(i);
-      f.set(middle);
-      f.block(() => {
-        f.loop(() => {
-          f.get(middle);
-          f.get(low);
-          f.op("i32.le_s");
+          read(candidate, best, child);
+          move(next, child);
+          f.bump(next, 1);
+          f.get(next);
+          f.get(end);
+          f.op("i32.lt_s");
+          f.if(() => {
+            read(other, rival, next);
+            comesAfter(rival, other, best, candidate);
+            f.if(() => {
+              move(child, next);
+              move(candidate, other);
+              move(best, rival);
+            });
+          });
+          comesAfter(best, candidate, value, index);
+          f.op("i32.eqz");
           f.brIf(1);
-          f.get(middle);
-          f.i32(1);
-          f.op("i32.sub");
-          f.set(other);
-          address(f, result!, middle);
-          loadAt(f, result!, other);
-          f.memory("i32.store");
-          f.get(other);
-          f.set(middle);
+          write(root, candidate);
+          move(root, child);
           f.br(0);
         });
       });
-      address(f, result!, low);
-      f.get(i);
-      f.memory("i32.store");
+      write(root, index);
     });
   };
 }
 
 const bodies: {
-  readonly [K in AxisKernel["kind"]]: (
+  readonly [K in Exclude<AxisKernel["kind"], "scatterAdd">]: (
     f: FunctionBuilder,
     accesses: readonly Along[],
     length: number,
@@ -280,7 +360,6 @@ const bodies: {
 } = {
   argmax,
   cumsum,
-  scatterAdd,
   argsort: argsort(false),
   argsortDescending: argsort(true),
 };

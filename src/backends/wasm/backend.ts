@@ -1,7 +1,7 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import type { Kernel } from "../../plan/kernel.ts";
-import type { Allocation, Backend, Executable, Plan } from "../../plan/plan.ts";
+import type { Allocation, Backend, Executable, LoadablePlan } from "../../plan/plan.ts";
 import { emitAxis } from "./axis.ts";
 import { emitContract, scratchBytes } from "./contract.ts";
 import { type Host, WasmExecutable } from "./executable.ts";
@@ -84,7 +84,7 @@ export class WasmBackend implements Backend, Host {
     this.#arenaBytes = bytes;
   }
 
-  load(plan: Plan): Executable {
+  load(plan: LoadablePlan): Executable {
     return new WasmExecutable(this, plan);
   }
 

@@ -1,5 +1,13 @@
 import { dtypes } from "../../base/dtype.ts";
-import { accessesOf, advance, argumentLoader, type ContractParts, lanesOf, loopWhile, place } from "./contract-parts.ts";
+import {
+  accessesOf,
+  advance,
+  argumentLoader,
+  type ContractParts,
+  lanesOf,
+  loopWhile,
+  place,
+} from "./contract-parts.ts";
 import { emitStore, emitValues, type ValueContext } from "./value.ts";
 
 /** finish(args, m0, rows, n0, columns, sums): the epilogue, over rows of whole sums that are `sumStride` bytes apart. */
@@ -50,7 +58,9 @@ export function emitFinish(parts: ContractParts, sumStride: number): number {
       axisStride: load.axisStride,
     };
     loadSum(single);
-    const known = new Map(kernel.epilogue.flatMap((v, index) => (v.op === "accumulator" ? [[index, sum] as const] : [])));
+    const known = new Map(
+      kernel.epilogue.flatMap((v, index) => (v.op === "accumulator" ? [[index, sum] as const] : [])),
+    );
     const values = emitValues(context, kernel.epilogue, roots, known);
     for (const [s, store] of kernel.stores.entries()) emitStore(context, store.access, values[s]!);
     const count = single ? 1 : lanes;

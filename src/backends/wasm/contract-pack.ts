@@ -1,5 +1,14 @@
 import { dtypes } from "../../base/dtype.ts";
-import { accessesOf, advance, argumentLoader, type ContractParts, lanesOf, least, loopWhile, place } from "./contract-parts.ts";
+import {
+  accessesOf,
+  advance,
+  argumentLoader,
+  type ContractParts,
+  lanesOf,
+  least,
+  loopWhile,
+  place,
+} from "./contract-parts.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import { emitValues, type ValueContext } from "./value.ts";
 
@@ -110,7 +119,9 @@ export function emitPack(parts: ContractParts, side: "left" | "right", width: nu
       if (lanes === 4 && sums.bytes === 4) {
         transpose(f, rows as [number, number, number, number]);
         for (let d = 0; d < lanes; d++) storeVector(rows[d]!, d * step);
-      } else for (let d = 0; d < lanes; d++) for (let r = 0; r < abreast; r++) storeLane(rows[r]!, d, d * step + r * sums.bytes);
+      } else
+        for (let d = 0; d < lanes; d++)
+          for (let r = 0; r < abreast; r++) storeLane(rows[r]!, d, d * step + r * sums.bytes);
       for (let r = 0; r < abreast; r++) moveByLanes(r);
       f.bump(target, lanes * step);
       f.bump(k, lanes);

@@ -18,7 +18,7 @@ export interface ContractParts {
 
 /** How a contraction's sums are kept. */
 export interface SumType {
-  /** Type of lanes: f32x4, f64x2 or i32x4. */
+  /** What a lane of a vector of sums is. */
   readonly lane: "f32" | "f64" | "i32";
   readonly bytes: 4 | 8;
 }
@@ -44,8 +44,17 @@ export function accessesOf(body: readonly Value[], roots: readonly number[]): nu
 }
 
 /** Elements in a vector for a body's values, its accesses and the sums that meet in one piece of code. */
-export const lanesOf = (body: readonly Value[], accesses: readonly Access[], used: readonly number[], sums: SumType): 4 | 2 =>
-  lanesFor([...body.map((v) => v.dtype), ...used.map((a) => accesses[a]!.dtype), ...(sums.bytes === 8 ? (["f64"] as const) : [])]);
+export const lanesOf = (
+  body: readonly Value[],
+  accesses: readonly Access[],
+  used: readonly number[],
+  sums: SumType,
+): 4 | 2 =>
+  lanesFor([
+    ...body.map((v) => v.dtype),
+    ...used.map((a) => accesses[a]!.dtype),
+    ...(sums.bytes === 8 ? (["f64"] as const) : []),
+  ]);
 
 /** Loads words of the argument block, which local 0 points at, into locals; each once. */
 export function argumentLoader(f: FunctionBuilder, kernel: ContractKernel) {
@@ -72,7 +81,13 @@ export function argumentLoader(f: FunctionBuilder, kernel: ContractKernel) {
 }
 
 /** A loop while `variable` plus `reach` is at most the local `limit`; `body` has to move it on. */
-export function loopWhile(f: FunctionBuilder, variable: number, reach: number, limit: number, body: () => void): void {
+export function loopWhile(
+  f: FunctionBuilder,
+  variable: number,
+  reach: number,
+  limit: number,
+  body: () => void,
+): void {
   f.block(() => {
     f.loop(() => {
       f.get(variable);

@@ -28,7 +28,11 @@ export const scratchBytes = sumsAt + largestBlock.rows * sumStride;
  * packing evaluates the operands' prologues. On the last stretch the epilogue follows while the sums are in the
  * cache. (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008, with the sums in scratch.)
  */
-export function emitContract(kernel: ContractKernel, memory: MemoryImport, relaxed: boolean): Uint8Array<ArrayBuffer> {
+export function emitContract(
+  kernel: ContractKernel,
+  memory: MemoryImport,
+  relaxed: boolean,
+): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(memory);
   const scratch = module.importGlobal("scratch");
   const math = declareMath(module, [kernel.prologue, kernel.epilogue]);
@@ -68,11 +72,19 @@ function emitRun(parts: ContractParts, functions: Functions, width: number): voi
     return l;
   };
   const [blockRows, blockColumns] = [word(block[0]!), word(block[1]!)];
-  const [rowBlocks, columnBlocks, rest, batch, packed, stretch] = [local(), local(), local(), local(), local(), local()];
-  const [m0, n0, rows, columns, panels, k0, count, i, some, row, sumsHere] = Array.from({ length: 11 }, local) as [
-    number, number, number, number, number, number, number, number, number, number, number,
+  const [rowBlocks, columnBlocks, rest, batch, packed, stretch] = [
+    local(),
+    local(),
+    local(),
+    local(),
+    local(),
+    local(),
   ];
-  const four = local();
+  const [m0, n0, rows, columns, panels, k0, count, i, some, row, sumsHere] = Array.from(
+    { length: 11 },
+    local,
+  ) as [number, number, number, number, number, number, number, number, number, number, number];
+  const abreast = local();
   const ceilDiv = (a: number, b: () => void) => {
     f.get(a);
     b();
@@ -112,7 +124,7 @@ function emitRun(parts: ContractParts, functions: Functions, width: number): voi
   f.i32(-1);
   f.set(packed);
   f.i32(microTile.rows);
-  f.set(four);
+  f.set(abreast);
   loopWhile(f, task, 1, end, () => {
     // Blocks of rows run fastest, so that consecutive tasks share the packed right operand.
     f.get(task);
@@ -161,7 +173,7 @@ function emitRun(parts: ContractParts, functions: Functions, width: number): voi
       f.i32(0);
       f.set(i);
       loopWhile(f, i, 1, rows, () => {
-        part(some, i, rows, four);
+        part(some, i, rows, abreast);
         f.get(m0);
         f.get(i);
         f.op("i32.add");

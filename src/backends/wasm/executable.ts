@@ -1,7 +1,7 @@
 import { dtypes, type TypedArray } from "../../base/dtype.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { Kernel } from "../../plan/kernel.ts";
-import type { Binding, Executable, Plan } from "../../plan/plan.ts";
+import type { Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
 import { argsLayout, elementBytes, tasksOf } from "./args.ts";
 import { viewFor, type WasmAllocation, type WasmMemory } from "./memory.ts";
 import { entry } from "./walker.ts";
@@ -27,7 +27,7 @@ interface Pointer {
 /** A plan as a table in memory: its rows, their argument blocks, its scalars. */
 export class WasmExecutable implements Executable {
   readonly #backend: Host;
-  readonly #plan: Plan;
+  readonly #plan: LoadablePlan;
   readonly #block: number;
   readonly #bytes: number;
   readonly #scalars: number;
@@ -38,7 +38,7 @@ export class WasmExecutable implements Executable {
   readonly #sizes: readonly number[];
   #arenaVersion = -1;
 
-  constructor(backend: Host, plan: Plan) {
+  constructor(backend: Host, plan: LoadablePlan) {
     this.#backend = backend;
     this.#plan = plan;
     this.#inputs = plan.inputs.map(() => []);

@@ -9,7 +9,10 @@ import type { Tensor } from "../../tensor/tensor.ts";
 
 /** Puts a value into a tensor, outside autograd. */
 function fill<T extends Tensor>(target: T, value: () => Tensor): T {
-  noGrad(() => target.copy_(value()));
+  const drawn = value();
+  // The target holds the numbers: nobody else will read them.
+  drawn.kept = false;
+  noGrad(() => target.copy_(drawn));
   return target;
 }
 

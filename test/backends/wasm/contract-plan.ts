@@ -1,6 +1,6 @@
 import { allocate, type DType, dtypes, type TypedArray } from "../../../src/base/dtype.ts";
 import type { Access, AccessArgs, ContractKernel, Store, Value } from "../../../src/plan/kernel.ts";
-import type { Plan, PlanBuffer } from "../../../src/plan/plan.ts";
+import type { LoadablePlan, PlanBuffer } from "../../../src/plan/plan.ts";
 
 /** A product to try: result[b, m, n] = epilogue(Σ_k left[b, m, k] · right[b, n, k]). */
 export interface Product {
@@ -25,13 +25,12 @@ export interface Product {
 }
 
 /** A plan of one contraction over inputs left, right, a value per m, one per n, and one per element. */
-export function contractPlan(p: Product): { plan: Plan; inputs: TypedArray[] } {
+export function contractPlan(p: Product): { plan: LoadablePlan; inputs: TypedArray[] } {
   const batch = p.batch ?? [];
   const { m, n, k, dtype = "f32" } = p;
   const stored = p.stored ?? dtype;
   const result = p.result ?? dtype;
   const batches = batch.reduce((a, b) => a * b, 1);
-  const rank = batch.length + 3;
   const batchStrides = (size: number) =>
     batch.map((_, d) => size * batch.slice(d + 1).reduce((a, b) => a * b, 1));
   const zeros = batch.map(() => 0);
@@ -133,8 +132,7 @@ export function contractPlan(p: Product): { plan: Plan; inputs: TypedArray[] } {
     { kind: "arena" as const, offset: outputs[0]!.offset },
   ];
   const extents = [...batch, m, n, k];
-  if (extents.length !== rank) throw new Error("rank");
-  const plan: Plan = {
+  const plan: LoadablePlan = {
     id: 0,
     inputs: planInputs,
     scalars: [],

@@ -3,8 +3,8 @@ import { argsLayout } from "../../../src/backends/wasm/args.ts";
 import { createWasm } from "../../../src/backends/wasm/backend.ts";
 import { emitContract, scratchBytes } from "../../../src/backends/wasm/contract.ts";
 import { WasmMemory } from "../../../src/backends/wasm/memory.ts";
-import type { ContractKernel, KernelCall } from "../../../src/plan/kernel.ts";
 import { allocate, type TypedArray } from "../../../src/base/dtype.ts";
+import type { ContractKernel, KernelCall } from "../../../src/plan/kernel.ts";
 import { interpret } from "../../plan/interpret.ts";
 import { contractPlan, type Product } from "./contract-plan.ts";
 
@@ -69,7 +69,8 @@ test.each<[number, number, number, "m" | "k", "n" | "k"]>([
   for (let i = 0; i < m; i++)
     for (let j = 0; j < n; j++) {
       let sum = 0;
-      for (let d = 0; d < k; d++) sum += a[left === "m" ? d * m + i : i * k + d]! * b[right === "n" ? d * n + j : j * k + d]!;
+      for (let d = 0; d < k; d++)
+        sum += a[left === "m" ? d * m + i : i * k + d]! * b[right === "n" ? d * n + j : j * k + d]!;
       if (sum !== actual[i * n + j]) wrong++;
     }
   expect(wrong).toBe(0);

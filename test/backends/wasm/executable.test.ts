@@ -1,15 +1,29 @@
 import { expect, test } from "vitest";
 import { createWasm } from "../../../src/backends/wasm/backend.ts";
 import type { KernelCall, LoopKernel } from "../../../src/plan/kernel.ts";
-import type { Plan, PlanBuffer } from "../../../src/plan/plan.ts";
+import type { LoadablePlan, Plan, PlanBuffer } from "../../../src/plan/plan.ts";
 import { interpret } from "../../plan/interpret.ts";
 import { contractPlan } from "./contract-plan.ts";
 
-const graph: Plan["graph"] = { order: [], leaves: [], scalars: [], outputs: [], writes: [], checks: [] };
+const graph: LoadablePlan["graph"] = {
+  order: [],
+  leaves: [],
+  scalars: [],
+  outputs: [],
+  writes: [],
+  checks: [],
+};
 const none = new Float64Array(0);
 
 /** to[i] = from[i] + by[0], over f32 buffers. */
-function addCall(length: number, from: number, by: number, to: number, kind: "f32" | "i32" = "f32", check = false): KernelCall {
+function addCall(
+  length: number,
+  from: number,
+  by: number,
+  to: number,
+  kind: "f32" | "i32" = "f32",
+  check = false,
+): KernelCall {
   const structure: Omit<LoopKernel, "key"> = {
     kind: "loop",
     outer: 0,
@@ -30,11 +44,18 @@ function addCall(length: number, from: number, by: number, to: number, kind: "f3
   const kernel: LoopKernel = { ...structure, key: JSON.stringify(structure) };
   const access = (buffer: number, stride: number) => ({ buffer, offset: 0, strides: [stride] });
   // A check's status word is where its first store goes.
-  return { kernel, extents: [length], accesses: [access(from, 1), access(by, 0), access(to, 1)], flops: length, bytes: 0, check };
+  return {
+    kernel,
+    extents: [length],
+    accesses: [access(from, 1), access(by, 0), access(to, 1)],
+    flops: length,
+    bytes: 0,
+    check,
+  };
 }
 
 /** A resident parameter and a host array: parameter += scalar; result = array + parameter[0]. */
-function updatePlan(length: number): Plan {
+function updatePlan(length: number): LoadablePlan {
   const bytes = Math.ceil((length * 4) / 64) * 64;
   const buffers: PlanBuffer[] = [
     { kind: "input", slot: 0 },
@@ -128,7 +149,7 @@ test("a check that fails stops the run before later writes", () => {
     { kind: "arena", offset: 128 },
     { kind: "arena", offset: 192 },
   ];
-  const plan: Plan = {
+  const plan: LoadablePlan = {
     id: 2,
     inputs: [
       { dtype: "i32", shape: [1], offset: 0 },
@@ -144,7 +165,8 @@ test("a check that fails stops the run before later writes", () => {
   };
   const executable = backend.load(plan);
   const parameter = backend.allocate(16);
-  const run = (a: number, b: number) => executable.run([Int32Array.of(a), Int32Array.of(b), parameter], Float64Array.of(0, 1), []);
+  const run = (a: number, b: number) =>
+    executable.run([Int32Array.of(a), Int32Array.of(b), parameter], Float64Array.of(0, 1), []);
   // A check stores through its kernel's first store, here the third access: the status is at the store's buffer.
   expect(run(0, 0)).toBe(-1);
   expect(run(0, 9)).toBe(1);
@@ -160,7 +182,8 @@ test("the same bits with any number of threads", async () => {
     contractPlan({ m: 300, n: 500, k: 300, right: "n" }),
     contractPlan({ batch: [40], m: 40, n: 64, k: 64 }),
   ];
-  for (const { inputs } of products) for (const x of inputs) for (let i = 0; i < x.length; i++) x[i] = Math.sin(i);
+  for (const { inputs } of products)
+    for (const x of inputs) for (let i = 0; i < x.length; i++) x[i] = Math.sin(i);
   const compute = () =>
     products.map(({ plan, inputs }) => {
       const result = new Float32Array(plan.outputs[0]!.shape[0]!);
@@ -168,7 +191,8 @@ test("the same bits with any number of threads", async () => {
       return result;
     });
   const alone = compute();
-  const differ = (results: Float32Array[]) => results.filter((r, i) => r.some((x, e) => !Object.is(x, alone[i]![e]))).length;
+  const differ = (results: Float32Array[]) =>
+    results.filter((r, i) => r.some((x, e) => !Object.is(x, alone[i]![e]))).length;
   for (const threads of [2, 4, 1]) {
     backend.setThreads(threads);
     await expect.poll(() => backend.workersReady, { timeout: 20_000 }).toBe(threads - 1);

@@ -60,7 +60,9 @@ function setUp(workers: number, kernels: number) {
   const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
   const walker = emitWalker(memory, base, true);
   const instantiate = (bytes: Uint8Array<ArrayBuffer>) =>
-    new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: memory.memory, table, scratch: own } }).exports;
+    new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      env: { memory: memory.memory, table, scratch: own },
+    }).exports;
   const walk = instantiate(walker).walk as (table: number, rows: number, threads: number) => number;
   const pool = new WorkerPool(memory, base, walker, "{}", () => {
     scratches.push(memory.reserve(scratchBytes));
@@ -89,7 +91,16 @@ function setUp(workers: number, kernels: number) {
     return at;
   };
   const words = (at: number, length: number) => [...memory.views.i32.subarray(at / 4, at / 4 + length)];
-  return { memory, base, pool, walk, publish, rows, words, counts: () => scratches.map((s) => Atomics.load(memory.views.i32, s / 4)) };
+  return {
+    memory,
+    base,
+    pool,
+    walk,
+    publish,
+    rows,
+    words,
+    counts: () => scratches.map((s) => Atomics.load(memory.views.i32, s / 4)),
+  };
 }
 
 test("rows run in order, each over its whole range", () => {
@@ -101,7 +112,9 @@ test("rows run in order, each over its whole range", () => {
     { kernel: 1, args: data + 40, total: 10, chunk: 3 },
   ]);
   expect(walk(table, 3, 1)).toBe(-1);
-  expect(words(data, 100)).toEqual(Array.from({ length: 100 }, (_, i) => 1 + (i < 50 ? 3 : 0) + (i >= 10 && i < 20 ? 2 : 0)));
+  expect(words(data, 100)).toEqual(
+    Array.from({ length: 100 }, (_, i) => 1 + (i < 50 ? 3 : 0) + (i >= 10 && i < 20 ? 2 : 0)),
+  );
 });
 
 test.each([1, 3])("a status word that is not zero stops the walk there (%i threads)", (threads) => {
@@ -121,7 +134,9 @@ test.each([1, 3])("a status word that is not zero stops the walk there (%i threa
   memory.views.i32[status[0] / 4] = -1;
   expect(walk(table, 4, threads)).toBe(0);
   // Four rows ran, then three, then one.
-  expect(words(data, 40)).toEqual(Array.from({ length: 40 }, (_, i) => (i < 10 ? 8 : i < 20 ? 5 : i < 30 ? 3 : 1)));
+  expect(words(data, 40)).toEqual(
+    Array.from({ length: 40 }, (_, i) => (i < 10 ? 8 : i < 20 ? 5 : i < 30 ? 3 : 1)),
+  );
 });
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -66,7 +66,7 @@ export function roundTo(dtype: DType, value: number): number {
 const scratch = new DataView(new ArrayBuffer(8));
 
 /** The raw bits of a number as bfloat16, rounded to nearest even. */
-export function numberToBf16(value: number): number {
+function numberToBf16(value: number): number {
   scratch.setFloat32(0, value);
   const bits = scratch.getUint32(0);
   if ((bits & 0x7fffffff) > 0x7f800000) return ((bits >>> 16) | 0x40) & 0xffff;
@@ -74,13 +74,13 @@ export function numberToBf16(value: number): number {
 }
 
 /** The number that bfloat16 bits stand for. */
-export function bf16ToNumber(bits: number): number {
+function bf16ToNumber(bits: number): number {
   scratch.setUint32(0, (bits << 16) >>> 0);
   return scratch.getFloat32(0);
 }
 
 /** The raw bits of a number as IEEE half precision, rounded to nearest even. */
-export function numberToF16(value: number): number {
+function numberToF16(value: number): number {
   if (Number.isNaN(value)) return 0x7e00;
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const magnitude = Math.abs(value);
@@ -95,7 +95,7 @@ export function numberToF16(value: number): number {
 }
 
 /** The number that half-precision bits stand for. */
-export function f16ToNumber(bits: number): number {
+function f16ToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const mantissa = bits & 1023;

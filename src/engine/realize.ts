@@ -168,7 +168,7 @@ function outputsOf(trace: Trace): Holder[] {
   const consumed = nextWalk();
   for (const n of order) for (const s of n.src) s.mark = consumed;
   // What a write stores can be read from there; anything else that nothing consumes must survive the step.
-  for (const value of trace.writes.values()) value.mark = consumed;
+  for (const value of trace.assigned) value.mark = consumed;
   const unconsumed = (h: Holder): boolean => storedLeaf(h.node) === null && h.node.mark !== consumed;
   return [...new Set(trace.pending)].filter((h) => leaves(h) || unconsumed(h));
 }
@@ -196,6 +196,7 @@ export function commit(trace: Trace = currentTrace()): void {
   } finally {
     trace.pending = [];
     trace.writes = new Map();
+    trace.assigned = [];
     trace.checks = [];
     trace.events = [];
   }

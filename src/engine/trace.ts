@@ -36,6 +36,8 @@ export type HostEvent =
 export class Trace {
   pending: Holder[] = [];
   writes = new Map<Resident, Node>();
+  /** Every value that was assigned, also where a later one has taken its place: whoever assigned it has used it. */
+  assigned: Node[] = [];
   checks: Check[] = [];
   events: HostEvent[] = [];
   readonly recording: boolean;
@@ -146,6 +148,7 @@ export class Resident {
         `assign: ${value.dtype}${shapeText(value.shape)} into ${this.storage.label || "a value"} of ${this.dtype}${shapeText(this.shape)}`,
       );
     current.writes.set(this, value);
+    current.assigned.push(value);
   }
 }
 

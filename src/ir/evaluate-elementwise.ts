@@ -83,7 +83,7 @@ function remainder(a: number, b: number): number {
 }
 
 /** What each elementwise primitive does to numbers; the result is then rounded to the node's dtype. */
-export const elementwiseRules: { readonly [K in ElementwiseOp]: Scalar } = {
+const elementwiseRules: { readonly [K in ElementwiseOp]: Scalar } = {
   neg: (a) => -a,
   abs: (a) => Math.abs(a),
   /** NaN and both zeros give 0. */

@@ -1,5 +1,5 @@
-import type { Shape } from "../base/shape.ts";
 import type { DType } from "../base/dtype.ts";
+import type { Shape } from "../base/shape.ts";
 
 /** Where a leaf's value lives: an opaque handle of the engine's; same source and version, same value. */
 export interface Source {

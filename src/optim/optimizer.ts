@@ -137,7 +137,10 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
       }
     if (this.warnOfLeaks) this.#lookForLeaks(gradients);
     const trace = currentTrace();
-    if (trace.recording) return this.update(gradients);
+    if (trace.recording) {
+      this.update(gradients);
+      return;
+    }
     const before = new Map(trace.writes);
     try {
       this.update(gradients);

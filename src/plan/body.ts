@@ -1,8 +1,8 @@
 import type { DType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
+import type { ElementwiseOp } from "../ir/evaluate-elementwise.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
-import type { ElementwiseOp } from "../ir/evaluate-elementwise.ts";
 import { squeezeStrides } from "./cluster.ts";
 import type { Access, AccessArgs, Store, Value } from "./kernel.ts";
 import { type View, viewOf } from "./view.ts";
@@ -34,10 +34,13 @@ export class Body {
   readonly #known = new Map<string, number>();
   readonly #locate: Locate;
   readonly #of = new Map<Node, number>();
+  /** Accesses before this one are another body's: the vector runs along another dimension there. */
+  readonly #first: number;
 
   constructor(locate: Locate, accesses: OpenAccess[] = []) {
     this.#locate = locate;
     this.accesses = accesses;
+    this.#first = accesses.length;
   }
 
   #push(value: Value, key: string): number {
@@ -50,7 +53,7 @@ export class Body {
 
   #access(access: OpenAccess): number {
     const key = (a: OpenAccess) => `${a.buffer}/${a.offset}/${a.strides}/${a.axisStride}/${a.dtype}`;
-    const found = this.accesses.findIndex((a) => key(a) === key(access));
+    const found = this.accesses.findIndex((a, i) => i >= this.#first && key(a) === key(access));
     return found >= 0 ? found : this.accesses.push(access) - 1;
   }
 

@@ -1,5 +1,5 @@
 import { dtypes } from "../base/dtype.ts";
-import { contiguousStrides, sameShape, type Shape } from "../base/shape.ts";
+import { contiguousStrides, type Shape, sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
 import { type View, viewOf } from "./view.ts";
@@ -36,7 +36,7 @@ const isElement = (n: Node): boolean =>
 export const isComputed = (n: Node): boolean => ops[n.op].kind !== "leaf" && viewOf(n).base === n;
 
 /** A shape without its axes of size 1. */
-export const squeeze = (shape: Shape): number[] => shape.filter((d) => d !== 1);
+const squeeze = (shape: Shape): number[] => shape.filter((d) => d !== 1);
 /** Strides without those of axes of size 1. */
 export const squeezeStrides = (shape: Shape, strides: readonly number[]): number[] =>
   strides.filter((_, i) => shape[i] !== 1);
@@ -84,7 +84,7 @@ function fit(c: Cluster, n: Node, of: ReadonlyMap<Node, Cluster>): "full" | "row
 }
 
 /** A reduction's axes, counted without axes of size 1. */
-export function reducedAxes(n: Node): number[] {
+function reducedAxes(n: Node): number[] {
   const { axes } = n.attrs as { axes: readonly number[] };
   const shape = n.src[0]!.shape;
   return axes.filter((a) => shape[a] !== 1).map((a) => squeeze(shape.slice(0, a)).length);

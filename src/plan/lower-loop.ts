@@ -2,10 +2,9 @@ import { dtypes } from "../base/dtype.ts";
 import { contiguousStrides } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import { Body, closeAccesses, collapse, costOf, type Locate, type OpenAccess, valueDType } from "./body.ts";
-import { type Cluster, rowShape } from "./cluster.ts";
+import { type Cluster, rowShape, squeezeStrides } from "./cluster.ts";
 import type { KernelCall, LoopKernel, ReduceKind } from "./kernel.ts";
 import { type View, viewOf } from "./view.ts";
-import { squeezeStrides } from "./cluster.ts";
 
 const reduceKinds: Partial<Record<Node["op"], ReduceKind>> = {
   sum: "sum",

@@ -12,7 +12,7 @@ export interface View {
 }
 
 /** The strides of the same elements under another shape, or null where no strides can say it. */
-export function reshapeStrides(shape: Shape, strides: readonly number[], next: Shape): number[] | null {
+function reshapeStrides(shape: Shape, strides: readonly number[], next: Shape): number[] | null {
   const result = new Array<number>(next.length).fill(0);
   let i = 0;
   let j = 0;
@@ -60,7 +60,7 @@ export function viewOf(n: Node): View {
 }
 
 /** A node as its own memory, row-major. */
-export const ownView = (n: Node): View => ({
+const ownView = (n: Node): View => ({
   base: n,
   offset: 0,
   strides: isOp(n, "iota") ? n.shape.map((_, i) => (i === n.attrs.axis ? 1 : 0)) : contiguousStrides(n.shape),

@@ -191,8 +191,10 @@ export function multinomial(
 /** What dropout multiplies by: 1 / (1 - p), or 0 with probability p. */
 export function dropoutMask(shape: Shape, p: number, dtype: DType = "f32"): Tensor {
   if (!(p >= 0 && p <= 1)) throw new ArgumentError(`dropout: p is ${p}; it must be from 0 to 1`);
-  return make("dropout", shape, { dtype }, (s, d) => {
+  const mask = make("dropout", shape, { dtype }, (s, d) => {
     const kept = cast(ops.ge(uniformNode(s, d), p), d);
     return p === 1 ? kept : ops.mul(kept, 1 / (1 - p));
   });
+  mask.kept = false;
+  return mask;
 }

@@ -110,6 +110,12 @@ describe.each(["reference", "wasm"])("%s", (name) => {
     agree(name, { outputs: [matmul(permute(scaled, [1, 0]), input([60, 70]))], writes: [] }, 1e-4);
   });
 
+  it("reads a value in a prologue and again in the epilogue", () => {
+    const column = reshape(input([64]), [64, 1]);
+    const product = matmul(expand(column, [64, 64]), input([64, 48]));
+    agree(name, { outputs: [node("add", [product, expand(column, [64, 48])], {})], writes: [] }, 1e-4);
+  });
+
   it("updates a weight in the kernel of its gradient", () => {
     const w = input([50, 60]);
     const grad = matmul(permute(input([300, 50]), [1, 0]), input([300, 60]));

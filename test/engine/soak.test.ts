@@ -25,7 +25,11 @@ function network() {
 /** Runs a tenth of the steps, then all, and compares what is held after each. */
 async function flat(run: (count: number) => Promise<void> | void): Promise<void> {
   await run(steps / 10);
-  const before = { engine: currentBackend().memoryInUse(), plans: planCounts().held, rss: process.memoryUsage().rss };
+  const before = {
+    engine: currentBackend().memoryInUse(),
+    plans: planCounts().held,
+    rss: process.memoryUsage().rss,
+  };
   await run(steps);
   expect(currentBackend().memoryInUse()).toBe(before.engine);
   expect(planCounts().held).toBe(before.plans);

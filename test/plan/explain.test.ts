@@ -1,14 +1,14 @@
 import { expect, it } from "vitest";
 import { Linear, mseLoss, ReLU, Sequential } from "../../src/nn/index.ts";
 import { AdamW } from "../../src/optim/index.ts";
-import { tensor, zeros } from "../../src/tensor/index.ts";
+import { type Tensor, zeros } from "../../src/tensor/index.ts";
 import { trainStep } from "../../src/train/index.ts";
 
 it("counts what a hand counts, and less when less is trained", async () => {
   const net = new Sequential(new Linear(200, 100), new ReLU(), new Linear(100, 50));
   const step = trainStep(new AdamW(net, { lr: 0.01 }), {
-    loss: (part: string, x: ReturnType<typeof tensor>) => mseLoss(net.forward(x), zeros([40, 50])),
-    trains: (part) => (part === "all" ? ["**"] : ["2.**"]),
+    loss: (_: string, x: Tensor) => mseLoss(net.forward(x), zeros([40, 50])),
+    trains: (part: string) => (part === "all" ? ["**"] : ["2.**"]),
   });
   await step("all", zeros([40, 200]));
   const all = step.plan!.explain();

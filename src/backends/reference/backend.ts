@@ -1,8 +1,8 @@
 import type { TypedArray } from "../../base/dtype.ts";
+import { dtypes } from "../../base/dtype.ts";
 import { evaluate } from "../../ir/evaluate.ts";
 import { isOp, type Node } from "../../ir/node.ts";
 import type { Allocation, Backend, Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
-import { dtypes } from "../../base/dtype.ts";
 
 class HostAllocation implements Allocation {
   readonly bytes: number;

@@ -19,7 +19,7 @@ export interface ArgsLayout {
 }
 
 /** Number of dimensions of a kernel's calls. */
-export const rankOf = (kernel: Kernel): number =>
+const rankOf = (kernel: Kernel): number =>
   kernel.kind === "loop" ? kernel.outer + kernel.inner : kernel.kind === "contract" ? kernel.batch + 3 : 3;
 
 /** The accesses that a `gather` goes through. */

@@ -75,17 +75,24 @@ interface Along {
   readonly scalar: { type: WasmType; load: string; store: string };
 }
 
-function whileLess(f: FunctionBuilder, index: number, limit: number, body: () => void): void {
+/** Repeats until the body leaves by `brIf(1)`. */
+function repeat(f: FunctionBuilder, body: () => void): void {
   f.block(() => {
     f.loop(() => {
-      f.get(index);
-      f.get(limit);
-      f.op("i32.ge_s");
-      f.brIf(1);
       body();
-      f.bump(index, 1);
       f.br(0);
     });
+  });
+}
+
+function whileLess(f: FunctionBuilder, index: number, limit: number, body: () => void): void {
+  repeat(f, () => {
+    f.get(index);
+    f.get(limit);
+    f.op("i32.ge_s");
+    f.brIf(1);
+    body();
+    f.bump(index, 1);
   });
 }
 
@@ -253,7 +260,7 @@ function locals(f: FunctionBuilder, count: number): [number, number, number, num
 function argsort(descending: boolean) {
   return (f: FunctionBuilder, [source, result]: readonly Along[], length: number): void => {
     const [start, end, root, child, next] = locals(f, 5);
-    const [index, candidate, other, first, unordered] = locals(f, 5);
+    const [index, candidate, other, zero] = locals(f, 4);
     const [value, best, rival] = [0, 1, 2].map(() => f.local(source!.scalar.type)) as [
       number,
       number,
@@ -284,8 +291,6 @@ function argsort(descending: boolean) {
       f.op("i32.eqz", "i32.and", "i32.or");
     };
     f.i32(0);
-    f.set(first);
-    f.i32(0);
     f.set(root);
     whileLess(f, root, length, () => write(root, root));
     // [0, end) is unsorted; what is at `start` and after it is in a heap, the last in order at its top.
@@ -294,9 +299,11 @@ function argsort(descending: boolean) {
     f.op("i32.shr_u");
     f.set(start);
     move(end, length);
-    f.i32(1);
-    f.set(unordered);
-    whileLess(f, unordered, end, () => {
+    repeat(f, () => {
+      f.get(end);
+      f.i32(2);
+      f.op("i32.lt_s");
+      f.brIf(1);
       f.get(start);
       f.if(
         () => {
@@ -306,45 +313,42 @@ function argsort(descending: boolean) {
         () => {
           f.bump(end, -1);
           read(index, value, end);
-          loadAt(f, result!, first);
+          loadAt(f, result!, zero);
           f.set(other);
           write(end, other);
         },
       );
       move(root, start);
-      f.block(() => {
-        f.loop(() => {
-          f.get(root);
-          f.i32(1);
-          f.op("i32.shl");
-          f.i32(1);
-          f.op("i32.add");
-          f.tee(child);
-          f.get(end);
-          f.op("i32.ge_s");
-          f.brIf(1);
-          read(candidate, best, child);
-          move(next, child);
-          f.bump(next, 1);
-          f.get(next);
-          f.get(end);
-          f.op("i32.lt_s");
+      repeat(f, () => {
+        f.get(root);
+        f.i32(1);
+        f.op("i32.shl");
+        f.i32(1);
+        f.op("i32.add");
+        f.tee(child);
+        f.get(end);
+        f.op("i32.ge_s");
+        f.brIf(1);
+        read(candidate, best, child);
+        move(next, child);
+        f.bump(next, 1);
+        f.get(next);
+        f.get(end);
+        f.op("i32.lt_s");
+        f.if(() => {
+          read(other, rival, next);
+          comesAfter(rival, other, best, candidate);
           f.if(() => {
-            read(other, rival, next);
-            comesAfter(rival, other, best, candidate);
-            f.if(() => {
-              move(child, next);
-              move(candidate, other);
-              move(best, rival);
-            });
+            move(child, next);
+            move(candidate, other);
+            move(best, rival);
           });
-          comesAfter(best, candidate, value, index);
-          f.op("i32.eqz");
-          f.brIf(1);
-          write(root, candidate);
-          move(root, child);
-          f.br(0);
         });
+        comesAfter(best, candidate, value, index);
+        f.op("i32.eqz");
+        f.brIf(1);
+        write(root, candidate);
+        move(root, child);
       });
       write(root, index);
     });

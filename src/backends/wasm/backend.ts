@@ -13,7 +13,7 @@ import { sourceOf, WorkerPool } from "./threads.ts";
 import { control, emitWalker } from "./walker.ts";
 
 /** WebAssembly SIMD from our own byte emitter: one memory, one table of kernels, one arena for all plans. */
-export class WasmBackend implements Backend, Host {
+class WasmBackend implements Backend, Host {
   readonly name = "wasm";
   readonly memory: WasmMemory;
   /** Grows whenever the arena moves: executables then renew their pointers. */

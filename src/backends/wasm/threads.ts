@@ -1,5 +1,5 @@
-import { control } from "./walker.ts";
 import type { WasmMemory } from "./memory.ts";
+import { control } from "./walker.ts";
 
 /** Beyond its header a published kernel's block is the module's bytes: next block, place in the table, length. */
 const header = 12;

@@ -5,7 +5,7 @@ import type { FunctionBuilder } from "./emitter.ts";
 import { emitGather, emitIndex, emitLoad, type ValueContext } from "./value-access.ts";
 import { emitElementwise, pushConstant } from "./value-ops.ts";
 
-export { countOf, emitStore, lanesFor, type ValueContext } from "./value-access.ts";
+export { emitStore, lanesFor, type ValueContext } from "./value-access.ts";
 
 /** The earlier values that a value is computed from. */
 export const argsOf = (value: Value): readonly number[] => ("args" in value ? value.args : []);

@@ -20,7 +20,7 @@ const outOfRange = (op: string, low: number, high: number, found?: number): Inde
  * Indices as i32, checked to be in [low, high): at once where their values are known, else before the next step
  * writes anything.
  */
-export function checkedIndices(op: string, input: Node, low: number, high: number): Node {
+function checkedIndices(op: string, input: Node, low: number, high: number): Node {
   if (isFloat(input.dtype) || input.dtype === "bool")
     throw new DTypeError(`${op}: indices are integers, not ${input.dtype}; cast them with to("i32")`);
   const indices = cast(input, "i32");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createWasm } from "../../../src/backends/wasm/backend.ts";
 import type { KernelCall, LoopKernel } from "../../../src/plan/kernel.ts";
-import type { LoadablePlan, Plan, PlanBuffer } from "../../../src/plan/plan.ts";
+import type { LoadablePlan, PlanBuffer } from "../../../src/plan/plan.ts";
 import { interpret } from "../../plan/interpret.ts";
 import { contractPlan } from "./contract-plan.ts";
 

@@ -17,13 +17,7 @@ interface Trained {
 
 const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-function browserPath(): string {
-  const found = browsers.find(existsSync);
-  if (found !== undefined) return found;
-  throw new Error(
-    `no browser to test in: install Chromium (apt-get install chromium) as one of ${browsers.join(", ")}`,
-  );
-}
+const browserPath = browsers.find(existsSync);
 
 /** Runs `train.mjs` in a new page of its own, there or in a worker of that page. */
 async function trainIn(browser: Browser, isolated: boolean, inWorker: boolean): Promise<Trained> {
@@ -46,12 +40,15 @@ async function trainIn(browser: Browser, isolated: boolean, inWorker: boolean): 
   }
 }
 
-describe("the built package in a browser", () => {
+// A machine with Node alone still passes the tests; where they gate a change, a missing browser is a failure.
+const skipped = browserPath === undefined && process.env.CI === undefined;
+
+describe.skipIf(skipped)("the built package in a browser", () => {
   let browser: Browser;
 
   beforeAll(async () => {
     browser = await chromium.launch({
-      executablePath: browserPath(),
+      executablePath: browserPath ?? browsers[0]!,
       args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
     });
   }, 60_000);

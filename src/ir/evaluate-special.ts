@@ -52,7 +52,7 @@ export const specialRules = {
       if (index < 0 || index >= length) continue;
       const at = firsts[i]! + index * stride;
       const total = totals[at]! + updates![i]!;
-      totals[at] = whole ? total | 0 : total;
+      totals[at] = n.dtype === "bool" ? Number(total !== 0) : whole ? total | 0 : total;
     }
     const out = allocate(n.dtype, totals.length);
     out.set(totals);

@@ -79,8 +79,15 @@ export class Body {
     return this.#push({ op: "index", dtype: "i32", access }, `i${access}`);
   }
 
-  gather(data: View, strides: readonly number[], axisStride: number, index: number): number {
+  /** An index out of range reads the nearest element, as in the definition: a check may come only later. */
+  gather(data: View, extent: number, strides: readonly number[], axisStride: number, index: number): number {
     const { base, offset } = data;
+    const last = this.index(
+      extent - 1,
+      strides.map(() => 0),
+    );
+    const below = this.element("min", "i32", [index, last]);
+    const within = this.element("max", "i32", [below, this.constant("i32", 0)]);
     const access = this.#access({
       dtype: base.dtype,
       buffer: this.#locate(base),
@@ -89,8 +96,8 @@ export class Body {
       axisStride,
     });
     return this.#push(
-      { op: "gather", dtype: valueDType(base.dtype), access, args: [index] },
-      `g${access},${index}`,
+      { op: "gather", dtype: valueDType(base.dtype), access, args: [within] },
+      `g${access},${within}`,
     );
   }
 
@@ -133,7 +140,8 @@ export class Body {
       const view = viewOf(n.src[0]!);
       const { axis } = n.attrs;
       const strides = view.strides.map((s, i) => (i === axis ? 0 : s));
-      return this.gather(view, place(squeezeStrides(n.shape, strides)), view.strides[axis]!, index);
+      const extent = n.src[0]!.shape[axis]!;
+      return this.gather(view, extent, place(squeezeStrides(n.shape, strides)), view.strides[axis]!, index);
     }
     if (isOp(n, "randomBits")) {
       const key = viewOf(n.src[0]!);

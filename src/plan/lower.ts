@@ -1,6 +1,8 @@
 import { dtypes } from "../base/dtype.ts";
+import { settings } from "../base/settings.ts";
 import { contiguousStrides, sameShape, sizeOf } from "../base/shape.ts";
 import { isOp, type Node, topological } from "../ir/node.ts";
+import { verify } from "../ir/verify.ts";
 import { type Cluster, clusterize, isComputed, rowShape, squeezeStrides } from "./cluster.ts";
 import type { KernelCall } from "./kernel.ts";
 import { lowerContract } from "./lower-contract.ts";
@@ -28,6 +30,7 @@ export function lower(
 ): Omit<Plan, "id" | "graph" | "explain"> {
   const prepared = prepare([...graph.outputs, ...graph.writes.map((w) => w.value), ...graph.checks]);
   const order = topological(prepared);
+  if (settings.verify) verify(order);
   const outputs = prepared.slice(0, graph.outputs.length);
   const writes = graph.writes.map((w, i) => ({
     slot: w.slot,

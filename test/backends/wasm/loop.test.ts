@@ -121,6 +121,50 @@ describe.each(["inner", "outer"] as const)("reductions, vector %s", (vector) => 
       }
     }
   });
+  test.each(sizes)("whether any or all of %i bools are true", (n) => {
+    const rows = 7;
+    const strides = vector === "inner" ? [n, 1] : [1, rows];
+    const row = (buffer: number) => ({ dtype: "bool" as const, buffer, strides: [1, 0] });
+    const body = [load(0, "bool"), reduce("max", 0, "bool"), reduce("min", 0, "bool")];
+    const call = makeCall(
+      [rows],
+      [n],
+      [{ dtype: "bool", buffer: 0, strides }, row(1), row(2)],
+      body,
+      [
+        { access: 1, value: 1 },
+        { access: 2, value: 2 },
+      ],
+      vector,
+    );
+    for (const one of [0, 1]) {
+      // All but one are the same, and that one anywhere.
+      for (const at of [0, n * rows - 1, (n * rows) >> 1]) {
+        const input = allocate("bool", n * rows).fill(1 - one);
+        input[at] = one;
+        check(call, [input, data("bool", rows), data("bool", rows)]);
+      }
+    }
+  });
+  test.each(sizes)("a NaN among %i elements", (n) => {
+    const rows = 5;
+    const strides = vector === "inner" ? [n, 1] : [1, rows];
+    const kinds = ["sum", "prod", "max", "min"] as const;
+    for (const dtype of ["f32", "f64"] as const) {
+      const specs = [
+        { dtype, buffer: 0, strides },
+        ...kinds.map((_, i) => ({ dtype, buffer: i + 1, strides: [1, 0] })),
+      ];
+      const body = [load(0, dtype), ...kinds.map((k) => reduce(k, 0, dtype))];
+      const stores = kinds.map((_, i) => ({ access: i + 1, value: i + 1 }));
+      const input = data(dtype, n * rows).map(Math.sign);
+      input[(n * rows) >> 1] = Number.NaN;
+      check(makeCall([rows], [n], specs, body, stores, vector), [
+        input,
+        ...kinds.map(() => data(dtype, rows)),
+      ]);
+    }
+  });
   test("over several inner dimensions, with rows of other strides", () => {
     const specs = [
       { dtype: "f32" as const, buffer: 0, offset: 3, strides: [20, 1, 140, 1] },

@@ -14,5 +14,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
+    // Graphs are verified between passes.
+    env: { THAW_VERIFY: "1" },
   },
 });

@@ -1,3 +1,4 @@
+import { integerPower, pow, remainder } from "../base/arithmetic.ts";
 import { allocate, type DType, isFloat, readElement, type TypedArray, writeElement } from "../base/dtype.ts";
 import { erf } from "../base/erf.ts";
 import type { Node } from "./node.ts";
@@ -61,25 +62,6 @@ function roundHalfToEven(x: number): number {
   const rounded = rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1;
   // -0.3 rounds to -0, as in IEEE 754.
   return rounded === 0 && x < 0 ? -0 : rounded;
-}
-
-/** C's pow: unlike JavaScript's, 1 to any power, and ±1 to an infinite one, is 1. */
-const power = (a: number, b: number): number =>
-  a === 1 || (a === -1 && (b === Number.POSITIVE_INFINITY || b === Number.NEGATIVE_INFINITY)) ? 1 : a ** b;
-
-/** Integer power, wrapping; a negative exponent gives the truncated reciprocal (0 for 0). */
-function integerPower(a: number, b: number): number {
-  if (b < 0) return a === 1 ? 1 : a === -1 ? (b % 2 === 0 ? 1 : -1) : 0;
-  let result = 1;
-  for (let base = a, e = b; e > 0; e = Math.floor(e / 2), base = Math.imul(base, base))
-    if (e % 2 === 1) result = Math.imul(result, base);
-  return result;
-}
-
-/** Python's: the remainder has the sign of the divisor. */
-function remainder(a: number, b: number): number {
-  const r = a % b;
-  return r !== 0 && r < 0 !== b < 0 ? r + b : r;
 }
 
 /** What each elementwise primitive does to numbers; the result is then rounded to the node's dtype. */

@@ -1,3 +1,4 @@
+import { integerPower, pow, remainder } from "../../base/arithmetic.ts";
 import { type DType, isFloat } from "../../base/dtype.ts";
 import { erf } from "../../base/erf.ts";
 import { InternalError } from "../../base/errors.ts";
@@ -5,25 +6,6 @@ import type { Value } from "../../plan/kernel.ts";
 import type { FunctionBuilder, ModuleBuilder } from "./emitter.ts";
 import { emitPolynomial } from "./math-f32.ts";
 import { emitPolynomialPow, emitSine, largestAngle } from "./math-wide.ts";
-
-/** C's pow: unlike JavaScript's, 1 to any power, and ±1 to an infinite one, is 1. */
-const pow = (a: number, b: number): number =>
-  a === 1 || (a === -1 && (b === Number.POSITIVE_INFINITY || b === Number.NEGATIVE_INFINITY)) ? 1 : a ** b;
-
-/** Integer power, wrapping; a negative exponent gives the truncated reciprocal (0 for 0). */
-function integerPower(a: number, b: number): number {
-  if (b < 0) return a === 1 ? 1 : a === -1 ? (b % 2 === 0 ? 1 : -1) : 0;
-  let result = 1;
-  for (let base = a, e = b; e > 0; e = Math.floor(e / 2), base = Math.imul(base, base))
-    if (e % 2 === 1) result = Math.imul(result, base);
-  return result;
-}
-
-/** Python's: the remainder has the sign of the divisor. */
-function remainder(a: number, b: number): number {
-  const r = a % b;
-  return r !== 0 && r < 0 !== b < 0 ? r + b : r;
-}
 
 /**
  * The functions that kernels may import, on f64. Workers get them as source text: each must need nothing but

@@ -90,7 +90,7 @@ const elementwiseRules: { readonly [K in ElementwiseOp]: Scalar } = {
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
-  pow: pow,
+  pow,
   max: (a, b) => Math.max(a, b),
   min: (a, b) => Math.min(a, b),
   remainder,

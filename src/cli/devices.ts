@@ -5,20 +5,20 @@ import { table } from "./table.ts";
 
 /** `thaw devices`: every backend, what it is on this machine, or why it is missing. */
 export function devices(print: (line: string) => void): void {
-  const rows = backendNames().map((name) => [name, ...stateOf(name)]);
+  const { backend: asked } = settings;
+  const known = asked === undefined || backendNames().includes(asked);
+  const rows = backendNames().map((name) => [name, ...stateOf(name, known)]);
   for (const line of table(["backend", "state", "what it is"], rows)) print(line);
   print("");
-  print(
-    settings.backend === undefined
-      ? "The first that can run is used; THAW_BACKEND=NAME picks another."
-      : `THAW_BACKEND=${settings.backend} picked the one in use.`,
-  );
+  if (asked === undefined) print("The first that can run is used; THAW_BACKEND=NAME picks another.");
+  else if (known) print(`THAW_BACKEND=${asked} picked the one in use.`);
+  else print(`THAW_BACKEND=${asked} names no backend, so nothing can run; unset it, or name one of these.`);
 }
 
-function stateOf(name: string): [string, string] {
+function stateOf(name: string, known: boolean): [string, string] {
   try {
     const backend = backendOf(name);
-    return [backend === currentBackend() ? "in use" : "available", backend.describe()];
+    return [known && backend === currentBackend() ? "in use" : "available", backend.describe()];
   } catch (error) {
     if (!(error instanceof BackendError)) throw error;
     return ["missing", error.message];

@@ -80,6 +80,7 @@ export interface Captured<A extends unknown[], R> {
 const ids = new WeakMap<object, number>();
 let nextId = 1;
 function identity(value: Plain): string {
+  if (typeof value === "string") return JSON.stringify(value);
   if (value === null || (typeof value !== "object" && typeof value !== "function"))
     return `${typeof value}${String(value)}`;
   if (!ids.has(value)) ids.set(value, nextId++);
@@ -92,7 +93,8 @@ const maxVariants = 256;
 export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
   /**
    * Records `fn` once per combination of plain arguments, tensor shapes and state (modes, frozen set, structure of
-   * the optimizer), then replays it as one plan. Plain numbers it closes over become constants. Values cannot be
+   * the optimizer), then replays it as one plan. Arguments may be tensors, plain values, and arrays and plain objects
+   * of them, compared by value; other objects are told apart by identity. Plain numbers it closes over become constants. Values cannot be
    * read inside; only what is returned (a tensor, or an array or object of tensors) leaves.
    */
   return function capture<A extends unknown[], R>(
@@ -104,24 +106,29 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
     let calls = 0;
     let last: Variant | null = null;
 
-    const keyOf = (args: A): string => {
-      let key = "";
-      for (const arg of args) {
-        if (kind.is(arg)) {
-          if (storedLeaf(arg.node) === null) realize(arg);
-          const leaf = storedLeaf(arg.node)!;
-          const storage = leaf.attrs.source as Storage;
-          key += `${leaf.dtype}${leaf.shape.join("x")}${storage.resident ? `@${storage.id}` : ""};`;
-        } else key += `${identity(arg as Plain)};`;
+    /** An argument's part of the key; tensors, also inside arrays and plain objects, are collected in order. */
+    const describe = (arg: unknown, tensors: T[]): string => {
+      if (kind.is(arg)) {
+        if (storedLeaf(arg.node) === null) realize(arg);
+        const leaf = storedLeaf(arg.node)!;
+        const storage = leaf.attrs.source as Storage;
+        tensors.push(arg);
+        return `${leaf.dtype}${leaf.shape.join("x")}${storage.resident ? `@${storage.id}` : ""}`;
       }
-      return key;
+      if (Array.isArray(arg)) return `[${arg.map((a) => describe(a, tensors)).join()}]`;
+      if (isPlainObject(arg))
+        return `{${Object.entries(arg).map(([k, a]) => `${JSON.stringify(k)}:${describe(a, tensors)}`)}}`;
+      return identity(arg as Plain);
     };
 
     const record = (args: A) => {
       const trace = new Trace(true);
       // Each tensor argument gets a storage of its own, so that two that are the same now may differ later.
       const leaves: Storage[] = [];
-      const fresh = args.map((arg) => {
+      const replace = (arg: unknown): unknown => {
+        if (Array.isArray(arg)) return arg.map(replace);
+        if (isPlainObject(arg))
+          return Object.fromEntries(Object.entries(arg).map(([k, a]) => [k, replace(a)]));
         if (!kind.is(arg)) return arg;
         const leaf = storedLeaf(arg.node)!;
         const storage = leaf.attrs.source as Storage;
@@ -130,7 +137,8 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
           : hostNode(storage.binding(currentBackend()) as TypedArray, leaf.dtype, leaf.shape);
         leaves.push(own.attrs.source as Storage);
         return storage.resident ? arg : kind.make(own);
-      }) as A;
+      };
+      const fresh = args.map(replace) as A;
       try {
         const { result, reads } = recordReads(() =>
           withTrace(trace, () => {
@@ -198,7 +206,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
       return true;
     };
 
-    const execute = (v: Variant, args: A, replay: boolean): R => {
+    const execute = (v: Variant, tensors: readonly T[], replay: boolean): R => {
       for (const event of v.events) {
         if (event.effect === null) {
           const value = replay ? event.compute() : event.first;
@@ -206,7 +214,6 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
         } else if (replay) event.effect.apply();
       }
       const { compiled } = v;
-      const tensors = args.filter((a): a is A[number] & T => kind.is(a));
       const backend = currentBackend();
       for (let i = 0; i < v.fromArgument.length; i++) {
         const argument = v.fromArgument[i]!;
@@ -231,13 +238,14 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
       refuseWhileRecording("capture: calling a captured function");
       commit();
       calls++;
-      const key = keyOf(args);
+      const tensors: T[] = [];
+      const key = describe(args, tensors);
       let list = variants.get(key);
       const found = list?.find(holds);
       if (found !== undefined && !isCheckingFinite()) {
         last = found;
         if (options.check && calls % options.check === 0) compare(found, args);
-        return execute(found, args, true);
+        return execute(found, tensors, true);
       }
       const made = makeVariant(args);
       if (list === undefined) variants.set(key, (list = []));
@@ -249,7 +257,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
         count = 1;
       }
       last = made;
-      return execute(made, args, false);
+      return execute(made, tensors, false);
     };
 
     const compare = (variant: Variant, args: A): void => {
@@ -269,6 +277,9 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
   };
 }
 
+const isPlainObject = (value: unknown): value is Record<string, unknown> =>
+  value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
+
 /** Takes the tensors out of a result and gives the function that puts others in their place. */
 function treeOf<T>(value: unknown, is: (v: unknown) => v is T, found: T[]): (results: T[]) => unknown {
   if (is(value)) {
@@ -280,7 +291,7 @@ function treeOf<T>(value: unknown, is: (v: unknown) => v is T, found: T[]): (res
     return (results) => parts.map((p) => p(results));
   }
   if (value !== null && typeof value === "object") {
-    if (Object.getPrototypeOf(value) !== Object.prototype)
+    if (!isPlainObject(value))
       throw new ArgumentError(
         "capture: a captured function returns tensors, plain values, or arrays and plain objects of them",
       );

@@ -28,6 +28,21 @@ describe("capture", () => {
     expect(f(x, tensor([1, 2])).toArraySync()).toEqual([4, 4]);
   });
 
+  test("finds tensors in arrays and plain objects, and records once for equal structures", () => {
+    const captured = capture(({ x, rest }: { x: Tensor; rest: [Tensor, { scale: number }] }) =>
+      x.mul(rest[1].scale).add(rest[0]),
+    );
+    for (const n of [1, 2, 3]) {
+      const y = captured({ x: tensor([n, 1]), rest: [tensor([10, 20]), { scale: 2 }] });
+      expect([...y.dataSync()]).toEqual([2 * n + 10, 22]);
+    }
+    expect(captured.variants).toBe(1);
+    expect([...captured({ x: tensor([1, 1]), rest: [tensor([0, 0]), { scale: 5 }] }).dataSync()]).toEqual([
+      5, 5,
+    ]);
+    expect(captured.variants).toBe(2);
+  });
+
   test("takes its own output", () => {
     const f = capture((x: Tensor) => x.mul(2).add(1));
     let x = tensor([0, 1]);

@@ -12,7 +12,11 @@ describe.each([3, 1000, 100_000_000, -100_000_000])("indices that are multiples 
   it("give an error when gathered or scattered, alone and captured", async () => {
     const table = randn([10, 4]);
     expect(() => table.indexSelect(0, indices(by)).dataSync()).toThrow(IndexError);
-    expect(() => zeros([10]).scatterAdd(0, indices(by), ones([5])).dataSync()).toThrow(IndexError);
+    expect(() =>
+      zeros([10])
+        .scatterAdd(0, indices(by), ones([5]))
+        .dataSync(),
+    ).toThrow(IndexError);
     const captured = capture((i: Tensor) => table.indexSelect(0, i));
     expect(() => captured(indices(by))).toThrow(IndexError);
   });

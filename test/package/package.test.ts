@@ -63,7 +63,7 @@ test("the thaw command runs", async () => {
 });
 
 const script = `
-import { crossEntropy, nn, optim, tensor, type Tensor, trainStep } from "thaw";
+import { crossEntropy, manualSeed, nn, optim, tensor, type Tensor, trainStep } from "thaw";
 ${subpaths.map((subpath, i) => `import * as m${i} from "${specifier(subpath)}";`).join("\n")}
 
 class Network extends nn.Module {
@@ -75,8 +75,9 @@ class Network extends nn.Module {
   }
 }
 
+manualSeed(0);
 const net = new Network();
-const optimizer = new optim.AdamW(net, { lr: 0.1 });
+const optimizer = new optim.AdamW(net, { lr: 0.01 });
 const step = trainStep(optimizer, {
   loss: (x: Tensor, y: Tensor) => crossEntropy(net.forward(x), y),
   trains: () => ["second.**"],

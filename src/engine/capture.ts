@@ -80,7 +80,8 @@ export interface Captured<A extends unknown[], R> {
 const ids = new WeakMap<object, number>();
 let nextId = 1;
 function identity(value: Plain): string {
-  if (typeof value === "string") return JSON.stringify(value);
+  // With its length before it, no string can be taken for several.
+  if (typeof value === "string") return `${value.length}"${value}`;
   if (value === null || (typeof value !== "object" && typeof value !== "function"))
     return `${typeof value}${String(value)}`;
   if (!ids.has(value)) ids.set(value, nextId++);
@@ -117,7 +118,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
       }
       if (Array.isArray(arg)) return `[${arg.map((a) => describe(a, tensors)).join()}]`;
       if (isPlainObject(arg))
-        return `{${Object.entries(arg).map(([k, a]) => `${JSON.stringify(k)}:${describe(a, tensors)}`)}}`;
+        return `{${Object.entries(arg).map(([k, a]) => `${identity(k)}:${describe(a, tensors)}`)}}`;
       return identity(arg as Plain);
     };
 
@@ -239,7 +240,8 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
       commit();
       calls++;
       const tensors: T[] = [];
-      const key = describe(args, tensors);
+      let key = "";
+      for (const arg of args) key += `${describe(arg, tensors)};`;
       let list = variants.get(key);
       const found = list?.find(holds);
       if (found !== undefined && !isCheckingFinite()) {

@@ -28,14 +28,14 @@ export class PlanCache<T> {
       return found.value;
     }
     const entry = { numbers: signature.numbers, value: make(), used: ++this.#clock };
-    if (this.#buckets.has(signature.hash)) this.#buckets.get(signature.hash)!.push(entry);
-    else this.#buckets.set(signature.hash, [entry]);
+    if (bucket === undefined) this.#buckets.set(signature.hash, [entry]);
+    else bucket.push(entry);
     this.made++;
     if (++this.size > this.#limit) this.#evictOldest();
     return entry.value;
   }
 
-  /** Takes a value out, so that whoever holds it decides when it goes. */
+  /** Drops the entry that has been unused for longest. */
   #evictOldest(): void {
     let oldest: { hash: number; entry: Entry<T> } | null = null;
     for (const [hash, bucket] of this.#buckets)

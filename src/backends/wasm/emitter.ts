@@ -195,9 +195,6 @@ export class FunctionBuilder {
   memoryFill(): void {
     this.#code.push(0xfc, 11, 0);
   }
-  memoryCopy(): void {
-    this.#code.push(0xfc, 10, 0, 0);
-  }
 
   /** local += amount. */
   bump(local: number, amount: number): void {

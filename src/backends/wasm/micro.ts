@@ -77,6 +77,16 @@ export function emitMicro(
           f.set(sum);
         }),
     );
+    /** One step, and both panels moved on; leaves the left one's place and its end. */
+    const advance = () => {
+      step(0);
+      f.bump(right, vectors * 16);
+      f.get(at);
+      f.i32(rows * bytes);
+      f.op("i32.add");
+      f.tee(at);
+      f.get(end);
+    };
     f.get(left);
     f.set(at);
     f.block(() => {
@@ -85,24 +95,12 @@ export function emitMicro(
       f.op("i32.eq");
       f.brIf(0);
       f.loop(() => {
-        step(0);
-        f.bump(right, vectors * 16);
         // The way out between two steps is not only for an odd depth: V8 puts all loads of a straight stretch of code
         // before its arithmetic, and with those of two steps runs out of registers.
-        f.get(at);
-        f.i32(rows * bytes);
-        f.op("i32.add");
-        f.tee(at);
-        f.get(end);
+        advance();
         f.op("i32.eq");
         f.brIf(1);
-        step(0);
-        f.bump(right, vectors * 16);
-        f.get(at);
-        f.i32(rows * bytes);
-        f.op("i32.add");
-        f.tee(at);
-        f.get(end);
+        advance();
         f.op("i32.ne");
         f.brIf(0);
       });

@@ -153,6 +153,13 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
     null,
     ({ src: [, indices], attrs }, g) => node("gather", [g, indices!], { axis: attrs.axis }),
   ],
+  // Where indices repeat, an update that another one replaced gets that one's gradient, as in PyTorch.
+  scatter: [
+    ({ src: [, indices], attrs }, g) =>
+      node("scatter", [g, indices!, filled(0, indices!.shape, g.dtype)], { axis: attrs.axis }),
+    null,
+    ({ src: [, indices], attrs }, g) => node("gather", [g, indices!], { axis: attrs.axis }),
+  ],
   argsort: [null],
   cumsum: [({ attrs: { axis } }, g) => flip(node("cumsum", [flip(g, axis)], { axis }), axis)],
   randomBits: [null],

@@ -26,9 +26,19 @@ export class CaptureError extends ThawError {}
 export class NonFiniteError extends ThawError {}
 /** A state dict with missing, extra or mis-shaped entries. */
 export class StateDictError extends ThawError {}
+/** Something frozen that has moved. */
+export class FreezeError extends ThawError {}
 /** Memory that a backend may use has run out. */
 export class OutOfMemoryError extends ThawError {}
 /** A backend that is unknown, or cannot run here. */
 export class BackendError extends ThawError {}
+/** Optimizer state that cannot be written to, or read back from, where it waits. */
+export class StateOffloadError extends ThawError {}
+/** A file that cannot be read or written. */
+export class FileError extends ThawError {}
+/** A safetensors file, or an index of such files, that is broken, truncated or hostile. */
+export class SafetensorsError extends ThawError {}
+/** A checkpoint that does not fit what it is loaded into, or is none. */
+export class CheckpointError extends ThawError {}
 /** A fault of thaw itself: a graph or a plan that breaks its own rules. */
 export class InternalError extends ThawError {}

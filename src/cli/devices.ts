@@ -1,7 +1,7 @@
 import { backendNames, backendOf, currentBackend } from "../backends/registry.ts";
 import { BackendError } from "../base/errors.ts";
 import { settings } from "../base/settings.ts";
-import { table } from "./table.ts";
+import { table } from "../base/table.ts";
 
 /** `thaw devices`: every backend, what it is on this machine, or why it is missing. */
 export function devices(print: (line: string) => void): void {

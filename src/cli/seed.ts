@@ -3,7 +3,7 @@ import { crossEntropy, Linear, Module } from "../nn/index.ts";
 import { AdamW, type Optimizer, SGD } from "../optim/index.ts";
 import { manualSeed, randint, randn, type Tensor, tensor } from "../tensor/index.ts";
 import { trainStep } from "../train/index.ts";
-import { table } from "./table.ts";
+import { table } from "../base/table.ts";
 
 type Task = "task1" | "task2";
 

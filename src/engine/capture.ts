@@ -17,7 +17,7 @@ import {
   undoEffects,
 } from "./realize.ts";
 import { type Signature, sameSignature } from "./signature.ts";
-import type { Storage } from "./storage.ts";
+import { relocations, type Storage } from "./storage.ts";
 import {
   type Holder,
   type HostEffect,
@@ -38,6 +38,8 @@ interface Variant {
   /** Per plan input: the argument it comes from, or -1 for a storage of the recording's own. */
   readonly fromArgument: readonly number[];
   readonly bindings: Binding[];
+  /** `relocations()` when `bindings` were last taken. */
+  relocations: number;
   readonly scalars: Float64Array;
   readonly rebuild: (results: Holder[]) => unknown;
   epoch: number;
@@ -195,6 +197,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
         ),
         fromArgument: storages.map((s) => (s.resident ? -1 : leaves.indexOf(s))),
         bindings: storages.map((s) => s.binding(currentBackend())),
+        relocations: relocations(),
         scalars: new Float64Array(compiled.scalars.length),
         epoch: stateEpoch(),
       };
@@ -207,15 +210,31 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
       return true;
     };
 
-    const execute = (v: Variant, tensors: readonly T[], replay: boolean): R => {
-      for (const event of v.events) {
+    /** What happens on the host before a run: numbers are computed, and effects replayed, all of them or none. */
+    const prepare = (v: Variant, replay: boolean): void => {
+      for (const [i, event] of v.events.entries()) {
         if (event.effect === null) {
           const value = replay ? event.compute() : event.first;
           if (event.at >= 0) v.scalars[event.at] = value;
-        } else if (replay) event.effect.apply();
+        } else if (replay)
+          try {
+            event.effect.apply();
+          } catch (error) {
+            for (const earlier of v.events.slice(0, i).reverse()) earlier.effect?.undo();
+            throw error;
+          }
       }
+    };
+
+    const execute = (v: Variant, tensors: readonly T[], replay: boolean): R => {
       const { compiled } = v;
       const backend = currentBackend();
+      prepare(v, replay);
+      if (v.relocations !== relocations()) {
+        for (const [i, slot] of compiled.inputs.entries())
+          if (v.fromArgument[i]! < 0) v.bindings[i] = v.signature.storages[slot]!.binding(backend);
+        v.relocations = relocations();
+      }
       for (let i = 0; i < v.fromArgument.length; i++) {
         const argument = v.fromArgument[i]!;
         if (argument >= 0)
@@ -228,6 +247,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
         throw v.request.checks[failed]!.error(1);
       }
       for (const [resident] of v.request.writes) resident.storage.version++;
+      for (const event of v.events) event.effect?.done?.();
       return v.rebuild(
         results.map((data, i) =>
           kind.make(hostNode(data, compiled.plan.outputs[i]!.dtype, compiled.plan.outputs[i]!.shape)),

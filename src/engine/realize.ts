@@ -18,7 +18,8 @@ import {
   onOverflow,
   type Resident,
   storedLeaf,
-  type Trace,
+  Trace,
+  withTrace,
 } from "./trace.ts";
 
 /** What one run computes. */
@@ -54,19 +55,41 @@ const plans = new PlanCache<Compiled>(512, release);
 /** Counts since the start: plans made, and plans held now. */
 export const planCounts = (): { made: number; held: number } => ({ made: plans.made, held: plans.size });
 
+/** The leaves that a request's writes go over. */
+const targetsOf = ({ writes }: Request): Node<"input">[] =>
+  writes.map(([resident]) => inputNode(resident.storage, resident.shape));
+
+const planOf = ({ outputs, writes, checks }: Request, targets: readonly Node<"input">[]): Plan =>
+  buildPlan({
+    outputs,
+    writes: writes.map(([, value], i) => ({ target: targets[i]!, value })),
+    checks: checks.map((c) => c.status),
+    resident: (leaf) => (leaf.attrs.source as Storage).resident,
+  });
+
+/** The plan of what `fn` asks for and of the values it gives, which is not carried out: nothing is changed. */
+export function planned(fn: () => readonly Node[]): Plan {
+  const trace = new Trace(true);
+  try {
+    return withTrace(trace, () => {
+      const outputs = fn();
+      const request: Request = { outputs, writes: [...trace.writes], checks: trace.checks };
+      return planOf(request, targetsOf(request));
+    });
+  } finally {
+    undoEffects(trace);
+    trace.open = false;
+  }
+}
+
 /** Makes, or finds, the plan of a request. */
 export function compile(request: Request): { compiled: Compiled; signature: Signature } {
   const { outputs, writes, checks } = request;
-  const targets = writes.map(([resident]) => inputNode(resident.storage, resident.shape));
+  const targets = targetsOf(request);
   const roots = [...outputs, ...writes.map(([, value]) => value), ...targets, ...checks.map((c) => c.status)];
   const signature = signatureOf(roots, [outputs.length, writes.length, checks.length]);
   const compiled = plans.get(signature, () => {
-    const plan = buildPlan({
-      outputs,
-      writes: writes.map(([, value], i) => ({ target: targets[i]!, value })),
-      checks: checks.map((c) => c.status),
-      resident: (leaf) => (leaf.attrs.source as Storage).resident,
-    });
+    const plan = planOf(request, targets);
     return {
       plan,
       executable: currentBackend().load(plan),
@@ -162,6 +185,12 @@ export function undoEffects(trace: Trace): void {
   trace.events = [];
 }
 
+/** Tells the host effects of a trace that it has been carried out. */
+function endEffects(trace: Trace): void {
+  for (const event of trace.events) if ("effect" in event) event.effect.done?.();
+  trace.events = [];
+}
+
 /** The pending values a step computes: those that nothing consumes, scalars, and what is kept. */
 function outputsOf(trace: Trace): Holder[] {
   const order = topological([...trace.writes.values(), ...trace.pending.map((h) => h.node)]);
@@ -176,7 +205,7 @@ function outputsOf(trace: Trace): Holder[] {
 /** Carries out everything that a trace asks for, as one step. If a check fails, nothing is written or lost. */
 export function commit(trace: Trace = currentTrace()): void {
   if (trace.pending.length === 0 && trace.writes.size === 0 && trace.checks.length === 0) {
-    trace.events = [];
+    endEffects(trace);
     return;
   }
   const holders = outputsOf(trace);
@@ -190,6 +219,7 @@ export function commit(trace: Trace = currentTrace()): void {
       settle(holders, run(request, trace));
       shareWritten(trace);
     }
+    endEffects(trace);
   } catch (error) {
     undoEffects(trace);
     throw error;

@@ -3,6 +3,10 @@ import type { Source } from "../ir/op.ts";
 import type { Allocation, Backend, Binding } from "../plan/plan.ts";
 
 let nextId = 1;
+let moves = 0;
+
+/** Counts how often memory that was bound has been let go of: bindings from before may be out of date. */
+export const relocations = (): number => moves;
 
 /**
  * A stored value. Host storage is an ordinary array that is never overwritten; resident storage lives in a
@@ -17,7 +21,7 @@ export class Storage implements Source {
   version = 0;
   /** What errors call it: a parameter's path, once a module has named it. */
   label = "";
-  #host: TypedArray | null;
+  #host: TypedArray | (() => TypedArray) | null;
   #device: Allocation | null = null;
 
   constructor(dtype: DType, length: number, host: TypedArray | null, resident: boolean) {
@@ -29,28 +33,56 @@ export class Storage implements Source {
 
   /** What a run on `backend` binds. */
   binding(backend: Backend): Binding {
-    if (!this.resident) return this.#host!;
+    if (!this.resident) return this.#parked()!;
     if (this.#device === null) {
+      const host = this.#parked();
       const device = backend.allocate(this.length * dtypes[this.dtype].bytes);
-      if (this.#host !== null) device.view().set(bytesOf(this.#host));
+      if (host !== null) device.view().set(bytesOf(host));
       this.#host = null;
       this.#device = device;
-      collected.register(this, device);
+      collected.register(this, device, this);
     }
     return this.#device;
+  }
+
+  #parked(): TypedArray | null {
+    return typeof this.#host === "function" ? this.#host() : this.#host;
+  }
+
+  /**
+   * Lets go of the backend's memory until the value is next bound. It is from now on `data` (null: zeros), or what a
+   * function brings whenever it is asked for. Whether that is another value is the caller's to say: see `version`.
+   */
+  park(data: TypedArray | (() => TypedArray) | null): void {
+    this.#host = data;
+    if (this.#device === null) return;
+    collected.unregister(this);
+    this.#device.free();
+    this.#device = null;
+    moves++;
   }
 
   /** A copy of the elements. */
   read(): TypedArray {
     const copy = allocate(this.dtype, this.length);
     if (this.#device !== null) bytesOf(copy).set(this.#device.view().subarray(0, copy.byteLength));
-    else if (this.#host !== null) copy.set(this.#host);
+    else {
+      const host = this.#parked();
+      if (host !== null) bytesOf(copy).set(bytesOf(host));
+    }
     return copy;
+  }
+
+  /** Overwrites the elements now, outside any step. */
+  overwrite(data: TypedArray): void {
+    if (this.#device !== null) this.#device.view().set(bytesOf(data));
+    else this.#host = data.slice();
+    this.version++;
   }
 
   /** One element, without a copy. */
   at(index: number): number {
-    if (this.#device === null) return this.#host?.[index] ?? 0;
+    if (this.#device === null) return this.#parked()?.[index] ?? 0;
     const { bytes } = dtypes[this.dtype];
     const view = this.#device.view().slice(index * bytes, (index + 1) * bytes);
     return new dtypes[this.dtype].array(view.buffer, 0, 1)[0]!;

@@ -2,6 +2,7 @@ import type { DType, TypedArray } from "../base/dtype.ts";
 import { CaptureError, ShapeError, type ThawError } from "../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { isOp, type Node, node } from "../ir/node.ts";
+import { Cell } from "./cell.ts";
 import { Storage } from "./storage.ts";
 
 /** Something that holds a value of a graph: a tensor. Until it is computed its node is pending. */
@@ -17,6 +18,8 @@ export interface Holder {
 export interface HostEffect {
   apply(): void;
   undo(): void;
+  /** Runs when the step has been carried out: what `undo` would need can go. */
+  done?(): void;
 }
 
 /** A condition on values, checked before anything is written: `status` (i32, shape []) must be 0. */
@@ -116,6 +119,31 @@ export function hostNode(data: TypedArray, dtype: DType, shape: Shape): Node<"in
   return inputNode(new Storage(dtype, data.length, data, false), shape);
 }
 
+/** Is told of every assignment to a `Resident`, before it: which, its next value, and who assigns it, if they said. */
+export type AssignmentWatcher = (resident: Resident, value: Node, writer: string | null) => void;
+
+const watchers = new Cell<readonly AssignmentWatcher[]>([]);
+let writer: string | null = null;
+
+/** Has assignments watched, also in captured functions, which are recorded again for it; gives what ends it. */
+export function watchAssignments(watcher: AssignmentWatcher): () => void {
+  watchers.value = [...watchers.peek(), watcher];
+  return () => {
+    watchers.value = watchers.peek().filter((other) => other !== watcher);
+  };
+}
+
+/** Runs `fn`, which assigns in the name of `who`. */
+export function writingAs<T>(who: string, fn: () => T): T {
+  const before = writer;
+  writer = who;
+  try {
+    return fn();
+  } finally {
+    writer = before;
+  }
+}
+
 /**
  * A value that lives in the engine's memory and is overwritten in place: a parameter, a buffer, an optimizer's
  * state. `assign` takes effect in program order, and is carried out at the next step.
@@ -143,6 +171,7 @@ export class Resident {
   }
 
   assign(value: Node): void {
+    for (const watcher of watchers.value) watcher(this, value, writer);
     if (!sameShape(value.shape, this.shape) || value.dtype !== this.dtype)
       throw new ShapeError(
         `assign: ${value.dtype}${shapeText(value.shape)} into ${this.storage.label || "a value"} of ${this.dtype}${shapeText(this.shape)}`,

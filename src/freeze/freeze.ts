@@ -2,8 +2,10 @@ import "./dispose.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { minus, type Region, union } from "../tensor/region.ts";
+import { holdModule, type ModuleHold, ModuleSelector, modulesOf, releaseModule } from "./module-selector.ts";
 import type { Checked } from "./paths.ts";
-import { select } from "./select.ts";
+import { flatten, selectParts } from "./select.ts";
 import { type Selector, selectorText } from "./selector.ts";
 
 /** Parameters frozen (or unfrozen) until this is disposed of, as `using` does at the end of its block. */
@@ -15,7 +17,8 @@ export interface FreezeScope extends Disposable {
 /**
  * Freezes parameters: whatever their gradients, no step moves them, or their optimizer state, by a bit. With a
  * function, or a `using` declaration of what it returns, for that scope only: then each is again what it was before,
- * frozen or not. With neither, until `unfreeze`.
+ * frozen or not. With neither, until `unfreeze`. `module("bn")` among the selectors holds a module's mode and
+ * statistics as well.
  */
 export function freeze<M extends Module, const S extends Selector>(
   root: M,
@@ -51,25 +54,61 @@ interface Mark {
 
 const marks = new WeakMap<Parameter, Mark>();
 
+/** The scope, or the call, that has frozen a parameter or some of it; null where its flag was set by itself. */
+export const frozenBy = (parameter: Parameter): string | null => marks.get(parameter)?.text ?? null;
+
 /** What a scope puts back. */
 interface Before {
-  readonly frozen: boolean;
+  readonly frozen: Region | null | "none";
   readonly mark: Mark | undefined;
 }
 
-function open(verb: string, root: Module, selector: Selector, frozen: boolean): FreezeScope {
-  const parameters = select(root, selector);
-  const mark: Mark = { text: `${verb}(${root.constructor.name}, ${selectorText(selector)})` };
-  const before = new Map<Parameter, Before>();
-  for (const parameter of parameters.values()) {
-    before.set(parameter, { frozen: parameter.frozen, mark: marks.get(parameter) });
-    parameter.frozen = frozen;
-    marks.set(parameter, mark);
-  }
-  return { parameters, [Symbol.dispose]: () => close(mark, parameters, before) };
+/** What of a parameter is frozen; null: all of it. */
+const frozenPart = (p: Parameter): Region | null | "none" => (p.frozen ? null : (p.frozenRegion ?? "none"));
+
+function setFrozenPart(p: Parameter, part: Region | null | "none"): void {
+  if (part === null) p.frozen = true;
+  else p.frozenRegion = part === "none" ? null : part;
 }
 
-function close(mark: Mark, parameters: ReadonlyMap<string, Parameter>, before: Map<Parameter, Before>): void {
+/** What is frozen once more of it, or less, is. */
+function changed(
+  before: Region | null | "none",
+  region: Region | null,
+  frozen: boolean,
+): Region | null | "none" {
+  if (frozen) return before === "none" ? region : union(before, region);
+  return before === "none" ? "none" : minus(before, region);
+}
+
+function open(verb: string, root: Module, selector: Selector, frozen: boolean): FreezeScope {
+  const parts = selectParts(root, selector);
+  const mark: Mark = { text: `${verb}(${root.constructor.name}, ${selectorText(selector)})` };
+  const before = new Map<Parameter, Before>();
+  for (const { parameter, region } of parts.values()) {
+    const was = frozenPart(parameter);
+    before.set(parameter, { frozen: was, mark: marks.get(parameter) });
+    setFrozenPart(parameter, changed(was, region, frozen));
+    marks.set(parameter, mark);
+  }
+  const holds = flatten(selector)
+    .filter((entry) => entry instanceof ModuleSelector)
+    .flatMap((entry) =>
+      [...modulesOf(root, entry).values()].map((m) =>
+        frozen ? holdModule(m, entry.policy, mark) : releaseModule(m, mark),
+      ),
+    );
+  const parameters = new Map([...parts].map(([path, { parameter }]) => [path, parameter]));
+  return { parameters, [Symbol.dispose]: () => close(mark, parameters, before, holds) };
+}
+
+function close(
+  mark: Mark,
+  parameters: ReadonlyMap<string, Parameter>,
+  before: Map<Parameter, Before>,
+  holds: ModuleHold[],
+): void {
+  for (const hold of holds) hold.check();
   for (const [path, parameter] of parameters) {
     const last = marks.get(parameter);
     if (before.has(parameter) && last !== mark)
@@ -79,12 +118,14 @@ function close(mark: Mark, parameters: ReadonlyMap<string, Parameter>, before: M
       );
   }
   for (const [parameter, { frozen, mark: earlier }] of before) {
-    parameter.frozen = frozen;
+    setFrozenPart(parameter, frozen);
     if (earlier === undefined) marks.delete(parameter);
     else marks.set(parameter, earlier);
   }
+  for (const undo of holds.reverse()) undo();
   // Closing twice changes nothing more.
   before.clear();
+  holds.length = 0;
 }
 
 /** Runs a function inside a scope and closes it after, when a promise settles if it gives one. */

@@ -6,6 +6,16 @@ export {
   type Snapshot,
   snapshot,
 } from "./changed.ts";
-export { type FreezeScope, freeze, unfreeze } from "./freeze.ts";
+export { type FreezeScope, freeze, frozenBy, unfreeze } from "./freeze.ts";
+export { type ModulePolicy, ModuleSelector, module } from "./module-selector.ts";
 export type { Checked, ModulePath, ParameterPath, PathGlob, SelectorOf } from "./paths.ts";
-export { type Selector, type SelectorPredicate, select, selectorText } from "./select.ts";
+export { type SelectedPart, select, selectParts } from "./select.ts";
+export {
+  type BooleanMask,
+  elements,
+  RegionSelector,
+  rows,
+  type Selector,
+  type SelectorPredicate,
+  selectorText,
+} from "./selector.ts";

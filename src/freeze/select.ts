@@ -1,35 +1,86 @@
 import { ArgumentError, SelectorError } from "../base/errors.ts";
 import { Module } from "../nn/module.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { intersect, minus, type Region, union } from "../tensor/region.ts";
 import { globPattern } from "./glob.ts";
+import { ModuleSelector, modulesOf } from "./module-selector.ts";
 import { nearest } from "./nearest.ts";
 import type { Checked } from "./paths.ts";
-import { type Selector, type SelectorPredicate, selectorText } from "./selector.ts";
+import { indexedPath, parseRegion } from "./region-text.ts";
+import { RegionSelector, type Selector, type SelectorPredicate, selectorText } from "./selector.ts";
 
-export { type Selector, type SelectorPredicate, selectorText };
+/** A parameter, or some of it, that a selector names. */
+export interface SelectedPart {
+  readonly parameter: Parameter;
+  /** Null: all of it. */
+  readonly region: Region | null;
+  /** The entry of the selector that named it first. */
+  readonly by: string;
+}
 
 /**
- * The parameters of a module that a selector names, by path, in the module's order. A tied weight is named by any of
- * its paths, and comes under its first. Whatever matches nothing throws `SelectorError`; an empty array means none.
+ * The parameters of a module that a selector names, all of them or some, by path, in the module's order. A tied weight
+ * is named by any of its paths, and comes under its first. Whatever matches nothing throws `SelectorError`; an empty
+ * array means none.
  */
 export function select<M extends Module, const S extends Selector>(
   root: M,
   selector: Checked<M, S>,
 ): Map<string, Parameter> {
+  return new Map([...selectParts(root, selector)].map(([path, { parameter }]) => [path, parameter]));
+}
+
+/** As `select`, with what of each parameter is named, and by what. What is excluded anywhere is left out. */
+export function selectParts(root: Module, selector: Selector): Map<string, SelectedPart> {
   const tree = treeOf(root);
-  const included = new Set<Parameter>();
-  const excluded = new Set<Parameter>();
+  const included = new Map<Parameter, SelectedPart>();
+  const excluded = new Map<Parameter, Region | null>();
   for (const entry of flatten(selector)) {
     const exclusion = typeof entry === "string" && entry.startsWith("!");
-    const found = match(tree, exclusion ? entry.slice(1) : entry);
-    if (found.length === 0) throw matchesNothing(tree, entry);
-    for (const parameter of found) (exclusion ? excluded : included).add(parameter);
+    const found = matchParts(tree, exclusion ? entry.slice(1) : entry);
+    // A module selector may name modules without parameters; one that names no module has thrown.
+    if (found.length === 0 && !(entry instanceof ModuleSelector)) throw matchesNothing(tree, entry);
+    for (const [parameter, region] of found) {
+      const before = included.get(parameter);
+      if (exclusion)
+        excluded.set(parameter, excluded.has(parameter) ? union(excluded.get(parameter)!, region) : region);
+      else if (before === undefined) included.set(parameter, { parameter, region, by: selectorText(entry) });
+      else included.set(parameter, { ...before, region: union(before.region, region) });
+    }
   }
   const onlyExclusions = included.size === 0 && excluded.size > 0;
-  const chosen = new Map<string, Parameter>();
-  for (const [path, parameter] of tree.once)
-    if ((onlyExclusions || included.has(parameter)) && !excluded.has(parameter)) chosen.set(path, parameter);
+  const chosen = new Map<string, SelectedPart>();
+  for (const [path, parameter] of tree.once) {
+    const part = onlyExclusions
+      ? { parameter, region: null, by: selectorText(selector) }
+      : included.get(parameter);
+    if (part === undefined) continue;
+    const left = excluded.has(parameter) ? minus(part.region, excluded.get(parameter)!) : part.region;
+    if (left !== "none") chosen.set(path, { ...part, region: left });
+  }
   return chosen;
+}
+
+/** What an entry names: parameters, each with the region of it that is meant. */
+function matchParts(tree: Tree, entry: Entry): [Parameter, Region | null][] {
+  if (entry instanceof RegionSelector) {
+    const inner = selectParts(tree.root, entry.selector);
+    return [...inner.values()].map(({ parameter, region }) => [
+      parameter,
+      intersect(region, entry.regionOf(parameter)),
+    ]);
+  }
+  if (entry instanceof ModuleSelector) {
+    const modules = modulesOf(tree.root, entry);
+    if (entry.policy.parameters === "keep") return [];
+    return [...modules.values()].flatMap((m) => m.parameters()).map((parameter) => [parameter, null]);
+  }
+  const indexed = typeof entry === "string" ? indexedPath(entry) : null;
+  if (indexed === null) return match(tree, entry).map((parameter) => [parameter, null]);
+  return match(tree, indexed.path).map((parameter) => [
+    parameter,
+    parseRegion(indexed.index, parameter.shape, parameter.label || indexed.path),
+  ]);
 }
 
 /** A module's parameters: under all their paths, and once each. */
@@ -47,12 +98,13 @@ const treeOf = (root: Module): Tree => ({
 
 type Entry = Exclude<Selector, readonly Selector[]>;
 
-function flatten(selector: Selector): Entry[] {
+/** The entries of a selector, arrays in it opened. */
+export function flatten(selector: Selector): Entry[] {
   if (Array.isArray(selector)) return selector.flatMap(flatten);
   return [selector as Entry];
 }
 
-function match({ root, paths }: Tree, entry: Entry): Parameter[] {
+function match({ root, paths }: Tree, entry: Exclude<Entry, RegionSelector | ModuleSelector>): Parameter[] {
   const where = (test: SelectorPredicate): Parameter[] =>
     paths.filter(([path, parameter]) => test(path, parameter)).map(([, parameter]) => parameter);
   if (typeof entry === "string") {
@@ -88,7 +140,7 @@ function matchesNothing({ root, paths }: Tree, entry: Entry): SelectorError {
   if (entry instanceof Module || entry instanceof Parameter)
     return new SelectorError(`${head} It is not part of ${name}.`);
   const known = paths.map(([path]) => path);
-  const text = typeof entry === "string" ? entry.replace(/^!/, "") : null;
+  const text = typeof entry === "string" ? entry.replace(/^!/, "").replace(/\[.*$/s, "") : null;
   const candidates = text?.includes("*")
     ? [...modules.filter((path) => path !== "").map((path) => `${path}.**`), ...known]
     : known;

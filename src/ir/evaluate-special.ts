@@ -59,6 +59,17 @@ export const specialRules = {
     return out;
   },
 
+  /** An update whose index is out of range is dropped. Moves raw elements, storage dtypes too. */
+  scatter: (n: Node<"scatter">, [data, indices, updates]: readonly TypedArray[]): TypedArray => {
+    const { firsts, stride, length } = lineOffsets(n.src[0]!, n.src[1]!, n.attrs.axis);
+    const out = data!.slice();
+    for (let i = 0; i < updates!.length; i++) {
+      const index = indices![i]!;
+      if (index >= 0 && index < length) out[firsts[i]! + index * stride] = updates![i]!;
+    }
+    return out;
+  },
+
   /** NaN counts as the largest, as in PyTorch: last where ascending, first where descending. */
   argsort: (n: Node<"argsort">, [x]: readonly TypedArray[]): TypedArray => {
     const { dtype } = n.src[0]!;

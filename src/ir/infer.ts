@@ -80,6 +80,22 @@ const agreeBut = (axis: number, a: Node, b: Node, op: Op): void => {
     );
 };
 
+const scattered = (src: readonly Node[], { axis }: { axis: number }, op: Op): Inferred => {
+  const [data, indices, updates] = src as [Node, Node, Node];
+  agreeBut(axis, data, indices, op);
+  need(
+    indices.dtype === "i32" && data.dtype === updates.dtype,
+    op,
+    src,
+    "i32 indices and updates of the data's dtype",
+  );
+  if (!sameShape(indices.shape, updates.shape))
+    throw new ShapeError(
+      `${op}: indices ${shapeText(indices.shape)} and updates ${shapeText(updates.shape)} differ`,
+    );
+  return like(data);
+};
+
 const rules: { readonly [K in Op]: Rule<K> } = {
   input: leaf,
   constant: (_, a) => ({ shape: [], dtype: a.dtype }),
@@ -222,20 +238,8 @@ const rules: { readonly [K in Op]: Rule<K> } = {
     need(src[1]!.dtype === "i32", op, src, "i32 indices");
     return { shape: src[1]!.shape, dtype: src[0]!.dtype };
   },
-  scatterAdd: (src, { axis }, op) => {
-    agreeBut(axis, src[0]!, src[1]!, op);
-    need(
-      src[1]!.dtype === "i32" && src[0]!.dtype === src[2]!.dtype,
-      op,
-      src,
-      "i32 indices and updates of the data's dtype",
-    );
-    if (!sameShape(src[1]!.shape, src[2]!.shape))
-      throw new ShapeError(
-        `scatterAdd: indices ${shapeText(src[1]!.shape)} and updates ${shapeText(src[2]!.shape)} differ`,
-      );
-    return like(src[0]!);
-  },
+  scatterAdd: scattered,
+  scatter: scattered,
   argsort: ([x], { axis }, op) => {
     axisOf(axis, x!, op);
     return { shape: x!.shape, dtype: "i32" };

@@ -97,12 +97,17 @@ export interface OpAttrs {
   concat: { axis: number };
   // Contraction.
   dot: DotAxes;
-  // Index: indices are i32, of the shape of the result (gather) or of the updates (scatterAdd); all axes but
-  // `axis` agree with the operand's.
+  // Index: indices are i32, of the shape of the result (gather) or of the updates (scatter, scatterAdd); all axes
+  // but `axis` agree with the operand's.
   /** data, indices → data at indices along `axis`, as `torch.gather`. Indices are assumed checked. */
   gather: { axis: number };
   /** data, indices, updates → data plus every update at its index, in row-major order of the updates. */
   scatterAdd: { axis: number };
+  /**
+   * data, indices, updates → data with the element at each index replaced, as `torch.scatter`; where indices repeat,
+   * the last in row-major order of the updates stays.
+   */
+  scatter: { axis: number };
   /** Indices (i32) that sort along one axis, stable, ascending; NaN last. */
   argsort: { axis: number; descending: boolean };
   /** Sums of the elements up to and including each, along one axis. */
@@ -178,6 +183,7 @@ export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operan
   dot: k("contraction", 2),
   gather: k("special", 2),
   scatterAdd: k("special", 3),
+  scatter: k("special", 3),
   argsort: k("special", 1),
   cumsum: k("special", 1),
   randomBits: k("special", 1),

@@ -25,6 +25,7 @@ const rules: SimplifyRules = {
   dot: null,
   gather: null,
   scatterAdd: null,
+  scatter: null,
   argsort: null,
   randomBits: null,
 };

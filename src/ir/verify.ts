@@ -8,7 +8,8 @@ import { type Op, ops } from "./op.ts";
 /** Whether an op only stores, moves or converts elements, which storage dtypes allow. */
 const movesOnly = (op: Op): boolean => {
   const { kind } = ops[op];
-  return kind === "leaf" || kind === "identity" || kind === "movement" || op === "cast" || op === "gather";
+  if (kind === "leaf" || kind === "identity" || kind === "movement") return true;
+  return op === "cast" || op === "gather" || op === "scatter";
 };
 
 /**

@@ -1,4 +1,5 @@
 export * from "./activations.ts";
+export { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
 export { Dropout, dropout } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";

@@ -6,6 +6,7 @@ import { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones_, zeros_ } from "./init/index.ts";
 import { Module } from "./module.ts";
+import { pythonFlag, pythonNumber } from "./repr.ts";
 
 /** Options of `LayerNorm`. */
 export interface LayerNormOptions {
@@ -51,10 +52,6 @@ export class LayerNorm extends Module {
   override extraRepr(): string {
     const { normalizedShape, weight, bias } = this;
     const shape = `(${normalizedShape.join(", ")}${normalizedShape.length === 1 ? "," : ""})`;
-    // Python writes numbers below 1e-4 with an exponent of two digits.
-    const eps = this.eps < 1e-4 ? this.eps.toExponential().replace(/e-(\d)$/, "e-0$1") : String(this.eps);
-    return `${shape}, eps=${eps}, elementwise_affine=${python(weight !== null)}, bias=${python(bias !== null)}`;
+    return `${shape}, eps=${pythonNumber(this.eps)}, elementwise_affine=${pythonFlag(weight !== null)}, bias=${pythonFlag(bias !== null)}`;
   }
 }
-
-const python = (flag: boolean): string => (flag ? "True" : "False");

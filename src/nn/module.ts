@@ -37,17 +37,29 @@ const joinPath = (path: string, name: string): string => (path === "" ? name : `
  */
 export abstract class Module {
   readonly #training = new Cell(true);
+  readonly #heldMode = new Cell<boolean | null>(null);
 
   constructor() {
     bumpEpoch();
   }
 
-  /** Whether dropout and the like behave as in training; see `train` and `eval`. */
+  /**
+   * Whether dropout and the like behave as in training; see `train` and `eval`. While `heldMode` is set it reads as
+   * that says; what is assigned meanwhile holds from then on.
+   */
   get training(): boolean {
-    return this.#training.value;
+    return this.#heldMode.value ?? this.#training.value;
   }
   set training(value: boolean) {
     this.#training.value = value;
+  }
+
+  /** The mode in which this module is held, whatever `train` and `eval` say; null: in none. `freeze` sets it. */
+  get heldMode(): boolean | null {
+    return this.#heldMode.value;
+  }
+  set heldMode(mode: boolean | null) {
+    this.#heldMode.value = mode;
   }
 
   /** Puts this module and all below it into training mode, or out of it. */

@@ -1,53 +1,85 @@
 import { Resident } from "../engine/trace.ts";
-import { add, mul } from "../tensor/operations/elementwise.ts";
+import { add, full, mul } from "../tensor/operations/elementwise.ts";
+import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { type Region, union } from "../tensor/region.ts";
 import type { GradientTransform } from "./gradient-transform.ts";
-import { stateDtype } from "./state.ts";
+import { partShape, within } from "./part.ts";
+import { stateDtype } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
+
+/** Parameters, with the region of each that is meant; null: all of it. */
+export type Regions = ReadonlyMap<Parameter, Region | null>;
 
 /** What a call adds to sums of gradients that several calls make. */
 export interface AccumulatePhase {
-  /** Parameters that earlier calls have added to. */
-  readonly earlier: ReadonlySet<Parameter>;
+  /** What earlier calls have added to. */
+  readonly earlier: Regions;
+  /** What earlier calls have added to, and all that this one trains. */
+  readonly sofar: Regions;
   /** Whether the sums go on to the update, instead of being kept for the next call. */
   readonly last: boolean;
+}
+
+/** What either of two sets names. */
+export function unite(a: Regions, b: Regions): Regions {
+  const both = new Map(a);
+  for (const [p, region] of b) both.set(p, both.has(p) ? union(both.get(p)!, region) : region);
+  return both;
 }
 
 /** Sums gradients over several calls, each of weight 1 / `calls`, as one larger batch would give. */
 export class Accumulator {
   readonly #calls: number;
-  readonly #sums = new Map<Parameter, Resident>();
+  readonly #sums = new Map<Parameter, Map<Region | null, Resident>>();
 
   constructor(calls: number) {
     this.#calls = calls;
   }
 
-  /** The transform of one call: it keeps the sums, or on the last call passes them on. */
-  transform({ earlier, last }: AccumulatePhase): GradientTransform {
+  /**
+   * The transform of one call, whose gradients are of `trained`: it keeps the sums, or on the last call passes them
+   * on, then of the shape of `sofar`. What is frozen by then loses what was summed for it, and is not updated.
+   */
+  transform({ earlier, sofar, last }: AccumulatePhase, trained: Regions): GradientTransform {
     return {
       name: "accumulate",
       apply: (gradients) => {
         const sums = new Map<Parameter, Node>();
-        for (const p of earlier) if (!p.frozen) sums.set(p, this.#sumOf(p).node);
+        for (const [p, region] of earlier)
+          if (!(last && p.frozen))
+            sums.set(p, widened(p, this.#sumOf(p, region).node, region, sofar.get(p)!));
         for (const [p, gradient] of gradients) {
-          const share = mul(gradient, 1 / this.#calls);
+          const share = widened(p, mul(gradient, 1 / this.#calls), trained.get(p)!, sofar.get(p)!);
           const before = sums.get(p);
           sums.set(p, before === undefined ? share : add(before, share));
         }
         if (last) return sums;
-        for (const p of gradients.keys()) this.#sumOf(p).assign(sums.get(p)!);
+        for (const [p, sum] of sums) this.#sumOf(p, sofar.get(p)!).assign(sum);
         return new Map();
       },
     };
   }
 
-  #sumOf(p: Parameter): Resident {
-    let sum = this.#sums.get(p);
+  #sumOf(p: Parameter, region: Region | null): Resident {
+    let sums = this.#sums.get(p);
+    if (sums === undefined) this.#sums.set(p, (sums = new Map()));
+    let sum = sums.get(region);
     if (sum === undefined) {
-      sum = new Resident(stateDtype(p), p.shape);
+      sum = new Resident(stateDtype(p), partShape(p, region));
       sum.storage.label = `${p.label || "a parameter"} (accumulated gradient)`;
-      this.#sums.set(p, sum);
+      sums.set(region, sum);
     }
     return sum;
   }
+}
+
+/** A gradient of one region as one of a region that contains it: zeros elsewhere. */
+export function widened(p: Parameter, gradient: Node, from: Region | null, to: Region | null): Node {
+  if (from === to) return gradient;
+  return putRegion(
+    full(partShape(p, to), 0, stateDtype(p)),
+    to === null ? from! : within(from!, to),
+    gradient,
+  );
 }

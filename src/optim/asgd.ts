@@ -50,8 +50,9 @@ const asgd: Transform<ASGDOptions, "ax", "kept" | "eta" | "mu" | "rest"> = {
     mu: (_, { mu }) => mu!,
     rest: (_, { mu }) => 1 - mu!,
   },
-  update({ value, gradient, state, scalar }) {
-    const next = sub(mul(value, scalar("kept")), mul(gradient, scalar("eta")));
+  update({ value, gradient, state, scalar, on }) {
+    const kept = on("lambd") ? mul(value, scalar("kept")) : value;
+    const next = sub(kept, mul(gradient, scalar("eta")));
     return { value: next, state: { ax: add(mul(state.ax, scalar("rest")), mul(next, scalar("mu"))) } };
   },
 };

@@ -14,5 +14,6 @@ export { RAdam, type RAdamOptions, type RAdamState } from "./radam.ts";
 export { RMSprop, type RMSpropOptions, type RMSpropState } from "./rmsprop.ts";
 export { Rprop, type RpropOptions, type RpropState } from "./rprop.ts";
 export { SGD, type SGDOptions, type SGDState } from "./sgd.ts";
-export type { ParameterState, StateTensor } from "./state.ts";
 export type { GroupStateDict, OptimizerStateDict } from "./state-dict.ts";
+export type { StatePolicy } from "./state-policy.ts";
+export type { ParameterState, StateTensor } from "./state-tensor.ts";

@@ -1,29 +1,47 @@
 import { ArgumentError } from "../base/errors.ts";
 import { Cell } from "../engine/cell.ts";
 import { commit } from "../engine/realize.ts";
-import { currentTrace, hostEffect } from "../engine/trace.ts";
+import { currentTrace, hostEffect, writingAs } from "../engine/trace.ts";
 import { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { zerosLike } from "../tensor/create.ts";
 import { like } from "../tensor/operations/elementwise.ts";
 import { widen } from "../tensor/operations/promote.ts";
+import { putRegion, takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { Region } from "../tensor/region.ts";
+import { type ChainOutput, runChain } from "./chain.ts";
 import { warnOfLeak } from "./leak.ts";
 import { optionProblem } from "./options.ts";
 import { isSwitchedOn, makeParamGroup, type OptimizerDefinition, type ParamGroup } from "./param-group.ts";
-import { type GroupOptions, groupsOf, type OptimizerParams, parametersOf } from "./params.ts";
-import { Scalars } from "./scalars.ts";
 import {
-  addTensors,
-  makeState,
-  numbersOf,
-  type ParameterState,
-  type StateTensor,
-  stateDtype,
-} from "./state.ts";
+  type GroupOptions,
+  groupsOf,
+  type OptimizerParams,
+  type ParamSource,
+  parametersOf,
+} from "./params.ts";
+import { narrowTo, type Part, partShape, type Stepped } from "./part.ts";
+import { Scalars } from "./scalars.ts";
+import { addTensors, makeState } from "./state.ts";
 import { loadOptimizerState, type OptimizerStateDict, optimizerState } from "./state-dict.ts";
-import { StepEffect, type Stepped } from "./step-effect.ts";
-import type { Node } from "./transform.ts";
+import { StatePolicies, type StatePolicy } from "./state-policy.ts";
+import { numbersOf, type ParameterState, type StateTensor, stateDtype } from "./state-tensor.ts";
+import { States } from "./states.ts";
+import { StepEffect } from "./step-effect.ts";
+import type { AnyTransform, Node } from "./transform.ts";
+
+/** One part of a parameter in one step, as graphs. */
+export interface ObservedUpdate {
+  readonly parameter: Parameter;
+  /** Null: all of it. All nodes have the region's shape. */
+  readonly region: Region | null;
+  readonly value: Node;
+  readonly gradient: Node;
+  readonly output: ChainOutput;
+  /** What the chain would make of another value or gradient, or with options off, the state being what it is. */
+  readonly run: (value: Node, gradient: Node, off?: readonly string[]) => ChainOutput;
+}
 
 /**
  * Updates parameters from their gradients, by a chain of transforms. State belongs to the parameter, with a step
@@ -40,14 +58,18 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
   readonly #definition: OptimizerDefinition<O>;
   readonly #defaults: Partial<O>;
   readonly #names = new Map<Parameter, string>();
-  readonly #states = new Map<Parameter, ParameterState>();
+  readonly #states: States;
+  readonly #policies: StatePolicies<O>;
   /** Counts changes of groups, and of state from outside: a recorded step refers to both. */
   readonly #structure = new Cell(0);
+  readonly #observer = new Cell<((update: ObservedUpdate) => void) | null>(null);
 
   protected constructor(definition: OptimizerDefinition<O>, params: OptimizerParams<O>, options: Partial<O>) {
     this.#definition = definition;
     this.#defaults = options;
     this.module = params instanceof Module ? params : null;
+    this.#states = new States(() => this.#structure.value++);
+    this.#policies = new StatePolicies(definition.chain, (p) => this.#groupOf(p));
     const conflict = definition.conflict?.({ ...definition.defaults, ...options });
     if (conflict) throw new ArgumentError(`${definition.name}: ${conflict}`);
     for (const group of groupsOf(definition.name, params)) this.addParamGroup(group);
@@ -61,9 +83,45 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
     return this.#definition.name;
   }
 
-  /** The state of each parameter that has been stepped: `optimizer.state.get(net.output.weight)?.expAvg`. */
+  /**
+   * The state of each parameter that has been stepped: `optimizer.state.get(net.output.weight)?.expAvg`. A parameter
+   * whose rows or elements were trained at different times has several, and is not in here: see `parts`.
+   */
   get state(): ReadonlyMap<Parameter, S> {
-    return this.#states as ReadonlyMap<Parameter, unknown> as ReadonlyMap<Parameter, S>;
+    return this.#states.single as ReadonlyMap<Parameter, unknown> as ReadonlyMap<Parameter, S>;
+  }
+
+  /** The states of a parameter, by the region of it (null: all of it) that each belongs to and has the shape of. */
+  parts(parameter: Parameter): { readonly region: Region | null; readonly state: S }[] {
+    return this.#states
+      .of(parameter)
+      .filter((part) => !part.dropped)
+      .map(({ region, state }) => ({ region, state: state as unknown as S }));
+  }
+
+  /**
+   * Says what becomes of the state of parameters while updates leave them out; whatever was said of them before no
+   * longer holds. State that is there stays as it is until the next update.
+   */
+  setStatePolicy(params: ParamSource, policy: StatePolicy): void {
+    const given = parametersOf(this.name, params).map(([, p]) => p);
+    for (const p of given) this.#groupOf(p);
+    this.#policies.set(given, policy);
+    this.#structure.value++;
+  }
+
+  #groupOf(parameter: Parameter): ParamGroup<O> {
+    const group = this.paramGroups.find(({ params }) => params.includes(parameter));
+    if (group === undefined)
+      throw new ArgumentError(
+        `${this.name}: ${parameter.label || "a parameter"} is not one of its parameters; add it with addParamGroup`,
+      );
+    return group;
+  }
+
+  /** How many updates it has carried out. */
+  get updates(): number {
+    return this.#states.updates;
   }
 
   /** All parameters, group by group. */
@@ -108,12 +166,16 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
   }
 
   #startStates(group: ParamGroup<O>): void {
-    const { chain } = this.#definition;
     for (const p of group.params) {
-      const state = makeState(chain, group);
-      addTensors(state, chain, p, group, (option) => isSwitchedOn(group, option));
-      this.#states.set(p, state);
+      const part = this.#makePart(p, group, null);
+      addTensors(part, this.#definition.chain, group, (option) => isSwitchedOn(group, option));
+      this.#states.add(part);
     }
+  }
+
+  #makePart(parameter: Parameter, group: ParamGroup<O>, region: Region | null): Part {
+    const state = makeState(this.#definition.chain, group);
+    return { parameter, region, state, lastUpdate: 0, thawedAt: -1, dropped: false, offloaded: null };
   }
 
   /**
@@ -142,85 +204,114 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
       return;
     }
     const before = new Map(trace.writes);
+    const events = trace.events.length;
     try {
       this.update(gradients);
       commit();
     } catch (error) {
       // What was assigned before the step is not the step's to lose.
       trace.writes = before;
+      for (const event of trace.events.splice(events).reverse()) if ("effect" in event) event.effect.undo();
       throw error;
     }
   }
 
-  /** Updates the parameters that have a gradient here, frozen ones excepted, when the step is carried out. */
-  update(gradients: ReadonlyMap<Parameter, Node>): void {
+  /**
+   * Updates the parameters that have a gradient here, when the step is carried out. Of those that `regions` names,
+   * only that region is trained, and the gradient has its shape. What is frozen is left out.
+   */
+  update(
+    gradients: ReadonlyMap<Parameter, Node>,
+    regions: ReadonlyMap<Parameter, Region | null> = new Map(),
+  ): void {
     const { chain } = this.#definition;
     void this.#structure.value;
-    const stepped = this.#stepped(gradients);
+    const stepped = this.#stepped(gradients, regions);
     if (stepped.length === 0) return;
-    hostEffect(new StepEffect(this.#states, stepped, chain));
+    hostEffect(new StepEffect(this.#states, this.#policies, stepped, chain));
     const scalars = new Scalars();
-    noGrad(() => {
-      for (const one of stepped) this.#write(one, gradients.get(one.parameter)!, scalars);
-    });
+    writingAs(this.name, () =>
+      noGrad(() => {
+        for (const [parameter, own] of groupBy(stepped, ({ part }) => part.parameter)) {
+          const before = parameter.resident.node;
+          const gradient = gradients.get(parameter)!;
+          for (const one of own) {
+            const { region } = one.part;
+            const given = narrowTo(gradient, regions.get(parameter) ?? null, region);
+            const next = this.#write(one, before, given, scalars);
+            parameter.assign(region === null ? next : putRegion(parameter.resident.node, region, next));
+          }
+        }
+      }),
+    );
     if (chain.some((transform) => transform.settle))
       hostEffect({
         apply: () => {
-          for (const { state, group } of stepped)
-            for (const transform of chain) transform.settle?.(numbersOf(state), group);
+          for (const { part, group } of stepped)
+            for (const transform of chain) transform.settle?.(numbersOf(part.state), group);
         },
         // The step's first effect puts all numbers back.
         undo: () => {},
       });
   }
 
-  #stepped(gradients: ReadonlyMap<Parameter, Node>): Stepped<O>[] {
+  #stepped(
+    gradients: ReadonlyMap<Parameter, Node>,
+    regions: ReadonlyMap<Parameter, Region | null>,
+  ): Stepped<O>[] {
     const { chain } = this.#definition;
     const stepped: Stepped<O>[] = [];
     for (const group of this.paramGroups)
       for (const parameter of group.params) {
-        if (!gradients.has(parameter) || parameter.frozen) continue;
-        const state = this.#states.get(parameter) ?? makeState(chain, group);
-        const names = addTensors(state, chain, parameter, group, (option) => isSwitchedOn(group, option));
-        const added = new Map(names.map((name) => [name, state[name] as StateTensor]));
-        // The effect puts them in, so that it can tell what to take out if the step fails.
-        for (const name of names) delete state[name];
-        stepped.push({ parameter, group, state, added });
+        if (!gradients.has(parameter)) continue;
+        const region = parameter.trainable(regions.get(parameter) ?? null);
+        if (region === "none") continue;
+        const make = (missing: Region | null): Part => this.#makePart(parameter, group, missing);
+        for (const part of this.#states.cover(parameter, region, make)) {
+          const names = addTensors(part, chain, group, (option) => isSwitchedOn(group, option));
+          const added = new Map(names.map((name) => [name, part.state[name] as StateTensor]));
+          // The effect puts them in, so that it can tell what to take out if the step fails.
+          for (const name of names) delete part.state[name];
+          stepped.push({ part, group, added });
+        }
       }
     return stepped;
   }
 
-  /** Runs a parameter's chain and assigns what it gives. */
-  #write({ parameter, group, state }: Stepped<O>, gradient: Node, scalars: Scalars): void {
-    const { shape } = parameter;
+  /** Assigns a part's next state; gives its next value. */
+  #write({ part, group }: Stepped<O>, before: Node, given: Node, scalars: Scalars): Node {
+    const { parameter, region, state } = part;
+    const shape = partShape(parameter, region);
     const dtype = stateDtype(parameter);
     const { chain } = this.#definition;
-    let current = chain[0]!;
-    const x = {
-      value: widen(parameter.resident.node),
-      gradient: like(gradient, shape, dtype, "gradient"),
-      state: {} as Record<string, Node>,
-      on: (option: string): boolean => isSwitchedOn(group, option),
-      scalar: (name: string): Node => {
-        const shared = current.perGroup?.[name];
-        if (shared !== undefined) return scalars.get(group, shared, () => shared(group), shape, dtype);
-        const own = current.perParameter![name]!;
-        return scalars.get(state, own, () => own(group, numbersOf(state)), shape, dtype);
-      },
-    };
-    for (const transform of chain) {
-      current = transform;
-      const names = transform.tensors?.(x.on) ?? [];
-      for (const name of names) x.state[name] = (state[name] as StateTensor).resident.node;
-      const change = transform.update(x);
-      if (change.value !== undefined) x.value = change.value;
-      if (change.gradient !== undefined) x.gradient = change.gradient;
-      for (const name of names) {
-        const next = change.state?.[name];
-        if (next !== undefined) (state[name] as StateTensor).resident.assign(next);
-      }
-    }
-    parameter.assign(like(x.value, shape, parameter.dtype, "update"));
+    const warm = this.#policies.rewarm(parameter);
+    // A rate that rises again is a part's own, and so is every number made of it.
+    const options = warm === 0 ? group : withRate(group, () => warmth(part, warm));
+    const value = widen(region === null ? before : takeRegion(before, region));
+    const gradient = like(given, shape, dtype, "gradient");
+    const run = (value: Node, gradient: Node, off: readonly string[] = []): ChainOutput =>
+      runChain(chain, {
+        value,
+        gradient,
+        state: (name) => (state[name] as StateTensor).resident.node,
+        on: (option) => !off.includes(option) && isSwitchedOn(group, option),
+        scalar: (transform, name) => {
+          const shared = (transform as AnyTransform<O>).perGroup?.[name];
+          if (shared !== undefined)
+            return scalars.get(warm === 0 ? group : part, shared, () => shared(options), shape, dtype);
+          const own = (transform as AnyTransform<O>).perParameter![name]!;
+          return scalars.get(part, own, () => own(options, numbersOf(state)), shape, dtype);
+        },
+      });
+    const output = run(value, gradient);
+    this.#observer.value?.({ parameter, region, value, gradient, output, run });
+    for (const [name, next] of output.state) (state[name] as StateTensor).resident.assign(next);
+    return like(output.value, shape, parameter.dtype, "update");
+  }
+
+  /** Has `observer` see every part that a step updates, as graphs; null: no longer. One at a time. */
+  observe(observer: ((update: ObservedUpdate) => void) | null): void {
+    this.#observer.value = observer;
   }
 
   #lookForLeaks(gradients: ReadonlyMap<Parameter, Node>): void {
@@ -246,7 +337,7 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
 
   /** Puts back what `stateDict` gave. All of it is checked first: if anything does not fit, nothing is loaded. */
   loadStateDict(dict: OptimizerStateDict): void {
-    const { name, chain, defaults } = this.#definition;
+    const { name, defaults } = this.#definition;
     loadOptimizerState(dict, {
       optimizer: name,
       groups: this.paramGroups,
@@ -254,8 +345,30 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
       states: this.#states,
       optionNames: Object.keys(defaults),
       problemOf: (option, value) => optionProblem(option, value, this.#definition.checks[option as keyof O]),
-      makeState: (group) => makeState(chain, group as ParamGroup<O>),
+      makePart: (p, group, region) => this.#makePart(p, group as ParamGroup<O>, region),
     });
     this.#structure.value++;
   }
+}
+
+/** The options of a group with its rate scaled. */
+const withRate = <O extends object>(group: ParamGroup<O>, factor: () => number): ParamGroup<O> =>
+  Object.create(group, {
+    lr: { get: () => (group as unknown as { lr: number }).lr * factor() },
+  }) as ParamGroup<O>;
+
+/** How much of its rate a part has, which rises over `updates` of its own since it was thawed. */
+const warmth = ({ state, thawedAt }: Part, updates: number): number =>
+  thawedAt < 0 ? 1 : Math.min(1, (state.step - thawedAt) / updates);
+
+/** Things by what they belong to, in order. */
+function groupBy<T, K>(things: readonly T[], keyOf: (thing: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const thing of things) {
+    const key = keyOf(thing);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [thing]);
+    else group.push(thing);
+  }
+  return groups;
 }

@@ -1,34 +1,12 @@
-import { allocate, dtypes } from "../base/dtype.ts";
+import { allocate, type TypedArray } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import { Resident } from "../engine/trace.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Region } from "../tensor/region.ts";
 import type { ParamGroup } from "./param-group.ts";
-import type { AnyTransform, Node, Numbers } from "./transform.ts";
-
-/** A tensor of an optimizer's state: reading it gives its present value. */
-export class StateTensor extends Tensor {
-  /** Where the value is. */
-  readonly resident: Resident;
-
-  constructor(resident: Resident) {
-    super(resident.node);
-    this.resident = resident;
-  }
-
-  override get node(): Node {
-    return this.resident.node;
-  }
-  override set node(_: Node) {
-    // The engine has computed the value: it is where it belongs already.
-  }
-}
-
-/** One parameter's state as a plain object: its numbers, and its tensors by name. */
-export type ParameterState = { step: number } & { [name: string]: number | StateTensor };
-
-/** The dtype that state and updates of a parameter compute in. */
-export const stateDtype = (p: Parameter) => (dtypes[p.dtype].compute ? p.dtype : "f32");
+import { type Part, partShape } from "./part.ts";
+import { type ParameterState, StateTensor, stateDtype } from "./state-tensor.ts";
+import type { AnyTransform } from "./transform.ts";
 
 /** State of a parameter before its first step: numbers, and no tensors yet. */
 export function makeState<O extends object>(
@@ -40,11 +18,24 @@ export function makeState<O extends object>(
   return state;
 }
 
-/** Adds the tensors that a chain needs and the state does not have; gives the names of those it added. */
+/** What a state tensor starts from. */
+type Start<O extends object> = (name: string, group: ParamGroup<O>) => number;
+
+/** What the tensors of a chain's states start from: 0, where the chain does not say otherwise. */
+export const startOf =
+  <O extends object>(chain: readonly AnyTransform<O>[]): Start<O> =>
+  (name, group) => {
+    for (const transform of chain) {
+      const start = transform.initial?.[name];
+      if (start !== undefined) return start(group);
+    }
+    return 0;
+  };
+
+/** Adds the tensors that a chain needs and a part's state does not have; gives the names of those it added. */
 export function addTensors<O extends object>(
-  state: ParameterState,
+  { parameter, region, state }: Part,
   chain: readonly AnyTransform<O>[],
-  p: Parameter,
   group: ParamGroup<O>,
   on: (option: string) => boolean,
 ): string[] {
@@ -52,20 +43,39 @@ export function addTensors<O extends object>(
   for (const transform of chain)
     for (const name of transform.tensors?.(on) ?? []) {
       if (state[name] !== undefined) continue;
-      state[name] = makeTensor(p, name, transform.initial?.[name]?.(group) ?? 0);
+      state[name] = makeTensor(parameter, region, name, startOf(chain)(name, group));
       added.push(name);
     }
   return added;
 }
 
-/** A tensor of a parameter's shape, one value everywhere. It is not an assignment, which a replay would repeat. */
-export function makeTensor(p: Parameter, name: string, value: number): StateTensor {
+/** A tensor of a part's shape, one value everywhere. It is not an assignment, which a replay would repeat. */
+export function makeTensor(
+  p: Parameter,
+  region: Region | null,
+  name: string,
+  value: number | TypedArray,
+): StateTensor {
   const dtype = stateDtype(p);
-  const data = value === 0 ? null : allocate(dtype, sizeOf(p.shape)).fill(value);
-  const resident = new Resident(dtype, p.shape, data);
-  resident.storage.label = `${p.label || "a parameter"} (${name})`;
+  const shape = partShape(p, region);
+  const data =
+    typeof value !== "number" ? value : value === 0 ? null : allocate(dtype, sizeOf(shape)).fill(value);
+  const resident = new Resident(dtype, shape, data);
+  resident.storage.label = `${p.label || "a parameter"}${region?.text ?? ""} (${name})`;
   return new StateTensor(resident);
 }
 
-/** The numbers of a state. */
-export const numbersOf = (state: ParameterState): Numbers => state as unknown as Numbers;
+/** A state tensor with the bits that another has in a region of it. */
+export function sliceOf({ resident }: StateTensor, region: Region): StateTensor {
+  const bits = resident.storage.read();
+  const slice = new Resident(resident.dtype, region.partShape, pick(bits, region.flat()));
+  slice.storage.label = resident.storage.label;
+  return new StateTensor(slice);
+}
+
+/** Some elements of an array. */
+export function pick(from: TypedArray, indices: Int32Array): TypedArray {
+  const picked = from.slice(0, indices.length);
+  for (const [i, at] of indices.entries()) picked[i] = from[at]!;
+  return picked;
+}

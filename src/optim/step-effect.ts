@@ -1,68 +1,90 @@
 import type { HostEffect } from "../engine/trace.ts";
-import type { Parameter } from "../tensor/parameter.ts";
-import type { ParamGroup } from "./param-group.ts";
-import { numbersOf, type ParameterState, type StateTensor } from "./state.ts";
+import type { Part, Stepped } from "./part.ts";
+import type { StatePolicies, Transition } from "./state-policy.ts";
+import { numbersOf } from "./state-tensor.ts";
+import type { States } from "./states.ts";
 import type { AnyTransform } from "./transform.ts";
 
-/** A parameter that a step updates: its group, its state, and the tensors the step added to that. */
-export interface Stepped<O extends object> {
-  readonly parameter: Parameter;
-  readonly group: ParamGroup<O>;
-  readonly state: ParameterState;
-  readonly added: ReadonlyMap<string, StateTensor>;
-}
-
-/** How to put back what a step did to one state. */
+/** How to put back what a step did to one part. */
 interface Before {
-  /** Whether the parameter had no state. */
+  /** Whether the part had no state. */
   isNew: boolean;
   /** Tensors that the state did not have. */
   fresh: string[];
   readonly numbers: number[];
+  lastUpdate: number;
+  thawedAt: number;
 }
 
 /** What a step changes on the host before its numbers are computed: state comes to be, steps are counted. */
 export class StepEffect<O extends object> implements HostEffect {
-  readonly #states: Map<Parameter, ParameterState>;
+  readonly #states: States;
+  readonly #policies: StatePolicies<O>;
   readonly #stepped: readonly Stepped<O>[];
+  readonly #parts: ReadonlySet<Part>;
   readonly #advancing: readonly AnyTransform<O>[];
   readonly #numberNames: readonly (readonly string[])[];
   readonly #before: Before[];
+  #transitions: readonly Transition[] = [];
 
   constructor(
-    states: Map<Parameter, ParameterState>,
+    states: States,
+    policies: StatePolicies<O>,
     stepped: readonly Stepped<O>[],
     chain: readonly AnyTransform<O>[],
   ) {
     this.#states = states;
+    this.#policies = policies;
     this.#stepped = stepped;
+    this.#parts = new Set(stepped.map(({ part }) => part));
     this.#advancing = chain.filter((transform) => transform.advance);
-    this.#numberNames = stepped.map(({ state }) =>
+    this.#numberNames = stepped.map(({ part: { state } }) =>
       Object.keys(state).filter((name) => typeof state[name] === "number"),
     );
-    this.#before = stepped.map(() => ({ isNew: false, fresh: [], numbers: [] }));
+    this.#before = stepped.map(() => ({ isNew: false, fresh: [], numbers: [], lastUpdate: 0, thawedAt: -1 }));
   }
 
   apply(): void {
-    for (const [i, { parameter, group, state, added }] of this.#stepped.entries()) {
+    const states = this.#states;
+    for (const [i, { part, added }] of this.#stepped.entries()) {
       // Taken down anew each time: a replay that fails goes back to before the replay, not to the recording.
       const before = this.#before[i]!;
-      before.isNew = !this.#states.has(parameter);
+      const { state } = part;
+      before.isNew = !states.has(part);
+      before.lastUpdate = part.lastUpdate;
+      before.thawedAt = part.thawedAt;
       for (const [n, name] of this.#numberNames[i]!.entries()) before.numbers[n] = state[name] as number;
       before.fresh = added.size === 0 ? [] : [...added.keys()].filter((name) => state[name] === undefined);
-      for (const name of before.fresh) state[name] = added.get(name)!;
-      if (before.isNew) this.#states.set(parameter, state);
+    }
+    // Nothing has changed yet if this throws.
+    this.#transitions = this.#policies.transitions(states, this.#stepped, this.#parts);
+    states.updates++;
+    for (const [i, { part, group, added }] of this.#stepped.entries()) {
+      const { state } = part;
+      for (const name of this.#before[i]!.fresh) state[name] = added.get(name)!;
+      if (this.#before[i]!.isNew) states.add(part);
+      part.lastUpdate = states.updates;
       state.step++;
       for (const transform of this.#advancing) transform.advance!(numbersOf(state), group);
     }
   }
 
   undo(): void {
-    for (const [i, { parameter, state }] of this.#stepped.entries()) {
-      const { isNew, fresh, numbers } = this.#before[i]!;
-      for (const [n, name] of this.#numberNames[i]!.entries()) state[name] = numbers[n]!;
-      for (const name of fresh) delete state[name];
-      if (isNew) this.#states.delete(parameter);
+    for (const [i, { part }] of this.#stepped.entries()) {
+      const { isNew, fresh, numbers, lastUpdate, thawedAt } = this.#before[i]!;
+      for (const [n, name] of this.#numberNames[i]!.entries()) part.state[name] = numbers[n]!;
+      for (const name of fresh) delete part.state[name];
+      part.lastUpdate = lastUpdate;
+      part.thawedAt = thawedAt;
+      if (isNew) this.#states.delete(part);
     }
+    this.#states.updates--;
+    for (const transition of [...this.#transitions].reverse()) transition.undo();
+    this.#transitions = [];
+  }
+
+  done(): void {
+    for (const transition of this.#transitions) transition.done();
+    this.#transitions = [];
   }
 }

@@ -101,12 +101,12 @@ export interface ContractKernel {
 }
 
 /**
- * Serial work along one axis. Extents: outer, axis, inner (and for scatterAdd: axis of the updates).
+ * Serial work along one axis. Extents: outer, axis, inner (and for scatter and scatterAdd: axis of the updates).
  * Access strides are over (outer, axis, inner). Accesses: argmax, argsort, cumsum: [operand, result];
- * scatterAdd: [result, already holding the data; indices; updates].
+ * scatter, scatterAdd: [result, whole and already holding the data; indices; updates].
  */
 export interface AxisKernel {
-  readonly kind: "argmax" | "argsort" | "argsortDescending" | "cumsum" | "scatterAdd";
+  readonly kind: "argmax" | "argsort" | "argsortDescending" | "cumsum" | "scatter" | "scatterAdd";
   readonly key: string;
   readonly accesses: readonly Access[];
 }

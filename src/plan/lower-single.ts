@@ -7,8 +7,8 @@ import type { AccessArgs, AxisKernel, KernelCall } from "./kernel.ts";
 import { lowerCopy, lowerWholeCopy } from "./lower-loop.ts";
 import { mergeStrides, viewOf } from "./view.ts";
 
-/** The calls of a node that has kernels to itself, with its result in `buffer`. */
-export function lowerSingle(n: Node, buffer: number, locate: Locate): KernelCall[] {
+/** The calls of a node that has kernels to itself, with its result in `buffer`; `inPlace`: its data is there. */
+export function lowerSingle(n: Node, buffer: number, locate: Locate, inPlace: boolean): KernelCall[] {
   const calls: (KernelCall | null)[] = [];
   const own = contiguousStrides(n.shape);
   const part = (source: Node, offset: number) =>
@@ -35,11 +35,9 @@ export function lowerSingle(n: Node, buffer: number, locate: Locate): KernelCall
       calls.push(part(s, offset));
       offset += s.shape[n.attrs.axis]! * own[n.attrs.axis]!;
     }
-  } else if (isOp(n, "scatterAdd")) {
-    calls.push(lowerWholeCopy(n.src[0]!, buffer, locate));
-    calls.push(
-      axisCall("scatterAdd", n, n.attrs.axis, n.src[1]!.shape, buffer, [n.src[1]!, n.src[2]!], locate),
-    );
+  } else if (isOp(n, "scatter") || isOp(n, "scatterAdd")) {
+    if (!inPlace) calls.push(lowerWholeCopy(n.src[0]!, buffer, locate));
+    calls.push(axisCall(n.op, n, n.attrs.axis, n.src[1]!.shape, buffer, [n.src[1]!, n.src[2]!], locate));
   } else if (isOp(n, "argmax"))
     calls.push(axisCall("argmax", n, n.attrs.axis, n.src[0]!.shape, buffer, [n.src[0]!], locate));
   else if (isOp(n, "cumsum"))
@@ -81,11 +79,10 @@ function axisCall(
     const { base, offset } = viewOf(s);
     return { buffer: locate(base), offset, strides: threeStrides(s, axis) };
   });
-  const args = kind === "scatterAdd" ? [result, ...sources] : [...sources, result];
-  const dtypesOf =
-    kind === "scatterAdd"
-      ? [n.dtype, ...operands.map((s) => s.dtype)]
-      : [...operands.map((s) => s.dtype), n.dtype];
+  const resultFirst = kind === "scatter" || kind === "scatterAdd";
+  const args = resultFirst ? [result, ...sources] : [...sources, result];
+  const sourceTypes = operands.map((s) => s.dtype);
+  const dtypesOf = resultFirst ? [n.dtype, ...sourceTypes] : [...sourceTypes, n.dtype];
   const structure = {
     kind,
     accesses: dtypesOf.map((dtype) => ({ dtype, level: "full" as const, vector: "strided" as const })),

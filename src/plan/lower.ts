@@ -1,9 +1,10 @@
 import { dtypes } from "../base/dtype.ts";
 import { settings } from "../base/settings.ts";
-import { contiguousStrides, sameShape, sizeOf } from "../base/shape.ts";
+import { sizeOf } from "../base/shape.ts";
 import { isOp, type Node, topological } from "../ir/node.ts";
 import { verify } from "../ir/verify.ts";
-import { type Cluster, clusterize, isComputed, rowShape, squeezeStrides } from "./cluster.ts";
+import { type Cluster, clusterize, isComputed } from "./cluster.ts";
+import { reads, stagesOf } from "./in-place.ts";
 import type { KernelCall } from "./kernel.ts";
 import { lowerContract } from "./lower-contract.ts";
 import { lowerLoop, lowerWholeCopy } from "./lower-loop.ts";
@@ -48,13 +49,13 @@ export function lower(
   for (const c of list)
     jobs.set(c, { cluster: c, copy: null, deps: new Set(), priority: position.get(c.nodes[0]!)! });
   for (const c of list) for (const d of c.deps) jobs.get(c)!.deps.add(jobs.get(d)!);
-  const readers = new Map<number, Set<Cluster>>();
+  const readers = new Map<number | Node, Set<Cluster>>();
   const needed = new Set<Node>(rootBases);
   for (const c of list)
     for (const n of reads(c, prologues)) {
-      const at = slot(n);
-      if (at >= 0) readers.set(at, (readers.get(at) ?? new Set()).add(c));
-      else if (isComputed(n) && of.get(n) !== c) needed.add(n);
+      const at = slot(n) >= 0 ? slot(n) : n;
+      readers.set(at, (readers.get(at) ?? new Set()).add(c));
+      if (at === n && isComputed(n) && of.get(n) !== c) needed.add(n);
     }
 
   const extra: Job[] = [];
@@ -72,23 +73,29 @@ export function lower(
     lastCheck = job;
   }
   const inPlace = new Map<Node, number>();
-  const written = new Map<Node, number[]>();
+  const outputBases = new Set(outputs.map((n) => viewOf(n).base));
   const late: Job[] = [];
   for (const w of writes) {
-    const c = of.get(w.value)!;
-    const job = jobs.get(c)!;
-    const others = [...(readers.get(w.slot) ?? [])].filter((r) => r !== c);
+    // A stage that is stored elsewhere too, or asked for as it is before the next, cannot only be in the slot.
+    const elsewhere = (n: Node) =>
+      inPlace.has(n) || (n === w.value ? isOp(n, "scatter") && outputBases.has(n) : rootBases.has(n));
+    const stages = stagesOf(w, of.get(w.value)!, prologues, slot);
+    // What a stage overwrites must have been read by all who need it, and nothing is overwritten before the checks.
+    const steps = stages.map((value, i) => {
+      const job = jobs.get(of.get(value)!)!;
+      const old = [...(readers.get(i === 0 ? w.slot : stages[i - 1]!) ?? [])];
+      const before = old.filter((r) => r !== job.cluster).map((r) => jobs.get(r)!);
+      if (i === 0 && lastCheck !== null) before.push(lastCheck);
+      return { job, before };
+    });
     const safe =
-      c.kind !== "single" &&
-      !inPlace.has(w.value) &&
-      others.every((r) => !jobs.get(r)!.deps.has(job)) &&
-      (lastCheck === null || !lastCheck.deps.has(job)) &&
-      readsOnlyItself(c, prologues, w, slot);
+      stages.length > 0 &&
+      !stages.some(elsewhere) &&
+      steps.every(({ job, before }) => before.every((b) => !b.deps.has(job)));
     if (safe) {
-      inPlace.set(w.value, w.slot);
-      written.set(w.value, [w.slot]);
-      const before = [...others.map((r) => jobs.get(r)!), ...(lastCheck === null ? [] : [lastCheck])];
-      for (const b of before) follow(job, b, [...jobs.values(), ...extra]);
+      for (const value of stages) inPlace.set(value, w.slot);
+      for (const { job, before } of steps)
+        for (const b of before) follow(job, b, [...jobs.values(), ...extra]);
     } else {
       const copy: Job = {
         cluster: null,
@@ -113,7 +120,6 @@ export function lower(
   const spans: Span[] = [];
   const spanOf = new Map<Node, number>();
   const end = scheduled.length;
-  const outputBases = new Set(outputs.map((n) => viewOf(n).base));
   const lateBases = new Set(late.map((j) => j.copy!.from));
   const bytesOf = (n: Node) => Math.max(1, sizeOf(n.shape)) * dtypes[n.dtype].bytes;
   const lastUse = new Map<Node, number>();
@@ -155,8 +161,10 @@ export function lower(
       const buffer = copy.check ? arena(statusSpans[extra.findIndex((j) => j.copy === copy)]!) : copy.slot;
       const call = lowerWholeCopy(copy.from, buffer, locate);
       push(call === null ? null : { ...call, check: copy.check });
-    } else if (c!.kind === "single") calls.push(...lowerSingle(c!.nodes[0]!, own.get(c!.nodes[0]!)!, locate));
-    else
+    } else if (c!.kind === "single") {
+      const n = c!.nodes[0]!;
+      calls.push(...lowerSingle(n, locate(n), locate, inPlace.has(n)));
+    } else
       push(
         c!.kind === "contract" ? lowerContract(c!, prologues, locate, stores) : lowerLoop(c!, locate, stores),
       );
@@ -183,44 +191,4 @@ export function lower(
 function follow(job: Job, before: Job, all: readonly Job[]): void {
   const added = [before, ...before.deps];
   for (const other of all) if (other === job || other.deps.has(job)) for (const d of added) other.deps.add(d);
-}
-
-/** The bases that a cluster's kernel reads from memory, members of its own left out. */
-function reads(c: Cluster, prologues: ReadonlySet<Node>): Node[] {
-  const members = new Set(c.nodes);
-  const found: Node[] = [];
-  const visit = (n: Node): void => {
-    for (const s of n.src) {
-      const { base } = viewOf(s);
-      if (prologues.has(base)) visit(base);
-      else if (!members.has(base)) found.push(base);
-    }
-  };
-  for (const n of c.nodes) visit(n);
-  return found;
-}
-
-/** Whether every element of slot `w.slot` that a kernel reads is the one it then overwrites. */
-function readsOnlyItself(
-  c: Cluster,
-  prologues: ReadonlySet<Node>,
-  w: { readonly slot: number; readonly value: Node },
-  slot: (n: Node) => number,
-): boolean {
-  const asRow = c.rows.has(w.value);
-  const own = contiguousStrides(asRow ? rowShape(c) : c.shape);
-  for (const n of c.nodes) {
-    for (const s of n.src) {
-      const view = viewOf(s);
-      if (prologues.has(view.base)) {
-        if (reads({ ...c, nodes: [view.base] }, prologues).some((b) => slot(b) === w.slot)) return false;
-        continue;
-      }
-      if (slot(view.base) !== w.slot) continue;
-      const strides = squeezeStrides(s.shape, view.strides);
-      const level = isOp(n, "dot") || isOp(n, "gather") || c.rows.has(n) !== asRow;
-      if (level || view.offset !== 0 || !sameShape(strides, own)) return false;
-    }
-  }
-  return true;
 }

@@ -38,10 +38,10 @@ function rewrite(n: Node): Node {
   if (isOp(n, "sum") || isOp(n, "maxReduce") || isOp(n, "minReduce") || isOp(n, "prod")) return reduction(n);
   if (isOp(n, "argmax") || isOp(n, "argsort") || isOp(n, "cumsum"))
     return node(n.op, [whole(n.src[0]!)], n.attrs as never, false);
-  if (isOp(n, "scatterAdd")) {
+  if (isOp(n, "scatter") || isOp(n, "scatterAdd")) {
     const [data, indices, updates] = n.src as [Node, Node, Node];
     return node(
-      "scatterAdd",
+      n.op,
       [data, threeAxes(indices, n.attrs.axis), threeAxes(updates, n.attrs.axis)],
       n.attrs,
       false,

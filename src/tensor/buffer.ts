@@ -1,13 +1,35 @@
+import { Cell } from "../engine/cell.ts";
+import type { Node } from "../ir/node.ts";
 import { Stored } from "./stored.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** A tensor that a module keeps beside its parameters, such as running statistics: saved, never trained. */
+/**
+ * A tensor that a module keeps beside its parameters, such as running statistics: saved, never trained. A module that
+ * follows its inputs writes it with `update`, so that freezing the module holds it still.
+ */
 export class Buffer extends Stored {
   /** Whether it is part of the state dict. */
   readonly persistent: boolean;
+  readonly #held = new Cell(false);
 
   constructor(initial: Tensor, { persistent = true }: { persistent?: boolean } = {}) {
     super(initial);
     this.persistent = persistent;
+  }
+
+  /** Whether `update` leaves it alone; `freeze` sets it. */
+  get held(): boolean {
+    return this.#held.value;
+  }
+  set held(value: boolean) {
+    this.#held.value = value;
+  }
+
+  /**
+   * Overwrites the value as `assign` does, unless it is held: then nothing happens. `assign`, methods such as `copy_`
+   * and `loadStateDict` write a held buffer too.
+   */
+  update(value: Tensor | Node): void {
+    if (!this.held) this.assign(value);
   }
 }

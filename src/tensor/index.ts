@@ -60,5 +60,6 @@ export {
   setRandomState,
   uniform,
 } from "./random.ts";
+export { Region } from "./region.ts";
 export { Stored } from "./stored.ts";
 export { gradient, Tensor } from "./tensor.ts";

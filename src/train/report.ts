@@ -1,9 +1,14 @@
 import { type DType, readElement, type TypedArray } from "../base/dtype.ts";
+import { table } from "../base/table.ts";
 import { stateEpoch } from "../engine/cell.ts";
 import { realize } from "../engine/realize.ts";
 import { bytesOf } from "../engine/storage.ts";
 import type { Module } from "../nn/module.ts";
+import type { Regions } from "../optim/accumulate.ts";
+import { pick } from "../optim/state.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { Region } from "../tensor/region.ts";
+import { frozenOf } from "./frozen.ts";
 
 /** How far a parameter is from where it was. */
 export interface Movement {
@@ -33,8 +38,8 @@ interface Record {
   readonly trainedBy: Set<string>;
   /** Its bits when the step was made. */
   readonly start: TypedArray | null;
-  /** Its bits when it was frozen, while it is. */
-  held: TypedArray | null;
+  /** Its bits when it was frozen, while it is, and what of it is (null: all of it). */
+  held: { readonly bits: TypedArray; readonly region: Region | null } | null;
   bitsChanged: number;
 }
 
@@ -43,7 +48,7 @@ export class Tracker {
   readonly #module: Module;
   readonly #copies: boolean;
   readonly #records = new Map<Parameter, Record>();
-  #last: ReadonlySet<Parameter> | null = null;
+  #last: Regions | null = null;
   #epoch = -1;
 
   /** `copies` says whether values are compared, at the price of a copy of each parameter; without it, if they are few. */
@@ -70,16 +75,17 @@ export class Tracker {
   }
 
   /** Says what the next call trains, before it does: what was frozen until now is compared, what is from now on kept. */
-  beforeCall(trained: ReadonlySet<Parameter>): void {
+  beforeCall(trained: Regions): void {
     if (!this.#copies || (trained === this.#last && stateEpoch() === this.#epoch)) return;
     this.#last = trained;
     this.#epoch = stateEpoch();
     for (const [p, record] of this.#records) {
-      if (!trained.has(p) || p.frozen) record.held ??= bitsOf(p);
-      else if (record.held !== null) {
-        record.bitsChanged += differingBits(record.held, bitsOf(p));
-        record.held = null;
-      }
+      const frozen = frozenOf(p, trained);
+      if (record.held !== null && record.held.region === frozen) continue;
+      if (record.held === null && frozen === "none") continue;
+      const bits = bitsOf(p);
+      if (record.held !== null) record.bitsChanged += changedBits(record.held, bits);
+      record.held = frozen === "none" ? null : { bits, region: frozen };
     }
   }
 
@@ -97,7 +103,7 @@ export class Tracker {
     return new Report(
       this.#module.namedParameters().map(([path, p]) => {
         const { start, held, bitsChanged, timesStepped, trainedBy } = this.#recordOf(p);
-        const bits = held === null ? 0 : differingBits(held, bitsOf(p));
+        const bits = held === null ? 0 : changedBits(held, bitsOf(p));
         return {
           path,
           trainedBy: [...trainedBy],
@@ -128,13 +134,7 @@ export class Report {
       moved === null ? "–" : moved.max.toPrecision(4),
       bitsChangedWhileFrozen === null ? "–" : String(bitsChangedWhileFrozen),
     ]);
-    const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
-    const line = (cells: readonly string[]): string =>
-      cells
-        .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-        .join("  ")
-        .trimEnd();
-    return [head, widths.map((width) => "─".repeat(width)), ...rows].map(line).join("\n");
+    return table(head, rows).join("\n");
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
@@ -146,6 +146,13 @@ export class Report {
 function bitsOf(p: Parameter): TypedArray {
   realize(p);
   return p.resident.storage.read();
+}
+
+/** How many bits of what was frozen differ from what they were. */
+function changedBits({ bits, region }: NonNullable<Record["held"]>, now: TypedArray): number {
+  return region === null
+    ? differingBits(bits, now)
+    : differingBits(pick(bits, region.flat()), pick(now, region.flat()));
 }
 
 function differingBits(before: TypedArray, after: TypedArray): number {

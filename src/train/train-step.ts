@@ -1,25 +1,34 @@
-import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts";
+import { ArgumentError, NonFiniteError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
 import { detectAnomaly, isCheckingFinite } from "../engine/finite.ts";
-import { commit } from "../engine/realize.ts";
+import { commit, planned } from "../engine/realize.ts";
+import { freeze, unfreeze } from "../freeze/freeze.ts";
+import { select } from "../freeze/select.ts";
 import type { Selector, SelectorPredicate } from "../freeze/selector.ts";
 import { Module } from "../nn/module.ts";
-import { Accumulator } from "../optim/accumulate.ts";
+import { Accumulator, type Regions } from "../optim/accumulate.ts";
 import { clipByNorm, clipByValue } from "../optim/clip.ts";
 import { requireFinite } from "../optim/finite.ts";
-import { type Gradients, throughSlots } from "../optim/gradient-transform.ts";
-import type { Optimizer } from "../optim/optimizer.ts";
-import type { Plan } from "../plan/plan.ts";
-import { gradientsOf } from "../tensor/autograd.ts";
+import { throughSlots } from "../optim/gradient-transform.ts";
+import type { StatePolicy } from "../optim/state-policy.ts";
+import type { Node } from "../optim/transform.ts";
+import type { Plan, PlanExplanation } from "../plan/plan.ts";
+import { noGrad } from "../tensor/autograd.ts";
 import { capture } from "../tensor/capture.ts";
+import { full } from "../tensor/operations/elementwise.ts";
+import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type CallPlan, CallPlans } from "./call-plan.ts";
+import { CallPlan, CallPlans } from "./call-plan.ts";
+import { combine, type Differentiated, differentiate, type LossResult } from "./differentiate.ts";
+import { type Explanation, explainCall } from "./explain.ts";
 import { type Report, Tracker } from "./report.ts";
-import { TrainedSets } from "./trained-set.ts";
+import type { StepOptimizer } from "./step-optimizer.ts";
+import { type TrainedSet, TrainedSets } from "./trained-set.ts";
+import { unreachedWarning } from "./unreached.ts";
+import { Verifier } from "./verify.ts";
 
-/** What a loss function gives: the loss, or an object with it and other tensors to be returned. */
-export type LossResult = Tensor | ({ loss: Tensor } & Record<string, Tensor>);
+export type { LossResult };
 
 /** What a step gives for it: the loss as a number, and the others as they are. */
 export type StepResult<L> = L extends Tensor ? number : { loss: number } & Omit<L, "loss">;
@@ -47,15 +56,36 @@ export interface TrainStepOptions<A extends unknown[], L extends LossResult> {
   check?: number;
   /** Leave the gradients in `grad` of what was trained. */
   keepGrads?: boolean;
+  /** What becomes of optimizer state while updates leave parameters out, by selector; later ones win. */
+  state?: Readonly<Record<string, StatePolicy>>;
+  /** Modules or parameters held in this step beside what `trains` leaves out: `module("backbone")`. */
+  freezes?: Selector;
+  /** An average of the parameters that follows every update. */
+  ema?: { update(stepped: Iterable<Parameter>): void };
+  /** Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. */
+  verify?: boolean;
   /** Keep copies of parameters for `report()`; by default up to 131,072 elements in all. */
   report?: boolean;
 }
 
+/** One task's part in a step that several make together: the arguments of its loss. */
+export type Together<A extends unknown[]> = readonly (readonly [...A])[];
+
 /** A training step: call it with the arguments of its loss. */
 export interface TrainStep<A extends unknown[], L extends LossResult> {
   (...args: A): Promise<StepResult<L>>;
+  /**
+   * One update of several tasks: the gradients of each loss, by what it trains itself, are added up, each times its
+   * weight (default 1).
+   */
+  together(calls: Together<A>, options?: { weights?: readonly number[] }): Promise<StepResult<L>[]>;
   /** What it has done to each parameter since it was made. */
   report(): Report;
+  /** What a call with these arguments trains, what not, and why; and what that saves. Nothing is run or changed. */
+  explain(...args: A): Explanation;
+  readonly optimizer: StepOptimizer;
+  /** The module that its selectors refer to. */
+  readonly module: Module;
   /** The plan that ran last: `plan.explain()` shows its kernels and what they cost. */
   readonly plan: Plan | null;
 }
@@ -66,7 +96,7 @@ export interface TrainStep<A extends unknown[], L extends LossResult> {
  * bit for bit, with its optimizer state. If it throws, nothing has changed.
  */
 export function trainStep<A extends unknown[], L extends LossResult>(
-  optimizer: Pick<Optimizer<{ lr: number }, { step: number }>, "module" | "name" | "parameters" | "update">,
+  optimizer: StepOptimizer,
   options: TrainStepOptions<A, L>,
 ): TrainStep<A, L> {
   const module = options.module ?? optimizer.module;
@@ -74,7 +104,16 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     throw new ArgumentError(
       `trainStep: this ${optimizer.name} was made of parameters, not of a module, so paths mean nothing; pass { module }`,
     );
-  const { accumulate = 1, check, clipNorm, clipValue, finite = false, keepGrads = false } = options;
+  const {
+    accumulate = 1,
+    check,
+    clipNorm,
+    clipValue,
+    ema,
+    finite = false,
+    freezes,
+    keepGrads = false,
+  } = options;
   if (!Number.isInteger(accumulate) || accumulate < 1)
     throw new ArgumentError(
       `trainStep: accumulate is ${accumulate}; it must be a whole number of at least 1`,
@@ -83,95 +122,140 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     ...(clipValue === undefined ? [] : [clipByValue(clipValue)]),
     ...(clipNorm === undefined ? [] : [clipByNorm(clipNorm)]),
   ];
+  for (const [selector, policy] of Object.entries(options.state ?? {}))
+    optimizer.setStatePolicy(select(module, selector).values(), policy);
   const sets = new TrainedSets(module, optimizer.parameters());
   const plans = new CallPlans(accumulate);
   const accumulator = new Accumulator(accumulate);
   const tracker = new Tracker(module, options.report);
+  const verifier = options.verify ? new Verifier(module, optimizer) : null;
+  const warnOfUnreached = unreachedWarning(module);
 
-  /** The loss, and its gradients by what a call trains. */
-  const differentiate = (call: CallPlan, args: A) => {
-    const result = options.loss(...args);
-    const loss = lossOf(result);
-    const { parameters } = call.trained;
-    const wanted = (owner: object): boolean => parameters.has(owner as Parameter);
-    const found = loss.node.tracked ? gradientsOf("trainStep", loss.node, undefined, wanted) : new Map();
-    if (found.size === 0) throw nothingTrained(call);
-    return { loss, others: result instanceof Tensor ? null : { ...result }, found: found as Gradients };
-  };
+  const differentiated = (call: CallPlan, all: Together<A>): Differentiated[] =>
+    call.members.map((set, i) => differentiate(options.loss(...(all[i] as unknown as A)), set));
   /** Everything a call does, in terms of graphs. */
-  const body = (call: CallPlan, ...args: A) => {
-    const { loss, others, found } = differentiate(call, args);
+  const body = (call: CallPlan, weights: readonly number[], all: Together<A>) => {
+    const parts = differentiated(call, all);
+    const found = noGrad(() =>
+      combine(parts.map((part, i) => ({ ...part, regions: call.members[i]!.regions, weight: weights[i]! }))),
+    );
     const gradients = throughSlots(found, {
-      accumulate: accumulate > 1 ? accumulator.transform(call) : undefined,
-      finite: finite ? requireFinite(loss.node) : undefined,
+      accumulate: accumulate > 1 ? accumulator.transform(call, call.trained.regions) : undefined,
+      finite: finite ? requireFinite(parts.map(({ loss }) => loss.node)) : undefined,
       clip,
     });
-    optimizer.update(gradients);
+    optimizer.update(gradients, call.sofar);
     const stepped = [...gradients.keys()];
+    if (call.last) ema?.update(stepped);
+    const reached = new Set(found.keys());
     return {
-      loss,
-      others,
-      grads: keepGrads ? stepped.map((p) => new Tensor(gradients.get(p)!)) : [],
+      losses: parts.map(({ loss }) => loss),
+      others: parts.map(({ others }) => others),
+      grads: keepGrads ? stepped.map((p) => new Tensor(wholeGradient(p, gradients.get(p)!, call.sofar))) : [],
       // Behind a function: a parameter in a result would be a value to compute.
       stepped: () => stepped,
+      reached: () => reached,
     };
   };
   const recorded = capture(body, { check });
 
-  const unrecorded = (call: CallPlan, args: A): ReturnType<typeof body> => {
+  const unrecorded = (...args: Parameters<typeof body>): ReturnType<typeof body> => {
     commit();
-    const made = body(call, ...args);
-    for (const tensor of [made.loss, ...Object.values(made.others ?? {}), ...made.grads]) tensor.keep();
+    const made = body(...args);
+    for (const tensor of [
+      ...made.losses,
+      ...made.others.flatMap((o) => Object.values(o ?? {})),
+      ...made.grads,
+    ])
+      tensor.keep();
     commit();
     return made;
   };
-  const run = (call: CallPlan, args: A): ReturnType<typeof body> => {
-    if (isCheckingFinite()) return unrecorded(call, args);
+  const run = (...args: Parameters<typeof body>): ReturnType<typeof body> => {
+    if (isCheckingFinite()) return unrecorded(...args);
     try {
-      return recorded(call, ...args);
+      return recorded(...args);
     } catch (error) {
       // The check only says that something is not finite: a search says what made it so.
       if (finite && error instanceof NonFiniteError)
         searching(() => {
-          const { loss, found } = differentiate(call, args);
-          for (const value of [loss, ...[...found.values()].map((g) => new Tensor(g))]) value.keep();
+          const [call, , all] = args;
+          for (const { loss, found } of differentiated(call, all))
+            for (const value of [loss, ...[...found.values()].map((g) => new Tensor(g))]) value.keep();
           commit();
         });
       throw error;
     }
   };
+  const held = <T>(fn: () => T): T => (freezes === undefined ? fn() : freeze(module, freezes as never, fn));
+  const selectorOf = (args: A): Selector =>
+    typeof options.trains === "function" ? options.trains(...args) : options.trains;
 
-  const step = async (...args: A): Promise<StepResult<L>> => {
-    refuseEmpty(args);
-    const selector = typeof options.trains === "function" ? options.trains(...args) : options.trains;
-    const call = plans.next(sets.get(selector));
+  const callAll = (all: Together<A>, weights: readonly number[]) => {
+    for (const args of all) refuseEmpty(args);
+    const members = all.map((args) => sets.get(selectorOf(args as unknown as A)));
+    const trained = sets.union(members);
+    const call = plans.next(members, trained);
     if (call.last) tracker.beforeCall(call.updated);
-    const { loss, others, grads, stepped } = run(call, args);
-    plans.done(call);
+    const carryOut = (): ReturnType<typeof body> => run(call, weights, all);
+    const made = verifier === null ? carryOut() : verifier.around(call.updated, carryOut);
+    const { grads, stepped, reached } = made;
+    plans.done(call, reached());
+    warnOfUnreached(trained, reached());
     for (const [i, grad] of grads.entries()) stepped()[i]!.grad = grad;
-    tracker.afterCall(stepped(), taskOf(args));
+    tracker.afterCall(stepped(), all.map(taskOf).join(" "));
+    return made;
+  };
+  const resultOf = async (loss: Tensor, others: Record<string, Tensor> | null): Promise<StepResult<L>> => {
     const value = Number(await loss.item());
     return (others === null ? value : { ...others, loss: value }) as StepResult<L>;
   };
-  return Object.defineProperty(Object.assign(step, { report: () => tracker.report() }), "plan", {
-    get: () => recorded.plan,
-  }) as TrainStep<A, L>;
+  const step = async (...args: A): Promise<StepResult<L>> => {
+    const { losses, others } = held(() => callAll([args], single));
+    return resultOf(losses[0]!, others[0]!);
+  };
+  const together: TrainStep<A, L>["together"] = async (calls, { weights = calls.map(() => 1) } = {}) => {
+    refuseWeights(calls.length, weights);
+    const { losses, others } = held(() => callAll(calls, weights));
+    return Promise.all(losses.map((loss, i) => resultOf(loss, others[i]!)));
+  };
+  const explain = (...args: A): Explanation =>
+    held(() => {
+      const selector = selectorOf(args);
+      let reached: ReadonlySet<Parameter> = new Set();
+      const costOf = (set: TrainedSet): PlanExplanation =>
+        planned(() => {
+          const made = body(new CallPlan([set], set, new Map(), true), single, [args]);
+          reached = made.reached();
+          return made.losses.map(({ node }) => node);
+        }).explain();
+      const costOfAll = unfreeze(module, "**", () => costOf(sets.all()));
+      const cost = costOf(sets.get(selector));
+      const known = new Set(optimizer.parameters());
+      return explainCall({ module, known, selector, task: taskOf(args), reached, cost, costOfAll });
+    });
+  return Object.defineProperty(
+    Object.assign(step, { optimizer, module, together, explain, report: () => tracker.report() }),
+    "plan",
+    { get: () => recorded.plan },
+  ) as TrainStep<A, L>;
 }
 
-function lossOf(result: LossResult): Tensor {
-  const loss = result instanceof Tensor ? result : result?.loss;
-  if (loss instanceof Tensor) return loss;
-  throw new ArgumentError(
-    `trainStep: loss gave ${(result as unknown) instanceof Promise ? "a promise" : typeof result}; it must give a tensor, or { loss, … }, at once`,
-  );
+const single = [1];
+
+/** A gradient of the shape of its parameter: zeros where that is not trained. */
+function wholeGradient(p: Parameter, gradient: Node, regions: Regions): Node {
+  const region = regions.get(p)!;
+  return region === null ? gradient : putRegion(full(p.shape, 0, gradient.dtype), region, gradient);
 }
 
-const nothingTrained = ({ trained }: CallPlan): GradientError =>
-  new GradientError(
-    `trainStep: the loss depends on nothing that this step trains: trains is ${trained.text}. ` +
-      "Check that the forward pass uses what it names, that none of it has requiresGrad = false or is frozen, " +
-      "and that the loss is not detached or made in noGrad().",
-  );
+function refuseWeights(calls: number, weights: readonly number[]): void {
+  if (calls === 0) throw new ArgumentError("together: no calls; give the arguments of at least one");
+  if (weights.length !== calls || !weights.every(Number.isFinite))
+    throw new ArgumentError(
+      `together: weights are [${weights.join(", ")}] for ${calls} calls; give each a finite number`,
+    );
+}
 
 /** Throws for an argument without elements: a mean over it would be NaN. */
 function refuseEmpty(args: readonly unknown[]): void {

@@ -1,13 +1,16 @@
 import { ArgumentError } from "../base/errors.ts";
 import { stateEpoch } from "../engine/cell.ts";
-import { select } from "../freeze/select.ts";
+import { selectParts } from "../freeze/select.ts";
 import { type Selector, selectorText } from "../freeze/selector.ts";
 import { Module } from "../nn/module.ts";
+import { type Regions, unite } from "../optim/accumulate.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import type { Region } from "../tensor/region.ts";
 
 /** What one step trains: the same object wherever it is the same parameters, so that it can key a recording. */
 export interface TrainedSet {
-  readonly parameters: ReadonlySet<Parameter>;
+  /** Its parameters, with the region of each that is trained (null: all of it). */
+  readonly regions: Regions;
   /** The selectors that named it first, as errors show them. */
   readonly text: string;
 }
@@ -32,6 +35,9 @@ function keyOf(selector: Selector): string | null {
   return selector instanceof RegExp ? String(selector) : null;
 }
 
+/** Sets that are remembered at a time. */
+const remembered = 2048;
+
 /** Finds the parameters that selectors name in a module, and remembers them while nothing changes. */
 export class TrainedSets {
   readonly #module: Module;
@@ -52,21 +58,44 @@ export class TrainedSets {
     if (found !== undefined && found.epoch === stateEpoch()) return found.set;
     const set = this.#intern(selector);
     if (key !== null) this.#bySelector.set(key, { epoch: stateEpoch(), set });
+    if (this.#bySelector.size > remembered) this.#bySelector.clear();
     return set;
   }
 
+  /** Everything that can be trained. */
+  all(): TrainedSet {
+    return this.#named(new Map([...this.#known].map((p) => [p, null])), "everything");
+  }
+
+  /** What any of several sets trains. */
+  union(sets: readonly TrainedSet[]): TrainedSet {
+    if (sets.length === 1) return sets[0]!;
+    const text = [...new Set(sets.map((set) => set.text))].join(" and ");
+    return this.#named(sets.map((set) => set.regions).reduce(unite), text);
+  }
+
   #intern(selector: Selector): TrainedSet {
-    const named = select(this.#module, selector);
-    for (const [path, p] of named)
-      if (!this.#known.has(p))
+    const regions = new Map<Parameter, Region | null>();
+    for (const [path, { parameter, region }] of selectParts(this.#module, selector)) {
+      if (!this.#known.has(parameter))
         throw new ArgumentError(
           `trainStep: trains names ${path}, which the optimizer does not have; add it with addParamGroup`,
         );
-    const content = [...named.values()].map(idOf).join();
+      // Where all of it is frozen, no gradient is found, and nothing of it is trained.
+      const trainable = parameter.trainable(region);
+      regions.set(parameter, trainable === "none" ? region : trainable);
+    }
+    return this.#named(regions, selectorText(selector));
+  }
+
+  /** The one set of these regions. */
+  #named(regions: Regions, text: string): TrainedSet {
+    let content = "";
+    for (const [p, region] of regions) content += `${idOf(p)}${region === null ? "" : `:${idOf(region)}`},`;
     let set = this.#byContent.get(content);
     if (set === undefined) {
-      set = { parameters: new Set(named.values()), text: selectorText(selector) };
-      this.#byContent.set(content, set);
+      if (this.#byContent.size >= remembered) this.#byContent.clear();
+      this.#byContent.set(content, (set = { regions, text }));
     }
     return set;
   }

@@ -153,6 +153,12 @@ const cases: { readonly [K in Op]: typeof none | readonly Case[] } = {
       f: (x, u) => node("scatterAdd", [x, indices, u], { axis: 0 }),
     },
   ],
+  scatter: [
+    {
+      at: [variable(generic(8), [4, 2]), variable(generic(4, 2), [2, 2])],
+      f: (x, u) => node("scatter", [x, input([2, 0, 1, 1], [2, 2], "i32"), u], { axis: 0 }),
+    },
+  ],
   argsort: none,
   cumsum: [matrix({ axis: 0 }, "cumsum"), matrix({ axis: 1 }, "cumsum", [2, 4])],
   randomBits: none,

@@ -217,6 +217,32 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
       value: [1, 22, 33, 14, 5, 6],
     },
   ],
+  scatter: [
+    {
+      src: [v([1, 2, 3]), v([2, 0, 0, 9, -1], "i32"), v([10, 20, nan, 40, 50])],
+      attrs: { axis: 0 },
+      shape: [3],
+      value: [nan, 2, 10],
+    },
+    {
+      src: [grid(), v([1, 0, 0], "i32", [1, 3]), v([10, 20, 30], "f64", [1, 3])],
+      attrs: { axis: 0 },
+      shape: [2, 3],
+      value: [1, 20, 30, 10, 5, 6],
+    },
+    {
+      src: [grid(), v([1, 2], "i32", [2, 1]), v([10, 20], "f64", [2, 1])],
+      attrs: { axis: 1 },
+      shape: [2, 3],
+      value: [1, 10, 3, 4, 5, 20],
+    },
+    {
+      src: [v([1, 2, 3], "bf16"), v([1], "i32"), v([-0.5], "bf16")],
+      attrs: { axis: 0 },
+      shape: [3],
+      value: [1, -0.5, 3],
+    },
+  ],
   argsort: [
     { src: [v([3, nan, 1, 1, -inf])], attrs: { axis: 0, descending: false }, value: [4, 2, 3, 0, 1] },
     { src: [v([3, nan, 1, 1, -inf])], attrs: { axis: 0, descending: true }, value: [1, 0, 2, 3, 4] },

@@ -168,10 +168,11 @@ function run(call: KernelCall, memory: Memory): void {
     const cell = (access: number) => memory(call.accesses[access]!, kernel.accesses[access]!.dtype);
     for (let o = 0; o < outer; o++)
       for (let i = 0; i < inner; i++) {
-        if (kernel.kind === "scatterAdd") {
+        if (kernel.kind === "scatter" || kernel.kind === "scatterAdd") {
           for (let a = 0; a < axis; a++) {
             const target = at(0, [o, cell(1)[at(1, [o, a, i])]!, i]);
-            cell(0)[target] = cell(0)[target]! + cell(2)[at(2, [o, a, i])]!;
+            const before = kernel.kind === "scatterAdd" ? cell(0)[target]! : 0;
+            cell(0)[target] = before + cell(2)[at(2, [o, a, i])]!;
           }
           continue;
         }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { TypedArray } from "../../src/base/dtype.ts";
 import { evaluate } from "../../src/ir/evaluate.ts";
 import { type Node, node, topological } from "../../src/ir/node.ts";
-import { buildPlan } from "../../src/plan/build.ts";
+import { buildPlan, type PlanRequest } from "../../src/plan/build.ts";
 import { interpret } from "./interpret.ts";
 import {
   constant,
@@ -12,9 +12,12 @@ import {
   input,
   matmul,
   permute,
+  put,
+  randomPartWrites,
   randomRequest,
   reshape,
   sum,
+  take,
 } from "./random-graph.ts";
 
 interface Request {
@@ -129,6 +132,81 @@ describe("writes in place", () => {
         { target: b, value: a },
       ],
     });
+  });
+});
+
+describe("writes of some rows", () => {
+  const rows = [100_000, 64];
+  /** The named rows of a table, halved. */
+  const halved = (table: Node, indices: Node) =>
+    node("mul", [take(table, indices, 0), constant(0.5, [10, 64])], {});
+  const planOf = (request: Partial<PlanRequest>) =>
+    buildPlan({ outputs: [], writes: [], checks: [], resident: () => true, ...request });
+
+  it("touch nothing else: no scratch and no traffic of the table's size", () => {
+    const table = input(rows);
+    const first = input([10], "i32");
+    const second = input([10], "i32");
+    const once = put(table, first, 0, halved(table, first));
+    const plan = planOf({ writes: [{ target: table, value: put(once, second, 0, halved(table, second)) }] });
+    expect(kinds(plan)).toEqual(["loop", "loop", "scatter", "scatter"]);
+    expect(plan.arenaBytes).toBe(2 * 10 * 64 * 4);
+    expect(plan.explain().bytes).toBeLessThan(2 * 10 * 64 * 4 * 6);
+  });
+
+  it("of single elements too, and of columns", () => {
+    const table = input(rows);
+    const few = input([10], "i32");
+    const flat = reshape(table, [6_400_000]);
+    const elements = node("neg", [take(flat, few, 0)], {});
+    const plan = planOf({ writes: [{ target: table, value: reshape(put(flat, few, 0, elements), rows) }] });
+    expect(kinds(plan)).toEqual(["loop", "scatter"]);
+    expect(plan.arenaBytes).toBe(64);
+
+    const wide = input([64, 1000]);
+    const columns = node("neg", [take(wide, few, 1)], {});
+    const across = planOf({ writes: [{ target: wide, value: put(wide, few, 1, columns) }] });
+    expect(kinds(across)).toEqual(["loop", "scatter"]);
+    expect(across.arenaBytes).toBe(64 * 10 * 4);
+  });
+
+  it("follow every reader of the old rows, and the checks", () => {
+    const table = input([6, 4]);
+    const indices = input([2], "i32");
+    const below = node("cast", [node("lt", [table, constant(-9, [6, 4])], {})], { dtype: "i32" });
+    const status = sum(below, [0, 1]);
+    const value = put(table, indices, 0, constant(7, [2, 4]));
+    const total = sum(table, [0, 1]);
+    const { plan } = agree({ outputs: [total], writes: [{ target: table, value }], checks: [status] });
+    expect(kinds(plan).at(-1)).toBe("scatter");
+    expect(kinds(plan).filter((kind) => kind === "scatter")).toHaveLength(1);
+  });
+
+  it("leave everything as it was where a check fails", () => {
+    const table = input([6, 4]);
+    const indices = input([2], "i32");
+    const status = node("constant", [], { value: 1, dtype: "i32" });
+    const value = put(table, indices, 0, constant(7, [2, 4]));
+    const { plan, run } = agree({ writes: [{ target: table, value }], checks: [status] });
+    expect(run.failed).toBe(0);
+    expect(run.inputs[plan.graph.leaves.indexOf(table)]).toEqual(fill(table, table.attrs.source.id));
+  });
+
+  it("go through a copy where what is put there lies in the table itself", () => {
+    const table = input([6, 4]);
+    const indices = input([2], "i32");
+    const leading = node("slice", [table], { start: [0, 0], size: [2, 4], step: [1, 1] });
+    const { plan } = agree({ writes: [{ target: table, value: put(table, indices, 0, leading) }] });
+    expect(kinds(plan)).toEqual(["loop", "scatter", "loop"]);
+  });
+
+  it("mean the same among any readers and other writes", () => {
+    fc.assert(
+      fc.property(randomPartWrites, (make) => {
+        agree(make());
+      }),
+      { numRuns: 400 },
+    );
   });
 });
 

@@ -41,7 +41,7 @@ export type GraphRequest = Pick<PlanRequest, "outputs" | "writes">;
 /** Random graphs over a few inputs, some of them overwritten; null where nothing came of it. */
 export const randomRequest: fc.Arbitrary<() => GraphRequest | null> = fc
   .tuple(
-    fc.array(fc.record({ kind: fc.nat(15), a: fc.nat(1000), b: fc.nat(1000), k: fc.nat(1000) }), {
+    fc.array(fc.record({ kind: fc.nat(16), a: fc.nat(1000), b: fc.nat(1000), k: fc.nat(1000) }), {
       minLength: 1,
       maxLength: 14,
     }),
@@ -128,9 +128,91 @@ function build(kind: number, x: Node, y: Node, k: number, pool: Node[]): Node | 
       return rank > 0
         ? node("gather", [x, node("argsort", [x], { axis, descending: k % 2 === 0 })], { axis })
         : null;
-    default:
+    case 15:
       return rank > 0
         ? node("scatterAdd", [x, node("argsort", [x], { axis, descending: false }), twin], { axis })
         : null;
+    default: {
+      if (rank === 0) return null;
+      const some = (n: Node) =>
+        node("slice", [n], {
+          start: n.shape.map(() => 0),
+          size: n.shape.map((d, i) => (i === axis ? Math.ceil(d / 2) : d)),
+          step: n.shape.map(() => 1),
+        });
+      const order = node("argsort", [x], { axis, descending: false });
+      return node("scatter", [x, some(order), some(twin)], { axis });
+    }
   }
 }
+
+/** Elements of `x` at a vector of indices along an axis. */
+export const take = (x: Node, indices: Node, axis: number): Node =>
+  node("gather", [x, lines(x, indices, axis)], { axis });
+
+/** `x` with elements at a vector of indices along an axis replaced. */
+export const put = (x: Node, indices: Node, axis: number, part: Node): Node =>
+  node("scatter", [x, lines(x, indices, axis), part], { axis });
+
+function lines(x: Node, indices: Node, axis: number): Node {
+  const [count] = indices.shape;
+  const column = reshape(
+    indices,
+    x.shape.map((_, i) => (i === axis ? count! : 1)),
+  );
+  return expand(
+    column,
+    x.shape.map((d, i) => (i === axis ? count! : d)),
+  );
+}
+
+/** Writes of some elements of an input, once or several times over, among readers of the values before and after. */
+export const randomPartWrites: fc.Arbitrary<() => GraphRequest> = fc
+  .tuple(
+    fc.array(
+      fc.record({ axis: fc.nat(2), count: fc.integer({ min: 1, max: 3 }), from: fc.nat(6), read: fc.nat(7) }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    fc.nat(7),
+    fc.boolean(),
+  )
+  .map(([stages, first, both]) => () => {
+    const table = input([4, 6]);
+    const other = input([4, 6]);
+    const outputs: Node[] = [];
+    let value: Node = table;
+    const read = (n: Node, how: number): void => {
+      if (how === 0) outputs.push(n);
+      if (how === 1) outputs.push(sum(node("tanh", [n], {}), [0]));
+      if (how === 2) outputs.push(node("mul", [n, other], {}));
+      if (how === 3) outputs.push(node("mul", [n, table], {}));
+    };
+    read(table, first);
+    for (const { axis, count, from, read: how } of stages) {
+      const flat = (n: Node): Node => (axis === 2 ? reshape(n, [24]) : n);
+      const along = axis === 2 ? 0 : axis;
+      const indices = input([count], "i32");
+      const part = (n: Node): Node => take(flat(n), indices, along);
+      const leading = (n: Node): Node =>
+        node("slice", [flat(n)], {
+          start: flat(n).shape.map(() => 0),
+          size: flat(n).shape.map((d, i) => (i === along ? count : d)),
+          step: flat(n).shape.map(() => 1),
+        });
+      const updates = [
+        () => node("neg", [part(table)], {}),
+        () => node("mul", [part(value), part(other)], {}),
+        () => node("sub", [part(value), leading(table)], {}),
+        () => leading(other),
+        () => leading(table),
+        () => leading(value),
+        () => node("add", [part(table), part(table)], {}),
+      ][from]!();
+      value = reshape(put(flat(value), indices, along, updates), [4, 6]);
+      read(value, how);
+    }
+    const writes = [{ target: table, value }];
+    // Another input that is overwritten, by what still needs the old table.
+    if (both) writes.push({ target: other, value: node("add", [other, table], {}) });
+    return { outputs, writes };
+  });

@@ -1,26 +1,12 @@
-import type { DType } from "../../base/dtype.ts";
-import { DTypeError } from "../../base/errors.ts";
 import type { AxisKernel } from "../../plan/kernel.ts";
 import { argsLayout } from "./args.ts";
-import { type FunctionBuilder, type MemoryImport, ModuleBuilder, type WasmType } from "./emitter.ts";
-
-const scalars: Partial<Record<DType, { type: WasmType; load: string; store: string }>> = {
-  f32: { type: "f32", load: "f32.load", store: "f32.store" },
-  f64: { type: "f64", load: "f64.load", store: "f64.store" },
-  i32: { type: "i32", load: "i32.load", store: "i32.store" },
-  u8: { type: "i32", load: "i32.load8_u", store: "i32.store8" },
-  bool: { type: "i32", load: "i32.load8_u", store: "i32.store8" },
-};
-
-function scalarOf(dtype: DType) {
-  const known = scalars[dtype];
-  if (known === undefined)
-    throw new DTypeError(`wasm: no kernel along an axis for ${dtype}; cast to f32 first`);
-  return known;
-}
+import { type Along, add, address, loadAt, locals, repeat, scalarOf, whileLess } from "./axis-parts.ts";
+import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "./emitter.ts";
+import { emitScatter } from "./scatter.ts";
 
 /** Serial work along one axis, element by element; tasks are outer indices. */
 export function emitAxis(kernel: AxisKernel, memory: MemoryImport): Uint8Array<ArrayBuffer> {
+  const { kind } = kernel;
   const module = new ModuleBuilder(memory);
   const f = module.func("run", ["i32", "i32", "i32"]);
   const layout = argsLayout(kernel);
@@ -36,7 +22,7 @@ export function emitAxis(kernel: AxisKernel, memory: MemoryImport): Uint8Array<A
     pointer: word(a.pointer),
     strides: a.strides.map(word),
     line: f.local("i32"),
-    scalar: scalarOf(kernel.accesses[i]!.dtype),
+    scalar: scalarOf(kernel.accesses[i]!.dtype, kind === "scatter"),
   }));
   const outerIndex = f.local("i32");
   f.get(1);
@@ -46,75 +32,20 @@ export function emitAxis(kernel: AxisKernel, memory: MemoryImport): Uint8Array<A
       address(f, { line: a.pointer, stride: a.strides[0]! }, outerIndex);
       f.set(a.line);
     }
-    if (kernel.kind === "scatterAdd") scatterAdd(f, kernel.accesses[0]!.dtype, accesses, length, inner);
+    if (kind === "scatter" || kind === "scatterAdd")
+      emitScatter(f, kind, kernel.accesses[0]!.dtype, accesses, length, inner);
     else {
       const innerIndex = f.local("i32");
       f.i32(0);
       f.set(innerIndex);
       const along = accesses.map((a) => ({ line: a.line, stride: a.strides[1]!, scalar: a.scalar }));
       whileLess(f, innerIndex, inner, () => {
-        bodies[kernel.kind as Exclude<AxisKernel["kind"], "scatterAdd">](f, along, length);
+        bodies[kind](f, along, length);
         for (const a of accesses) add(f, a.line, a.strides[2]!);
       });
     }
   });
   return module.bytes();
-}
-
-/** An access within one outer index. Locals: address of its first element, strides over (outer, axis, inner). */
-interface Strided {
-  readonly line: number;
-  readonly strides: readonly number[];
-  readonly scalar: Along["scalar"];
-}
-
-/** One access along the axis: address of its first element, stride, and how to load and store. */
-interface Along {
-  readonly line: number;
-  readonly stride: number;
-  readonly scalar: { type: WasmType; load: string; store: string };
-}
-
-/** Repeats until the body leaves by `brIf(1)`. */
-function repeat(f: FunctionBuilder, body: () => void): void {
-  f.block(() => {
-    f.loop(() => {
-      body();
-      f.br(0);
-    });
-  });
-}
-
-function whileLess(f: FunctionBuilder, index: number, limit: number, body: () => void): void {
-  repeat(f, () => {
-    f.get(index);
-    f.get(limit);
-    f.op("i32.ge_s");
-    f.brIf(1);
-    body();
-    f.bump(index, 1);
-  });
-}
-
-/** target += amount, both locals. */
-function add(f: FunctionBuilder, target: number, amount: number): void {
-  f.get(target);
-  f.get(amount);
-  f.op("i32.add");
-  f.set(target);
-}
-
-/** Pushes the address of element `index` (a local). */
-function address(f: FunctionBuilder, a: Pick<Along, "line" | "stride">, index: number): void {
-  f.get(a.line);
-  f.get(index);
-  f.get(a.stride);
-  f.op("i32.mul", "i32.add");
-}
-
-function loadAt(f: FunctionBuilder, a: Along, index: number): void {
-  address(f, a, index);
-  f.memory(a.scalar.load);
 }
 
 const isFloat = (a: Along): boolean => a.scalar.type === "f32" || a.scalar.type === "f64";
@@ -189,68 +120,6 @@ function cumsum(f: FunctionBuilder, [source, result]: readonly Along[], length: 
     if (type === "f32") f.op("f32.demote_f64");
     f.memory(store);
   });
-}
-
-/**
- * Updates in row-major order, so that neighbours in memory follow each other. An index out of range is dropped: a
- * check may stop the plan only after this kernel, and until then nothing that is not the result's may change.
- */
-function scatterAdd(
-  f: FunctionBuilder,
-  dtype: DType,
-  [result, indices, updates]: readonly Strided[],
-  length: number,
-  inner: number,
-): void {
-  const { type, load, store } = result!.scalar;
-  const [i, j, limit, index, at] = locals(f, 5);
-  const [place, source, update] = locals(f, 3);
-  // The result is whole, so its strides give its extent along the axis, which is not that of the updates.
-  f.get(result!.strides[0]!);
-  f.get(result!.strides[1]!);
-  f.op("i32.div_u");
-  f.set(limit);
-  f.i32(0);
-  f.set(i);
-  whileLess(f, i, length, () => {
-    for (const [target, a] of [
-      [source, indices!],
-      [update, updates!],
-    ] as const) {
-      address(f, { line: a.line, stride: a.strides[1]! }, i);
-      f.set(target);
-    }
-    f.get(result!.line);
-    f.set(place);
-    f.i32(0);
-    f.set(j);
-    whileLess(f, j, inner, () => {
-      f.get(source);
-      f.memory("i32.load");
-      f.tee(index);
-      f.get(limit);
-      // Unsigned, a negative index is a large one.
-      f.op("i32.lt_u");
-      f.if(() => {
-        address(f, { line: place, stride: result!.strides[1]! }, index);
-        f.tee(at);
-        f.get(at);
-        f.memory(load);
-        f.get(update);
-        f.memory(updates!.scalar.load);
-        // A sum of bools is whether any is true.
-        f.op(dtype === "bool" ? "i32.or" : `${type}.add`);
-        f.memory(store);
-      });
-      add(f, place, result!.strides[2]!);
-      add(f, source, indices!.strides[2]!);
-      add(f, update, updates!.strides[2]!);
-    });
-  });
-}
-
-function locals(f: FunctionBuilder, count: number): [number, number, number, number, number] {
-  return Array.from({ length: count }, () => f.local("i32")) as [number, number, number, number, number];
 }
 
 /**
@@ -356,7 +225,7 @@ function argsort(descending: boolean) {
 }
 
 const bodies: {
-  readonly [K in Exclude<AxisKernel["kind"], "scatterAdd">]: (
+  readonly [K in Exclude<AxisKernel["kind"], "scatter" | "scatterAdd">]: (
     f: FunctionBuilder,
     accesses: readonly Along[],
     length: number,

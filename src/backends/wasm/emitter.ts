@@ -192,6 +192,10 @@ export class FunctionBuilder {
   globalSet(index: number): void {
     this.#code.push(0x24, ...unsigned(index));
   }
+  /** Copies bytes: target, source and count are on the stack. */
+  memoryCopy(): void {
+    this.#code.push(0xfc, 10, 0, 0);
+  }
   memoryFill(): void {
     this.#code.push(0xfc, 11, 0);
   }

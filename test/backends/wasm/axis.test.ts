@@ -82,7 +82,7 @@ function layouts(outer: number, axis: number, inner: number) {
 
 /** Calls `check` with every line of an operand, and with what a kernel gave for it. */
 function eachLine(
-  kind: Exclude<AxisKernel["kind"], "scatterAdd">,
+  kind: Exclude<AxisKernel["kind"], "scatter" | "scatterAdd">,
   dtype: keyof typeof values,
   axis: number,
   check: (line: number[], got: number[]) => void,
@@ -170,6 +170,85 @@ describe.each(compute)("of %s", (dtype) => {
         ];
         expect(run("scatterAdd", [outer, n, inner], operands, chunk)[0]).toEqual(expected);
       }
+    }
+  });
+});
+
+/** Replaces elements of `data` [outer, rows, inner] in row-major order of the updates, as the definition does. */
+function replaced(
+  data: TypedArray,
+  [outer, rows, inner]: readonly [number, number, number],
+  count: number,
+  indexAt: (o: number, a: number, i: number) => number,
+  updateAt: (o: number, a: number, i: number) => number,
+): TypedArray {
+  const out = data.slice();
+  for (let o = 0; o < outer; o++)
+    for (let a = 0; a < count; a++)
+      for (let i = 0; i < inner; i++) {
+        const index = indexAt(o, a, i);
+        if (index >= 0 && index < rows) out[(o * rows + index) * inner + i] = updateAt(o, a, i);
+      }
+  return out;
+}
+
+describe.each(Object.keys(dtypes) as DType[])("scatter of %s", (dtype) => {
+  const raw = (length: number, salt: number) => {
+    const out = allocate(dtype, length);
+    for (let i = 0; i < length; i++) out[i] = dtype === "bool" ? (i + salt) % 2 : i * salt + 1;
+    return out;
+  };
+  test.each(sizes)("%i updates, an index for each element", (n) => {
+    const [outer, rows, inner] = [3, 7, 2] as const;
+    const data = raw(outer * rows * inner, 3);
+    const updates = raw(outer * n * inner, 5);
+    // Some are out of range, many repeat.
+    const indices = Int32Array.from({ length: outer * n * inner }, (_, i) => ((i * 5 + (i >> 2)) % 9) - 1);
+    for (const { offset, strides } of layouts(outer, n, inner)) {
+      const from = (o: number, a: number, i: number) =>
+        offset + o * strides[0] + a * strides[1] + i * strides[2];
+      const expected = replaced(
+        data,
+        [outer, rows, inner],
+        n,
+        (...at) => indices[from(...at)]!,
+        (...at) => updates[from(...at)]!,
+      );
+      for (const chunk of [2, outer]) {
+        const operands: Operand[] = [
+          { dtype, data, strides: [rows * inner, inner, 1] },
+          { dtype: "i32", data: indices, offset, strides },
+          { dtype, data: updates, offset, strides },
+        ];
+        expect(run("scatter", [outer, n, inner], operands, chunk)[0]).toEqual(expected);
+      }
+    }
+  });
+
+  test.each([1, 7, 8, 9, 33])("whole rows of %i, from rows in either order or one for all", (inner) => {
+    const [outer, rows, n] = [2, 5, 6] as const;
+    const data = raw(outer * rows * inner, 3);
+    const updates = raw(outer * n * inner, 5);
+    const indices = Int32Array.of(4, -1, 0, 4, 5, 2);
+    for (const [offset, strides] of [
+      [0, [n * inner, inner, 1]],
+      [(n - 1) * inner, [n * inner, -inner, 1]],
+      [3, [0, 0, 0]],
+      [inner - 1, [n * inner, inner, -1]],
+    ] as const) {
+      const expected = replaced(
+        data,
+        [outer, rows, inner],
+        n,
+        (_, a) => indices[a]!,
+        (o, a, i) => updates[offset + o * strides[0] + a * strides[1] + i * strides[2]]!,
+      );
+      const operands: Operand[] = [
+        { dtype, data, strides: [rows * inner, inner, 1] },
+        { dtype: "i32", data: indices, strides: [0, 1, 0] },
+        { dtype, data: updates, offset, strides },
+      ];
+      expect(run("scatter", [outer, n, inner], operands)[0]).toEqual(expected);
     }
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { grouped, percent, table } from "../../src/cli/table.ts";
+import { grouped, percent, table } from "../../src/base/table.ts";
 
 test("words stand left, numbers right, under their headings", () => {
   expect(

@@ -1,0 +1,91 @@
+import { type Node, node, topological } from "../ir/node.ts";
+import { type Op, ops } from "../ir/op.ts";
+import { sliceAxis } from "./build.ts";
+import { along, type Cut, cutShape, type NarrowRule, narrowRules, type Pushed } from "./narrow-rules.ts";
+import { placesOf, type Selection } from "./places.ts";
+
+export type { Selection };
+
+/** A part of a node, and how it is made of parts of others; `pushed` null: it is taken from the node itself. */
+interface Step {
+  readonly of: Node;
+  readonly cut: Cut;
+  readonly pushed: Pushed | null;
+  /** What `pushed` needs, as far as the walk has come: nodes that it needs whole, and parts. */
+  readonly sources: (Node | Step)[];
+  part: Node | null;
+}
+
+/**
+ * The part of `x` that a selection names, computed without the rest wherever the graph allows: what `x` is made of
+ * is narrowed in its place, as far up as the axis can be followed. Nothing costly that is in `computed` (needed whole
+ * by something else) is computed again in part. A narrower product may add in another order: last digits can differ
+ * from those of the same part of `x`.
+ */
+export function narrow(x: Node, s: Selection, computed: ReadonlySet<Node> = new Set()): Node {
+  const root: Cut = { axis: s.axis, places: placesOf(s) };
+  const whole = new Set(computed);
+  for (;;) {
+    const steps = plan(x, root, whole);
+    // What is needed whole for one part need not be computed once more for another.
+    const needed = topological(
+      steps.flatMap(({ of, pushed, sources }) => (pushed === null ? [of] : sources.filter((s) => "op" in s))),
+    );
+    const all = new Set(needed);
+    const twice = steps.filter(({ of, pushed }) => pushed !== null && isCostly(of) && all.has(of));
+    if (twice.length === 0) return build(steps);
+    for (const { of } of twice) whole.add(of);
+  }
+}
+
+/** Whether to compute a part of a node once more costs more than to read it from memory. */
+function isCostly(n: Node): boolean {
+  const { kind } = ops[n.op];
+  return kind === "contraction" || kind === "reduce" || (kind === "special" && n.op !== "gather");
+}
+
+/** The parts that a part of `x` is made of, each after those that it needs itself; `x`'s is the last. */
+function plan(x: Node, root: Cut, whole: ReadonlySet<Node>): Step[] {
+  const known = new Map<Node, Map<string, Step>>();
+  const order: Step[] = [];
+  const stack: Step[] = [];
+  const enter = (of: Node, cut: Cut): Step => {
+    const key = `${cut.axis}:${cut.places.key}`;
+    let steps = known.get(of);
+    if (steps === undefined) known.set(of, (steps = new Map()));
+    let step = steps.get(key);
+    if (step === undefined) {
+      const { start, count, size } = cut.places;
+      const taken = (start === 0 && count === size) || (isCostly(of) && whole.has(of));
+      const rule = narrowRules[of.op] as NarrowRule<Op> | null;
+      step = { of, cut, pushed: taken ? null : (rule?.(of, cut) ?? null), sources: [], part: null };
+      steps.set(key, step);
+      stack.push(step);
+    }
+    return step;
+  };
+  enter(x, root);
+  for (let step = stack.at(-1); step !== undefined; step = stack.at(-1)) {
+    const need = step.pushed?.needs[step.sources.length];
+    if (need === undefined) order.push(stack.pop()!);
+    else step.sources.push(need.cut === null ? need.of : enter(need.of, need.cut));
+  }
+  return order;
+}
+
+/** Makes the nodes of a plan's parts; gives the last. */
+function build(steps: readonly Step[]): Node {
+  for (const step of steps)
+    step.part =
+      step.pushed === null
+        ? take(step.of, step.cut)
+        : step.pushed.build(step.sources.map((s) => ("op" in s ? s : s.part!)));
+  return steps.at(-1)!.part!;
+}
+
+/** A part of a node that is there whole. */
+function take(x: Node, cut: Cut): Node {
+  const { start, count, indices } = cut.places;
+  if (start !== null) return sliceAxis(x, cut.axis, start, count);
+  return node("gather", [x, along(indices(), cutShape(x.shape, cut), cut.axis)], { axis: cut.axis });
+}

@@ -1,0 +1,89 @@
+import { FileError } from "../errors.ts";
+
+type Node = typeof process;
+
+/** Node's modules for files; an error that says what to do where there are none. */
+export function nodeFiles(what: string) {
+  const { getBuiltinModule } = (globalThis as { process?: Partial<Node> }).process ?? {};
+  if (getBuiltinModule === undefined)
+    throw new FileError(
+      `Cannot ${what}: there are no files in a browser. Use the functions that take or give a Uint8Array.`,
+    );
+  return { fs: getBuiltinModule("node:fs"), path: getBuiltinModule("node:path") };
+}
+
+/** Does something with files; a failure names it, with what the system says. */
+export function withFiles<T>(what: string, use: (node: ReturnType<typeof nodeFiles>) => T): T {
+  const node = nodeFiles(what);
+  try {
+    return use(node);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    throw new FileError(`Cannot ${what}: ${error.message}`, { cause: error });
+  }
+}
+
+/** A path inside a folder. */
+export const joinPath = (folder: string, name: string): string =>
+  nodeFiles(`name a file in ${folder}`).path.join(folder, name);
+
+/** The folder that a path is in. */
+export const folderOf = (path: string): string => nodeFiles(`find the folder of ${path}`).path.dirname(path);
+
+/** All bytes of a file; throws `FileError` where it cannot be read. */
+export const readFile = (path: string): Uint8Array =>
+  withFiles(`read ${path}`, ({ fs }) => fs.readFileSync(path));
+
+/** Puts bytes in a file, in place of what it held. */
+export const writeFile = (path: string, bytes: Uint8Array): void =>
+  withFiles(`write ${path}`, ({ fs }) => fs.writeFileSync(path, bytes));
+
+/** Removes a file, if it is there. */
+export const removeFile = (path: string): void =>
+  withFiles(`remove ${path}`, ({ fs }) => fs.rmSync(path, { force: true }));
+
+/** Whether a path is a folder; throws `FileError` where there is nothing. */
+export const isFolder = (path: string): boolean =>
+  withFiles(`read ${path}`, ({ fs }) => fs.statSync(path).isDirectory());
+
+/** The names of what is in a folder, sorted. */
+export const namesIn = (folder: string): string[] =>
+  withFiles(`read ${folder}`, ({ fs }) => fs.readdirSync(folder).sort());
+
+/** A file that is read by position. */
+export interface FileReader {
+  readonly size: number;
+  /** Fills `into` from a byte of the file on; gives how many bytes there were. */
+  read(into: Uint8Array, from: number): number;
+  close(): void;
+}
+
+/** The most that one call reads: the system's limit is a little below 2 GiB. */
+const maxRead = 2 ** 30;
+
+/** Opens a file to be read by position; throws `FileError` where it is none. */
+export function openFile(path: string): FileReader {
+  return withFiles(`read ${path}`, ({ fs }) => {
+    // Before it is opened: opening a pipe waits for somebody to write.
+    if (!fs.statSync(path).isFile()) throw new FileError(`Cannot read ${path}: it is not a file`);
+    const file = fs.openSync(path, "r");
+    let open = true;
+    return {
+      size: fs.fstatSync(file).size,
+      read: (into, from) =>
+        withFiles(`read ${path}`, () => {
+          let done = 0;
+          while (done < into.length) {
+            const count = fs.readSync(file, into, done, Math.min(maxRead, into.length - done), from + done);
+            if (count === 0) break;
+            done += count;
+          }
+          return done;
+        }),
+      close() {
+        if (open) fs.closeSync(file);
+        open = false;
+      },
+    };
+  });
+}

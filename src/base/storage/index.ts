@@ -1,0 +1,11 @@
+export {
+  type FileReader,
+  folderOf,
+  isFolder,
+  joinPath,
+  namesIn,
+  openFile,
+  readFile,
+  removeFile,
+  writeFile,
+} from "./files.ts";

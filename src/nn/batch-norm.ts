@@ -1,0 +1,191 @@
+import { isFloat } from "../base/dtype.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
+import { shapeText, sizeOf } from "../base/shape.ts";
+import { Cell } from "../engine/cell.ts";
+import { hostScalar } from "../engine/trace.ts";
+import { noGrad } from "../tensor/autograd.ts";
+import { Buffer } from "../tensor/buffer.ts";
+import { ones, zeros } from "../tensor/create.ts";
+import { Parameter } from "../tensor/parameter.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { ones_, zeros_ } from "./init/index.ts";
+import { Module } from "./module.ts";
+import { pythonFlag, pythonNumber } from "./repr.ts";
+
+/** Options of `BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`. */
+export interface BatchNormOptions {
+  /** Added to the variance; 1e-5. */
+  eps?: number;
+  /** How much of a batch's statistics enters the running ones, 0.1; null: each batch counts the same. */
+  momentum?: number | null;
+  /** Whether it learns a weight and a bias. */
+  affine?: boolean;
+  /** Whether it keeps running statistics; without, it normalizes by those of the batch in eval mode too. */
+  trackRunningStats?: boolean;
+  /** Whether it learns a bias beside the weight. */
+  bias?: boolean;
+}
+
+/**
+ * Normalizes every channel (dimension 1) to mean 0 and variance 1 over the batch and all other dimensions, then scales
+ * by `weight` and shifts by `bias`. In training by the statistics of the batch, which enter the running ones (the
+ * variance there is the unbiased one) even where the output is not read; else by the running ones. In a module that is
+ * frozen as a whole, those hold still.
+ */
+export abstract class BatchNorm extends Module {
+  readonly numFeatures: number;
+  readonly eps: number;
+  readonly weight: Parameter | null;
+  readonly bias: Parameter | null;
+  readonly runningMean: Buffer | null;
+  readonly runningVar: Buffer | null;
+  /** Batches that entered the running statistics; i32, where PyTorch has int64. */
+  readonly numBatchesTracked: Buffer | null;
+  #momentum = 0;
+  readonly #cumulative = new Cell(false);
+
+  /** How many dimensions an input may have. */
+  protected abstract readonly ranks: readonly number[];
+
+  constructor(
+    numFeatures: number,
+    {
+      eps = 1e-5,
+      momentum = 0.1,
+      affine = true,
+      trackRunningStats = true,
+      bias = true,
+    }: BatchNormOptions = {},
+  ) {
+    super();
+    if (!Number.isInteger(numFeatures) || numFeatures < 1)
+      throw new ArgumentError(
+        `${this.constructor.name}: numFeatures is ${numFeatures}; it is how many channels there are, at least 1`,
+      );
+    this.numFeatures = numFeatures;
+    this.eps = eps;
+    this.momentum = momentum;
+    this.weight = affine ? new Parameter(ones([numFeatures])) : null;
+    this.bias = affine && bias ? new Parameter(zeros([numFeatures])) : null;
+    this.runningMean = trackRunningStats ? new Buffer(zeros([numFeatures])) : null;
+    this.runningVar = trackRunningStats ? new Buffer(ones([numFeatures])) : null;
+    this.numBatchesTracked = trackRunningStats ? new Buffer(zeros([], { dtype: "i32" })) : null;
+  }
+
+  /** How much of a batch's statistics enters the running ones; null: each batch counts the same. It may be set. */
+  get momentum(): number | null {
+    return this.#cumulative.value ? null : this.#momentum;
+  }
+  set momentum(value: number | null) {
+    if (value !== null && !Number.isFinite(value))
+      throw new ArgumentError(
+        `${this.constructor.name}: momentum is ${value}; it must be a finite number or null`,
+      );
+    this.#cumulative.value = value === null;
+    this.#momentum = value ?? 0;
+  }
+
+  /** Running statistics of mean 0 and variance 1, and no batches. */
+  resetRunningStats(): void {
+    if (this.runningMean !== null) zeros_(this.runningMean);
+    if (this.runningVar !== null) ones_(this.runningVar);
+    if (this.numBatchesTracked !== null) zeros_(this.numBatchesTracked);
+  }
+  /** Weights of 1, biases of 0, and running statistics as at the start. */
+  resetParameters(): void {
+    this.resetRunningStats();
+    if (this.weight !== null) ones_(this.weight);
+    if (this.bias !== null) zeros_(this.bias);
+  }
+
+  /** x: [N, C, …] of a floating dtype; in training with more than one value a channel. */
+  forward(x: Tensor): Tensor {
+    this.#refuse(x);
+    const { runningMean, runningVar, weight, bias } = this;
+    const perChannel = x.shape.map((_, i) => (i === 1 ? this.numFeatures : 1));
+    let mean: Tensor;
+    let variance: Tensor;
+    let centred: Tensor;
+    if (this.training || runningMean === null || runningVar === null) {
+      const others = x.shape.flatMap((_, i) => (i === 1 ? [] : [i]));
+      mean = x.mean(others, { keepdim: true });
+      centred = x.sub(mean);
+      variance = centred.square().mean(others, { keepdim: true });
+      if (this.training) this.#follow(mean, variance, sizeOf(x.shape) / this.numFeatures);
+    } else {
+      centred = x.sub(runningMean.reshape(perChannel));
+      variance = runningVar.reshape(perChannel);
+    }
+    const deviation = variance.add(this.eps).sqrt();
+    if (weight === null) return centred.div(deviation);
+    const scaled = centred.mul(weight.reshape(perChannel).div(deviation));
+    return bias === null ? scaled : scaled.add(bias.reshape(perChannel));
+  }
+
+  /** Lets a batch's statistics, of `count` values a channel, enter the running ones. */
+  #follow(mean: Tensor, variance: Tensor, count: number): void {
+    const { runningMean, runningVar, numBatchesTracked } = this;
+    if (runningMean === null || runningVar === null || numBatchesTracked === null) return;
+    noGrad(() => {
+      numBatchesTracked.update(numBatchesTracked.add(1));
+      // PyTorch counts an empty batch, and leaves it at that.
+      if (count === 0) return;
+      const share =
+        this.momentum === null
+          ? numBatchesTracked.to("f32").reciprocal()
+          : new Tensor(hostScalar(() => this.#momentum, runningMean.dtype === "f64" ? "f64" : "f32"));
+      const rest = share.neg().add(1);
+      const unbiased = variance.mul(count / (count - 1));
+      for (const [running, batch] of [
+        [runningMean, mean],
+        [runningVar, unbiased],
+      ] as const)
+        running.update(batch.flatten().mul(share).add(running.mul(rest)).to(running.dtype));
+    });
+  }
+
+  #refuse(x: Tensor): void {
+    const name = this.constructor.name;
+    const { shape } = x;
+    if (!this.ranks.includes(shape.length))
+      throw new ShapeError(
+        `${name}: takes an input of ${this.ranks.join(" or ")} dimensions, this one is ${shapeText(shape)}`,
+      );
+    if (shape[1] !== this.numFeatures)
+      throw new ShapeError(
+        `${name}: an input of shape ${shapeText(shape)} has ${shape[1]} channels, this layer ${this.numFeatures}`,
+      );
+    if (!isFloat(x.dtype))
+      throw new DTypeError(
+        `${name}: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
+      );
+    if (this.training && sizeOf(shape) === this.numFeatures)
+      throw new ShapeError(
+        `${name}: in training a channel needs more than one value, and an input of shape ${shapeText(shape)} has one. ` +
+          "Use a larger batch, or eval().",
+      );
+  }
+
+  override extraRepr(): string {
+    const { numFeatures, eps, momentum, weight, bias, runningMean } = this;
+    return (
+      `${numFeatures}, eps=${pythonNumber(eps)}, momentum=${pythonNumber(momentum)}, affine=${pythonFlag(weight !== null)}, ` +
+      `bias=${pythonFlag(bias !== null)}, track_running_stats=${pythonFlag(runningMean !== null)}`
+    );
+  }
+}
+
+/** `BatchNorm` of [N, C] or [N, C, L]. */
+export class BatchNorm1d extends BatchNorm {
+  protected readonly ranks = [2, 3];
+}
+
+/** `BatchNorm` of [N, C, H, W]. */
+export class BatchNorm2d extends BatchNorm {
+  protected readonly ranks = [4];
+}
+
+/** `BatchNorm` of [N, C, D, H, W]. */
+export class BatchNorm3d extends BatchNorm {
+  protected readonly ranks = [5];
+}

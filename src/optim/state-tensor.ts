@@ -1,0 +1,32 @@
+import { dtypes } from "../base/dtype.ts";
+import type { Resident } from "../engine/trace.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { Node, Numbers } from "./transform.ts";
+
+/** A tensor of an optimizer's state: reading it gives its present value. */
+export class StateTensor extends Tensor {
+  /** Where the value is. */
+  readonly resident: Resident;
+
+  constructor(resident: Resident) {
+    super(resident.node);
+    this.resident = resident;
+  }
+
+  override get node(): Node {
+    return this.resident.node;
+  }
+  override set node(_: Node) {
+    // The engine has computed the value: it is where it belongs already.
+  }
+}
+
+/** One parameter's state as a plain object: its numbers, and its tensors by name. */
+export type ParameterState = { step: number } & { [name: string]: number | StateTensor };
+
+/** The dtype that state and updates of a parameter compute in. */
+export const stateDtype = (p: Parameter) => (dtypes[p.dtype].compute ? p.dtype : "f32");
+
+/** The numbers of a state. */
+export const numbersOf = (state: ParameterState): Numbers => state as unknown as Numbers;

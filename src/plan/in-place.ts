@@ -1,0 +1,81 @@
+import { contiguousStrides, sameShape } from "../base/shape.ts";
+import { isOp, type Node } from "../ir/node.ts";
+import { type Cluster, rowShape, squeezeStrides } from "./cluster.ts";
+import { isWhole, viewOf } from "./view.ts";
+
+/** A write of a prepared graph: the base of its value, and the input slot that it goes over. */
+interface Write {
+  readonly slot: number;
+  readonly value: Node;
+}
+
+/**
+ * The values that a write may store over its slot one after the other, each made from the one before and the first
+ * from what is there; none where only a copy of the finished value is right. `c` is the cluster of the value. Who
+ * else reads the old values is for the caller to see to.
+ */
+export function stagesOf(
+  w: Write,
+  c: Cluster,
+  prologues: ReadonlySet<Node>,
+  slot: (n: Node) => number,
+): readonly Node[] {
+  if (c.kind === "single") return scatters(w, slot);
+  return readsOnlyItself(c, prologues, w, slot) ? [w.value] : [];
+}
+
+/** The stages of a value that replaces elements of the slot by one scatter or several: nothing else is touched. */
+function scatters(w: Write, slot: (n: Node) => number): readonly Node[] {
+  const stages: Node[] = [];
+  let at = w.value;
+  while (isOp(at, "scatter")) {
+    const [data, ...others] = at.src as readonly [Node, Node, Node];
+    const { base } = viewOf(data);
+    // What it reads while it writes must be somewhere else.
+    const same = (n: Node) => n === base || slot(n) === w.slot;
+    if (!isWhole(viewOf(data), data.shape) || others.some((s) => same(viewOf(s).base))) return [];
+    stages.unshift(at);
+    at = base;
+  }
+  return slot(at) === w.slot ? stages : [];
+}
+
+/** The bases that a cluster's kernel reads from memory, members of its own left out. */
+export function reads(c: Cluster, prologues: ReadonlySet<Node>): Node[] {
+  const members = new Set(c.nodes);
+  const found: Node[] = [];
+  const visit = (n: Node): void => {
+    for (const s of n.src) {
+      const { base } = viewOf(s);
+      if (prologues.has(base)) visit(base);
+      else if (!members.has(base)) found.push(base);
+    }
+  };
+  for (const n of c.nodes) visit(n);
+  return found;
+}
+
+/** Whether every element of slot `w.slot` that a kernel reads is the one it then overwrites. */
+function readsOnlyItself(
+  c: Cluster,
+  prologues: ReadonlySet<Node>,
+  w: Write,
+  slot: (n: Node) => number,
+): boolean {
+  const asRow = c.rows.has(w.value);
+  const own = contiguousStrides(asRow ? rowShape(c) : c.shape);
+  for (const n of c.nodes) {
+    for (const s of n.src) {
+      const view = viewOf(s);
+      if (prologues.has(view.base)) {
+        if (reads({ ...c, nodes: [view.base] }, prologues).some((b) => slot(b) === w.slot)) return false;
+        continue;
+      }
+      if (slot(view.base) !== w.slot) continue;
+      const strides = squeezeStrides(s.shape, view.strides);
+      const level = isOp(n, "dot") || isOp(n, "gather") || c.rows.has(n) !== asRow;
+      if (level || view.offset !== 0 || !sameShape(strides, own)) return false;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,218 @@
+import type { Selection } from "../autodiff/places.ts";
+import { IndexError } from "../base/errors.ts";
+import { type Shape, shapeText, sizeOf } from "../base/shape.ts";
+import { Resident } from "../engine/trace.ts";
+
+/**
+ * Some elements of a tensor of one shape: slices along a dimension (rows, channels), or single elements. Equal regions
+ * are one object, so that identity tells them apart.
+ */
+export class Region {
+  /** The tensor's shape. */
+  readonly shape: Shape;
+  /** The dimension that `indices` run along; null: they are places of single elements in row-major order. */
+  readonly dim: number | null;
+  /** Ascending, each once. */
+  readonly indices: Int32Array;
+  /** The shape of what is in the region. */
+  readonly partShape: Shape;
+  /** How many elements are in it. */
+  readonly numel: number;
+  #selection: Selection | null = null;
+
+  private constructor(shape: Shape, dim: number | null, indices: Int32Array) {
+    this.shape = shape;
+    this.dim = dim;
+    this.indices = indices;
+    this.partShape = dim === null ? [indices.length] : shape.map((d, i) => (i === dim ? indices.length : d));
+    this.numel = sizeOf(this.partShape);
+  }
+
+  /** The slices at `indices` along a dimension of tensors of a shape; throws `IndexError` for one that is not there. */
+  static along(shape: Shape, dim: number, indices: Iterable<number>): Region {
+    const size = shape[dim];
+    if (size === undefined)
+      throw new IndexError(`A region along dimension ${dim} of a tensor of shape ${shapeText(shape)}`);
+    return Region.#interned(shape, dim, sorted(indices, size, `along dimension ${dim} of`, shape));
+  }
+
+  /** The elements at places in row-major order in tensors of a shape; throws `IndexError` for one that is not there. */
+  static elements(shape: Shape, indices: Iterable<number>): Region {
+    if (shape.length === 1) return Region.along(shape, 0, indices);
+    return Region.#interned(shape, null, sorted(indices, sizeOf(shape), "among the elements of", shape));
+  }
+
+  static #interned(shape: Shape, dim: number | null, indices: Int32Array): Region {
+    const key = `${shape.join("x")}|${dim}|${rangesText(indices)}`;
+    const known = regions.get(key)?.deref();
+    if (known !== undefined) return known;
+    const made = new Region(shape, dim, indices);
+    regions.set(key, new WeakRef(made));
+    forgotten.register(made, key);
+    return made;
+  }
+
+  get isEmpty(): boolean {
+    return this.numel === 0;
+  }
+  get isWhole(): boolean {
+    return this.numel === sizeOf(this.shape);
+  }
+
+  /** As a selector names it: `[32000:]`, `[[0, 5:9]]`, `[:, 3:5]`; of single elements, how many; of many ranges, the first. */
+  get text(): string {
+    const { dim, indices, shape } = this;
+    if (dim === null) return `(${indices.length} of ${sizeOf(shape)} elements)`;
+    const ranges = rangesOf(indices);
+    const size = shape[dim]!;
+    const shown = ranges.map(([from, to]) =>
+      to === from + 1 ? String(from) : `${from === 0 ? "" : from}:${to === size ? "" : to}`,
+    );
+    const list = shown.length > 16 ? [...shown.slice(0, 8), `… ${indices.length} in all`] : shown;
+    const own = list.length === 1 ? list[0]! : `[${list.join(", ")}]`;
+    return `[${[...Array.from({ length: dim }, () => ":"), own].join(", ")}]`;
+  }
+
+  /** The places of its elements in row-major order, ascending. */
+  flat(): Int32Array {
+    const { dim, indices, shape } = this;
+    if (dim === null) return indices;
+    const inner = sizeOf(shape.slice(dim + 1));
+    const outer = sizeOf(shape.slice(0, dim));
+    const places = new Int32Array(this.numel);
+    let n = 0;
+    for (let o = 0; o < outer; o++)
+      for (const index of indices) {
+        const first = (o * shape[dim]! + index) * inner;
+        for (let i = 0; i < inner; i++) places[n++] = first + i;
+      }
+    return places;
+  }
+
+  /** Everything that is not in it. */
+  complement(): Region {
+    const size = this.dim === null ? sizeOf(this.shape) : this.shape[this.dim]!;
+    const all = new Int32Array(size).map((_, i) => i);
+    return this.#combined(all, this.indices, (inAll, inThis) => inAll && !inThis);
+  }
+  /** What is in either. */
+  union(other: Region): Region {
+    return this.#with(other, (a, b) => a || b);
+  }
+  /** What is in this and not in the other. */
+  minus(other: Region): Region {
+    return this.#with(other, (a, b) => a && !b);
+  }
+  /** What is in both. */
+  intersect(other: Region): Region {
+    return this.#with(other, (a, b) => a && b);
+  }
+  /** Whether all of another region is in it. */
+  contains(other: Region): boolean {
+    return other.minus(this).isEmpty;
+  }
+
+  #with(other: Region, keeps: (inThis: boolean, inOther: boolean) => boolean): Region {
+    if (this.dim === other.dim) return this.#combined(this.indices, other.indices, keeps);
+    const elements = Region.elements(this.shape, this.flat());
+    return elements.#combined(elements.indices, other.flat(), keeps);
+  }
+
+  /** The indices that `keeps` takes, of two ascending lists of them. */
+  #combined(a: Int32Array, b: Int32Array, keeps: (inA: boolean, inB: boolean) => boolean): Region {
+    const kept = new Int32Array(a.length + b.length);
+    let [n, i, j] = [0, 0, 0];
+    while (i < a.length || j < b.length) {
+      const next = Math.min(a[i] ?? Number.POSITIVE_INFINITY, b[j] ?? Number.POSITIVE_INFINITY);
+      const [inA, inB] = [a[i] === next, b[j] === next];
+      if (keeps(inA, inB)) kept[n++] = next;
+      if (inA) i++;
+      if (inB) j++;
+    }
+    return Region.#interned(this.shape, this.dim, kept.slice(0, n));
+  }
+
+  /** How graphs take it: along one axis, of the tensor itself or, for single elements, of it in one line. */
+  get selection(): Selection {
+    this.#selection ??= this.#makeSelection();
+    return this.#selection;
+  }
+
+  #makeSelection(): Selection {
+    const { dim, indices } = this;
+    const count = indices.length;
+    const size = dim === null ? sizeOf(this.shape) : this.shape[dim]!;
+    const places = new Resident("i32", [count], indices);
+    places.storage.label = "the indices of a region";
+    let inverse: Resident | null = null;
+    const inverted = (): Resident => {
+      const table = new Int32Array(size).fill(count);
+      for (const [position, index] of indices.entries()) table[index] = position;
+      return new Resident("i32", [size], table);
+    };
+    return {
+      axis: dim ?? 0,
+      size,
+      count,
+      start: count > 0 && indices[count - 1]! - indices[0]! === count - 1 ? indices[0]! : null,
+      indices: places.node,
+      inverse: () => (inverse ??= inverted()).node,
+    };
+  }
+}
+
+const regions = new Map<string, WeakRef<Region>>();
+const forgotten = new FinalizationRegistry<string>((key) => {
+  // Another of that name may have been made since.
+  if (regions.get(key)?.deref() === undefined) regions.delete(key);
+});
+
+/** Indices in order, each once. */
+function sorted(indices: Iterable<number>, size: number, where: string, shape: Shape): Int32Array {
+  const given = [...indices];
+  for (const index of given)
+    if (!Number.isInteger(index) || index < 0 || index >= size)
+      throw new IndexError(
+        `A region with index ${index} ${where} a tensor of shape ${shapeText(shape)}; indices there are 0 to ${size - 1}`,
+      );
+  const ascending = Int32Array.from(given).sort();
+  return ascending.filter((index, i) => i === 0 || ascending[i - 1] !== index);
+}
+
+/** The runs of neighbours in ascending indices, each from its first up to and without its end. */
+function rangesOf(indices: Int32Array): [from: number, to: number][] {
+  const ranges: [number, number][] = [];
+  for (const index of indices) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] === index) last[1]++;
+    else ranges.push([index, index + 1]);
+  }
+  return ranges;
+}
+
+const rangesText = (indices: Int32Array): string =>
+  rangesOf(indices)
+    .map(([from, to]) => `${from}:${to}`)
+    .join();
+
+// Regions of one tensor where null stands for all of it.
+
+/** What two regions share. */
+export function intersect(a: Region | null, b: Region | null): Region | null {
+  if (a === null || b === null) return a ?? b;
+  return wholeAsNull(a.intersect(b));
+}
+
+/** What is left of a region without another, or "none". */
+export function minus(a: Region | null, b: Region | null): Region | null | "none" {
+  if (b === null || a === b) return "none";
+  const left = a === null ? b.complement() : a.minus(b);
+  return left.isEmpty ? "none" : wholeAsNull(left);
+}
+
+/** What is in either region. */
+export function union(a: Region | null, b: Region | null): Region | null {
+  return a === null || b === null ? null : wholeAsNull(a.union(b));
+}
+
+const wholeAsNull = (region: Region): Region | null => (region.isWhole ? null : region);

@@ -1,0 +1,68 @@
+import { ArgumentError, GradientError } from "../base/errors.ts";
+import { topological } from "../ir/node.ts";
+import { type Regions, unite, widened } from "../optim/accumulate.ts";
+import type { Gradients } from "../optim/gradient-transform.ts";
+import { narrowTo } from "../optim/part.ts";
+import type { Node } from "../optim/transform.ts";
+import { gradientsOf, noGrad } from "../tensor/autograd.ts";
+import { add, mul } from "../tensor/operations/elementwise.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { TrainedSet } from "./trained-set.ts";
+
+/** What a loss function gives: the loss, or an object with it and other tensors to be returned. */
+export type LossResult = Tensor | ({ loss: Tensor } & Record<string, Tensor>);
+
+/** A loss with its gradients by what is trained, each of the shape of its region. */
+export interface Differentiated {
+  readonly loss: Tensor;
+  /** The other tensors that the loss function gave; null where it gave the loss alone. */
+  readonly others: Record<string, Tensor> | null;
+  readonly found: Gradients;
+}
+
+/** The gradients of a loss by what a set trains. Throws `GradientError` where there are none. */
+export function differentiate(result: LossResult, { regions, text }: TrainedSet): Differentiated {
+  const loss = lossOf(result);
+  const wanted = (owner: object): boolean => regions.has(owner as Parameter);
+  const whole: ReadonlyMap<object, Node> = loss.node.tracked
+    ? gradientsOf("trainStep", loss.node, undefined, wanted)
+    : new Map();
+  if (whole.size === 0)
+    throw new GradientError(
+      `trainStep: the loss depends on nothing that this step trains: trains is ${text}. ` +
+        "Check that the forward pass uses what it names, that none of it has requiresGrad = false or is frozen, " +
+        "and that the loss is not detached or made in noGrad().",
+    );
+  const cut = [...regions.values()].some((region) => region !== null);
+  const computed = cut ? new Set(topological([loss.node])) : undefined;
+  const found = noGrad(
+    () =>
+      new Map([...(whole as Gradients)].map(([p, g]) => [p, narrowTo(g, null, regions.get(p)!, computed)])),
+  );
+  return { loss, others: result instanceof Tensor ? null : { ...result }, found };
+}
+
+/** The weighted sum of gradients of several losses, each of what its own set trains. */
+export function combine(
+  parts: readonly { readonly found: Gradients; readonly regions: Regions; readonly weight: number }[],
+): Gradients {
+  const regions = parts.map((part) => part.regions).reduce(unite);
+  const sums = new Map<Parameter, Node>();
+  for (const { found, regions: own, weight } of parts)
+    for (const [p, gradient] of found) {
+      const scaled = weight === 1 ? gradient : mul(gradient, weight);
+      const share = widened(p, scaled, own.get(p)!, regions.get(p)!);
+      const before = sums.get(p);
+      sums.set(p, before === undefined ? share : add(before, share));
+    }
+  return sums;
+}
+
+function lossOf(result: LossResult): Tensor {
+  const loss = result instanceof Tensor ? result : result?.loss;
+  if (loss instanceof Tensor) return loss;
+  throw new ArgumentError(
+    `trainStep: loss gave ${(result as unknown) instanceof Promise ? "a promise" : typeof result}; it must give a tensor, or { loss, … }, at once`,
+  );
+}

@@ -1,0 +1,151 @@
+import { grouped, percent, table } from "../base/table.ts";
+import { frozenBy } from "../freeze/freeze.ts";
+import { selectParts } from "../freeze/select.ts";
+import type { Selector } from "../freeze/selector.ts";
+import type { Module } from "../nn/module.ts";
+import type { PlanExplanation } from "../plan/plan.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { Region } from "../tensor/region.ts";
+
+/** What a call does with one parameter, and why. */
+export interface ExplainedParameter {
+  readonly path: string;
+  /** Its other paths, where it is tied. */
+  readonly ties: readonly string[];
+  /** `unreachable`: it was to be trained, and the loss does not depend on it. */
+  readonly status: "trained" | "partly trained" | "frozen" | "unreachable";
+  /** What is trained where that is not all of it: `[32000:]`. */
+  readonly region: string | null;
+  readonly why: string;
+  readonly elements: number;
+  readonly trainedElements: number;
+}
+
+/** What a call costs. */
+export type StepCost = Pick<PlanExplanation, "flops" | "bytes" | "arenaBytes"> & { readonly kernels: number };
+
+const costNames = [
+  ["flops", "floating-point operations"],
+  ["bytes", "bytes read and written"],
+  ["arenaBytes", "bytes of scratch"],
+  ["kernels", "kernels"],
+] as const;
+
+/** What is known of a call. */
+interface Call {
+  readonly module: Module;
+  readonly known: ReadonlySet<Parameter>;
+  readonly selector: Selector;
+  readonly task: string;
+  /** What the loss has a gradient for, of what is to be trained. */
+  readonly reached: ReadonlySet<Parameter>;
+  readonly cost: PlanExplanation;
+  readonly costOfAll: PlanExplanation;
+}
+
+/** What a call trains, what not, and why; as text, a table. */
+export class Explanation {
+  readonly parameters: readonly ExplainedParameter[];
+  readonly cost: StepCost;
+  /** What it would cost if everything were trained. */
+  readonly costOfAll: StepCost;
+
+  constructor(parameters: readonly ExplainedParameter[], cost: StepCost, costOfAll: StepCost) {
+    this.parameters = parameters;
+    this.cost = cost;
+    this.costOfAll = costOfAll;
+  }
+
+  toString(): string {
+    const rows = this.parameters.map(({ path, ties, status, region, elements, trainedElements, why }) => [
+      path + (region ?? ""),
+      status,
+      trainedElements === elements || trainedElements === 0
+        ? grouped(elements)
+        : `${grouped(trainedElements)} of ${grouped(elements)}`,
+      why + (ties.length === 0 ? "" : `; tied: ${ties.join(", ")}`),
+    ]);
+    const share = (part: number, whole: number): string => (whole === 0 ? "–" : percent(part / whole));
+    const costs = costNames.map(([key, name]) => [
+      name,
+      grouped(this.cost[key]),
+      grouped(this.costOfAll[key]),
+      share(this.cost[key], this.costOfAll[key]),
+    ]);
+    return [
+      ...table(["parameter", "is", "elements", "why"], rows),
+      "",
+      ...table(["cost of a call", "as it is", "if all were trained", "share"], costs),
+    ].join("\n");
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}
+
+/** Explains a call. */
+export function explainCall(call: Call): Explanation {
+  const { module, cost, costOfAll } = call;
+  const paths = new Map<Parameter, string[]>();
+  for (const [path, p] of module.namedParameters({ removeDuplicate: false }))
+    paths.set(p, [...(paths.get(p) ?? []), path]);
+  const named = new Map(
+    [...selectParts(module, call.selector).values()].map((part) => [part.parameter, part]),
+  );
+  const parameters = [...paths].map(([p, [path, ...ties]]): ExplainedParameter => {
+    const part = named.get(p);
+    const told = part === undefined ? notNamed(p, call) : explained(p, part, call);
+    const trainedElements = told.status === "trained" ? p.numel : (told.trained?.numel ?? 0);
+    const { status, why } = told;
+    return {
+      path: path!,
+      ties,
+      status,
+      region: told.trained?.text ?? null,
+      why,
+      elements: p.numel,
+      trainedElements,
+    };
+  });
+  return new Explanation(parameters, costOf(cost), costOf(costOfAll));
+}
+
+type Told = Pick<ExplainedParameter, "status" | "why"> & { readonly trained: Region | null };
+
+function notNamed(p: Parameter, { known, task }: Call): Told {
+  const why = known.has(p) ? `trains${forTask(task)} does not name it` : "the optimizer does not have it";
+  return { status: "frozen", why, trained: null };
+}
+
+function explained(
+  p: Parameter,
+  { region, by }: { readonly region: Region | null; readonly by: string },
+  { reached, task }: Call,
+): Told {
+  const trained = p.trainable(region);
+  const scope = frozenBy(p);
+  if (trained === "none") return { status: "frozen", why: scope ?? "its frozen flag is set", trained: null };
+  if (!p.requiresGrad) return { status: "frozen", why: "its requiresGrad is false", trained: null };
+  if (!reached.has(p))
+    return {
+      status: "unreachable",
+      why: `trains${forTask(task)} names it by ${by}, but the loss does not depend on it`,
+      trained: null,
+    };
+  const rest = trained !== region && scope !== null ? `; the rest: ${scope}` : "";
+  return {
+    status: trained === null ? "trained" : "partly trained",
+    why: `trains${forTask(task)} names it by ${by}${rest}`,
+    trained,
+  };
+}
+
+const forTask = (task: string): string => (task === "" ? "" : ` (${task})`);
+
+const costOf = ({ flops, bytes, arenaBytes, kernels }: PlanExplanation): StepCost => ({
+  flops,
+  bytes,
+  arenaBytes,
+  kernels: kernels.length,
+});

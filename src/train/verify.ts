@@ -1,0 +1,89 @@
+import { FreezeError } from "../base/errors.ts";
+import { hashBytes } from "../base/hash.ts";
+import { bytesOf } from "../engine/storage.ts";
+import { type Resident, watchAssignments } from "../engine/trace.ts";
+import type { Module } from "../nn/module.ts";
+import type { Regions } from "../optim/accumulate.ts";
+import { pick } from "../optim/state.ts";
+import { StateTensor } from "../optim/state-tensor.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { Region } from "../tensor/region.ts";
+import { frozenOf } from "./frozen.ts";
+import type { StepOptimizer } from "./step-optimizer.ts";
+
+/** Something that a call must leave as it is, and what it hashed to before. */
+interface Held {
+  readonly what: string;
+  readonly resident: Resident;
+  readonly region: Region | null;
+  readonly hash: string;
+}
+
+/** Makes sure that calls of a step leave every bit of what they freeze as it is. */
+export class Verifier {
+  readonly #module: Module;
+  readonly #optimizer: StepOptimizer;
+  readonly #writers = new WeakMap<Resident, string>();
+  #calls = 0;
+
+  constructor(module: Module, optimizer: StepOptimizer) {
+    this.#module = module;
+    this.#optimizer = optimizer;
+    const ours = new Set([...module.parameters(), ...module.buffers()].map(({ resident }) => resident));
+    watchAssignments((resident, _, writer) => {
+      if (ours.has(resident)) this.#writers.set(resident, `${writer ?? "a direct write"}${callSite()}`);
+    });
+  }
+
+  /** Carries out a call that updates so much. Throws `FreezeError` where something else has moved. */
+  around<T>(updated: Regions, run: () => T): T {
+    this.#calls++;
+    const held = this.#held(updated);
+    const result = run();
+    for (const { what, resident, region, hash } of held)
+      if (hashOf(resident, region) !== hash)
+        throw new FreezeError(
+          `${what} is frozen in call ${this.#calls} of this step, and the call has changed its bits. ` +
+            `It was written by ${this.#writers.get(resident) ?? "something that thaw did not see"}. ` +
+            "Name it in trains if it is to be trained, or take the write out of the step.",
+        );
+    return result;
+  }
+
+  #held(updated: Regions): Held[] {
+    const held: Held[] = [];
+    const hold = (what: string, resident: Resident, region: Region | null): void => {
+      held.push({ what, resident, region, hash: hashOf(resident, region) });
+    };
+    const known = new Set<Parameter>(this.#optimizer.parameters());
+    for (const [path, p] of this.#module.namedParameters()) {
+      const frozen = frozenOf(p, updated);
+      if (frozen === "none") continue;
+      hold(`${path}${frozen?.text ?? ""}`, p.resident, frozen);
+      if (!known.has(p)) continue;
+      for (const { region, state } of this.#optimizer.parts(p)) {
+        if (frozen !== null && (region === null || !frozen.contains(region))) continue;
+        for (const [name, value] of Object.entries(state as Readonly<Record<string, unknown>>))
+          if (value instanceof StateTensor)
+            hold(`The optimizer's ${name} of ${path}${region?.text ?? ""}`, value.resident, null);
+      }
+    }
+    return held;
+  }
+}
+
+function hashOf({ storage }: Resident, region: Region | null): string {
+  const bits = storage.read();
+  return hashBytes(bytesOf(region === null ? bits : pick(bits, region.flat())));
+}
+
+/** The folder that this program lies in, whose own lines are not where a write comes from. */
+const home = new URL("..", import.meta.url).href;
+
+/** The line outside of thaw that has led here, as ` at file:line`. */
+function callSite(): string {
+  const lines = (new Error().stack ?? "").split("\n").slice(1);
+  const outside = lines.find((line) => !line.includes(home) && !line.includes(home.replace("file://", "")));
+  const place = outside?.match(/\(?((?:file|https?):\/\/\S+?|\/\S+?):(\d+):\d+\)?$/);
+  return place ? ` at ${place[1]}:${place[2]}` : "";
+}

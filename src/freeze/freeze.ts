@@ -1,10 +1,11 @@
 import "./dispose.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { runThen } from "../base/run-then.ts";
 import type { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { minus, type Region, union } from "../tensor/region.ts";
+import type { Checked } from "./checked.ts";
 import { holdModule, type ModuleHold, ModuleSelector, modulesOf, releaseModule } from "./module-selector.ts";
-import type { Checked } from "./paths.ts";
 import { flatten, selectParts } from "./select.ts";
 import { type Selector, selectorText } from "./selector.ts";
 
@@ -128,40 +129,14 @@ function close(
   holds.length = 0;
 }
 
-/** Runs a function inside a scope and closes it after, when a promise settles if it gives one. */
+/** Runs a function inside a scope and closes it after; if that fails too, its error has the function's as its cause. */
 function run<T>(scope: FreezeScope, fn: (() => T) | undefined): T | FreezeScope {
   if (fn === undefined) return scope;
-  let result: T;
-  try {
-    result = fn();
-  } catch (error) {
-    closeAfter(scope, error);
-    throw error;
-  }
-  if (!isPromiseLike(result)) {
-    scope[Symbol.dispose]();
-    return result;
-  }
-  return result.then(
-    (value) => {
+  return runThen(fn, (failure) => {
+    try {
       scope[Symbol.dispose]();
-      return value;
-    },
-    (error: unknown) => {
-      closeAfter(scope, error);
-      throw error;
-    },
-  ) as T;
+    } catch (error) {
+      throw failure === null ? error : new ArgumentError((error as Error).message, { cause: failure.error });
+    }
+  });
 }
-
-/** Closes a scope whose function failed; if that fails too, its error carries the function's as its cause. */
-function closeAfter(scope: FreezeScope, cause: unknown): void {
-  try {
-    scope[Symbol.dispose]();
-  } catch (error) {
-    throw new ArgumentError((error as Error).message, { cause });
-  }
-}
-
-const isPromiseLike = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";

@@ -6,9 +6,10 @@ export {
   type Snapshot,
   snapshot,
 } from "./changed.ts";
+export type { Checked, SelectorOf } from "./checked.ts";
 export { type FreezeScope, freeze, frozenBy, unfreeze } from "./freeze.ts";
 export { type ModulePolicy, ModuleSelector, module } from "./module-selector.ts";
-export type { Checked, ModulePath, ParameterPath, PathGlob, SelectorOf } from "./paths.ts";
+export type { ModulePath, ParameterPath, PathGlob } from "./paths.ts";
 export { type SelectedPart, select, selectParts } from "./select.ts";
 export {
   type BooleanMask,

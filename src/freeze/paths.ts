@@ -1,104 +1,149 @@
-import type { Module } from "../nn/module.ts";
+import type { Layer, Module } from "../nn/module.ts";
 import type { ModuleDict } from "../nn/module-dict.ts";
 import type { ModuleList } from "../nn/module-list.ts";
 import type { Sequential } from "../nn/sequential.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import type { Selector, SelectorPredicate } from "./selector.ts";
 
 /**
- * Paths and selectors as types, so that the compiler checks them where a module's class is known: a misspelt path
- * does not compile, and editors complete the right ones. Where all that is known is `Module`, any string goes.
+ * Paths as types: what a segment of a path or glob leads to, and all paths there are. Places are kept as unions of
+ * types, so twenty-four blocks of one class are one place. Fields that TypeScript calls private are not seen.
  */
 
-/** How deep types look; below, any string goes. A number here is how many levels are left. */
-type Less = [never, 0, 1, 2, 3, 4, 5, 6, 7, 8];
-type Depth = 8;
+/** Any module, and any parameter: one property each is compared, not the whole class. */
+export type AnyModule = Pick<Module, "namedModules">;
+export type AnyParameter = Pick<Parameter, "frozen" | "requiresGrad">;
 
-/** A place in an array or list: a number, `*`, or braces. */
-type Index = `${number}` | "*" | `{${string}}`;
+/** A place of which nothing is known, so that any name below it goes. */
+export interface Anything {
+  readonly anything: unique symbol;
+}
 
-/** What walking finds under each name of a module: its fields, or the items of a container. */
-type Members<M> =
-  M extends Sequential<infer L>
-    ? Items<L>
+/** What walking finds in a field of type T: nothing in functions, numbers, tensors. */
+type Found<T> = 0 extends 1 & T ? never : T extends AnyModule | AnyParameter | readonly unknown[] ? T : never;
+
+/** Whether no more is known of a module than that it is one, or a layer. */
+type IsOpen<M> = Module extends M ? true : keyof Layer extends keyof M ? true : false;
+
+/** A module's own fields. */
+type FieldName<M> = Exclude<keyof M & string, keyof Module>;
+
+/** What a container holds: items by place, or modules by name. */
+type Contents<M> =
+  M extends ModuleDict<infer D>
+    ? D
     : M extends ModuleList<infer I>
-      ? { [N in Index]: I }
-      : M extends ModuleDict<infer D>
-        ? D
-        : {
-            [K in keyof M & string as M[K] extends ((...args: never) => unknown) | string | number | boolean
-              ? never
-              : K]: NonNullable<M[K]>;
-          };
+      ? readonly I[]
+      : M extends Sequential<infer L>
+        ? L
+        : readonly [];
 
-/** The items of a tuple by place, or of an array at any. */
-type Items<L> = L extends readonly unknown[]
-  ? number extends L["length"]
-    ? { [N in Index]: L[number] }
-    : { [K in keyof L & `${number}`]: L[K] }
-  : never;
+/** The names and numbers under which a container holds something; I stands for any number. */
+type ContentName<C, I extends string> = C extends readonly unknown[]
+  ? number extends C["length"]
+    ? I
+    : keyof C & `${number}`
+  : keyof C & string;
 
-/** Whether the class of a module is known: it has members of its own. */
-type Known<M> = Module extends M ? false : true;
+/** What a segment G leads to from any of the places V. */
+export type Step<V, G extends string> = 0 extends 1 & V
+  ? Anything
+  : G extends "**"
+    ? Inside<V>
+    : V extends AnyParameter
+      ? never
+      : V extends readonly unknown[]
+        ? Content<V, G>
+        : V extends AnyModule
+          ? IsOpen<V> extends true
+            ? Anything
+            : Content<Contents<V>, G> | Named<V, FieldName<V>, G>
+          : Anything;
 
-/** The paths of what is at K: of a parameter its own, of modules those inside. `What` says whose paths are wanted. */
-type At<V, K extends string, What extends "parameter" | "module", D extends number> = V extends Parameter
-  ? What extends "parameter"
-    ? K
-    : never
-  : V extends Module
-    ? (What extends "module" ? K : never) | `${K}.${Below<V, What, D>}`
-    : V extends readonly unknown[]
-      ? { [I in keyof Items<V> & string]: At<Items<V>[I], `${K}.${I}`, What, D> }[keyof Items<V> & string]
-      : never;
+type Content<C, G extends string> = C extends readonly unknown[]
+  ? number extends C["length"]
+    ? G extends `${number}` | `${string}*${string}`
+      ? Found<C[number]>
+      : never
+    : `${number}` extends G
+      ? Found<C[number]>
+      : Named<C, keyof C & `${number}`, G>
+  : Named<C, keyof C & string, G>;
 
-type Below<M, What extends "parameter" | "module", D extends number> = D extends 0
-  ? string
-  : Known<M> extends false
-    ? string
-    : Each<Members<M>, What, Less[D]>;
+/** What T has under those of its names K that G stands for. */
+type Named<T, K extends keyof T, G extends string> = G extends "*"
+  ? Found<T[K]>
+  : G extends K
+    ? Found<T[G]>
+    : G extends `${string}*${string}`
+      ? Found<T[K & Pattern<G>]>
+      : IsComputed<G> extends true
+        ? Anything
+        : never;
 
-type Each<F, What extends "parameter" | "module", D extends number> = {
-  [K in keyof F & string]: At<NonNullable<F[K]>, K, What, D>;
-}[keyof F & string];
+/** `task*` as the type of the texts that it matches. */
+type Pattern<G extends string> = G extends `${infer A}*${infer B}` ? `${A}${string}${Pattern<B>}` : G;
+
+/** Whether a text is known only as the program runs: part of it is `${string}` or `${number}`. */
+type IsComputed<G extends string> = Record<never, never> extends Record<G, 1> ? true : false;
+
+/** How many levels are left to go down, one less. */
+type Less = [never, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/** The places V and all below them, level by level; a class that holds itself ends it where the levels do. */
+type Inside<V, D extends number = 16> = D extends 0
+  ? V
+  : [Step<V, "*">] extends [never]
+    ? V
+    : V | Inside<Step<V, "*">, Less[D]>;
+
+/** The names that lead on from V; I stands for any number. */
+export type NameIn<V, I extends string> = V extends AnyParameter
+  ? never
+  : V extends readonly unknown[]
+    ? ContentName<V, I>
+    : V extends AnyModule
+      ? IsOpen<V> extends true
+        ? string
+        : ContentName<Contents<V>, I> | FieldName<V>
+      : string;
+
+/** What is listed: paths of parameters, paths of modules, or both with globs for modules. */
+type Kind = "parameter" | "module" | "glob";
+
+/** All paths of a kind from V down, each after the text P; I is written for any number. */
+export type Below<V, W extends Kind, I extends string, P extends string = ""> =
+  // Where V is a type parameter, `extends string` is all that the compiler needs to know, and it looks no further.
+  Listed<V, W, I, P> extends infer Path extends string ? Path : never;
+
+/**
+ * What has been written is handed down, not put in front of what comes back: the compiler does not bound its recursion
+ * into the parts of a template. Below the eighth level any name goes.
+ */
+type Listed<V, W extends Kind, I extends string, P extends string, D extends number = 8> = D extends 0
+  ? `${P}${string}`
+  : string extends NameIn<V, I>
+    ? `${P}${string}`
+    : { [K in NameIn<V, I>]: ListedAt<Step<V, K>, W, I, `${P}${K}`, Less[D]> }[NameIn<V, I>];
+
+type ListedAt<
+  V,
+  W extends Kind,
+  I extends string,
+  P extends string,
+  D extends number,
+> = V extends AnyParameter
+  ? W extends "module"
+    ? never
+    : P
+  :
+      | Listed<V, W, I, `${P}.`, D>
+      | (V extends AnyModule ? (W extends "module" ? P : W extends "glob" ? `${P}.**` : never) : never);
 
 /** The paths of a module's parameters: `"hiddenTask1.weight" | "output.weight"`. */
-export type ParameterPath<M extends Module> = Below<M, "parameter", Depth>;
+export type ParameterPath<M extends Module> = Below<M, "parameter", `${number}`>;
 
-/** The paths of the modules inside a module. */
-export type ModulePath<M extends Module> = Below<M, "module", Depth>;
+/** The paths of the modules inside a module: `"hiddenTask1" | "output"`. */
+export type ModulePath<M extends Module> = Below<M, "module", `${number}`>;
 
-/** The last segment of a path. */
-type Last<P extends string> = P extends `${string}.${infer Rest}` ? Last<Rest> : P;
-
-/** The globs and paths that name something in a module. */
-export type PathGlob<M extends Module> =
-  | "**"
-  | ParameterPath<M>
-  | `${ModulePath<M>}.${"*" | "**"}`
-  | `${"*" | "**"}.${Last<ParameterPath<M>>}`
-  | `**.${Last<ModulePath<M>>}.**`;
-
-/** A selector whose paths the compiler has checked. */
-export type SelectorOf<M extends Module> =
-  | PathGlob<M>
-  | `!${PathGlob<M>}`
-  | RegExp
-  | Module
-  | Parameter
-  | SelectorPredicate
-  | readonly SelectorOf<M>[];
-
-/** What may be passed as a selector: one that has been checked, or one known only as the program runs. */
-export type Checked<M extends Module, S extends Selector> = SelectorOf<M> | Unchecked<S>;
-
-/** A selector of a type that says no more than that it is, or holds, strings. */
-type Unchecked<S> = S extends string
-  ? string extends S
-    ? Selector
-    : never
-  : S extends readonly (infer E)[]
-    ? string extends E
-      ? S
-      : never
-    : never;
+/** The paths and globs that editors offer: of each parameter, and of all in each module. Many more are right. */
+export type PathGlob<M> = "**" | Below<M, "glob", "*">;

@@ -2,10 +2,10 @@ import { ArgumentError, SelectorError } from "../base/errors.ts";
 import { Module } from "../nn/module.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { intersect, minus, type Region, union } from "../tensor/region.ts";
+import type { Checked } from "./checked.ts";
 import { globPattern } from "./glob.ts";
 import { ModuleSelector, modulesOf } from "./module-selector.ts";
 import { nearest } from "./nearest.ts";
-import type { Checked } from "./paths.ts";
 import { indexedPath, parseRegion } from "./region-text.ts";
 import { RegionSelector, type Selector, type SelectorPredicate, selectorText } from "./selector.ts";
 
@@ -26,7 +26,8 @@ export interface SelectedPart {
 export function select<M extends Module, const S extends Selector>(
   root: M,
   selector: Checked<M, S>,
-): Map<string, Parameter> {
+): Map<string, Parameter>;
+export function select(root: Module, selector: Selector): Map<string, Parameter> {
   return new Map([...selectParts(root, selector)].map(([path, { parameter }]) => [path, parameter]));
 }
 

@@ -10,14 +10,18 @@ import { ModuleSelector } from "./module-selector.ts";
 export type SelectorPredicate = (path: string, parameter: Parameter) => boolean;
 
 /** Some of the parameters that another selector names: made by `rows` or `elements`. */
-export class RegionSelector {
-  readonly selector: Selector;
+export class RegionSelector<P extends string = string> {
+  readonly selector: P | Exclude<Selector, string>;
   /** As errors and reports show it. */
   readonly text: string;
   /** The region of a parameter; null: all of it. */
   readonly regionOf: (parameter: Parameter) => Region | null;
 
-  constructor(selector: Selector, text: string, regionOf: (parameter: Parameter) => Region | null) {
+  constructor(
+    selector: P | Exclude<Selector, string>,
+    text: string,
+    regionOf: (parameter: Parameter) => Region | null,
+  ) {
     this.selector = selector;
     this.text = text;
     this.regionOf = regionOf;
@@ -25,11 +29,11 @@ export class RegionSelector {
 }
 
 /** The slices at `indices` along a dimension (rows along 0, the default) of what a selector names. */
-export function rows(
-  selector: Selector,
+export function rows<const P extends string>(
+  selector: P | Exclude<Selector, string>,
   indices: Iterable<number>,
   { dim = 0 }: { dim?: number } = {},
-): RegionSelector {
+): RegionSelector<P> {
   const given = [...indices];
   if (given.length === 0) throw new SelectorError("rows: no indices; name at least one");
   const shown = given.length > 8 ? `${given.slice(0, 8).join(", ")}, … (${given.length})` : given.join(", ");
@@ -40,7 +44,10 @@ export function rows(
 }
 
 /** The elements of what a selector names at which a mask of its shape (a bool tensor, or booleans) is true. */
-export function elements(selector: Selector, mask: Tensor | BooleanMask): RegionSelector {
+export function elements<const P extends string>(
+  selector: P | Exclude<Selector, string>,
+  mask: Tensor | BooleanMask,
+): RegionSelector<P> {
   const tensor = mask instanceof Tensor ? mask : null;
   if (tensor !== null && tensor.dtype !== "bool")
     throw new DTypeError(

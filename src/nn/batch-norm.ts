@@ -35,8 +35,8 @@ export interface BatchNormOptions {
 export abstract class BatchNorm extends Module {
   readonly numFeatures: number;
   readonly eps: number;
-  readonly weight: Parameter | null;
-  readonly bias: Parameter | null;
+  weight: Parameter | null;
+  bias: Parameter | null;
   readonly runningMean: Buffer | null;
   readonly runningVar: Buffer | null;
   /** Batches that entered the running statistics; i32, where PyTorch has int64. */
@@ -127,12 +127,13 @@ export abstract class BatchNorm extends Module {
     const { runningMean, runningVar, numBatchesTracked } = this;
     if (runningMean === null || runningVar === null || numBatchesTracked === null) return;
     noGrad(() => {
-      numBatchesTracked.update(numBatchesTracked.add(1));
+      const batches = numBatchesTracked.add(1);
+      numBatchesTracked.update(batches);
       // PyTorch counts an empty batch, and leaves it at that.
       if (count === 0) return;
       const share =
         this.momentum === null
-          ? numBatchesTracked.to("f32").reciprocal()
+          ? batches.to("f32").reciprocal()
           : new Tensor(hostScalar(() => this.#momentum, runningMean.dtype === "f64" ? "f64" : "f32"));
       const rest = share.neg().add(1);
       const unbiased = variance.mul(count / (count - 1));

@@ -7,6 +7,7 @@ import { zerosLike } from "../tensor/create.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { keepWidth } from "../tensor/wide-integers.ts";
 import { bitsOf } from "./bits.ts";
 
 /** What walking a module finds in it. */
@@ -176,6 +177,7 @@ export abstract class Module {
     const copies = new Map<Parameter | Buffer, Tensor>();
     const copyOf = (member: Parameter | Buffer): Tensor => {
       const copy = new Tensor(hostNode(bitsOf(member, "stateDict()"), member.dtype, member.shape));
+      keepWidth(member, copy);
       copies.set(member, copy);
       return copy;
     };
@@ -214,8 +216,11 @@ export abstract class Module {
     // All values first: one of them may be a parameter that is itself about to be overwritten.
     const writes = state
       .filter(([path]) => given.has(path))
-      .map(([path, member]) => [member, given.get(path)!.node] as const);
-    for (const [member, value] of writes) member.assign(value);
+      .map(([path, member]) => [member, given.get(path)!, given.get(path)!.node] as const);
+    for (const [member, source, value] of writes) {
+      member.assign(value);
+      keepWidth(source, member);
+    }
     return { missingKeys, unexpectedKeys };
   }
 
@@ -266,9 +271,13 @@ export abstract class Module {
   }
 }
 
+declare const ofAnyClass: unique symbol;
+
 /** A module that takes one tensor and gives one. */
 export interface Layer extends Module {
   forward(x: Tensor): Tensor;
+  /** Never there: types of paths know by it that this may be any layer, not one with `forward` and nothing else. */
+  readonly [ofAnyClass]?: never;
 }
 
 /** Adds the members in one field: itself, or what is in an array. */

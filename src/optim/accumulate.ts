@@ -4,7 +4,7 @@ import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { type Region, union } from "../tensor/region.ts";
 import type { GradientTransform } from "./gradient-transform.ts";
-import { partShape, within } from "./part.ts";
+import { narrowTo, partShape, within } from "./part.ts";
 import { stateDtype } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
 
@@ -28,6 +28,16 @@ export function unite(a: Regions, b: Regions): Regions {
   return both;
 }
 
+/** What of a set is not frozen now. */
+export function trainableOf(regions: Regions): Regions {
+  const left = new Map<Parameter, Region | null>();
+  for (const [p, region] of regions) {
+    const trainable = p.trainable(region);
+    if (trainable !== "none") left.set(p, trainable);
+  }
+  return left;
+}
+
 /** Sums gradients over several calls, each of weight 1 / `calls`, as one larger batch would give. */
 export class Accumulator {
   readonly #calls: number;
@@ -38,23 +48,31 @@ export class Accumulator {
   }
 
   /**
-   * The transform of one call, whose gradients are of `trained`: it keeps the sums, or on the last call passes them
-   * on, then of the shape of `sofar`. What is frozen by then loses what was summed for it, and is not updated.
+   * The transform of one call, whose gradients are of `trained`: it keeps the sums, or on the last call passes on
+   * those of `updated`. What is frozen by then, and so is not in there, loses what was summed for it.
    */
-  transform({ earlier, sofar, last }: AccumulatePhase, trained: Regions): GradientTransform {
+  transform(
+    { earlier, sofar, last }: AccumulatePhase,
+    trained: Regions,
+    updated: Regions,
+  ): GradientTransform {
     return {
       name: "accumulate",
       apply: (gradients) => {
         const sums = new Map<Parameter, Node>();
         for (const [p, region] of earlier)
-          if (!(last && p.frozen))
-            sums.set(p, widened(p, this.#sumOf(p, region).node, region, sofar.get(p)!));
+          sums.set(p, widened(p, this.#sumOf(p, region).node, region, sofar.get(p)!));
         for (const [p, gradient] of gradients) {
           const share = widened(p, mul(gradient, 1 / this.#calls), trained.get(p)!, sofar.get(p)!);
           const before = sums.get(p);
           sums.set(p, before === undefined ? share : add(before, share));
         }
-        if (last) return sums;
+        if (last)
+          return new Map(
+            [...sums]
+              .filter(([p]) => updated.has(p))
+              .map(([p, sum]) => [p, narrowTo(sum, sofar.get(p)!, updated.get(p)!)]),
+          );
         for (const [p, sum] of sums) this.#sumOf(p, sofar.get(p)!).assign(sum);
         return new Map();
       },

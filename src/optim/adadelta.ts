@@ -1,3 +1,4 @@
+import type { Module } from "../nn/module.ts";
 import { add, div, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { coupledDecay, maximize } from "./common-transforms.ts";
@@ -58,8 +59,12 @@ const definition: OptimizerDefinition<AdadeltaOptions> = {
 };
 
 /** Adadelta, as `torch.optim.Adadelta`. */
-export class Adadelta extends Optimizer<AdadeltaOptions, AdadeltaState> {
-  constructor(params: OptimizerParams<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
+export class Adadelta<M extends Module | null = Module | null> extends Optimizer<
+  AdadeltaOptions,
+  AdadeltaState,
+  M
+> {
+  constructor(params: OptimizerParams<AdadeltaOptions, M>, options: Partial<AdadeltaOptions> = {}) {
     super(definition, params, options);
   }
 }

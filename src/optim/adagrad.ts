@@ -1,3 +1,4 @@
+import type { Module } from "../nn/module.ts";
 import { add, div, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { coupledDecay, maximize } from "./common-transforms.ts";
@@ -59,8 +60,12 @@ const definition: OptimizerDefinition<AdagradOptions> = {
 };
 
 /** Adagrad, as `torch.optim.Adagrad`. */
-export class Adagrad extends Optimizer<AdagradOptions, AdagradState> {
-  constructor(params: OptimizerParams<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
+export class Adagrad<M extends Module | null = Module | null> extends Optimizer<
+  AdagradOptions,
+  AdagradState,
+  M
+> {
+  constructor(params: OptimizerParams<AdagradOptions, M>, options: Partial<AdagradOptions> = {}) {
     super(definition, params, options);
   }
 }

@@ -1,3 +1,4 @@
+import type { Module } from "../nn/module.ts";
 import { add, div, lerp, maximum, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { decoupledDecay, maximize, weightDecay } from "./common-transforms.ts";
@@ -103,15 +104,15 @@ const adamWDefinition: OptimizerDefinition<AdamWOptions> = {
 };
 
 /** Adam, as `torch.optim.Adam`. */
-export class Adam extends Optimizer<AdamOptions, AdamState> {
-  constructor(params: OptimizerParams<AdamOptions>, options: Partial<AdamOptions> = {}) {
+export class Adam<M extends Module | null = Module | null> extends Optimizer<AdamOptions, AdamState, M> {
+  constructor(params: OptimizerParams<AdamOptions, M>, options: Partial<AdamOptions> = {}) {
     super(adamDefinition, params, options);
   }
 }
 
 /** Adam with decoupled weight decay, as `torch.optim.AdamW`. */
-export class AdamW extends Optimizer<AdamWOptions, AdamState> {
-  constructor(params: OptimizerParams<AdamWOptions>, options: Partial<AdamWOptions> = {}) {
+export class AdamW<M extends Module | null = Module | null> extends Optimizer<AdamWOptions, AdamState, M> {
+  constructor(params: OptimizerParams<AdamWOptions, M>, options: Partial<AdamWOptions> = {}) {
     super(adamWDefinition, params, options);
   }
 }

@@ -1,3 +1,4 @@
+import type { Module } from "../nn/module.ts";
 import { abs, add, div, lerp, maximum, mul, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { coupledDecay, maximize } from "./common-transforms.ts";
@@ -49,8 +50,12 @@ const definition: OptimizerDefinition<AdamaxOptions> = {
 };
 
 /** Adamax, as `torch.optim.Adamax`. */
-export class Adamax extends Optimizer<AdamaxOptions, AdamaxState> {
-  constructor(params: OptimizerParams<AdamaxOptions>, options: Partial<AdamaxOptions> = {}) {
+export class Adamax<M extends Module | null = Module | null> extends Optimizer<
+  AdamaxOptions,
+  AdamaxState,
+  M
+> {
+  constructor(params: OptimizerParams<AdamaxOptions, M>, options: Partial<AdamaxOptions> = {}) {
     super(definition, params, options);
   }
 }

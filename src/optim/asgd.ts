@@ -1,3 +1,4 @@
+import type { Module } from "../nn/module.ts";
 import { add, mul, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { coupledDecay, maximize } from "./common-transforms.ts";
@@ -72,8 +73,8 @@ const definition: OptimizerDefinition<ASGDOptions> = {
 };
 
 /** Averaged SGD, as `torch.optim.ASGD`. */
-export class ASGD extends Optimizer<ASGDOptions, ASGDState> {
-  constructor(params: OptimizerParams<ASGDOptions>, options: Partial<ASGDOptions> = {}) {
+export class ASGD<M extends Module | null = Module | null> extends Optimizer<ASGDOptions, ASGDState, M> {
+  constructor(params: OptimizerParams<ASGDOptions, M>, options: Partial<ASGDOptions> = {}) {
     super(definition, params, options);
   }
 }

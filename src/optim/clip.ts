@@ -18,8 +18,10 @@ import {
 import { widen } from "../tensor/operations/promote.ts";
 import { amax, sum } from "../tensor/operations/reduction.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { GradientTransform } from "./gradient-transform.ts";
+import { narrowTo } from "./part.ts";
 import type { Node } from "./transform.ts";
 
 /** Options of `clipGradNorm_`. */
@@ -64,7 +66,8 @@ function replaceGradient(p: Parameter, gradient: Node): void {
 
 /**
  * Scales the gradients of parameters so that their norm, taken together, is at most `maxNorm`, and gives the norm
- * that they had. Parameters without a gradient, and frozen ones, neither count nor change.
+ * that they had. Parameters without a gradient, and frozen ones, neither count nor change; of one that is frozen in
+ * part, the rest counts.
  */
 export function clipGradNorm_(
   parameters: Parameter | Iterable<Parameter>,
@@ -76,7 +79,7 @@ export function clipGradNorm_(
   if (having.length === 0) return tensor(0);
   return noGrad(() => {
     const norm = totalNorm(
-      having.map((p) => p.grad!.node),
+      having.map((p) => narrowTo(p.grad!.node, null, p.trainable(null) as Region | null)),
       normType,
     );
     if (errorIfNonfinite) {

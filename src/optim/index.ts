@@ -4,6 +4,7 @@ export { Adam, type AdamOptions, type AdamState, AdamW, type AdamWOptions } from
 export { Adamax, type AdamaxOptions, type AdamaxState } from "./adamax.ts";
 export { ASGD, type ASGDOptions, type ASGDState } from "./asgd.ts";
 export { type ClipNormOptions, clipGradNorm_, clipGradValue_ } from "./clip.ts";
+export { EMA, type EMAOptions, type EMAStateDict, type SteppedParameter } from "./ema.ts";
 export * from "./lr-scheduler/index.ts";
 export * as lrScheduler from "./lr-scheduler/index.ts";
 export { NAdam, type NAdamOptions, type NAdamState } from "./nadam.ts";

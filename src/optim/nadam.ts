@@ -1,3 +1,4 @@
+import type { Module } from "../nn/module.ts";
 import { add, div, lerp, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { maximize, weightDecay } from "./common-transforms.ts";
@@ -101,8 +102,8 @@ const definition: OptimizerDefinition<NAdamOptions> = {
 };
 
 /** NAdam, as `torch.optim.NAdam`. */
-export class NAdam extends Optimizer<NAdamOptions, NAdamState> {
-  constructor(params: OptimizerParams<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
+export class NAdam<M extends Module | null = Module | null> extends Optimizer<NAdamOptions, NAdamState, M> {
+  constructor(params: OptimizerParams<NAdamOptions, M>, options: Partial<NAdamOptions> = {}) {
     super(definition, params, options);
   }
 }

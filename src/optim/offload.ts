@@ -6,8 +6,6 @@ import { bytesOf } from "../engine/storage.ts";
 import type { Part } from "./part.ts";
 import { StateTensor } from "./state-tensor.ts";
 
-let nextFile = 1;
-
 /** The tensors of a part's state, copied out of the backend's memory to come back bit for bit. */
 export class Offload {
   readonly #part: Part;
@@ -27,7 +25,7 @@ export class Offload {
     try {
       for (const { resident } of this.#tensors) {
         const bytes = bytesOf(resident.storage.read());
-        const path = joinPath(directory, `thaw-state-${process.pid}-${nextFile++}.bin`);
+        const path = joinPath(directory, `thaw-state-${crypto.randomUUID()}.bin`);
         written.push({ path, hash: hashBytes(bytes) });
         writeFile(path, bytes);
       }

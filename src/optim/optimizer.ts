@@ -46,13 +46,18 @@ export interface ObservedUpdate {
 /**
  * Updates parameters from their gradients, by a chain of transforms. State belongs to the parameter, with a step
  * count of its own, and comes to be at its first step; a parameter without a gradient, or frozen, is left alone with
- * its state. `O` are the options, `S` is the state of a parameter.
+ * its state. `O` are the options, `S` is the state of a parameter, `M` the class of the
+ * module that it was made with.
  */
-export abstract class Optimizer<O extends object, S extends { step: number } = ParameterState> {
+export abstract class Optimizer<
+  O extends object,
+  S extends { step: number } = ParameterState,
+  M extends Module | null = Module | null,
+> {
   /** The groups; an option may be set at any time. */
   readonly paramGroups: ParamGroup<O>[] = [];
   /** The module whose parameters these are, where it was made with one: it gives them their names. */
-  readonly module: Module | null;
+  readonly module: M;
   /** Whether to say once that a parameter moves although its `requiresGrad` is false. */
   warnOfLeaks = true;
   readonly #definition: OptimizerDefinition<O>;
@@ -64,10 +69,14 @@ export abstract class Optimizer<O extends object, S extends { step: number } = P
   readonly #structure = new Cell(0);
   readonly #observer = new Cell<((update: ObservedUpdate) => void) | null>(null);
 
-  protected constructor(definition: OptimizerDefinition<O>, params: OptimizerParams<O>, options: Partial<O>) {
+  protected constructor(
+    definition: OptimizerDefinition<O>,
+    params: OptimizerParams<O, M>,
+    options: Partial<O>,
+  ) {
     this.#definition = definition;
     this.#defaults = options;
-    this.module = params instanceof Module ? params : null;
+    this.module = (params instanceof Module ? params : null) as M;
     this.#states = new States(() => this.#structure.value++);
     this.#policies = new StatePolicies(definition.chain, (p) => this.#groupOf(p));
     const conflict = definition.conflict?.({ ...definition.defaults, ...options });

@@ -8,8 +8,11 @@ export type ParamSource = Module | Parameter | Iterable<Parameter | readonly [st
 /** A group of parameters with options of its own; those left out are the optimizer's. */
 export type GroupOptions<O extends object> = Partial<O> & { params: ParamSource };
 
-/** What an optimizer can be made of. */
-export type OptimizerParams<O extends object> = ParamSource | readonly GroupOptions<O>[];
+/** What an optimizer can be made of; where it is a module, of class M. */
+export type OptimizerParams<O extends object, M extends Module | null = Module | null> =
+  | (M & Module)
+  | Exclude<ParamSource, Module>
+  | readonly GroupOptions<O>[];
 
 /** A parameter and the name it was given with, if any. */
 export type Named = readonly [name: string | null, parameter: Parameter];

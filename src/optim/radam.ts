@@ -1,3 +1,4 @@
+import type { Module } from "../nn/module.ts";
 import { add, div, gt, lerp, mul, sqrt, sub, where } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { maximize, weightDecay } from "./common-transforms.ts";
@@ -96,8 +97,8 @@ const definition: OptimizerDefinition<RAdamOptions> = {
 };
 
 /** RAdam, as `torch.optim.RAdam`. */
-export class RAdam extends Optimizer<RAdamOptions, RAdamState> {
-  constructor(params: OptimizerParams<RAdamOptions>, options: Partial<RAdamOptions> = {}) {
+export class RAdam<M extends Module | null = Module | null> extends Optimizer<RAdamOptions, RAdamState, M> {
+  constructor(params: OptimizerParams<RAdamOptions, M>, options: Partial<RAdamOptions> = {}) {
     super(definition, params, options);
   }
 }

@@ -1,3 +1,4 @@
+import type { Module } from "../nn/module.ts";
 import { add, div, lerp, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { coupledDecay, maximize } from "./common-transforms.ts";
@@ -96,8 +97,12 @@ const definition: OptimizerDefinition<RMSpropOptions> = {
 };
 
 /** RMSprop, as `torch.optim.RMSprop`. */
-export class RMSprop extends Optimizer<RMSpropOptions, RMSpropState> {
-  constructor(params: OptimizerParams<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
+export class RMSprop<M extends Module | null = Module | null> extends Optimizer<
+  RMSpropOptions,
+  RMSpropState,
+  M
+> {
+  constructor(params: OptimizerParams<RMSpropOptions, M>, options: Partial<RMSpropOptions> = {}) {
     super(definition, params, options);
   }
 }

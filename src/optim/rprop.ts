@@ -1,3 +1,4 @@
+import type { Module } from "../nn/module.ts";
 import { clamp, gt, lt, mul, sign, sub, where } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { maximize } from "./common-transforms.ts";
@@ -65,8 +66,8 @@ const definition: OptimizerDefinition<RpropOptions> = {
 };
 
 /** Rprop, as `torch.optim.Rprop`. */
-export class Rprop extends Optimizer<RpropOptions, RpropState> {
-  constructor(params: OptimizerParams<RpropOptions>, options: Partial<RpropOptions> = {}) {
+export class Rprop<M extends Module | null = Module | null> extends Optimizer<RpropOptions, RpropState, M> {
+  constructor(params: OptimizerParams<RpropOptions, M>, options: Partial<RpropOptions> = {}) {
     super(definition, params, options);
   }
 }

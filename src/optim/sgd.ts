@@ -1,3 +1,4 @@
+import type { Module } from "../nn/module.ts";
 import { add, mul, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { coupledDecay, maximize } from "./common-transforms.ts";
@@ -71,8 +72,8 @@ const definition: OptimizerDefinition<SGDOptions> = {
 };
 
 /** Stochastic gradient descent, with momentum where asked, as `torch.optim.SGD`. */
-export class SGD extends Optimizer<SGDOptions, SGDState> {
-  constructor(params: OptimizerParams<SGDOptions>, options: Partial<SGDOptions> = {}) {
+export class SGD<M extends Module | null = Module | null> extends Optimizer<SGDOptions, SGDState, M> {
+  constructor(params: OptimizerParams<SGDOptions, M>, options: Partial<SGDOptions> = {}) {
     super(definition, params, options);
   }
 }

@@ -8,7 +8,6 @@ import type { Region } from "../tensor/region.ts";
 import { type Cause, causes, Meter, type Shares } from "./audit-graph.ts";
 import { movementOf } from "./audit-movement.ts";
 import { AuditReport, type ParameterAudit } from "./audit-report.ts";
-import type { TrainStep } from "./train-step.ts";
 
 /** What moved one parameter at one moment, and how far by each cause. */
 export interface AuditEvent {
@@ -29,6 +28,12 @@ export interface AuditOptions {
 /** What an audit needs of an optimizer. */
 type Observed = Pick<Optimizer<{ lr: number }, { step: number }>, "module" | "name" | "observe" | "updates">;
 
+/** What an audit needs of a step made by `trainStep`. */
+interface AuditedStep {
+  readonly optimizer: Observed;
+  readonly module: Module;
+}
+
 /** What is known of one parameter. */
 interface Watched {
   readonly path: string;
@@ -47,8 +52,8 @@ interface Watched {
  * gradient, momentum (what the state remembers), coupled or decoupled decay, a direct write, or averaging. It works in
  * hand-written loops, captured or not, and costs a few passes over what is updated; `stop()` ends it.
  */
-export function audit(target: Observed | TrainStep<never[], never>, options: AuditOptions = {}): Audit {
-  const optimizer = "optimizer" in target ? (target.optimizer as Observed) : target;
+export function audit(target: Observed | AuditedStep, options: AuditOptions = {}): Audit {
+  const optimizer = "optimizer" in target ? target.optimizer : target;
   const module = options.module ?? ("optimizer" in target ? target.module : optimizer.module);
   if (!(module instanceof Module))
     throw new ArgumentError(

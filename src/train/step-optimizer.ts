@@ -1,7 +1,8 @@
+import type { Module } from "../nn/module.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 
 /** What a step needs of an optimizer. */
-export type StepOptimizer = Pick<
-  Optimizer<{ lr: number }, { step: number }>,
+export type StepOptimizer<M extends Module | null = Module | null> = Pick<
+  Optimizer<{ lr: number }, { step: number }, M>,
   "module" | "name" | "observe" | "parameters" | "parts" | "setStatePolicy" | "update" | "updates"
 >;

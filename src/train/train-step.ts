@@ -2,11 +2,12 @@ import { ArgumentError, NonFiniteError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
 import { detectAnomaly, isCheckingFinite } from "../engine/finite.ts";
 import { commit, planned } from "../engine/realize.ts";
+import type { Checked } from "../freeze/checked.ts";
 import { freeze, unfreeze } from "../freeze/freeze.ts";
 import { select } from "../freeze/select.ts";
 import type { Selector, SelectorPredicate } from "../freeze/selector.ts";
 import { Module } from "../nn/module.ts";
-import { Accumulator, type Regions } from "../optim/accumulate.ts";
+import { Accumulator, type Regions, trainableOf } from "../optim/accumulate.ts";
 import { clipByNorm, clipByValue } from "../optim/clip.ts";
 import { requireFinite } from "../optim/finite.ts";
 import { throughSlots } from "../optim/gradient-transform.ts";
@@ -36,14 +37,33 @@ export type StepResult<L> = L extends Tensor ? number : { loss: number } & Omit<
 /** Selectors of what a step trains; a function among them, which tests paths, stands in an array. */
 export type Trains = Exclude<Selector, SelectorPredicate>;
 
-/** Options of `trainStep`. */
-export interface TrainStepOptions<A extends unknown[], L extends LossResult> {
+/** As `Checked`, of what may stand by itself: not a function, which is one of the arguments. */
+type Standing<M, S> = [Trains] extends [S] ? Trains : S extends Trains ? Checked<M, S> : never;
+
+/** The first branch is never taken: it is there for S to be inferred as a whole, not by the parts of a union. */
+type Given<A extends unknown[], M, S, T> = [A] extends [never]
+  ? S
+  : Standing<M, NoInfer<S>> | ((...args: A) => Checked<M, T>);
+
+/**
+ * Options of `trainStep`. `M` is the class of the module, in which selectors are checked as the compiler runs: `S` is
+ * the type of `trains`, `T` that of what it gives where it is a function, `F` that of `freezes`.
+ */
+export interface TrainStepOptions<
+  A extends unknown[],
+  L extends LossResult,
+  // Written, not worked out: the compiler would compare the checks of modules that it knows nothing of.
+  in out M extends Module = Module,
+  in out S = Trains,
+  in out T extends Selector = Selector,
+  in out F extends Selector = Selector,
+> {
   /** Computes the loss; tensors go in as arguments, everything else it closes over becomes part of the step. */
   loss: (...args: A) => L;
   /** What is trained, by selectors or as a function of the arguments. All else is frozen in this step. */
-  trains: Trains | ((...args: A) => Selector);
+  trains: Given<A, NoInfer<M>, S, T>;
   /** The module that selectors refer to; the optimizer's, if it was made with one. */
-  module?: Module;
+  module?: M;
   /** Calls that make one update, from the mean of their gradients; all that any of them trains is trained. */
   accumulate?: number;
   /** Scale the gradients of what is trained so that their norm together is at most this. */
@@ -59,7 +79,7 @@ export interface TrainStepOptions<A extends unknown[], L extends LossResult> {
   /** What becomes of optimizer state while updates leave parameters out, by selector; later ones win. */
   state?: Readonly<Record<string, StatePolicy>>;
   /** Modules or parameters held in this step beside what `trains` leaves out: `module("backbone")`. */
-  freezes?: Selector;
+  freezes?: Checked<NoInfer<M>, F>;
   /** An average of the parameters that follows every update. */
   ema?: { update(stepped: Iterable<Parameter>): void };
   /** Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. */
@@ -95,6 +115,16 @@ export interface TrainStep<A extends unknown[], L extends LossResult> {
  * only, clips and accumulates as asked, and updates, as one recorded plan. What is not named is frozen while it runs,
  * bit for bit, with its optimizer state. If it throws, nothing has changed.
  */
+export function trainStep<
+  A extends unknown[],
+  L extends LossResult,
+  O extends Module | null,
+  // Objects too: what is inferred where `trains` is a function then says no more than that it is one.
+  const S extends Trains | object,
+  const T extends Selector,
+  const F extends Selector,
+  M extends Module = O & Module,
+>(optimizer: StepOptimizer<O>, options: TrainStepOptions<A, L, M, S, T, F>): TrainStep<A, L>;
 export function trainStep<A extends unknown[], L extends LossResult>(
   optimizer: StepOptimizer,
   options: TrainStepOptions<A, L>,
@@ -139,19 +169,21 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     const found = noGrad(() =>
       combine(parts.map((part, i) => ({ ...part, regions: call.members[i]!.regions, weight: weights[i]! }))),
     );
+    const updated = trainableOf(call.sofar);
+    const { regions } = call.trained;
     const gradients = throughSlots(found, {
-      accumulate: accumulate > 1 ? accumulator.transform(call, call.trained.regions) : undefined,
+      accumulate: accumulate > 1 ? accumulator.transform(call, regions, updated) : undefined,
       finite: finite ? requireFinite(parts.map(({ loss }) => loss.node)) : undefined,
       clip,
     });
-    optimizer.update(gradients, call.sofar);
+    optimizer.update(gradients, updated);
     const stepped = [...gradients.keys()];
     if (call.last) ema?.update(stepped);
     const reached = new Set(found.keys());
     return {
       losses: parts.map(({ loss }) => loss),
       others: parts.map(({ others }) => others),
-      grads: keepGrads ? stepped.map((p) => new Tensor(wholeGradient(p, gradients.get(p)!, call.sofar))) : [],
+      grads: keepGrads ? stepped.map((p) => new Tensor(wholeGradient(p, gradients.get(p)!, updated))) : [],
       // Behind a function: a parameter in a result would be a value to compute.
       stepped: () => stepped,
       reached: () => reached,
@@ -187,7 +219,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       throw error;
     }
   };
-  const held = <T>(fn: () => T): T => (freezes === undefined ? fn() : freeze(module, freezes as never, fn));
+  const held = <T>(fn: () => T): T => (freezes === undefined ? fn() : freeze(module, freezes, fn));
   const selectorOf = (args: A): Selector =>
     typeof options.trains === "function" ? options.trains(...args) : options.trains;
 

@@ -1,5 +1,6 @@
 import { FreezeError } from "../base/errors.ts";
 import { hashBytes } from "../base/hash.ts";
+import { commit } from "../engine/realize.ts";
 import { bytesOf } from "../engine/storage.ts";
 import { type Resident, watchAssignments } from "../engine/trace.ts";
 import type { Module } from "../nn/module.ts";
@@ -38,6 +39,8 @@ export class Verifier {
   /** Carries out a call that updates so much. Throws `FreezeError` where something else has moved. */
   around<T>(updated: Regions, run: () => T): T {
     this.#calls++;
+    // What was written before the call is not the call's doing.
+    commit();
     const held = this.#held(updated);
     const result = run();
     for (const { what, resident, region, hash } of held)
@@ -82,7 +85,11 @@ const home = new URL("..", import.meta.url).href;
 
 /** The line outside of thaw that has led here, as ` at file:line`. */
 function callSite(): string {
+  const { stackTraceLimit } = Error;
+  // The lines of thaw itself can be more than the ten that engines keep.
+  Error.stackTraceLimit = 50;
   const lines = (new Error().stack ?? "").split("\n").slice(1);
+  Error.stackTraceLimit = stackTraceLimit;
   const outside = lines.find((line) => !line.includes(home) && !line.includes(home.replace("file://", "")));
   const place = outside?.match(/\(?((?:file|https?):\/\/\S+?|\/\S+?):(\d+):\d+\)?$/);
   return place ? ` at ${place[1]}:${place[2]}` : "";

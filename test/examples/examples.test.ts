@@ -7,6 +7,15 @@ import { root } from "../../scripts/sources.ts";
 
 /** What each example is given so that it is quick, and what it must then print. */
 const examples: Record<string, { args: string[]; prints: RegExp[] }> = {
+  "frozen-rows.ts": {
+    args: [],
+    prints: [
+      // Its Python side runs where there is a torch.
+      /^PyTorch( [\d.]+, gradient mask: 720 of 720 frozen elements changed|: not run)/m,
+      /^thaw, gradient mask: 720 of 720 frozen elements changed, 0\.741\d of their norm is left$/m,
+      /^thaw, trains: \["embedding\.weight\[:10\]"\]: 0 of 720 frozen elements changed, 1\.0000 of their norm is left$/m,
+    ],
+  },
   "seed.ts": {
     args: [],
     prints: [

@@ -2,10 +2,11 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import ts from "typescript";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { difference } from "../../scripts/same-text.ts";
 import { root } from "../../scripts/sources.ts";
 import { blocksOf } from "./blocks.ts";
+import { typeErrorsOf } from "./programs.ts";
 
 // What the README shows is run, and prints what it says there.
 
@@ -34,11 +35,7 @@ test.each(programs)(
   "the program on line $line is right in its types",
   ({ text, line }) => {
     const file = write(`types-${line}.ts`, text);
-    const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
-    const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
-    const program = ts.createProgram([file], options);
-    const found = ts.getPreEmitDiagnostics(program, program.getSourceFile(file));
-    expect(found.map((d) => ts.flattenDiagnosticMessageText(d.messageText, "\n"))).toEqual([]);
+    expect(typeErrorsOf([file])).toEqual([]);
   },
   60_000,
 );
@@ -49,19 +46,10 @@ test.each(programs)(
     const file = write(`run-${line}.ts`, text);
     const { stdout } = await promisify(execFile)(join(root, "node_modules/.bin/tsx"), [file], { cwd: root });
     expect(output?.language).toBe("text");
-    // Last digits differ between engines with and without a fused multiply-add.
-    expect(wordsOf(stdout)).toEqual(wordsOf(output!.text));
-    const [found, shown] = [numbersOf(stdout), numbersOf(output!.text)];
-    for (const [i, n] of shown.entries())
-      expect(Math.abs(found[i]! - n)).toBeLessThanOrEqual(2e-3 * Math.max(1, Math.abs(n)));
+    expect(difference(stdout, output!.text)).toBeNull();
   },
   60_000,
 );
-
-const number = /\b\d+(\.\d+)?\b/g;
-/** A text with a sign where it has numbers. */
-const wordsOf = (text: string): string => text.replace(number, "#").replace(/ +/g, " ");
-const numbersOf = (text: string): number[] => [...text.matchAll(number)].map(([n]) => Number(n));
 
 test("the commands it names exist", () => {
   const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));

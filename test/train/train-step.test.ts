@@ -177,7 +177,8 @@ describe("clipping", () => {
 describe("accumulation", () => {
   test("of several calls makes the update of their mean", async () => {
     const [net, other] = [makeNetwork(), makeNetwork()];
-    const [optimizer, plain] = [net, other].map((n) => new SGD(n, { lr: 0.5, momentum: 0.9 })) as [SGD, SGD];
+    const optimizerOf = (n: typeof net) => new SGD(n, { lr: 0.5, momentum: 0.9 });
+    const [optimizer, plain] = [optimizerOf(net), optimizerOf(other)];
     const step = trainStep(optimizer, { loss: lossOf(net), trains: "**", accumulate: 3 });
     const rows = [0, 1, 2].map((i) => [inputs.task1.narrow(0, i, 1), targets.narrow(0, i, 1)] as const);
     for (let round = 0; round < 2; round++) {

@@ -1,3 +1,4 @@
+export { writeAtomically } from "./atomic.ts";
 export {
   type FileReader,
   folderOf,

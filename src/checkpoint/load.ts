@@ -1,0 +1,118 @@
+import { CheckpointError } from "../base/errors.ts";
+import { commit } from "../engine/realize.ts";
+import { currentTrace, refuseWhileRecording } from "../engine/trace.ts";
+import { bitsOf } from "../nn/bits.ts";
+import type { IncompatibleKeys, Module } from "../nn/module.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { setRandomState } from "../tensor/random.ts";
+import { Region } from "../tensor/region.ts";
+import type { Stored } from "../tensor/stored.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { arithmetic } from "./arithmetic.ts";
+import { bytesSource, openTensors, type TensorSource } from "./open.ts";
+import { readTensor } from "./read.ts";
+import { type CheckpointRecord, decodeRecord, recordName } from "./record.ts";
+import type { SavedOptimizer } from "./save.ts";
+
+/** What a checkpoint is loaded into. */
+export interface LoadOptions {
+  module: Module;
+  /** Goes on from the checkpoint, if it is one of this kind of optimizer. */
+  optimizer?: SavedOptimizer;
+  /** Whether the module must have exactly the paths of the file; default true. */
+  strict?: boolean;
+  /** Whether what was frozen is frozen again, and all else thawed; default false. */
+  frozen?: boolean;
+  /** Whether the random numbers go on where they were; default: if an optimizer is given. */
+  random?: boolean;
+}
+
+/** What loading found. */
+export interface LoadResult extends IncompatibleKeys {
+  /** What was written with the checkpoint. */
+  metadata: Record<string, string>;
+}
+
+/**
+ * Puts a checkpoint into a module, and with an optimizer goes on training from it: parameters, buffers, the optimizer's
+ * state and options, the random numbers. Any safetensors file, index or folder will do for the module alone. A tied
+ * weight may be under any of its paths. All of it is checked first: after an error nothing has changed. Throws
+ * `CheckpointError`, `StateDictError` for what does not fit, `SafetensorsError` for what is broken, `FileError`.
+ */
+export function load(path: string, options: LoadOptions): LoadResult {
+  return loadFrom(path, openTensors(path), options);
+}
+
+/** As `load`, of the bytes of a file. */
+export const deserialize = (bytes: Uint8Array, options: LoadOptions): LoadResult =>
+  loadFrom("The checkpoint", bytesSource(bytes), options);
+
+function loadFrom(from: string, source: TensorSource, options: LoadOptions): LoadResult {
+  const { module, optimizer, strict = true } = options;
+  refuseWhileRecording("load()");
+  try {
+    const { [recordName]: text, ...metadata } = source.metadata;
+    const own = new Set<string>();
+    const record = text === undefined ? null : decodeRecord(text, (name) => recordedTensor(source, name, own));
+    if (optimizer !== undefined) checkOptimizer(from, record, optimizer);
+    const names = [...source.entries.keys()].filter((name) => !own.has(name));
+    const { tensors, left } = tensorsFor(module, source, names, strict);
+    const freeze = options.frozen ? frozenParts(from, module, record) : null;
+    // What was asked for before has its own errors, and is not the load's to lose.
+    commit();
+    const keys = putInto(module, tensors, strict, optimizer, record);
+    freeze?.();
+    if (record !== null && (options.random ?? optimizer !== undefined)) setRandomState(record.random);
+    commit();
+    if (optimizer !== undefined) warnOfArithmetic(from, record!);
+    return { ...keys, unexpectedKeys: [...keys.unexpectedKeys, ...left], metadata };
+  } finally {
+    source.close();
+  }
+}
+
+/** A tensor that the record refers to, which therefore is not the module's. */
+function recordedTensor(source: TensorSource, name: string, own: Set<string>): Tensor {
+  if (!source.entries.has(name))
+    throw new CheckpointError(`The checkpoint's record refers to the tensor ${name}, which is not in the file.`);
+  own.add(name);
+  return readTensor(source, name);
+}
+
+function checkOptimizer(from: string, record: CheckpointRecord | null, { name }: SavedOptimizer): void {
+  if (record?.optimizer === undefined)
+    throw new CheckpointError(
+      `${from} has no optimizer's state. Load it without \`optimizer\` to take the weights alone; nothing was loaded.`,
+    );
+  if (record.optimizer.name !== name)
+    throw new CheckpointError(
+      `${from} has the state of ${record.optimizer.name}, and the optimizer is ${name}; nothing was loaded.`,
+    );
+}
+
+/** The file's tensors for a module's paths, and the names that are left where they need not fit. */
+function tensorsFor(module: Module, source: TensorSource, names: readonly string[], strict: boolean) {
+  const walk = { removeDuplicate: false };
+  const members: [string, Stored][] = [...module.namedParameters(walk), ...module.namedBuffers(walk)];
+  const paths = Map.groupBy(members, ([, member]) => member);
+  const known = new Set(members.map(([path]) => path));
+  const tensors = new Map<string, Tensor>();
+  for (const name of names) if (strict || known.has(name)) tensors.set(name, readTensor(source, name));
+  for (const tied of paths.values()) {
+    const given = tied.map(([path]) => path).filter((path) => tensors.has(path));
+    if (tied.length === 1 || given.length === 0) continue;
+    const [first, ...others] = given as [string, ...string[]];
+    for (const other of others)
+      if (!sameBits(tensors.get(first)!, tensors.get(other)!))
+        throw new CheckpointError(
+          `${first} and ${other} are one parameter of ${module.constructor.name}, and differ in the file. Untie them, or remove one; nothing was loaded.`,
+        );
+    for (const [path] of tied) tensors.set(path, tensors.get(first)!);
+  }
+  return { tensors, left: names.filter((name) => !strict && !known.has(name)) };
+}
+
+function sameBits(a: Tensor, b: Tensor): boolean {
+  const [left, right] = [bitsOf(a, "load()"), bitsOf(b, "load()")];
+  return a.dtype === b.dtype && left.length === right.length && left.every((x, i) => Object.is(x, right[i]));
+}

@@ -1,0 +1,186 @@
+import { SafetensorsError } from "../base/errors.ts";
+import { type FileReader, folderOf, isFolder, joinPath, namesIn, openFile } from "../base/storage/index.ts";
+import { shown } from "./header-text.ts";
+import {
+  headerLength,
+  maxHeaderBytes,
+  parseHeader,
+  prefixBytes,
+  type SafetensorsHeader,
+  type TensorEntry,
+} from "./safetensors-header.ts";
+
+/** A tensor of a source: where it is, and in which file. */
+export interface SourceEntry extends TensorEntry {
+  /** Path of the file. */
+  readonly file: string;
+}
+
+/** Tensors in files, to be read piece by piece. */
+export interface TensorSource {
+  readonly entries: ReadonlyMap<string, SourceEntry>;
+  /** Of several files: that on which they agree. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Fills `into` with the bytes of a tensor from one of its bytes on; gives how many there were. */
+  read(name: string, into: Uint8Array, fromByte: number): number;
+  /** Closes the files. */
+  close(): void;
+}
+
+const indexEnd = ".safetensors.index.json";
+
+/** What transformers, diffusers and PEFT call the one file of a folder, or of its index, in the order they look. */
+const usualNames = ["model", "diffusion_pytorch_model", "adapter_model"].flatMap((name) => [
+  `${name}.safetensors`,
+  `${name}${indexEnd}`,
+]);
+
+/**
+ * Opens a safetensors file, the index of several (`*.safetensors.index.json`), or a folder that holds one or the other,
+ * as Hugging Face writes them. Only headers are read; files may be of any size. Throws `SafetensorsError` for what is
+ * broken, truncated or ambiguous, `FileError` for what cannot be read.
+ */
+export function openTensors(path: string): TensorSource {
+  const file = isFolder(path) ? fileOf(path) : path;
+  return file.endsWith(".json") ? openIndex(file) : openFiles([file]);
+}
+
+/** The file, or the index, that a folder is about. */
+function fileOf(folder: string): string {
+  const names = namesIn(folder).filter((name) => name.endsWith(".safetensors") || name.endsWith(indexEnd));
+  const usual = usualNames.find((name) => names.includes(name));
+  const indices = names.filter((name) => name.endsWith(indexEnd));
+  const candidates = usual !== undefined ? [usual] : indices.length > 0 ? indices : names;
+  if (candidates.length === 1) return joinPath(folder, candidates[0]!);
+  throw new SafetensorsError(
+    candidates.length === 0
+      ? `There is no .safetensors file in the folder ${folder}`
+      : `The folder ${folder} has ${candidates.length} files that could be meant: ${candidates.join(", ")}. Name one of them.`,
+  );
+}
+
+function openIndex(path: string): TensorSource {
+  const wanted = readIndex(path);
+  const folder = folderOf(path);
+  const source = openFiles([...new Set(wanted.values())].map((name) => joinPath(folder, name)));
+  const missing = [...wanted].filter(
+    ([tensor, name]) => source.entries.get(tensor)?.file !== joinPath(folder, name),
+  );
+  if (missing.length === 0) return source;
+  source.close();
+  const [tensor, name] = missing[0]!;
+  throw new SafetensorsError(
+    `${path} says that ${shown(tensor)} is in ${name}; it is not` +
+      (missing.length > 1 ? `, and ${missing.length - 1} more are not where it says` : ""),
+  );
+}
+
+/** File names by tensor. */
+function readIndex(path: string): Map<string, string> {
+  const broken = (problem: string, options?: ErrorOptions): SafetensorsError =>
+    new SafetensorsError(`${path} is no index of safetensors files: ${problem}`, options);
+  let index: unknown;
+  try {
+    index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(readBounded(path)));
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError)
+      throw broken(error.message, { cause: error });
+    throw error;
+  }
+  const files = (index as { weight_map?: unknown } | null)?.weight_map;
+  if (typeof files !== "object" || files === null || Array.isArray(files))
+    throw broken("it has no weight_map");
+  const wanted = new Map(Object.entries(files as Record<string, unknown>));
+  // A name, not a path: an index must not reach out of its folder.
+  for (const [tensor, name] of wanted)
+    if (typeof name !== "string" || !/^[^/\\:\0]+\.safetensors$/.test(name))
+      throw broken(
+        `${shown(tensor)} is in ${typeof name === "string" ? shown(name) : typeof name}, which is not the name of a .safetensors file beside it`,
+      );
+  return wanted as Map<string, string>;
+}
+
+function readBounded(path: string): Uint8Array {
+  const file = openFile(path);
+  try {
+    if (file.size > maxHeaderBytes)
+      throw new SafetensorsError(`${path} has ${file.size} bytes; an index has ${maxHeaderBytes} at most`);
+    return readFully(path, file, file.size);
+  } finally {
+    file.close();
+  }
+}
+
+function openFiles(paths: readonly string[]): TensorSource {
+  const files = new Map<string, FileReader>();
+  const entries = new Map<string, SourceEntry>();
+  const close = (): void => {
+    for (const file of files.values()) file.close();
+  };
+  const headers: SafetensorsHeader[] = [];
+  try {
+    for (const path of paths) {
+      const file = openFile(path);
+      files.set(path, file);
+      const header = readHeader(path, file);
+      headers.push(header);
+      for (const [name, entry] of header.tensors) {
+        const other = entries.get(name);
+        if (other !== undefined)
+          throw new SafetensorsError(`${shown(name)} is both in ${other.file} and in ${path}`);
+        entries.set(name, { ...entry, file: path });
+      }
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return {
+    entries,
+    metadata: agreed(headers.map(({ metadata }) => metadata)),
+    read(name, into, fromByte) {
+      const entry = entries.get(name);
+      if (entry === undefined)
+        throw new SafetensorsError(`There is no tensor ${shown(name)} in ${paths.join(", ")}`);
+      const count = Math.max(0, Math.min(into.length, entry.end - entry.begin - fromByte));
+      const done = files.get(entry.file)!.read(into.subarray(0, count), entry.begin + fromByte);
+      if (done < count)
+        throw new SafetensorsError(
+          `${entry.file} has become shorter since it was opened: ${shown(name)} is cut off`,
+        );
+      return count;
+    },
+    close,
+  };
+}
+
+function readHeader(path: string, file: FileReader): SafetensorsHeader {
+  try {
+    const length = headerLength(readFully(path, file, Math.min(prefixBytes, file.size)), file.size);
+    return parseHeader(readFully(path, file, prefixBytes + length), file.size);
+  } catch (error) {
+    if (!(error instanceof SafetensorsError)) throw error;
+    throw new SafetensorsError(`${path}: ${error.message}`, { cause: error });
+  }
+}
+
+/** The first bytes of a file. */
+function readFully(path: string, file: FileReader, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  if (file.read(bytes, 0) < length)
+    throw new SafetensorsError(`${path} has become shorter since it was opened`);
+  return bytes;
+}
+
+/** What all records that have a name say, where they say the same. */
+function agreed(records: readonly Readonly<Record<string, string>>[]): Record<string, string> {
+  const merged: Record<string, string> = Object.create(null);
+  const disputed = new Set<string>();
+  for (const record of records)
+    for (const [key, value] of Object.entries(record)) {
+      if (key in merged && merged[key] !== value) disputed.add(key);
+      merged[key] = value;
+    }
+  for (const key of disputed) delete merged[key];
+  return merged;
+}

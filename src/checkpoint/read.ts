@@ -1,0 +1,109 @@
+import { allocate, type DType, dtypes, type TypedArray } from "../base/dtype.ts";
+import { OutOfMemoryError, SafetensorsError } from "../base/errors.ts";
+import { shapeText } from "../base/shape.ts";
+import { bytesOf } from "../engine/storage.ts";
+import { hostNode } from "../engine/trace.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { wideIntegers } from "../tensor/wide-integers.ts";
+import { held, integers } from "./dtypes.ts";
+import { shown } from "./header-text.ts";
+import { openTensors, type TensorSource } from "./open.ts";
+import { parseHeader, type TensorEntry } from "./safetensors-header.ts";
+
+/** Gives the bytes of a tensor from one of them on, as many as there is room for. */
+type Read = (into: Uint8Array, fromByte: number) => unknown;
+
+/** Elements that are converted at a time. */
+const chunk = 2 ** 16;
+
+/**
+ * The tensors of a safetensors file, an index of several, or a folder, by name: what `module.loadStateDict` takes.
+ * Integers other than i32, i8 and u8 become i32; one that does not fit is an error, and i64 is written back as i64.
+ * Throws `SafetensorsError` for a broken file or a dtype that thaw does not have (F8…), `FileError` where one cannot be
+ * read.
+ */
+export function readSafetensors(path: string): Map<string, Tensor> {
+  const source = openTensors(path);
+  try {
+    return new Map([...source.entries.keys()].map((name) => [name, readTensor(source, name)]));
+  } finally {
+    source.close();
+  }
+}
+
+/** As `readSafetensors`, of the bytes of one file. */
+export function parseSafetensors(bytes: Uint8Array): Map<string, Tensor> {
+  const { tensors } = parseHeader(bytes, bytes.length);
+  return new Map(
+    [...tensors].map(([name, entry]) => {
+      const own = bytes.subarray(entry.begin, entry.end);
+      return [name, tensorOf(name, entry, (into, from) => into.set(own.subarray(from, from + into.length)))];
+    }),
+  );
+}
+
+/** One tensor of a source. */
+export const readTensor = (source: TensorSource, name: string): Tensor =>
+  tensorOf(name, source.entries.get(name)!, (into, from) => source.read(name, into, from));
+
+function tensorOf(name: string, { dtype, shape, begin, end }: TensorEntry, read: Read): Tensor {
+  const own = held.get(dtype);
+  const Wide = integers.get(dtype);
+  if (own === undefined && Wide === undefined)
+    throw new SafetensorsError(
+      `${shown(name)} is ${dtype}, which thaw does not have. Convert it before, or read its bytes with openTensors.`,
+    );
+  const data = memoryFor(
+    name,
+    own ?? "i32",
+    (end - begin) / (Wide?.BYTES_PER_ELEMENT ?? dtypes[own!].bytes),
+    shape,
+  );
+  if (Wide === undefined) read(bytesOf(data), 0);
+  else narrowInto(name, dtype, data, Wide, read);
+  if (own === "bool") checkBooleans(name, data);
+  const tensor = new Tensor(hostNode(data, own ?? "i32", shape));
+  if (dtype === "I64") wideIntegers.add(tensor);
+  return tensor;
+}
+
+function memoryFor(name: string, dtype: DType, length: number, shape: readonly number[]): TypedArray {
+  try {
+    return allocate(dtype, length);
+  } catch (cause) {
+    throw new OutOfMemoryError(`There is no memory for ${shown(name)}, ${dtype}${shapeText(shape)}`, {
+      cause,
+    });
+  }
+}
+
+/** Reads wider or narrower integers as i32. */
+function narrowInto(
+  name: string,
+  dtype: string,
+  data: TypedArray,
+  Wide: NonNullable<ReturnType<typeof integers.get>>,
+  read: Read,
+): void {
+  const wide = new Wide(Math.min(chunk, data.length));
+  for (let from = 0; from < data.length; from += chunk) {
+    const part = wide.subarray(0, data.length - from);
+    read(new Uint8Array(part.buffer, 0, part.byteLength), from * Wide.BYTES_PER_ELEMENT);
+    for (let i = 0; i < part.length; i++) {
+      const value = Number(part[i]);
+      if ((value | 0) !== value)
+        throw new SafetensorsError(
+          `${shown(name)} is ${dtype} and has ${part[i]} at ${from + i}, which does not fit the i32 that thaw holds it in.`,
+        );
+      data[from + i] = value;
+    }
+  }
+}
+
+function checkBooleans(name: string, data: TypedArray): void {
+  const wrong = data.findIndex((byte) => byte > 1);
+  if (wrong >= 0)
+    throw new SafetensorsError(
+      `${shown(name)} is BOOL and has the byte ${data[wrong]} at ${wrong}; booleans are 0 or 1.`,
+    );
+}

@@ -1,0 +1,3 @@
+import { proveFreezing } from "./prove.ts";
+
+proveFreezing("reference");

@@ -1,5 +1,15 @@
 // What most scripts need under plain names; modules, optimizers and data loading under `nn`, `optim` and `data`.
 export * from "./base/errors.ts";
+export {
+  load,
+  loadFromBytes,
+  parseSafetensors,
+  readSafetensors,
+  save,
+  saveToBytes,
+  serializeSafetensors,
+  writeSafetensors,
+} from "./checkpoint/index.ts";
 export * as data from "./data/index.ts";
 export { detectAnomaly } from "./engine/index.ts";
 export * from "./freeze/index.ts";

@@ -18,7 +18,7 @@ export const fileDtypeOf: ReadonlyMap<DType, string> = new Map(
 );
 
 /** An array of integers of another width. */
-type IntegerArray =
+export type IntegerArray =
   | typeof BigInt64Array
   | typeof BigUint64Array
   | typeof Uint32Array

@@ -1,5 +1,6 @@
 import { CheckpointError } from "../base/errors.ts";
 import { commit } from "../engine/realize.ts";
+import { bytesOf } from "../engine/storage.ts";
 import { currentTrace, refuseWhileRecording } from "../engine/trace.ts";
 import { bitsOf } from "../nn/bits.ts";
 import type { IncompatibleKeys, Module } from "../nn/module.ts";
@@ -11,7 +12,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { bytesSource, openTensors, type TensorSource } from "./open.ts";
 import { readTensor } from "./read.ts";
-import { type CheckpointRecord, decodeRecord, recordName } from "./record.ts";
+import { type CheckpointRecord, decodeRecord, type FrozenRecord, recordName } from "./record.ts";
 import type { SavedOptimizer } from "./save.ts";
 
 /** What a checkpoint is loaded into. */
@@ -43,26 +44,27 @@ export function load(path: string, options: LoadOptions): LoadResult {
   return loadFrom(path, openTensors(path), options);
 }
 
-/** As `load`, of the bytes of a file. */
-export const deserialize = (bytes: Uint8Array, options: LoadOptions): LoadResult =>
+/** As `load`, of the bytes of a file: for browsers. */
+export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions): LoadResult =>
   loadFrom("The checkpoint", bytesSource(bytes), options);
 
 function loadFrom(from: string, source: TensorSource, options: LoadOptions): LoadResult {
-  const { module, optimizer, strict = true } = options;
+  const { module, optimizer, strict = true, frozen = false, random = optimizer !== undefined } = options;
   refuseWhileRecording("load()");
   try {
     const { [recordName]: text, ...metadata } = source.metadata;
     const own = new Set<string>();
-    const record = text === undefined ? null : decodeRecord(text, (name) => recordedTensor(source, name, own));
+    const record =
+      text === undefined ? null : decodeRecord(text, (name) => recordedTensor(source, name, own));
     if (optimizer !== undefined) checkOptimizer(from, record, optimizer);
     const names = [...source.entries.keys()].filter((name) => !own.has(name));
     const { tensors, left } = tensorsFor(module, source, names, strict);
-    const freeze = options.frozen ? frozenParts(from, module, record) : null;
+    const setFrozen = frozen ? frozenParts(from, module, record) : null;
     // What was asked for before has its own errors, and is not the load's to lose.
     commit();
     const keys = putInto(module, tensors, strict, optimizer, record);
-    freeze?.();
-    if (record !== null && (options.random ?? optimizer !== undefined)) setRandomState(record.random);
+    setFrozen?.();
+    if (record !== null && random) setRandomState(record.random);
     commit();
     if (optimizer !== undefined) warnOfArithmetic(from, record!);
     return { ...keys, unexpectedKeys: [...keys.unexpectedKeys, ...left], metadata };
@@ -74,7 +76,9 @@ function loadFrom(from: string, source: TensorSource, options: LoadOptions): Loa
 /** A tensor that the record refers to, which therefore is not the module's. */
 function recordedTensor(source: TensorSource, name: string, own: Set<string>): Tensor {
   if (!source.entries.has(name))
-    throw new CheckpointError(`The checkpoint's record refers to the tensor ${name}, which is not in the file.`);
+    throw new CheckpointError(
+      `The checkpoint's record refers to the tensor ${name}, which is not in the file.`,
+    );
   own.add(name);
   return readTensor(source, name);
 }
@@ -94,12 +98,13 @@ function checkOptimizer(from: string, record: CheckpointRecord | null, { name }:
 function tensorsFor(module: Module, source: TensorSource, names: readonly string[], strict: boolean) {
   const walk = { removeDuplicate: false };
   const members: [string, Stored][] = [...module.namedParameters(walk), ...module.namedBuffers(walk)];
-  const paths = Map.groupBy(members, ([, member]) => member);
   const known = new Set(members.map(([path]) => path));
+  const paths = new Map<Stored, string[]>();
+  for (const [path, member] of members) paths.set(member, [...(paths.get(member) ?? []), path]);
   const tensors = new Map<string, Tensor>();
   for (const name of names) if (strict || known.has(name)) tensors.set(name, readTensor(source, name));
   for (const tied of paths.values()) {
-    const given = tied.map(([path]) => path).filter((path) => tensors.has(path));
+    const given = tied.filter((path) => tensors.has(path));
     if (tied.length === 1 || given.length === 0) continue;
     const [first, ...others] = given as [string, ...string[]];
     for (const other of others)
@@ -107,12 +112,87 @@ function tensorsFor(module: Module, source: TensorSource, names: readonly string
         throw new CheckpointError(
           `${first} and ${other} are one parameter of ${module.constructor.name}, and differ in the file. Untie them, or remove one; nothing was loaded.`,
         );
-    for (const [path] of tied) tensors.set(path, tensors.get(first)!);
+    for (const path of tied) tensors.set(path, tensors.get(first)!);
   }
   return { tensors, left: names.filter((name) => !strict && !known.has(name)) };
 }
 
 function sameBits(a: Tensor, b: Tensor): boolean {
-  const [left, right] = [bitsOf(a, "load()"), bitsOf(b, "load()")];
-  return a.dtype === b.dtype && left.length === right.length && left.every((x, i) => Object.is(x, right[i]));
+  const [left, right] = [a, b].map((t) => bytesOf(bitsOf(t, "load()"))) as [Uint8Array, Uint8Array];
+  return a.dtype === b.dtype && left.length === right.length && left.every((byte, i) => byte === right[i]);
+}
+
+/** Checks what was frozen against a module; gives what makes it so. */
+function frozenParts(from: string, module: Module, record: CheckpointRecord | null): () => void {
+  if (record === null)
+    throw new CheckpointError(
+      `${from} does not say what was frozen: it is weights alone. Load it without \`frozen\`.`,
+    );
+  const parameters = new Map(module.namedParameters({ removeDuplicate: false }));
+  const regions = new Map<Parameter, Region | "all">();
+  for (const [path, what] of Object.entries(record.frozen)) {
+    const p = parameters.get(path);
+    if (p === undefined)
+      throw new CheckpointError(
+        `${from} says that ${path} was frozen, which ${module.constructor.name} does not have.`,
+      );
+    regions.set(p, what === "all" ? what : regionOf(path, p, what));
+  }
+  return () => {
+    for (const p of parameters.values()) {
+      const what = regions.get(p);
+      if (what === "all") p.frozen = true;
+      else p.frozenRegion = what ?? null;
+    }
+  };
+}
+
+function regionOf(
+  path: string,
+  { shape }: Parameter,
+  { dim, indices }: Exclude<FrozenRecord, "all">,
+): Region {
+  const at = indices.dataSync() as Int32Array;
+  try {
+    return dim === null ? Region.elements(shape, at) : Region.along(shape, dim, at);
+  } catch (cause) {
+    throw new CheckpointError(
+      `What the checkpoint says to be frozen of ${path} is not in it: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** Puts everything into module and optimizer, or, if something does not fit, nothing. */
+function putInto(
+  module: Module,
+  tensors: ReadonlyMap<string, Tensor>,
+  strict: boolean,
+  optimizer: SavedOptimizer | undefined,
+  record: CheckpointRecord | null,
+): IncompatibleKeys {
+  const trace = currentTrace();
+  const before = new Map(trace.writes);
+  try {
+    const keys = module.loadStateDict(tensors, { strict });
+    if (optimizer !== undefined) {
+      const { name: _, ...dict } = record!.optimizer!;
+      optimizer.loadStateDict(dict);
+    }
+    return keys;
+  } catch (error) {
+    // The module's new values are not written yet.
+    trace.writes = before;
+    throw error;
+  }
+}
+
+function warnOfArithmetic(from: string, record: CheckpointRecord): void {
+  const here = arithmetic();
+  if (record.arithmetic === here) return;
+  console.warn(
+    `thaw: ${from} was made with ${record.arithmetic}, and this is ${here}: training goes on, but its last digits may differ.`,
+  );
 }

@@ -45,6 +45,23 @@ export function openTensors(path: string): TensorSource {
   return file.endsWith(".json") ? openIndex(file) : openFiles([file]);
 }
 
+/** The tensors in the bytes of a file. */
+export function bytesSource(bytes: Uint8Array): TensorSource {
+  const { tensors, metadata } = parseHeader(bytes, bytes.length);
+  const file = "the bytes given";
+  return {
+    entries: new Map([...tensors].map(([name, entry]) => [name, { ...entry, file }])),
+    metadata,
+    read(name, into, fromByte) {
+      const { begin, end } = tensors.get(name)!;
+      const wanted = bytes.subarray(begin + fromByte, Math.min(end, begin + fromByte + into.length));
+      into.set(wanted);
+      return wanted.length;
+    },
+    close() {},
+  };
+}
+
 /** The file, or the index, that a folder is about. */
 function fileOf(folder: string): string {
   const names = namesIn(folder).filter((name) => name.endsWith(".safetensors") || name.endsWith(indexEnd));

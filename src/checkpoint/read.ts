@@ -5,13 +5,9 @@ import { bytesOf } from "../engine/storage.ts";
 import { hostNode } from "../engine/trace.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { wideIntegers } from "../tensor/wide-integers.ts";
-import { held, integers } from "./dtypes.ts";
+import { held, type IntegerArray, integers } from "./dtypes.ts";
 import { shown } from "./header-text.ts";
-import { openTensors, type TensorSource } from "./open.ts";
-import { parseHeader, type TensorEntry } from "./safetensors-header.ts";
-
-/** Gives the bytes of a tensor from one of them on, as many as there is room for. */
-type Read = (into: Uint8Array, fromByte: number) => unknown;
+import { bytesSource, openTensors, type TensorSource } from "./open.ts";
 
 /** Elements that are converted at a time. */
 const chunk = 2 ** 16;
@@ -22,8 +18,12 @@ const chunk = 2 ** 16;
  * Throws `SafetensorsError` for a broken file or a dtype that thaw does not have (F8…), `FileError` where one cannot be
  * read.
  */
-export function readSafetensors(path: string): Map<string, Tensor> {
-  const source = openTensors(path);
+export const readSafetensors = (path: string): Map<string, Tensor> => readAll(openTensors(path));
+
+/** As `readSafetensors`, of the bytes of one file: for browsers. */
+export const parseSafetensors = (bytes: Uint8Array): Map<string, Tensor> => readAll(bytesSource(bytes));
+
+function readAll(source: TensorSource): Map<string, Tensor> {
   try {
     return new Map([...source.entries.keys()].map((name) => [name, readTensor(source, name)]));
   } finally {
@@ -31,22 +31,9 @@ export function readSafetensors(path: string): Map<string, Tensor> {
   }
 }
 
-/** As `readSafetensors`, of the bytes of one file. */
-export function parseSafetensors(bytes: Uint8Array): Map<string, Tensor> {
-  const { tensors } = parseHeader(bytes, bytes.length);
-  return new Map(
-    [...tensors].map(([name, entry]) => {
-      const own = bytes.subarray(entry.begin, entry.end);
-      return [name, tensorOf(name, entry, (into, from) => into.set(own.subarray(from, from + into.length)))];
-    }),
-  );
-}
-
 /** One tensor of a source. */
-export const readTensor = (source: TensorSource, name: string): Tensor =>
-  tensorOf(name, source.entries.get(name)!, (into, from) => source.read(name, into, from));
-
-function tensorOf(name: string, { dtype, shape, begin, end }: TensorEntry, read: Read): Tensor {
+export function readTensor(source: TensorSource, name: string): Tensor {
+  const { dtype, shape, begin, end } = source.entries.get(name)!;
   const own = held.get(dtype);
   const Wide = integers.get(dtype);
   if (own === undefined && Wide === undefined)
@@ -59,8 +46,8 @@ function tensorOf(name: string, { dtype, shape, begin, end }: TensorEntry, read:
     (end - begin) / (Wide?.BYTES_PER_ELEMENT ?? dtypes[own!].bytes),
     shape,
   );
-  if (Wide === undefined) read(bytesOf(data), 0);
-  else narrowInto(name, dtype, data, Wide, read);
+  if (Wide === undefined) source.read(name, bytesOf(data), 0);
+  else narrowInto(data, source, name, Wide);
   if (own === "bool") checkBooleans(name, data);
   const tensor = new Tensor(hostNode(data, own ?? "i32", shape));
   if (dtype === "I64") wideIntegers.add(tensor);
@@ -78,22 +65,16 @@ function memoryFor(name: string, dtype: DType, length: number, shape: readonly n
 }
 
 /** Reads wider or narrower integers as i32. */
-function narrowInto(
-  name: string,
-  dtype: string,
-  data: TypedArray,
-  Wide: NonNullable<ReturnType<typeof integers.get>>,
-  read: Read,
-): void {
+function narrowInto(data: TypedArray, source: TensorSource, name: string, Wide: IntegerArray): void {
   const wide = new Wide(Math.min(chunk, data.length));
   for (let from = 0; from < data.length; from += chunk) {
     const part = wide.subarray(0, data.length - from);
-    read(new Uint8Array(part.buffer, 0, part.byteLength), from * Wide.BYTES_PER_ELEMENT);
+    source.read(name, new Uint8Array(part.buffer, 0, part.byteLength), from * Wide.BYTES_PER_ELEMENT);
     for (let i = 0; i < part.length; i++) {
       const value = Number(part[i]);
       if ((value | 0) !== value)
         throw new SafetensorsError(
-          `${shown(name)} is ${dtype} and has ${part[i]} at ${from + i}, which does not fit the i32 that thaw holds it in.`,
+          `${shown(name)} is ${source.entries.get(name)!.dtype} and has ${part[i]} at ${from + i}, which does not fit the i32 that thaw holds it in.`,
         );
       data[from + i] = value;
     }

@@ -108,7 +108,10 @@ function checkRecord(record: unknown): asserts record is CheckpointRecord {
     throw broken("its random state is not two whole numbers");
   if (!isObject(frozen)) throw broken("it has no frozen set");
   for (const [path, what] of Object.entries(frozen))
-    if (what !== "all" && !(isObject(what) && isIndices(what.indices) && (what.dim === null || isCount(what.dim))))
+    if (
+      what !== "all" &&
+      !(isObject(what) && isIndices(what.indices) && (what.dim === null || isCount(what.dim)))
+    )
       throw broken(`what it says to be frozen of ${path} is neither all nor a region`);
   if (optimizer === undefined) return;
   if (!isObject(optimizer) || typeof optimizer.name !== "string" || !isObject(optimizer.state))
@@ -121,7 +124,8 @@ function checkRecord(record: unknown): asserts record is CheckpointRecord {
     throw broken("its optimizer's groups do not say what parameters they have");
 }
 
-const isIndices = (value: unknown): boolean => value instanceof Tensor && value.dtype === "i32" && value.ndim === 1;
+const isIndices = (value: unknown): boolean =>
+  value instanceof Tensor && value.dtype === "i32" && value.ndim === 1;
 
 const isStateEntry = ([name, value]: [string, Plain]): boolean =>
   /^[A-Za-z]\w*$/.test(name) && (typeof value === "number" || value instanceof Tensor);

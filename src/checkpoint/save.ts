@@ -35,16 +35,18 @@ export function save(path: string, options: SaveOptions): void {
   writeSafetensors(path, tensors, { metadata });
 }
 
-/** As `save`, but gives the bytes. */
-export function serialize(options: SaveOptions): Uint8Array {
-  const { tensors, metadata } = contentsOf("serialize()", options);
+/** As `save`, but gives the bytes: for browsers. */
+export function saveToBytes(options: SaveOptions): Uint8Array {
+  const { tensors, metadata } = contentsOf("saveToBytes()", options);
   return serializeSafetensors(tensors, { metadata });
 }
 
 function contentsOf(what: string, { module, optimizer, metadata = {} }: SaveOptions) {
   refuseWhileRecording(what);
   if (Object.hasOwn(metadata, recordName))
-    throw new ArgumentError(`${what}: the metadata "${recordName}" is the checkpoint's own; use another name`);
+    throw new ArgumentError(
+      `${what}: the metadata "${recordName}" is the checkpoint's own; use another name`,
+    );
   const parameters = module.namedParameters();
   const buffers = module.namedBuffers().filter(([, buffer]) => buffer.persistent);
   const tensors = new Map<string, Tensor>([...parameters, ...buffers]);

@@ -1,48 +1,59 @@
 import { currentBackend } from "../backends/registry.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError, CaptureError } from "../base/errors.ts";
+import { idOf } from "../base/identity.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import type { Binding, Plan } from "../plan/plan.ts";
-import { type Cell, recordReads, stateEpoch } from "./cell.ts";
+import { type Cell, recordReads } from "./cell.ts";
 import { isCheckingFinite } from "./finite.ts";
 import {
   type Compiled,
   commit,
   compile,
-  type Request,
+  keptNodes,
   realize,
   release,
   retain,
   undoEffects,
 } from "./realize.ts";
-import { type Signature, sameSignature } from "./signature.ts";
+import { Recent } from "./recent.ts";
+import { Recordings } from "./recordings.ts";
+import { sameSignature } from "./signature.ts";
 import { relocations, type Storage } from "./storage.ts";
 import {
+  type Check,
   type Holder,
   type HostEffect,
   hostNode,
+  type Resident,
   refuseWhileRecording,
   storedLeaf,
   Trace,
   withTrace,
 } from "./trace.ts";
 
-/** A recorded step: replayed by binding arguments, computing its scalars and one call of the plan. */
+/**
+ * A recorded step: replayed by binding arguments, computing its scalars and one call of the plan. It does not hold on
+ * to the graph that was recorded.
+ */
 interface Variant {
+  readonly key: string;
   readonly reads: ReadonlyMap<Cell<unknown>, unknown>;
   readonly events: readonly VariantEvent[];
-  readonly request: Request;
   readonly compiled: Compiled;
-  readonly signature: Signature;
+  readonly written: readonly Resident[];
+  readonly errors: readonly Check["error"][];
+  /** Per plan input, where its value is stored. */
+  readonly storages: readonly Storage[];
   /** Per plan input: the argument it comes from, or -1 for a storage of the recording's own. */
   readonly fromArgument: readonly number[];
   readonly bindings: Binding[];
   /** `relocations()` when `bindings` were last taken. */
   relocations: number;
   readonly scalars: Float64Array;
-  readonly rebuild: (results: Holder[]) => unknown;
-  epoch: number;
+  /** The function's result, with a `Slot` for each tensor. */
+  readonly result: unknown;
 }
 
 /** A host event with the place among the plan's scalars that a number goes to (-1: the plan has no use for it). */
@@ -79,18 +90,13 @@ export interface Captured<A extends unknown[], R> {
   readonly plan: Plan | null;
 }
 
-const ids = new WeakMap<object, number>();
-let nextId = 1;
 function identity(value: Plain): string {
   // With its length before it, no string can be taken for several.
   if (typeof value === "string") return `${value.length}"${value}`;
   if (value === null || (typeof value !== "object" && typeof value !== "function"))
     return `${typeof value}${String(value)}`;
-  if (!ids.has(value)) ids.set(value, nextId++);
-  return `object${ids.get(value)}`;
+  return `object${idOf(value)}`;
 }
-
-const maxVariants = 256;
 
 /** Makes `capture` for a kind of tensor. */
 export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
@@ -104,8 +110,12 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
     fn: (...args: A) => R,
     options: CaptureOptions = {},
   ): Captured<A, R> {
-    const variants = new Map<string, Variant[]>();
-    let count = 0;
+    const variants = new Map<string, Recordings<Variant>>();
+    const recent = new Recent<Variant>(keptNodes, (variant) => {
+      const { key, reads, compiled } = variant;
+      if (!variants.get(key)!.delete(reads)) variants.delete(key);
+      release(compiled);
+    });
     let calls = 0;
     let last: Variant | null = null;
 
@@ -151,21 +161,13 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
           }),
         );
         const holders: T[] = [];
-        const rebuild = treeOf(result, kind.is, holders);
+        const pattern = patternOf(result, kind.is, holders);
         const request = {
           outputs: holders.map((h) => h.node),
           writes: [...trace.writes],
           checks: trace.checks,
         };
-        const { signature } = withTrace(trace, () => compile(request));
-        return {
-          trace,
-          reads,
-          request,
-          signature,
-          rebuild: (results: Holder[]) => rebuild(results as T[]),
-          leaves,
-        };
+        return { trace, reads, request, leaves, pattern, ...withTrace(trace, () => compile(request)) };
       } catch (error) {
         undoEffects(trace);
         throw error;
@@ -174,17 +176,18 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
       }
     };
 
-    const makeVariant = (args: A): Variant => {
-      const { trace, leaves, ...recorded } = record(args);
-      const { compiled } = compile(recorded.request);
+    const makeVariant = (key: string, args: A): Variant => {
+      const { trace, reads, request, leaves, pattern, compiled, signature } = record(args);
       retain(compiled);
-      const storages = compiled.inputs.map((i) => recorded.signature.storages[i]!);
-      const places = new Map<Node, number>(
-        compiled.scalars.map((s, i) => [recorded.signature.scalars[s]!, i]),
-      );
+      const storages = compiled.inputs.map((i) => signature.storages[i]!);
+      const places = new Map<Node, number>(compiled.scalars.map((s, i) => [signature.scalars[s]!, i]));
       return {
-        ...recorded,
+        key,
+        reads,
         compiled,
+        written: request.writes.map(([resident]) => resident),
+        errors: request.checks.map(({ error }) => error),
+        storages,
         events: trace.events.map((e) =>
           "effect" in e
             ? { effect: e.effect }
@@ -196,18 +199,17 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
               },
         ),
         fromArgument: storages.map((s) => (s.resident ? -1 : leaves.indexOf(s))),
-        bindings: storages.map((s) => s.binding(currentBackend())),
-        relocations: relocations(),
+        // Bound when it runs, so that what it has done on the host is undone if there is no memory for that.
+        bindings: [],
+        relocations: -1,
         scalars: new Float64Array(compiled.scalars.length),
-        epoch: stateEpoch(),
+        result: pattern,
       };
     };
 
-    const holds = (v: Variant): boolean => {
-      if (v.epoch === stateEpoch()) return true;
-      for (const [cell, value] of v.reads) if (!Object.is(cell.peek(), value)) return false;
-      v.epoch = stateEpoch();
-      return true;
+    /** Undoes effects, last first: all, or the first so many. */
+    const undo = (v: Variant, count = v.events.length): void => {
+      for (const event of v.events.slice(0, count).reverse()) event.effect?.undo();
     };
 
     /** What happens on the host before a run: numbers are computed, and effects replayed, all of them or none. */
@@ -220,19 +222,19 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
           try {
             event.effect.apply();
           } catch (error) {
-            for (const earlier of v.events.slice(0, i).reverse()) earlier.effect?.undo();
+            undo(v, i);
             throw error;
           }
       }
     };
 
-    const execute = (v: Variant, tensors: readonly T[], replay: boolean): R => {
+    /** Binds a recording to its arguments and runs it; gives its results, and the check that has failed, or -1. */
+    const run = (v: Variant, tensors: readonly T[]): { results: TypedArray[]; failed: number } => {
       const { compiled } = v;
       const backend = currentBackend();
-      prepare(v, replay);
       if (v.relocations !== relocations()) {
-        for (const [i, slot] of compiled.inputs.entries())
-          if (v.fromArgument[i]! < 0) v.bindings[i] = v.signature.storages[slot]!.binding(backend);
+        for (const [i, storage] of v.storages.entries())
+          if (v.fromArgument[i]! < 0) v.bindings[i] = storage.binding(backend);
         v.relocations = relocations();
       }
       for (let i = 0; i < v.fromArgument.length; i++) {
@@ -241,17 +243,26 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
           v.bindings[i] = (storedLeaf(tensors[argument]!.node)!.attrs.source as Storage).binding(backend);
       }
       const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
-      const failed = compiled.executable.run(v.bindings, v.scalars, results);
-      if (failed >= 0) {
-        for (const event of [...v.events].reverse()) event.effect?.undo();
-        throw v.request.checks[failed]!.error(1);
+      return { results, failed: compiled.executable.run(v.bindings, v.scalars, results) };
+    };
+
+    const execute = (v: Variant, tensors: readonly T[], replay: boolean): R => {
+      const { outputs } = v.compiled.plan;
+      prepare(v, replay);
+      let results: TypedArray[];
+      try {
+        const ran = run(v, tensors);
+        if (ran.failed >= 0) throw v.errors[ran.failed]!(1);
+        ({ results } = ran);
+      } catch (error) {
+        undo(v);
+        throw error;
       }
-      for (const [resident] of v.request.writes) resident.storage.version++;
+      for (const { storage } of v.written) storage.version++;
       for (const event of v.events) event.effect?.done?.();
-      return v.rebuild(
-        results.map((data, i) =>
-          kind.make(hostNode(data, compiled.plan.outputs[i]!.dtype, compiled.plan.outputs[i]!.shape)),
-        ),
+      return filled(
+        v.result,
+        results.map((data, i) => kind.make(hostNode(data, outputs[i]!.dtype, outputs[i]!.shape))),
       ) as R;
     };
 
@@ -262,22 +273,21 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
       const tensors: T[] = [];
       let key = "";
       for (const arg of args) key += `${describe(arg, tensors)};`;
-      let list = variants.get(key);
-      const found = list?.find(holds);
-      if (found !== undefined && !isCheckingFinite()) {
+      let recordings = variants.get(key);
+      const found = isCheckingFinite() ? null : (recordings?.find() ?? null);
+      if (found !== null) {
         last = found;
+        recent.use(found, found.compiled.size);
         if (options.check && calls % options.check === 0) compare(found, args);
         return execute(found, tensors, true);
       }
-      const made = makeVariant(args);
-      if (list === undefined) variants.set(key, (list = []));
-      list.push(made);
-      if (++count > maxVariants) {
-        for (const old of variants.values()) for (const v of old) if (v !== made) release(v.compiled);
-        variants.clear();
-        variants.set(key, [made]);
-        count = 1;
+      const made = makeVariant(key, args);
+      if (recordings === undefined) variants.set(key, (recordings = new Recordings()));
+      for (const old of recordings.add(made.reads, made)) {
+        recent.delete(old);
+        release(old.compiled);
       }
+      recent.use(made, made.compiled.size);
       last = made;
       return execute(made, tensors, false);
     };
@@ -285,7 +295,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
     const compare = (variant: Variant, args: A): void => {
       const again = record(args);
       undoEffects(again.trace);
-      if (!sameSignature(variant.signature.numbers, again.signature.numbers))
+      if (!sameSignature(variant.compiled.numbers, again.signature.numbers))
         throw new CaptureError(
           "capture: the function now does something else than what was recorded. A number it closes over has changed: " +
             "pass it as an argument, or as a tensor.",
@@ -293,7 +303,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
     };
 
     return Object.defineProperties(captured, {
-      variants: { get: () => count },
+      variants: { get: () => recent.count },
       plan: { get: () => last?.compiled.plan ?? null },
     }) as Captured<A, R>;
   };
@@ -302,23 +312,31 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
 const isPlainObject = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
 
-/** Takes the tensors out of a result and gives the function that puts others in their place. */
-function treeOf<T>(value: unknown, is: (v: unknown) => v is T, found: T[]): (results: T[]) => unknown {
-  if (is(value)) {
-    const index = found.push(value) - 1;
-    return (results) => results[index];
+/** Where a tensor was in a result: which of them. */
+class Slot {
+  readonly index: number;
+
+  constructor(index: number) {
+    this.index = index;
   }
-  if (Array.isArray(value)) {
-    const parts = value.map((v) => treeOf(v, is, found));
-    return (results) => parts.map((p) => p(results));
-  }
-  if (value !== null && typeof value === "object") {
-    if (!isPlainObject(value))
-      throw new ArgumentError(
-        "capture: a captured function returns tensors, plain values, or arrays and plain objects of them",
-      );
-    const parts = Object.entries(value).map(([k, v]) => [k, treeOf(v, is, found)] as const);
-    return (results) => Object.fromEntries(parts.map(([k, p]) => [k, p(results)]));
-  }
-  return () => value;
+}
+
+/** A result with slots in the place of its tensors, which are collected in order. */
+function patternOf<T>(value: unknown, is: (v: unknown) => v is T, found: T[]): unknown {
+  if (is(value)) return new Slot(found.push(value) - 1);
+  if (Array.isArray(value)) return value.map((v) => patternOf(v, is, found));
+  if (value === null || typeof value !== "object") return value;
+  if (!isPlainObject(value))
+    throw new ArgumentError(
+      "capture: a captured function returns tensors, plain values, or arrays and plain objects of them",
+    );
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, patternOf(v, is, found)]));
+}
+
+/** A result with tensors in its slots. */
+function filled<T>(pattern: unknown, tensors: readonly T[]): unknown {
+  if (pattern instanceof Slot) return tensors[pattern.index];
+  if (Array.isArray(pattern)) return pattern.map((p) => filled(p, tensors));
+  if (!isPlainObject(pattern)) return pattern;
+  return Object.fromEntries(Object.entries(pattern).map(([k, p]) => [k, filled(p, tensors)]));
 }

@@ -43,6 +43,8 @@ export class Trace {
   assigned: Node[] = [];
   checks: Check[] = [];
   events: HostEvent[] = [];
+  /** What the check was about that failed last. */
+  refuted: Node | null = null;
   readonly recording: boolean;
   /** Whether what was made in it can still be read: false once a recording has ended. */
   open = true;

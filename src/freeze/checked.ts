@@ -55,8 +55,9 @@ type Spelt<
   G extends string,
   W extends keyof Ends,
 > = `${Verdict<Walk<M, G>, G, W>}` extends "wrong"
-  ? Nearest<M, G, W, Mark<S>> extends infer N extends string
-    ? `${N}${Index<S>}`
+  ? Or<Nearest<M, G, W, Mark<S>>, Offered<M, W, Mark<S>>> extends infer N extends string
+    ? // One by one, so that a message lists them and does not call them by the name of a type.
+      { [One in N]: `${One}${Index<S>}` }[N]
     : never
   : S;
 
@@ -106,17 +107,26 @@ type Nearest<
   ? [Step<V, First>] extends [never]
     ? Respelt<V, NameIn<V, "*">, Rest, W, P>
     : Nearest<Step<V, First>, Rest, W, `${P}${First}.`>
+  : Or<OfferedIn<Step<V, G>, W, `${P}${G}.`>, Offered<V, W, P>>;
+
+/** What is offered for a path that ends too early: what is inside the modules to which it leads. */
+type OfferedIn<V, W extends keyof Ends, P extends string> = [Extract<V, AnyModule>] extends [never]
+  ? never
   : Offered<V, W, P>;
 
 /** The names in place of one that is wrong with which the rest is right; all that is there if there is none. */
-type Respelt<V, K extends string, Rest extends string, W extends keyof Ends, P extends string> = {
-  [N in K]: Verdict<Walk<Step<V, N>, Rest>, Rest, W> extends "right" ? `${P}${N}.${Rest}` : never;
-}[K] extends infer Right
-  ? [Right] extends [never]
-    ? Offered<V, W, P>
-    : Right
-  : never;
+type Respelt<V, K extends string, Rest extends string, W extends keyof Ends, P extends string> = Or<
+  { [N in K]: Verdict<Walk<Step<V, N>, Rest>, Rest, W> extends "right" ? `${P}${N}.${Rest}` : never }[K],
+  Offered<V, W, P>
+>;
 
-type Offered<V, W extends keyof Ends, P extends string> = W extends "module"
-  ? Below<V, "module", "*", P>
-  : `${P}**` | Below<V, "glob", "*", P>;
+type Or<A, B> = [A] extends [never] ? B : A;
+
+/** All that is there below V, after the text P. */
+type Offered<V, W extends keyof Ends, P extends string> = (
+  W extends "module"
+    ? Below<V, "module", "*">
+    : PathGlob<V>
+) extends infer Path extends string
+  ? `${P}${Path}`
+  : never;

@@ -60,6 +60,8 @@ export const frozenBy = (parameter: Parameter): string | null => marks.get(param
 
 /** What a scope puts back. */
 interface Before {
+  readonly path: string;
+  readonly parameter: Parameter;
   readonly frozen: Region | null | "none";
   readonly mark: Mark | undefined;
 }
@@ -85,10 +87,10 @@ function changed(
 function open(verb: string, root: Module, selector: Selector, frozen: boolean): FreezeScope {
   const parts = selectParts(root, selector);
   const mark: Mark = { text: `${verb}(${root.constructor.name}, ${selectorText(selector)})` };
-  const before = new Map<Parameter, Before>();
-  for (const { parameter, region } of parts.values()) {
+  const before: Before[] = [];
+  for (const [path, { parameter, region }] of parts) {
     const was = frozenPart(parameter);
-    before.set(parameter, { frozen: was, mark: marks.get(parameter) });
+    before.push({ path, parameter, frozen: was, mark: marks.get(parameter) });
     setFrozenPart(parameter, changed(was, region, frozen));
     marks.set(parameter, mark);
   }
@@ -99,33 +101,33 @@ function open(verb: string, root: Module, selector: Selector, frozen: boolean): 
         frozen ? holdModule(m, entry.policy, mark) : releaseModule(m, mark),
       ),
     );
-  const parameters = new Map([...parts].map(([path, { parameter }]) => [path, parameter]));
-  return { parameters, [Symbol.dispose]: () => close(mark, parameters, before, holds) };
+  return {
+    // Few ask for it, and a scope is opened for a call at a time.
+    get parameters() {
+      return new Map([...parts].map(([path, { parameter }]) => [path, parameter]));
+    },
+    [Symbol.dispose]: () => close(mark, before, holds),
+  };
 }
 
-function close(
-  mark: Mark,
-  parameters: ReadonlyMap<string, Parameter>,
-  before: Map<Parameter, Before>,
-  holds: ModuleHold[],
-): void {
+function close(mark: Mark, before: Before[], holds: ModuleHold[]): void {
   for (const hold of holds) hold.check();
-  for (const [path, parameter] of parameters) {
+  for (const { path, parameter } of before) {
     const last = marks.get(parameter);
-    if (before.has(parameter) && last !== mark)
+    if (last !== mark)
       throw new ArgumentError(
         `The scope of ${mark.text} was closed out of order: ${last?.text}, opened after it, still holds ${path}. ` +
           "Close the inner scope first (end its function or block, or dispose of it); nothing was changed.",
       );
   }
-  for (const [parameter, { frozen, mark: earlier }] of before) {
+  for (const { parameter, frozen, mark: earlier } of before) {
     setFrozenPart(parameter, frozen);
     if (earlier === undefined) marks.delete(parameter);
     else marks.set(parameter, earlier);
   }
   for (const undo of holds.reverse()) undo();
   // Closing twice changes nothing more.
-  before.clear();
+  before.length = 0;
   holds.length = 0;
 }
 

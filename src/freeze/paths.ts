@@ -1,7 +1,4 @@
-import type { Layer, Module } from "../nn/module.ts";
-import type { ModuleDict } from "../nn/module-dict.ts";
-import type { ModuleList } from "../nn/module-list.ts";
-import type { Sequential } from "../nn/sequential.ts";
+import type { contents, Layer, Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 
 /**
@@ -9,8 +6,9 @@ import type { Parameter } from "../tensor/parameter.ts";
  * types, so twenty-four blocks of one class are one place. Fields that TypeScript calls private are not seen.
  */
 
-/** Any module, and any parameter: one property each is compared, not the whole class. */
+/** What a module is known by: comparing one property is quicker than the whole class. */
 export type AnyModule = Pick<Module, "namedModules">;
+/** What a parameter is known by. */
 export type AnyParameter = Pick<Parameter, "frozen" | "requiresGrad">;
 
 /** A place of which nothing is known, so that any name below it goes. */
@@ -28,14 +26,7 @@ type IsOpen<M> = Module extends M ? true : keyof Layer extends keyof M ? true : 
 type FieldName<M> = Exclude<keyof M & string, keyof Module>;
 
 /** What a container holds: items by place, or modules by name. */
-type Contents<M> =
-  M extends ModuleDict<infer D>
-    ? D
-    : M extends ModuleList<infer I>
-      ? readonly I[]
-      : M extends Sequential<infer L>
-        ? L
-        : readonly [];
+type Contents<M> = typeof contents extends keyof M ? NonNullable<M[typeof contents]> : readonly [];
 
 /** The names and numbers under which a container holds something; I stands for any number. */
 type ContentName<C, I extends string> = C extends readonly unknown[]
@@ -71,14 +62,17 @@ type Content<C, G extends string> = C extends readonly unknown[]
 
 /** What T has under those of its names K that G stands for. */
 type Named<T, K extends keyof T, G extends string> = G extends "*"
-  ? Found<T[K]>
+  ? FoundIn<T, K>
   : G extends K
     ? Found<T[G]>
     : G extends `${string}*${string}`
-      ? Found<T[K & Pattern<G>]>
+      ? FoundIn<T, K & Pattern<G>>
       : IsComputed<G> extends true
         ? Anything
         : never;
+
+/** What is in fields together; one by one where a union would hide the others, as `any` does. */
+type FoundIn<T, K extends keyof T> = 0 extends 1 & T[K] ? { [N in K]-?: Found<T[N]> }[K] : Found<T[K]>;
 
 /** `task*` as the type of the texts that it matches. */
 type Pattern<G extends string> = G extends `${infer A}*${infer B}` ? `${A}${string}${Pattern<B>}` : G;
@@ -110,34 +104,25 @@ export type NameIn<V, I extends string> = V extends AnyParameter
 /** What is listed: paths of parameters, paths of modules, or both with globs for modules. */
 type Kind = "parameter" | "module" | "glob";
 
-/** All paths of a kind from V down, each after the text P; I is written for any number. */
-export type Below<V, W extends Kind, I extends string, P extends string = ""> =
-  // Where V is a type parameter, `extends string` is all that the compiler needs to know, and it looks no further.
-  Listed<V, W, I, P> extends infer Path extends string ? Path : never;
-
 /**
- * What has been written is handed down, not put in front of what comes back: the compiler does not bound its recursion
- * into the parts of a template. Below the eighth level any name goes.
+ * All paths of a kind from V down; I is written for any number. Below the eighth level any name goes, and none is
+ * offered.
  */
-type Listed<V, W extends Kind, I extends string, P extends string, D extends number = 8> = D extends 0
-  ? `${P}${string}`
+export type Below<V, W extends Kind, I extends string, D extends number = 8> = D extends 0
+  ? W extends "glob"
+    ? never
+    : string
   : string extends NameIn<V, I>
-    ? `${P}${string}`
-    : { [K in NameIn<V, I>]: ListedAt<Step<V, K>, W, I, `${P}${K}`, Less[D]> }[NameIn<V, I>];
+    ? string
+    : { [K in NameIn<V, I>]: At<Step<V, K>, K, W, I, Less[D]> }[NameIn<V, I>];
 
-type ListedAt<
-  V,
-  W extends Kind,
-  I extends string,
-  P extends string,
-  D extends number,
-> = V extends AnyParameter
+type At<V, K extends string, W extends Kind, I extends string, D extends number> = V extends AnyParameter
   ? W extends "module"
     ? never
-    : P
-  :
-      | Listed<V, W, I, `${P}.`, D>
-      | (V extends AnyModule ? (W extends "module" ? P : W extends "glob" ? `${P}.**` : never) : never);
+    : K
+  : // `infer` ends the compiler's search where V is a type parameter: all that it needs to know then is `string`.
+      | (Below<V, W, I, D> extends infer Path extends string ? `${K}.${Path}` : never)
+      | (V extends AnyModule ? (W extends "module" ? K : W extends "glob" ? `${K}.**` : never) : never);
 
 /** The paths of a module's parameters: `"hiddenTask1.weight" | "output.weight"`. */
 export type ParameterPath<M extends Module> = Below<M, "parameter", `${number}`>;
@@ -146,4 +131,4 @@ export type ParameterPath<M extends Module> = Below<M, "parameter", `${number}`>
 export type ModulePath<M extends Module> = Below<M, "module", `${number}`>;
 
 /** The paths and globs that editors offer: of each parameter, and of all in each module. Many more are right. */
-export type PathGlob<M> = "**" | Below<M, "glob", "*">;
+export type PathGlob<M> = "**" | (Below<M, "glob", "*"> extends infer P extends string ? P : never);

@@ -1,5 +1,5 @@
 import { ArgumentError, SelectorError } from "../base/errors.ts";
-import { Module } from "../nn/module.ts";
+import { Module, type ParameterTree } from "../nn/module.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { intersect, minus, type Region, union } from "../tensor/region.ts";
 import type { Checked } from "./checked.ts";
@@ -7,7 +7,13 @@ import { globPattern } from "./glob.ts";
 import { ModuleSelector, modulesOf } from "./module-selector.ts";
 import { nearest } from "./nearest.ts";
 import { indexedPath, parseRegion } from "./region-text.ts";
-import { RegionSelector, type Selector, type SelectorPredicate, selectorText } from "./selector.ts";
+import {
+  RegionSelector,
+  type Selector,
+  type SelectorPredicate,
+  selectorKey,
+  selectorText,
+} from "./selector.ts";
 
 /** A parameter, or some of it, that a selector names. */
 export interface SelectedPart {
@@ -17,6 +23,9 @@ export interface SelectedPart {
   /** The entry of the selector that named it first. */
   readonly by: string;
 }
+
+/** What a selector names in a module, by path. */
+export type SelectedParts = ReadonlyMap<string, SelectedPart>;
 
 /**
  * The parameters of a module that a selector names, all of them or some, by path, in the module's order. A tied weight
@@ -31,16 +40,35 @@ export function select(root: Module, selector: Selector): Map<string, Parameter>
   return new Map([...selectParts(root, selector)].map(([path, { parameter }]) => [path, parameter]));
 }
 
-/** As `select`, with what of each parameter is named, and by what. What is excluded anywhere is left out. */
-export function selectParts(root: Module, selector: Selector): Map<string, SelectedPart> {
-  const tree = treeOf(root);
+/** What selectors have named, by their keys, in trees that have not changed since. */
+const known = new WeakMap<ParameterTree, Map<string, SelectedParts>>();
+
+/** Selectors that are remembered at a time, of each tree. */
+const remembered = 2048;
+
+/**
+ * As `select`, with what of each parameter is named, and by what. What is excluded anywhere is left out. Gives the
+ * same object for the same selector for as long as the modules stay as they are.
+ */
+export function selectParts(root: Module, selector: Selector): SelectedParts {
+  const tree = root.parameterTree();
+  const key = selectorKey(selector);
+  if (key === null) return findParts(root, tree, selector);
+  let ofTree = known.get(tree);
+  if (ofTree === undefined || ofTree.size >= remembered) known.set(tree, (ofTree = new Map()));
+  let parts = ofTree.get(key);
+  if (parts === undefined) ofTree.set(key, (parts = findParts(root, tree, selector)));
+  return parts;
+}
+
+function findParts(root: Module, tree: ParameterTree, selector: Selector): SelectedParts {
   const included = new Map<Parameter, SelectedPart>();
   const excluded = new Map<Parameter, Region | null>();
   for (const entry of flatten(selector)) {
     const exclusion = typeof entry === "string" && entry.startsWith("!");
-    const found = matchParts(tree, exclusion ? entry.slice(1) : entry);
+    const found = matchParts(root, tree, exclusion ? entry.slice(1) : entry);
     // A module selector may name modules without parameters; one that names no module has thrown.
-    if (found.length === 0 && !(entry instanceof ModuleSelector)) throw matchesNothing(tree, entry);
+    if (found.length === 0 && !(entry instanceof ModuleSelector)) throw matchesNothing(root, tree, entry);
     for (const [parameter, region] of found) {
       const before = included.get(parameter);
       if (exclusion)
@@ -63,39 +91,26 @@ export function selectParts(root: Module, selector: Selector): Map<string, Selec
 }
 
 /** What an entry names: parameters, each with the region of it that is meant. */
-function matchParts(tree: Tree, entry: Entry): [Parameter, Region | null][] {
+function matchParts(root: Module, tree: ParameterTree, entry: Entry): [Parameter, Region | null][] {
   if (entry instanceof RegionSelector) {
-    const inner = selectParts(tree.root, entry.selector);
+    const inner = selectParts(root, entry.selector);
     return [...inner.values()].map(({ parameter, region }) => [
       parameter,
       intersect(region, entry.regionOf(parameter)),
     ]);
   }
   if (entry instanceof ModuleSelector) {
-    const modules = modulesOf(tree.root, entry);
+    const modules = modulesOf(root, entry);
     if (entry.policy.parameters === "keep") return [];
     return [...modules.values()].flatMap((m) => m.parameters()).map((parameter) => [parameter, null]);
   }
   const indexed = typeof entry === "string" ? indexedPath(entry) : null;
-  if (indexed === null) return match(tree, entry).map((parameter) => [parameter, null]);
-  return match(tree, indexed.path).map((parameter) => [
+  if (indexed === null) return match(root, tree, entry).map((parameter) => [parameter, null]);
+  return match(root, tree, indexed.path).map((parameter) => [
     parameter,
     parseRegion(indexed.index, parameter.shape, parameter.label || indexed.path),
   ]);
 }
-
-/** A module's parameters: under all their paths, and once each. */
-interface Tree {
-  readonly root: Module;
-  readonly paths: readonly [string, Parameter][];
-  readonly once: readonly [string, Parameter][];
-}
-
-const treeOf = (root: Module): Tree => ({
-  root,
-  paths: root.namedParameters({ removeDuplicate: false }),
-  once: root.namedParameters(),
-});
 
 type Entry = Exclude<Selector, readonly Selector[]>;
 
@@ -105,7 +120,11 @@ export function flatten(selector: Selector): Entry[] {
   return [selector as Entry];
 }
 
-function match({ root, paths }: Tree, entry: Exclude<Entry, RegionSelector | ModuleSelector>): Parameter[] {
+function match(
+  root: Module,
+  { paths }: ParameterTree,
+  entry: Exclude<Entry, RegionSelector | ModuleSelector>,
+): Parameter[] {
   const where = (test: SelectorPredicate): Parameter[] =>
     paths.filter(([path, parameter]) => test(path, parameter)).map(([, parameter]) => parameter);
   if (typeof entry === "string") {
@@ -129,7 +148,7 @@ function match({ root, paths }: Tree, entry: Exclude<Entry, RegionSelector | Mod
   );
 }
 
-function matchesNothing({ root, paths }: Tree, entry: Entry): SelectorError {
+function matchesNothing(root: Module, { paths }: ParameterTree, entry: Entry): SelectorError {
   const name = root.constructor.name;
   const head = `${selectorText(entry)} selects no parameter of ${name}.`;
   if (paths.length === 0) return new SelectorError(`${head} It has no parameters at all.`);

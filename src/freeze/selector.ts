@@ -1,4 +1,5 @@
 import { DTypeError, SelectorError, ShapeError } from "../base/errors.ts";
+import { idOf } from "../base/identity.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { Module } from "../nn/module.ts";
 import { Parameter } from "../tensor/parameter.ts";
@@ -101,4 +102,17 @@ export function selectorText(selector: Selector): string {
   if (selector instanceof RegionSelector || selector instanceof ModuleSelector) return selector.text;
   if (typeof selector === "function") return `the function ${selector.name || "given"}`;
   return String(selector);
+}
+
+/** A selector as a key: equal keys name the same in one module. Null where it may answer differently each time. */
+export function selectorKey(selector: Selector): string | null {
+  if (typeof selector === "string") return JSON.stringify(selector);
+  if (Array.isArray(selector)) {
+    const keys = selector.map(selectorKey);
+    return keys.includes(null) ? null : `[${keys.join()}]`;
+  }
+  if (typeof selector === "function") return null;
+  if (selector instanceof RegExp) return String(selector);
+  if (selector instanceof ModuleSelector && typeof selector.target === "string") return selector.text;
+  return String(idOf(selector));
 }

@@ -1,9 +1,10 @@
 import { ArgumentError } from "../base/errors.ts";
 import { bumpEpoch } from "../engine/cell.ts";
-import { type Member, Module } from "./module.ts";
+import { type contents, type Member, Module } from "./module.ts";
 
 /** Modules by name, found by walking under it. */
 export class ModuleDict<D extends Record<string, Module> = Record<string, Module>> extends Module {
+  declare readonly [contents]?: D;
   readonly #items = new Map<string, Module>();
 
   constructor(modules?: D) {

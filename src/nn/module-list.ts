@@ -1,9 +1,10 @@
 import { IndexError } from "../base/errors.ts";
 import { bumpEpoch } from "../engine/cell.ts";
-import { type Member, Module } from "./module.ts";
+import { type contents, type Member, Module } from "./module.ts";
 
 /** Modules in a row, found by walking under their index. */
 export class ModuleList<M extends Module = Module> extends Module {
+  declare readonly [contents]?: readonly M[];
   readonly #items: M[];
 
   constructor(modules: Iterable<M> = []) {

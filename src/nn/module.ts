@@ -21,6 +21,21 @@ export interface WalkOptions {
   removeDuplicate?: boolean;
 }
 
+/** The parameters of a module and all below it. */
+export interface ParameterTree {
+  /** Under all their paths. */
+  readonly paths: readonly (readonly [string, Parameter])[];
+  /** Once each, under the first of its paths. */
+  readonly once: readonly (readonly [string, Parameter])[];
+}
+
+/** One module that a walk has come to, and what is in it. */
+interface Visit {
+  readonly path: string;
+  readonly module: Module;
+  readonly members: readonly [string, Member][];
+}
+
 /** The paths in which a state dict and a module differ. */
 export interface IncompatibleKeys {
   missingKeys: string[];
@@ -39,6 +54,8 @@ const joinPath = (path: string, name: string): string => (path === "" ? name : `
 export abstract class Module {
   readonly #training = new Cell(true);
   readonly #heldMode = new Cell<boolean | null>(null);
+  #visits: readonly Visit[] | null = null;
+  #tree: (ParameterTree & { readonly visits: readonly Visit[] }) | null = null;
 
   constructor() {
     bumpEpoch();
@@ -85,8 +102,12 @@ export abstract class Module {
 
   /** This module under "", and all below it by path, a module before those inside it. */
   namedModules({ removeDuplicate = true }: WalkOptions = {}): [string, Module][] {
+    const seen = new Set<Module>();
     const found: [string, Module][] = [];
-    this.#walk(removeDuplicate, (path, module) => found.push([path, module]));
+    for (const { path, module } of this.#walk()) {
+      if (!removeDuplicate || !seen.has(module)) found.push([path, module]);
+      seen.add(module);
+    }
     return found;
   }
   /** This module and all below it. */
@@ -126,13 +147,25 @@ export abstract class Module {
     return this.namedBuffers().map(([, buffer]) => buffer);
   }
 
+  /** The parameters here and below; the same object for as long as all modules, and what is in them, stay as they are. */
+  parameterTree(): ParameterTree {
+    const visits = this.#walk();
+    if (this.#tree?.visits !== visits)
+      this.#tree = {
+        visits,
+        paths: this.#named(Parameter, { removeDuplicate: false }),
+        once: this.#named(Parameter, { removeDuplicate: true }),
+      };
+    return this.#tree;
+  }
+
   #named<T extends Parameter | Buffer>(
     kind: new (...args: never[]) => T,
     { removeDuplicate = true }: WalkOptions,
   ): [string, T][] {
     const found: [string, T][] = [];
     const seen = new Set<T>();
-    this.#walk(removeDuplicate, (prefix, _, members) => {
+    for (const { path: prefix, members } of this.#walk())
       for (const [name, member] of members) {
         if (!(member instanceof kind)) continue;
         const path = joinPath(prefix, name);
@@ -140,26 +173,27 @@ export abstract class Module {
         if (!removeDuplicate || !seen.has(member)) found.push([path, member]);
         seen.add(member);
       }
-    });
     return found;
   }
 
-  /** Visits this module and all below it, each with its members; modules that have been visited before only if asked. */
-  #walk(
-    removeDuplicate: boolean,
-    visit: (path: string, module: Module, members: [string, Member][]) => void,
-  ): void {
+  /** Visits this module and all below it, each under all its paths, before those inside it. */
+  #walk(): readonly Visit[] {
+    // Fields are plain, so that they have changed can only be seen by looking; to look takes less than to walk.
+    if (this.#visits?.every(({ module, members }) => sameMembers(module.members(), members)))
+      return this.#visits;
+    const visits: Visit[] = [];
     const entered = new Set<Module>();
     const enter = (module: Module, path: string): void => {
+      // Only what is being walked right now counts as entered: a cycle ends, another path does not.
       if (entered.has(module)) return;
       entered.add(module);
       const members = module.members();
-      visit(path, module, members);
+      visits.push({ path, module, members });
       for (const [name, member] of members) if (member instanceof Module) enter(member, joinPath(path, name));
-      // Only what is being walked right now then counts as entered: a cycle ends, another path does not.
-      if (!removeDuplicate) entered.delete(module);
+      entered.delete(module);
     };
     enter(this, "");
+    return (this.#visits = visits);
   }
 
   // State.
@@ -273,11 +307,21 @@ export abstract class Module {
 
 declare const ofAnyClass: unique symbol;
 
+/** Under this, a container tells types of paths what it holds; there is nothing as the program runs. */
+export declare const contents: unique symbol;
+
 /** A module that takes one tensor and gives one. */
 export interface Layer extends Module {
   forward(x: Tensor): Tensor;
   /** Never there: types of paths know by it that this may be any layer, not one with `forward` and nothing else. */
   readonly [ofAnyClass]?: never;
+}
+
+function sameMembers(now: readonly [string, Member][], before: readonly [string, Member][]): boolean {
+  if (now.length !== before.length) return false;
+  for (let i = 0; i < now.length; i++)
+    if (now[i]![1] !== before[i]![1] || now[i]![0] !== before[i]![0]) return false;
+  return true;
 }
 
 /** Adds the members in one field: itself, or what is in an array. */

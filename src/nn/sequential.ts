@@ -1,9 +1,10 @@
 import { IndexError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Layer, type Member, Module } from "./module.ts";
+import { type contents, type Layer, type Member, Module } from "./module.ts";
 
 /** Layers one after the other, found by walking under their index. */
 export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends Module {
+  declare readonly [contents]?: L;
   readonly #layers: L;
 
   constructor(...layers: L) {

@@ -1,5 +1,6 @@
 import { Resident } from "../engine/trace.ts";
 import { add, full, mul } from "../tensor/operations/elementwise.ts";
+import { reshape } from "../tensor/operations/movement.ts";
 import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { type Region, union } from "../tensor/region.ts";
@@ -15,7 +16,7 @@ export type Regions = ReadonlyMap<Parameter, Region | null>;
 export interface AccumulatePhase {
   /** What earlier calls have added to. */
   readonly earlier: Regions;
-  /** What earlier calls have added to, and all that this one trains. */
+  /** What earlier calls and this one have gradients of. */
   readonly sofar: Regions;
   /** Whether the sums go on to the update, instead of being kept for the next call. */
   readonly last: boolean;
@@ -41,15 +42,17 @@ export function trainableOf(regions: Regions): Regions {
 /** Sums gradients over several calls, each of weight 1 / `calls`, as one larger batch would give. */
 export class Accumulator {
   readonly #calls: number;
-  readonly #sums = new Map<Parameter, Map<Region | null, Resident>>();
+  readonly #whole = new Map<Parameter, Resident>();
+  /** The sums of a region go with it: there is no end to the regions that calls may be given. */
+  readonly #partial = new WeakMap<Region, Map<Parameter, Resident>>();
 
   constructor(calls: number) {
     this.#calls = calls;
   }
 
   /**
-   * The transform of one call, whose gradients are of `trained`: it keeps the sums, or on the last call passes on
-   * those of `updated`. What is frozen by then, and so is not in there, loses what was summed for it.
+   * Adds what earlier calls have summed to the gradients of one call, which are of `trained`. The last call goes on
+   * with those of `updated`: what is frozen by then, and so is not in there, loses what was summed for it.
    */
   transform(
     { earlier, sofar, last }: AccumulatePhase,
@@ -67,12 +70,21 @@ export class Accumulator {
           const before = sums.get(p);
           sums.set(p, before === undefined ? share : add(before, share));
         }
-        if (last)
-          return new Map(
-            [...sums]
-              .filter(([p]) => updated.has(p))
-              .map(([p, sum]) => [p, narrowTo(sum, sofar.get(p)!, updated.get(p)!)]),
-          );
+        if (!last) return sums;
+        return new Map(
+          [...sums]
+            .filter(([p]) => updated.has(p))
+            .map(([p, sum]) => [p, narrowTo(sum, sofar.get(p)!, updated.get(p)!)]),
+        );
+      },
+    };
+  }
+
+  /** Keeps the sums, which are of `sofar`, for the next call. */
+  keep(sofar: Regions): GradientTransform {
+    return {
+      name: "keep",
+      apply: (sums) => {
         for (const [p, sum] of sums) this.#sumOf(p, sofar.get(p)!).assign(sum);
         return new Map();
       },
@@ -80,13 +92,13 @@ export class Accumulator {
   }
 
   #sumOf(p: Parameter, region: Region | null): Resident {
-    let sums = this.#sums.get(p);
-    if (sums === undefined) this.#sums.set(p, (sums = new Map()));
-    let sum = sums.get(region);
+    let sums = region === null ? this.#whole : this.#partial.get(region);
+    if (sums === undefined) this.#partial.set(region!, (sums = new Map()));
+    let sum = sums.get(p);
     if (sum === undefined) {
       sum = new Resident(stateDtype(p), partShape(p, region));
       sum.storage.label = `${p.label || "a parameter"} (accumulated gradient)`;
-      sums.set(region, sum);
+      sums.set(p, sum);
     }
     return sum;
   }
@@ -95,9 +107,6 @@ export class Accumulator {
 /** A gradient of one region as one of a region that contains it: zeros elsewhere. */
 export function widened(p: Parameter, gradient: Node, from: Region | null, to: Region | null): Node {
   if (from === to) return gradient;
-  return putRegion(
-    full(partShape(p, to), 0, stateDtype(p)),
-    to === null ? from! : within(from!, to),
-    gradient,
-  );
+  const place = to === null ? from! : within(from!, to);
+  return putRegion(full(partShape(p, to), 0, stateDtype(p)), place, reshape(gradient, place.partShape));
 }

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../base/errors.ts";
 import { Cell } from "../engine/cell.ts";
-import { commit } from "../engine/realize.ts";
+import { commit, withoutRefuted } from "../engine/realize.ts";
 import { currentTrace, hostEffect, writingAs } from "../engine/trace.ts";
 import { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/autograd.ts";
@@ -212,15 +212,20 @@ export abstract class Optimizer<
       this.update(gradients);
       return;
     }
-    const before = new Map(trace.writes);
-    const events = trace.events.length;
+    const writes = new Map(trace.writes);
+    const events = [...trace.events];
+    trace.refuted = null;
     try {
       this.update(gradients);
       commit();
     } catch (error) {
-      // What was assigned before the step is not the step's to lose.
-      trace.writes = before;
-      for (const event of trace.events.splice(events).reverse()) if ("effect" in event) event.effect.undo();
+      for (const event of trace.events.splice(events.length).reverse())
+        if ("effect" in event) event.effect.undo();
+      // What was asked for before the step is not the step's to lose: if the commit has failed, it has undone that too.
+      if (trace.events.length < events.length)
+        for (const event of events) if ("effect" in event) event.effect.apply();
+      trace.events = events;
+      trace.writes = withoutRefuted(trace, writes);
       throw error;
     }
   }
@@ -318,9 +323,16 @@ export abstract class Optimizer<
     return like(output.value, shape, parameter.dtype, "update");
   }
 
-  /** Has `observer` see every part that a step updates, as graphs; null: no longer. One at a time. */
-  observe(observer: ((update: ObservedUpdate) => void) | null): void {
+  /** Has `observer` see every part that a step updates, as graphs, until what it gives is called. One at a time. */
+  observe(observer: (update: ObservedUpdate) => void): () => void {
+    if (this.#observer.peek() !== null)
+      throw new ArgumentError(
+        `${this.name}: something observes it already, as audit() does; stop that first`,
+      );
     this.#observer.value = observer;
+    return () => {
+      if (this.#observer.peek() === observer) this.#observer.value = null;
+    };
   }
 
   #lookForLeaks(gradients: ReadonlyMap<Parameter, Node>): void {

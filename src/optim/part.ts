@@ -1,3 +1,4 @@
+import { reshape } from "../tensor/operations/movement.ts";
 import { takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Region } from "../tensor/region.ts";
@@ -18,14 +19,17 @@ export interface Part {
   /** Whether its state has been dropped: it starts anew when it is next trained. */
   dropped: boolean;
   /** Where the state's tensors are while they are not in the backend's memory. */
-  offloaded: { restore(): void } | null;
+  offloaded: { restore(): void; discard(): void } | null;
 }
 
 /** The shape of what belongs to a part. */
 export const partShape = (parameter: Parameter, region: Region | null) =>
   region === null ? parameter.shape : region.partShape;
 
-/** Where a region lies in what another, larger one holds: a region of that one's part. */
+/**
+ * Where a region lies in what another, larger one holds: a region of that one's part. What is in it has the region's
+ * order, but the region's shape only where both are along one dimension.
+ */
 export function within(inner: Region, outer: Region): Region {
   if (inner.dim !== null && inner.dim === outer.dim)
     return Region.along(outer.partShape, inner.dim, places(inner.indices, outer.indices));
@@ -53,7 +57,8 @@ export function narrowTo(
   computed?: ReadonlySet<Node>,
 ): Node {
   if (outer === inner) return value;
-  return takeRegion(value, outer === null ? inner! : within(inner!, outer), computed);
+  if (outer === null) return takeRegion(value, inner!, computed);
+  return reshape(takeRegion(value, within(inner!, outer), computed), inner!.partShape);
 }
 
 /** A part that a step updates: its group, and the tensors the step added to its state. */

@@ -117,6 +117,7 @@ export function loadOptimizerState(dict: OptimizerStateDict, target: LoadTarget)
   for (const p of target.named.values()) target.states.clear(p);
   for (const [key, given] of Object.entries(dict.state)) loadState(target, before, key, given);
   commit();
+  for (const parts of before.values()) for (const part of parts) part.offloaded?.discard();
 }
 
 /** The name in a key: all of it, or what stands before a region. */

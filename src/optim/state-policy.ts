@@ -1,5 +1,5 @@
 import { allocate } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, CaptureError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Offload } from "./offload.ts";
@@ -64,14 +64,21 @@ export class StatePolicies<O extends object> {
     try {
       for (const [parameter, policy] of this.#of)
         if (frees(policy))
+          // What an earlier step of the same captured function steps is not there yet, to be freed or copied.
           for (const part of states.of(parameter))
-            if (!parts.has(part) && !part.dropped && part.offloaded === null)
+            if (!parts.has(part) && !part.dropped && part.offloaded === null && !states.running.has(part))
               made.push(this.#leave(states, part, policy));
       for (const { part, group } of stepped) {
         if (part.dropped) made.push(wake(states, part));
         const policy = this.#of.get(part.parameter);
         const missed = states.updates - part.lastUpdate;
-        if (policy !== undefined && missed > 0) made.push(this.#enter(part, group, policy, missed));
+        if (policy === undefined || missed === 0) continue;
+        if (states.running.has(part) && changesOnReturn(policy))
+          throw new CaptureError(
+            `The optimizer steps ${part.parameter.label || "a parameter"}, leaves it out and steps it again in one captured function, ` +
+              "which its state policy cannot be applied to in between; capture the steps apart.",
+          );
+        made.push(this.#enter(part, group, policy, missed));
       }
     } catch (error) {
       for (const transition of made.reverse()) transition.undo();
@@ -108,9 +115,14 @@ export class StatePolicies<O extends object> {
     { state = "keep", rewarm = 0 }: StatePolicy,
     missed: number,
   ): Transition {
+    const { thawedAt } = part;
     const isFresh = part.state.step === 0;
-    const undo = isFresh ? nothing : this.#bringBack(part, group, state, missed);
+    const restore = isFresh ? nothing : this.#bringBack(part, group, state, missed);
     if (rewarm > 0) part.thawedAt = part.state.step;
+    const undo = (): void => {
+      restore();
+      part.thawedAt = thawedAt;
+    };
     return { undo, done: nothing };
   }
 
@@ -154,6 +166,10 @@ function wake(states: States, part: Part): Transition {
   states.setDropped(part, false);
   return { undo: () => states.setDropped(part, true), done: nothing };
 }
+
+/** Whether a policy makes another state of the one that a parameter comes back to. */
+const changesOnReturn = ({ state }: StatePolicy): boolean =>
+  state === "reset" || (typeof state === "object" && "decay" in state);
 
 /** Whether a policy takes the state out of memory while the parameter is frozen. */
 const frees = ({ state }: StatePolicy): boolean =>

@@ -1,5 +1,5 @@
 import { allocate, type TypedArray } from "../base/dtype.ts";
-import { sizeOf } from "../base/shape.ts";
+import { type Shape, sizeOf } from "../base/shape.ts";
 import { Resident } from "../engine/trace.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
@@ -65,10 +65,10 @@ export function makeTensor(
   return new StateTensor(resident);
 }
 
-/** A state tensor with the bits that another has in a region of it. */
-export function sliceOf({ resident }: StateTensor, region: Region): StateTensor {
+/** A state tensor of a shape, with the bits that another has in a region of it. */
+export function sliceOf({ resident }: StateTensor, region: Region, shape: Shape): StateTensor {
   const bits = resident.storage.read();
-  const slice = new Resident(resident.dtype, region.partShape, pick(bits, region.flat()));
+  const slice = new Resident(resident.dtype, shape, pick(bits, region.flat()));
   slice.storage.label = resident.storage.label;
   return new StateTensor(slice);
 }

@@ -1,5 +1,5 @@
 import { ArgumentError, CaptureError } from "../base/errors.ts";
-import { currentTrace } from "../engine/trace.ts";
+import { currentTrace, hostEffect } from "../engine/trace.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { intersect, minus, type Region } from "../tensor/region.ts";
 import { type Part, within } from "./part.ts";
@@ -18,12 +18,14 @@ export class States {
   updates = 0;
   /** The states of parameters that have one. */
   readonly single = new Map<Parameter, ParameterState>();
-  readonly #parts = new Map<Parameter, Part[]>();
-  readonly #onChange: () => void;
+  /** Parts whose step has not been carried out yet: their tensors are still as they were before it. */
+  readonly running = new Set<Part>();
+  /** Says that parts or their tensors are no longer those that recordings refer to. */
+  readonly outdate: () => void;
+  readonly #parts = new Map<Parameter, readonly Part[]>();
 
-  /** `onChange` runs when parts have been cut or taken out: recordings refer to those before. */
-  constructor(onChange: () => void) {
-    this.#onChange = onChange;
+  constructor(outdate: () => void) {
+    this.outdate = outdate;
   }
 
   /** The parts of a parameter that have been stepped. */
@@ -51,7 +53,7 @@ export class States {
       part.parameter,
       this.of(part.parameter).filter((other) => other !== part),
     );
-    this.#onChange();
+    this.outdate();
   }
 
   /** Says that a part has lost its state, or has one again; it keeps its place, for the recordings that step it. */
@@ -65,7 +67,7 @@ export class States {
     this.#set(parameter, []);
   }
 
-  #set(parameter: Parameter, parts: Part[]): void {
+  #set(parameter: Parameter, parts: readonly Part[]): void {
     if (parts.length === 0) this.#parts.delete(parameter);
     else this.#parts.set(parameter, parts);
     if (parts.length === 1 && !parts[0]!.dropped) this.single.set(parameter, parts[0]!.state);
@@ -77,7 +79,7 @@ export class States {
     const parts = this.of(parameter);
     if (parts.length === 1 && parts[0]!.region === region) return [parts[0]!];
     const found: Part[] = [];
-    const kept: Part[] = [];
+    let kept: Part[] = [];
     let missing: Region | null | "none" = region;
     for (const part of parts) {
       const common = intersect(part.region, region);
@@ -91,17 +93,35 @@ export class States {
         if (missing !== "none") missing = minus(missing, part.region);
       }
     }
+    // What has been dropped has nothing to lose: it was kept for the recordings that step it.
+    if (kept.length > maxParts) kept = kept.filter((part) => !part.dropped || found.includes(part));
     if (kept.length > maxParts)
       throw new ArgumentError(
         `The optimizer's state of ${parameter.label || "a parameter"} would be cut into ${kept.length} parts, each trained at times of its own; ` +
           `${maxParts} is the most. Train regions that repeat or nest, or drop its state between them.`,
       );
-    if (kept.length > parts.length) {
-      this.#set(parameter, kept);
-      this.#onChange();
-    }
+    if (kept.length !== parts.length || kept.some((part) => !parts.includes(part)))
+      this.#recut(parameter, parts, kept);
     if (missing !== "none") found.push(make(missing));
     return found;
+  }
+
+  /** Puts parts in the place of others, unless the step that they are for fails. */
+  #recut(parameter: Parameter, before: readonly Part[], parts: readonly Part[]): void {
+    const put = (these: readonly Part[]): void => {
+      this.#set(parameter, these);
+      this.outdate();
+    };
+    put(parts);
+    // A recording that replays it finds nothing to do, and does not hold on to what was before.
+    let undo: (() => void) | null = () => put(before);
+    hostEffect({
+      apply: () => {},
+      undo: () => undo?.(),
+      done: () => {
+        undo = null;
+      },
+    });
   }
 }
 
@@ -117,7 +137,7 @@ function cutOf(part: Part, region: Region): Part {
         `The optimizer steps ${part.parameter.label || "a parameter"} twice in one captured step, with regions that overlap in part; ` +
           "step each region once outside of capture first, or capture them apart.",
       );
-    state[name] = sliceOf(value, place);
+    state[name] = sliceOf(value, place, region.partShape);
   }
   return { ...part, region, state };
 }

@@ -13,7 +13,6 @@ interface Before {
   fresh: string[];
   readonly numbers: number[];
   lastUpdate: number;
-  thawedAt: number;
 }
 
 /** What a step changes on the host before its numbers are computed: state comes to be, steps are counted. */
@@ -41,7 +40,7 @@ export class StepEffect<O extends object> implements HostEffect {
     this.#numberNames = stepped.map(({ part: { state } }) =>
       Object.keys(state).filter((name) => typeof state[name] === "number"),
     );
-    this.#before = stepped.map(() => ({ isNew: false, fresh: [], numbers: [], lastUpdate: 0, thawedAt: -1 }));
+    this.#before = stepped.map(() => ({ isNew: false, fresh: [], numbers: [], lastUpdate: 0 }));
   }
 
   apply(): void {
@@ -52,7 +51,6 @@ export class StepEffect<O extends object> implements HostEffect {
       const { state } = part;
       before.isNew = !states.has(part);
       before.lastUpdate = part.lastUpdate;
-      before.thawedAt = part.thawedAt;
       for (const [n, name] of this.#numberNames[i]!.entries()) before.numbers[n] = state[name] as number;
       before.fresh = added.size === 0 ? [] : [...added.keys()].filter((name) => state[name] === undefined);
     }
@@ -63,6 +61,7 @@ export class StepEffect<O extends object> implements HostEffect {
       const { state } = part;
       for (const name of this.#before[i]!.fresh) state[name] = added.get(name)!;
       if (this.#before[i]!.isNew) states.add(part);
+      states.running.add(part);
       part.lastUpdate = states.updates;
       state.step++;
       for (const transform of this.#advancing) transform.advance!(numbersOf(state), group);
@@ -71,12 +70,14 @@ export class StepEffect<O extends object> implements HostEffect {
 
   undo(): void {
     for (const [i, { part }] of this.#stepped.entries()) {
-      const { isNew, fresh, numbers, lastUpdate, thawedAt } = this.#before[i]!;
+      const { isNew, fresh, numbers, lastUpdate } = this.#before[i]!;
       for (const [n, name] of this.#numberNames[i]!.entries()) part.state[name] = numbers[n]!;
       for (const name of fresh) delete part.state[name];
       part.lastUpdate = lastUpdate;
-      part.thawedAt = thawedAt;
+      this.#states.running.delete(part);
       if (isNew) this.#states.delete(part);
+      // The next step makes tensors of its own.
+      else if (fresh.length > 0) this.#states.outdate();
     }
     this.#states.updates--;
     for (const transition of [...this.#transitions].reverse()) transition.undo();
@@ -84,6 +85,7 @@ export class StepEffect<O extends object> implements HostEffect {
   }
 
   done(): void {
+    for (const part of this.#parts) this.#states.running.delete(part);
     for (const transition of this.#transitions) transition.done();
     this.#transitions = [];
   }

@@ -131,3 +131,13 @@ export interface KernelCall {
   /** Result is a status word: a non-zero i32 stored through the first store stops the plan here. */
   readonly check: boolean;
 }
+
+const kernels = new Map<string, Kernel>();
+
+/** The kernel of a structure: one object for it, however many plans call it. */
+export function kernelOf<K extends Kernel>(structure: Omit<K, "key">): K {
+  const key = JSON.stringify(structure);
+  let kernel = kernels.get(key);
+  if (kernel === undefined) kernels.set(key, (kernel = { ...structure, key } as K));
+  return kernel as K;
+}

@@ -3,7 +3,7 @@ import { contiguousStrides } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { Body, closeAccesses, collapse, costOf, type Locate, type OpenAccess } from "./body.ts";
 import { type Cluster, permutationOf, squeezeStrides } from "./cluster.ts";
-import type { ContractKernel, KernelCall, Value } from "./kernel.ts";
+import { type ContractKernel, type KernelCall, kernelOf, type Value } from "./kernel.ts";
 import { dotRoles } from "./prepare.ts";
 import { mergeStrides, viewOf } from "./view.ts";
 
@@ -98,20 +98,19 @@ export function lowerContract(
     if (rightList.includes(x)) return strides[rightKind === "free" ? nAt : kAt]!;
     return strides[nAt]!;
   });
-  const structure = {
-    kind: "contract" as const,
+  const kernel = kernelOf<ContractKernel>({
+    kind: "contract",
     batch: batch.length,
     dtype: dot.dtype,
     accesses,
     prologue: prologue.values,
     left,
     right,
-    leftUnit: leftKind === "free" ? ("m" as const) : leftKind,
-    rightUnit: rightKind === "free" ? ("n" as const) : rightKind,
+    leftUnit: leftKind === "free" ? "m" : leftKind,
+    rightUnit: rightKind === "free" ? "n" : rightKind,
     epilogue: epilogue.values,
     stores: epilogue.stores,
-  };
-  const kernel: ContractKernel = { ...structure, key: JSON.stringify(structure) };
+  });
   const outside = costOf(
     epilogue.values,
     open,

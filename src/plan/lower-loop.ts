@@ -3,7 +3,7 @@ import { contiguousStrides } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import { Body, closeAccesses, collapse, costOf, type Locate, type OpenAccess, valueDType } from "./body.ts";
 import { type Cluster, rowShape, squeezeStrides } from "./cluster.ts";
-import type { KernelCall, LoopKernel, ReduceKind } from "./kernel.ts";
+import { type KernelCall, kernelOf, type LoopKernel, type ReduceKind } from "./kernel.ts";
 import { type View, viewOf } from "./view.ts";
 
 const reduceKinds: Partial<Record<Node["op"], ReduceKind>> = {
@@ -103,18 +103,16 @@ function finishLoop(
       : "outer";
   const at = vector === "inner" ? lastInner : lastOuter;
   const { accesses, args } = closeAccesses(body.accesses, groups, outer.length, (a) => strideAt(a, at));
-  const structure = {
-    kind: "loop" as const,
-    outer: outer.length,
-    inner: inner.length,
-    vector: vector as "inner" | "outer",
-    accesses,
-    body: body.values,
-    stores: body.stores,
-  };
-  const kernel: LoopKernel = { ...structure, key: JSON.stringify(structure) };
   return {
-    kernel,
+    kernel: kernelOf<LoopKernel>({
+      kind: "loop",
+      outer: outer.length,
+      inner: inner.length,
+      vector,
+      accesses,
+      body: body.values,
+      stores: body.stores,
+    }),
     extents: sizes,
     accesses: args,
     ...costOf(body.values, body.accesses, extents, (d) => dtypes[d].bytes),

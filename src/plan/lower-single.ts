@@ -3,7 +3,7 @@ import { InternalError } from "../base/errors.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../base/shape.ts";
 import { isOp, type Node, node } from "../ir/node.ts";
 import type { Locate } from "./body.ts";
-import type { AccessArgs, AxisKernel, KernelCall } from "./kernel.ts";
+import { type AccessArgs, type AxisKernel, type KernelCall, kernelOf } from "./kernel.ts";
 import { lowerCopy, lowerWholeCopy } from "./lower-loop.ts";
 import { mergeStrides, viewOf } from "./view.ts";
 
@@ -83,14 +83,13 @@ function axisCall(
   const args = resultFirst ? [result, ...sources] : [...sources, result];
   const sourceTypes = operands.map((s) => s.dtype);
   const dtypesOf = resultFirst ? [n.dtype, ...sourceTypes] : [...sourceTypes, n.dtype];
-  const structure = {
-    kind,
-    accesses: dtypesOf.map((dtype) => ({ dtype, level: "full" as const, vector: "strided" as const })),
-  };
   const size = sizeOf(shape);
   const bytes = dtypesOf.reduce((sum, d) => sum + dtypes[d].bytes * size, 0);
   return {
-    kernel: { ...structure, key: JSON.stringify(structure) },
+    kernel: kernelOf<AxisKernel>({
+      kind,
+      accesses: dtypesOf.map((dtype) => ({ dtype, level: "full", vector: "strided" })),
+    }),
     extents,
     accesses: args,
     flops: size,

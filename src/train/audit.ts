@@ -71,7 +71,7 @@ export class Audit {
   /** Whether what is not updated is so because the step freezes it. */
   readonly #ofStep: boolean;
   readonly #limit: number;
-  readonly #unwatch: () => void;
+  readonly #ends: readonly (() => void)[];
   /** What the optimizer is about to write itself. */
   #expected: Resident | null = null;
 
@@ -89,8 +89,10 @@ export class Audit {
         writes: new Meter([]),
         writers: new Set(),
       });
-    optimizer.observe((update) => this.#measure(update));
-    this.#unwatch = watchAssignments((resident, value, writer) => this.#see(resident, value, writer));
+    this.#ends = [
+      optimizer.observe((update) => this.#measure(update)),
+      watchAssignments((resident, value, writer) => this.#see(resident, value, writer)),
+    ];
   }
 
   #measure(update: ObservedUpdate): void {
@@ -111,7 +113,7 @@ export class Audit {
       this.#expected = null;
       return;
     }
-    const cause = writer === "EMA" ? "averaging" : "direct write";
+    const cause = writer?.startsWith("EMA") ? "averaging" : "direct write";
     watched.writers.add(writer ?? "a direct write");
     watched.writes.measureWrite(cause, resident.node, value, () =>
       this.#note(watched.path, { [cause]: watched.writes.last[cause] }),
@@ -149,8 +151,7 @@ export class Audit {
 
   /** Ends the audit; its report stays. */
   stop(): void {
-    this.#optimizer.observe(null);
-    this.#unwatch();
+    for (const end of this.#ends) end();
   }
 }
 

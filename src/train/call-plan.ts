@@ -1,28 +1,25 @@
-import { type AccumulatePhase, type Regions, unite } from "../optim/accumulate.ts";
-import type { Parameter } from "../tensor/parameter.ts";
+import { type Regions, unite } from "../optim/accumulate.ts";
 import type { TrainedSet } from "./trained-set.ts";
 
 /** What one call does: one object wherever it is the same, so that its identity can key a recording. */
-export class CallPlan implements AccumulatePhase {
+export class CallPlan {
   /** What each loss of the call trains: one, unless several tasks make one update together. */
   readonly members: readonly TrainedSet[];
   /** What all of them train. */
   readonly trained: TrainedSet;
+  /** What earlier calls of the round have gradients of. */
   readonly earlier: Regions;
-  readonly sofar: Regions;
+  /** Whether it ends the round, with an update. */
   readonly last: boolean;
+  /** What it may update: nothing, where it only adds to sums of gradients. */
+  readonly updated: Regions;
 
   constructor(members: readonly TrainedSet[], trained: TrainedSet, earlier: Regions, last: boolean) {
     this.members = members;
     this.trained = trained;
     this.earlier = earlier;
-    this.sofar = unite(earlier, trained.regions);
     this.last = last;
-  }
-
-  /** What the call updates: nothing, where it only adds to sums of gradients. */
-  get updated(): Regions {
-    return this.last ? this.sofar : nothing;
+    this.updated = last ? unite(earlier, trained.regions) : nothing;
   }
 }
 
@@ -33,7 +30,7 @@ export class CallPlans {
   readonly #calls: number;
   readonly #made = new WeakMap<TrainedSet, CallPlan[]>();
   #position = 0;
-  #earlier: Regions = new Map();
+  #earlier = nothing;
 
   /** `calls` is how many calls make an update. */
   constructor(calls: number) {
@@ -52,11 +49,11 @@ export class CallPlans {
     return plan;
   }
 
-  /** Moves on, after a call that has not failed and has found gradients for what it `reached`. */
-  done({ earlier, sofar, last }: CallPlan, reached: ReadonlySet<Parameter>): void {
+  /** Moves on, after a call that has not failed and has found gradients of what it `reached`. */
+  done({ earlier, last }: CallPlan, reached: Regions): void {
     this.#position = last ? 0 : this.#position + 1;
-    // A parameter without any gradient has no sum, not one of zeros, which decay and momentum would act on.
-    this.#earlier = new Map([...(last ? [] : sofar)].filter(([p]) => earlier.has(p) || reached.has(p)));
+    // What is without any gradient has no sum, not one of zeros, which decay and momentum would act on.
+    this.#earlier = last ? nothing : unite(earlier, reached);
   }
 }
 

@@ -43,11 +43,16 @@ export function differentiate(result: LossResult, { regions, text }: TrainedSet)
   return { loss, others: result instanceof Tensor ? null : { ...result }, found };
 }
 
-/** The weighted sum of gradients of several losses, each of what its own set trains. */
+/**
+ * The weighted sum of gradients of several losses, each of what its own set trains; and what of each parameter it is a
+ * gradient of. What a loss does not reach is not in it, as zeros are gradients too.
+ */
 export function combine(
   parts: readonly { readonly found: Gradients; readonly regions: Regions; readonly weight: number }[],
-): Gradients {
-  const regions = parts.map((part) => part.regions).reduce(unite);
+): { readonly gradients: Gradients; readonly regions: Regions } {
+  const regions = parts
+    .map(({ found, regions }): Regions => new Map([...regions].filter(([p]) => found.has(p))))
+    .reduce(unite);
   const sums = new Map<Parameter, Node>();
   for (const { found, regions: own, weight } of parts)
     for (const [p, gradient] of found) {
@@ -56,7 +61,7 @@ export function combine(
       const before = sums.get(p);
       sums.set(p, before === undefined ? share : add(before, share));
     }
-  return sums;
+  return { gradients: sums, regions };
 }
 
 function lossOf(result: LossResult): Tensor {

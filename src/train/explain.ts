@@ -3,6 +3,7 @@ import { frozenBy } from "../freeze/freeze.ts";
 import { selectParts } from "../freeze/select.ts";
 import type { Selector } from "../freeze/selector.ts";
 import type { Module } from "../nn/module.ts";
+import type { Regions } from "../optim/accumulate.ts";
 import type { PlanExplanation } from "../plan/plan.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
@@ -38,7 +39,7 @@ interface Call {
   readonly selector: Selector;
   readonly task: string;
   /** What the loss has a gradient for, of what is to be trained. */
-  readonly reached: ReadonlySet<Parameter>;
+  readonly reached: Regions;
   readonly cost: PlanExplanation;
   readonly costOfAll: PlanExplanation;
 }

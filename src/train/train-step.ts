@@ -4,11 +4,12 @@ import { detectAnomaly, isCheckingFinite } from "../engine/finite.ts";
 import { commit, planned } from "../engine/realize.ts";
 import type { Checked } from "../freeze/checked.ts";
 import { freeze, unfreeze } from "../freeze/freeze.ts";
-import { select } from "../freeze/select.ts";
+import { selectParts } from "../freeze/select.ts";
 import type { Selector, SelectorPredicate } from "../freeze/selector.ts";
 import { Module } from "../nn/module.ts";
-import { Accumulator, type Regions, trainableOf } from "../optim/accumulate.ts";
+import { Accumulator, type Regions, trainableOf, unite } from "../optim/accumulate.ts";
 import { clipByNorm, clipByValue } from "../optim/clip.ts";
+import type { EMA } from "../optim/ema.ts";
 import { requireFinite } from "../optim/finite.ts";
 import { throughSlots } from "../optim/gradient-transform.ts";
 import type { StatePolicy } from "../optim/state-policy.ts";
@@ -40,10 +41,10 @@ export type Trains = Exclude<Selector, SelectorPredicate>;
 /** As `Checked`, of what may stand by itself: not a function, which is one of the arguments. */
 type Standing<M, S> = [Trains] extends [S] ? Trains : S extends Trains ? Checked<M, S> : never;
 
-/** The first branch is never taken: it is there for S to be inferred as a whole, not by the parts of a union. */
+/** The first branch is never taken: S is inferred by it as a whole, and not by parts where it is a union. */
 type Given<A extends unknown[], M, S, T> = [A] extends [never]
   ? S
-  : Standing<M, NoInfer<S>> | ((...args: A) => Checked<M, T>);
+  : ([S] extends [infer Whole] ? Standing<M, Whole> : never) | ((...args: A) => Checked<M, T>);
 
 /**
  * Options of `trainStep`. `M` is the class of the module, in which selectors are checked as the compiler runs: `S` is
@@ -61,7 +62,7 @@ export interface TrainStepOptions<
   /** Computes the loss; tensors go in as arguments, everything else it closes over becomes part of the step. */
   loss: (...args: A) => L;
   /** What is trained, by selectors or as a function of the arguments. All else is frozen in this step. */
-  trains: Given<A, NoInfer<M>, S, T>;
+  trains: Given<A, M, S, T>;
   /** The module that selectors refer to; the optimizer's, if it was made with one. */
   module?: M;
   /** Calls that make one update, from the mean of their gradients; all that any of them trains is trained. */
@@ -79,9 +80,9 @@ export interface TrainStepOptions<
   /** What becomes of optimizer state while updates leave parameters out, by selector; later ones win. */
   state?: Readonly<Record<string, StatePolicy>>;
   /** Modules or parameters held in this step beside what `trains` leaves out: `module("backbone")`. */
-  freezes?: Checked<NoInfer<M>, F>;
+  freezes?: Checked<M, F>;
   /** An average of the parameters that follows every update. */
-  ema?: { update(stepped: Iterable<Parameter>): void };
+  ema?: Pick<EMA, "update">;
   /** Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. */
   verify?: boolean;
   /** Keep copies of parameters for `report()`; by default up to 131,072 elements in all. */
@@ -153,7 +154,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     ...(clipNorm === undefined ? [] : [clipByNorm(clipNorm)]),
   ];
   for (const [selector, policy] of Object.entries(options.state ?? {}))
-    optimizer.setStatePolicy(select(module, selector).values(), policy);
+    optimizer.setStatePolicy(wholeParameters(module, selector), policy);
   const sets = new TrainedSets(module, optimizer.parameters());
   const plans = new CallPlans(accumulate);
   const accumulator = new Accumulator(accumulate);
@@ -166,27 +167,28 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   /** Everything a call does, in terms of graphs. */
   const body = (call: CallPlan, weights: readonly number[], all: Together<A>) => {
     const parts = differentiated(call, all);
-    const found = noGrad(() =>
+    const { gradients: found, regions: reached } = noGrad(() =>
       combine(parts.map((part, i) => ({ ...part, regions: call.members[i]!.regions, weight: weights[i]! }))),
     );
-    const updated = trainableOf(call.sofar);
-    const { regions } = call.trained;
+    const { earlier, last } = call;
+    const sofar = unite(earlier, reached);
+    const updated = trainableOf(sofar);
     const gradients = throughSlots(found, {
-      accumulate: accumulate > 1 ? accumulator.transform(call, regions, updated) : undefined,
+      accumulate:
+        accumulate > 1 ? accumulator.transform({ earlier, sofar, last }, reached, updated) : undefined,
       finite: finite ? requireFinite(parts.map(({ loss }) => loss.node)) : undefined,
-      clip,
+      // Only what is finite is kept, where that is asked: a sum that is not would fail every later call.
+      clip: last ? clip : [accumulator.keep(sofar)],
     });
     optimizer.update(gradients, updated);
     const stepped = [...gradients.keys()];
-    if (call.last) ema?.update(stepped);
-    const reached = new Set(found.keys());
+    if (last) ema?.update(stepped.map((p) => [p, updated.get(p) ?? null] as const));
     return {
       losses: parts.map(({ loss }) => loss),
       others: parts.map(({ others }) => others),
       grads: keepGrads ? stepped.map((p) => new Tensor(wholeGradient(p, gradients.get(p)!, updated))) : [],
-      // Behind a function: a parameter in a result would be a value to compute.
-      stepped: () => stepped,
-      reached: () => reached,
+      stepped: constant(stepped),
+      reached: constant(reached),
     };
   };
   const recorded = capture(body, { check });
@@ -254,7 +256,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const explain = (...args: A): Explanation =>
     held(() => {
       const selector = selectorOf(args);
-      let reached: ReadonlySet<Parameter> = new Set();
+      let reached: Regions = new Map();
       const costOf = (set: TrainedSet): PlanExplanation =>
         planned(() => {
           const made = body(new CallPlan([set], set, new Map(), true), single, [args]);
@@ -274,6 +276,25 @@ export function trainStep<A extends unknown[], L extends LossResult>(
 }
 
 const single = [1];
+
+/** The parameters that a selector names all of; state policies are of those. */
+function wholeParameters(module: Module, selector: string): Parameter[] {
+  return [...selectParts(module, selector)].map(([path, { parameter, region }]) => {
+    if (region === null) return parameter;
+    throw new ArgumentError(
+      `trainStep: state has a policy for ${path}${region.text}; name ${path}: each region that is trained by itself follows its policy by itself`,
+    );
+  });
+}
+
+/**
+ * A function that gives a value: a parameter in a result would be one to compute. Made out here, where nothing of the
+ * step is in reach, or the recording would hold on to its graph.
+ */
+const constant =
+  <T>(value: T): (() => T) =>
+  () =>
+    value;
 
 /** A gradient of the shape of its parameter: zeros where that is not trained. */
 function wholeGradient(p: Parameter, gradient: Node, regions: Regions): Node {

@@ -1,10 +1,11 @@
 import { ArgumentError } from "../base/errors.ts";
+import { idOf } from "../base/identity.ts";
 import { stateEpoch } from "../engine/cell.ts";
-import { selectParts } from "../freeze/select.ts";
-import { type Selector, selectorText } from "../freeze/selector.ts";
-import { Module } from "../nn/module.ts";
+import { type SelectedParts, selectParts } from "../freeze/select.ts";
+import { type Selector, selectorKey, selectorText } from "../freeze/selector.ts";
+import type { Module } from "../nn/module.ts";
 import { type Regions, unite } from "../optim/accumulate.ts";
-import { Parameter } from "../tensor/parameter.ts";
+import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 
 /** What one step trains: the same object wherever it is the same parameters, so that it can key a recording. */
@@ -15,26 +16,6 @@ export interface TrainedSet {
   readonly text: string;
 }
 
-let nextId = 1;
-const ids = new WeakMap<object, number>();
-
-function idOf(object: object): number {
-  let id = ids.get(object);
-  if (id === undefined) ids.set(object, (id = nextId++));
-  return id;
-}
-
-/** A selector as a key, or null where it must be evaluated anew: a function may answer differently. */
-function keyOf(selector: Selector): string | null {
-  if (typeof selector === "string") return JSON.stringify(selector);
-  if (Array.isArray(selector)) {
-    const keys = selector.map(keyOf);
-    return keys.includes(null) ? null : `[${keys.join()}]`;
-  }
-  if (selector instanceof Module || selector instanceof Parameter) return String(idOf(selector));
-  return selector instanceof RegExp ? String(selector) : null;
-}
-
 /** Sets that are remembered at a time. */
 const remembered = 2048;
 
@@ -43,6 +24,7 @@ export class TrainedSets {
   readonly #module: Module;
   readonly #known: ReadonlySet<Parameter>;
   readonly #bySelector = new Map<string, { epoch: number; set: TrainedSet }>();
+  readonly #byParts = new WeakMap<SelectedParts, TrainedSet>();
   readonly #byContent = new Map<string, TrainedSet>();
 
   /** `known` are the parameters that can be trained: the optimizer's. */
@@ -53,7 +35,7 @@ export class TrainedSets {
 
   /** The set that a selector names; throws `SelectorError` where it matches nothing. */
   get(selector: Selector): TrainedSet {
-    const key = keyOf(selector);
+    const key = selectorKey(selector);
     const found = key === null ? undefined : this.#bySelector.get(key);
     if (found !== undefined && found.epoch === stateEpoch()) return found.set;
     const set = this.#intern(selector);
@@ -75,17 +57,25 @@ export class TrainedSets {
   }
 
   #intern(selector: Selector): TrainedSet {
+    const parts = selectParts(this.#module, selector);
+    let partly = false;
+    for (const { parameter } of parts.values()) if (parameter.frozenRegion !== null) partly = true;
+    const known = partly ? undefined : this.#byParts.get(parts);
+    if (known !== undefined) return known;
     const regions = new Map<Parameter, Region | null>();
-    for (const [path, { parameter, region }] of selectParts(this.#module, selector)) {
+    for (const [path, { parameter, region }] of parts) {
       if (!this.#known.has(parameter))
         throw new ArgumentError(
           `trainStep: trains names ${path}, which the optimizer does not have; add it with addParamGroup`,
         );
-      // Where all of it is frozen, no gradient is found, and nothing of it is trained.
       const trainable = parameter.trainable(region);
-      regions.set(parameter, trainable === "none" ? region : trainable);
+      if (trainable !== "none") regions.set(parameter, trainable);
+      // No gradient is found of what is frozen whole: the set can be the same when it is not.
+      else if (parameter.frozen) regions.set(parameter, region);
     }
-    return this.#named(regions, selectorText(selector));
+    const set = this.#named(regions, selectorText(selector));
+    if (!partly) this.#byParts.set(parts, set);
+    return set;
   }
 
   /** The one set of these regions. */

@@ -1,11 +1,10 @@
 import type { Module } from "../nn/module.ts";
+import type { Regions } from "../optim/accumulate.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { TrainedSet } from "./trained-set.ts";
 
 /** Warns, once a parameter, of what a step is to train and its loss does not reach. */
-export function unreachedWarning(
-  module: Module,
-): (trained: TrainedSet, reached: ReadonlySet<Parameter>) => void {
+export function unreachedWarning(module: Module): (trained: TrainedSet, reached: Regions) => void {
   const told = new Set<Parameter>();
   return ({ regions, text }, reached) => {
     if (regions.size === reached.size) return;

@@ -12,13 +12,17 @@ import type { Region } from "../tensor/region.ts";
 import { frozenOf } from "./frozen.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 
-/** Something that a call must leave as it is, and what it hashed to before. */
+/** Something that a call must leave as it is, and what it was before. */
 interface Held {
   readonly what: string;
-  readonly resident: Resident;
-  readonly region: Region | null;
-  readonly hash: string;
+  readonly resident: Resident | null;
+  /** What it is now, hashed; null where it is gone, as a state that a policy drops. */
+  readonly now: () => string | null;
+  readonly before: string | null;
 }
+
+/** Ends the watch of a verifier that nothing refers to any more. */
+const collected = new FinalizationRegistry<() => void>((unwatch) => unwatch());
 
 /** Makes sure that calls of a step leave every bit of what they freeze as it is. */
 export class Verifier {
@@ -30,10 +34,12 @@ export class Verifier {
   constructor(module: Module, optimizer: StepOptimizer) {
     this.#module = module;
     this.#optimizer = optimizer;
-    const ours = new Set([...module.parameters(), ...module.buffers()].map(({ resident }) => resident));
-    watchAssignments((resident, _, writer) => {
-      if (ours.has(resident)) this.#writers.set(resident, `${writer ?? "a direct write"}${callSite()}`);
+    // The engine holds on to who watches, which must not hold on to a step that is no longer used.
+    const writers = this.#writers;
+    const unwatch = watchAssignments((resident, _, writer) => {
+      writers.set(resident, `${writer ?? "a direct write"}${callSite()}`);
     });
+    collected.register(this, unwatch);
   }
 
   /** Carries out a call that updates so much. Throws `FreezeError` where something else has moved. */
@@ -43,32 +49,42 @@ export class Verifier {
     commit();
     const held = this.#held(updated);
     const result = run();
-    for (const { what, resident, region, hash } of held)
-      if (hashOf(resident, region) !== hash)
-        throw new FreezeError(
-          `${what} is frozen in call ${this.#calls} of this step, and the call has changed its bits. ` +
-            `It was written by ${this.#writers.get(resident) ?? "something that thaw did not see"}. ` +
-            "Name it in trains if it is to be trained, or take the write out of the step.",
-        );
+    for (const { what, resident, now, before } of held) {
+      const after = now();
+      if (after === null || after === before) continue;
+      const writer = resident === null ? undefined : this.#writers.get(resident);
+      throw new FreezeError(
+        `${what} is frozen in call ${this.#calls} of this step, and the call has changed its bits. ` +
+          `It was written by ${writer ?? "something that thaw did not see"}. ` +
+          "Name it in trains if it is to be trained, or take the write out of the step.",
+      );
+    }
     return result;
   }
 
   #held(updated: Regions): Held[] {
     const held: Held[] = [];
-    const hold = (what: string, resident: Resident, region: Region | null): void => {
-      held.push({ what, resident, region, hash: hashOf(resident, region) });
+    const hold = (what: string, resident: Resident | null, now: () => string | null): void => {
+      held.push({ what, resident, now, before: now() });
     };
     const known = new Set<Parameter>(this.#optimizer.parameters());
     for (const [path, p] of this.#module.namedParameters()) {
       const frozen = frozenOf(p, updated);
       if (frozen === "none") continue;
-      hold(`${path}${frozen?.text ?? ""}`, p.resident, frozen);
+      hold(`${path}${frozen?.text ?? ""}`, p.resident, () => hashOf(p.resident, frozen));
       if (!known.has(p)) continue;
       for (const { region, state } of this.#optimizer.parts(p)) {
         if (frozen !== null && (region === null || !frozen.contains(region))) continue;
-        for (const [name, value] of Object.entries(state as Readonly<Record<string, unknown>>))
-          if (value instanceof StateTensor)
-            hold(`The optimizer's ${name} of ${path}${region?.text ?? ""}`, value.resident, null);
+        const there = (): boolean => this.#optimizer.parts(p).some((part) => part.state === state);
+        const of: Readonly<Record<string, unknown>> = { ...state };
+        for (const [name, value] of Object.entries(of)) {
+          const resident = value instanceof StateTensor ? value.resident : null;
+          const hash = (): string =>
+            resident === null ? String((state as typeof of)[name]) : hashOf(resident, null);
+          hold(`The optimizer's ${name} of ${path}${region?.text ?? ""}`, resident, () =>
+            there() ? hash() : null,
+          );
+        }
       }
     }
     return held;

@@ -1,6 +1,6 @@
 import { elements, freeze, module, unfreeze } from "thaw/freeze";
 import * as nn from "thaw/nn";
-import { AdamW, clipGradNorm_, clipGradValue_, SGD } from "thaw/optim";
+import { AdamW, clipGradNorm_, clipGradValue_, EMA, SGD } from "thaw/optim";
 import { manualSeed, Parameter, type Tensor, tensor } from "thaw/tensor";
 import { trainStep } from "thaw/train";
 import { describe, expect, test } from "vitest";
@@ -362,6 +362,70 @@ describe("what is saved while something is frozen", () => {
       })();
     expect(values(copy.held)).toEqual(values(net.held));
     expect(resumed.state.get(copy.held)!.step).toBe(2);
+  });
+});
+
+describe("an average of the weights", () => {
+  const gradients = [
+    [1, 1],
+    [1, 1],
+  ];
+
+  test.each([
+    ["holds what a trainStep leaves out, and follows the rest", "hold", [1, 2, 3, 4]],
+    ["goes on towards the value where it is to track what is frozen", "track", [1.5, 2.5, 3.5, 4.5]],
+  ] as const)("%s", async (_, frozen, expected) => {
+    const net = new Pair();
+    const ema = new EMA(net, { decay: 0.5, frozen });
+    net.held.assign(
+      tensor([
+        [2, 3],
+        [4, 5],
+      ]),
+    );
+    await trainStep(new SGD(net, { lr: 1 }), {
+      loss: () => net.loss(gradients, [1, 1]),
+      trains: "free",
+      ema,
+    })();
+    expect(values(ema.average.get(net.held)!)).toEqual(expected);
+    expect(values(ema.average.get(net.free)!)).toEqual([0.5, 0.5]);
+  });
+
+  test("holds the rows that a trainStep leaves out", async () => {
+    const net = new Pair();
+    const ema = new EMA(net, { decay: 0.5 });
+    net.held.assign(
+      tensor([
+        [2, 3],
+        [4, 5],
+      ]),
+    );
+    const step = trainStep(new SGD(net, { lr: 1 }), {
+      loss: () => net.loss(gradients, [1, 1]),
+      trains: "held[1]",
+      ema,
+    });
+    await step();
+    expect(values(ema.average.get(net.held)!)).toEqual([1, 2, 3, 4]);
+    await step();
+    expect(values(ema.average.get(net.held)!)).toEqual([1, 2, 2.5, 3.5]);
+  });
+
+  test("by hand holds what is frozen while it is updated, and follows all that is not", () => {
+    const net = new Pair();
+    const ema = new EMA(net, { decay: 0.5 });
+    net.held.assign(
+      tensor([
+        [2, 3],
+        [4, 5],
+      ]),
+    );
+    freeze(net, "held[0]", () => ema.update());
+    expect(values(ema.average.get(net.held)!)).toEqual([1, 2, 3.5, 4.5]);
+    // Without a scope it knows of no freezing: a parameter that had no gradient follows too.
+    ema.update();
+    expect(values(ema.average.get(net.held)!)).toEqual([1.5, 2.5, 3.75, 4.75]);
   });
 });
 

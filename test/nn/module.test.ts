@@ -1,5 +1,5 @@
 import * as nn from "thaw/nn";
-import { Buffer, fromArray, ones, Parameter, type Tensor, tensor, zeros } from "thaw/tensor";
+import { Buffer, capture, fromArray, ones, Parameter, type Tensor, tensor, zeros } from "thaw/tensor";
 import { describe, expect, test } from "vitest";
 import { ArgumentError, StateDictError } from "../../src/base/errors.ts";
 import { stateEpoch } from "../../src/engine/cell.ts";
@@ -121,6 +121,30 @@ describe("walking", () => {
 });
 
 describe("modes and flags", () => {
+  test("a held mode reads so, whatever train and eval say", () => {
+    const layer = new nn.Dropout(0.5);
+    layer.heldMode = false;
+    expect(layer.train().training).toBe(false);
+    expect(layer.forward(ones([50])).dataSync()).toEqual(ones([50]).dataSync());
+    layer.heldMode = true;
+    expect(layer.eval().training).toBe(true);
+    layer.heldMode = null;
+    expect(layer.training).toBe(false);
+  });
+
+  test("a captured function is recorded again where a mode comes to be held", () => {
+    const layer = new nn.Dropout(0.5);
+    const forward = capture((x: Tensor) => layer.forward(x));
+    const x = ones([64]);
+    const zeros = () => Array.from(forward(x).dataSync()).filter((v) => v === 0).length;
+    expect(zeros()).toBeGreaterThan(0);
+    layer.heldMode = false;
+    expect(zeros()).toBe(0);
+    layer.heldMode = null;
+    expect(zeros()).toBeGreaterThan(0);
+    expect(forward.variants).toBe(2);
+  });
+
   test("train and eval reach every module, training only its own", () => {
     const net = new Network();
     expect(net.training).toBe(true);

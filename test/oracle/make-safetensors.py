@@ -27,6 +27,8 @@ def held():
     tensors["scalar"] = torch.tensor(-0.0)
     tensors["none"] = torch.zeros(3, 0)
     tensors['"ü\\\n😀'] = torch.tensor([1.5])
+    # As UTF-16 this one comes before the next, as UTF-8 after it.
+    tensors["😀"] = torch.tensor([4.5])
     tensors["\uff5e"] = torch.tensor([2.5])
     tensors["__proto__"] = torch.tensor([3.5])
     return tensors

@@ -40,6 +40,18 @@ select(row, ["0.weight", "last.**", "*.bias"]);
 // @ts-expect-error: ReLU has no weight
 select(row, "1.weight");
 
+class Heads extends nn.ModuleDict<{ a: nn.Linear }> {}
+declare const heads: Heads;
+select(heads, ["a.weight", "**.bias"]);
+// @ts-expect-error: nothing of that name
+select(heads, "b.weight");
+
+class Stack extends nn.ModuleList<Base> {}
+declare const stack: Stack;
+select(stack, ["3.first.weight", "{0,1}.gain"]);
+// @ts-expect-error: its items have no such parameter
+select(stack, "3.second.weight");
+
 // Containers of what is not known.
 class Open extends nn.Module {
   body: nn.Layer = new nn.Linear(2, 2);
@@ -49,7 +61,14 @@ class Open extends nn.Module {
   known = new nn.Linear(2, 2);
   act = new nn.ReLU();
 }
-select(new Open(), ["body.weight", "layers.0.weight", "row.1.x.y", "dict.train.weight", "dict.*.**", "**.any"]);
+select(new Open(), [
+  "body.weight",
+  "layers.0.weight",
+  "row.1.x.y",
+  "dict.train.weight",
+  "dict.*.**",
+  "**.any",
+]);
 // @ts-expect-error: here all is known
 select(new Open(), "known.wieght");
 // @ts-expect-error: and here that there is nothing

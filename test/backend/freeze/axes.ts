@@ -119,6 +119,10 @@ function skipped({ optimizer, way, surrounding, mechanism, gradient, what }: Com
   )
     return "a gradient is null, or not asked for, of a whole parameter";
   if (surrounding === "buffers") return "statistics are a module's, which is frozen as a whole or not";
+  if (surrounding === "dropout" || surrounding === "clipping by value")
+    return "neither looks beyond an element: it has nothing to do with regions";
+  if (loop === "trainStep" && (gradient === "null" || gradient === "zero"))
+    return "a trainStep takes gradients from its loss: what else lies about is the same as a stale one";
   if (loop === "hand" && gradient === "null")
     return "without any gradient the rest of the parameter stands still too";
   if (mechanism === "a gradient mask" && (gradient !== "zero" || what !== "rows"))

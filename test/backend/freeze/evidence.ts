@@ -1,23 +1,18 @@
 import type { Tensor } from "thaw/tensor";
 import type { World } from "./network.ts";
 
-/** The bits of a float32 tensor. */
-export const bitsOf = (t: Tensor): Uint32Array => {
-  const data = t.dataSync() as Float32Array;
-  return new Uint32Array(data.buffer, data.byteOffset, data.length);
-};
+/** A copy of the bits of a float32 tensor. */
+export const bitsOf = (t: Tensor): Uint32Array =>
+  new Uint32Array(Float32Array.from(t.dataSync() as Float32Array).buffer);
+
+/** Whether two tensors of one shape have the same bits. */
+export const equalBits = (a: Uint32Array, b: Uint32Array): boolean => a.every((bits, i) => bits === b[i]);
+
+/** Whether a float32 of these bits is NaN or an infinity. */
+export const isNotFinite = (bits: number): boolean => ((bits >>> 23) & 0xff) === 0xff;
 
 /** All that there is of one element of a parameter: the bits of its value and state, and the numbers it shares. */
 export type Element = Readonly<Record<string, number>>;
-
-const wide = new Float64Array(1);
-
-/** A number of a state as something that tells two of them apart by any bit. */
-function numberBits(x: number): number {
-  wide[0] = x;
-  const [low, high] = new Uint32Array(wide.buffer);
-  return high! * 2 ** 20 + (low! & 0xfffff);
-}
 
 /** The held parameter element by element, whatever parts its state is in. */
 export function heldElements({ net, optimizer, ema }: World): Element[] {
@@ -27,7 +22,7 @@ export function heldElements({ net, optimizer, ema }: World): Element[] {
   for (const { region, state } of optimizer.parts(p)) {
     const places = region === null ? all.keys() : region.flat();
     const entries = Object.entries(state).map(([name, value]) =>
-      typeof value === "number" ? ([name, numberBits(value)] as const) : ([name, bitsOf(value)] as const),
+      typeof value === "number" ? ([name, value] as const) : ([name, bitsOf(value)] as const),
     );
     let i = 0;
     for (const at of places) {
@@ -38,7 +33,7 @@ export function heldElements({ net, optimizer, ema }: World): Element[] {
   return all;
 }
 
-/** Of each tensor, and number, whether it differs in any element that is meant; "" if none does. */
+/** The names of what differs, in any bit, in any of the elements that are meant. */
 export function differences(
   before: readonly Element[],
   after: readonly Element[],
@@ -48,12 +43,13 @@ export function differences(
   for (const [i, now] of after.entries())
     if (meant(i))
       for (const name of new Set([...Object.keys(now), ...Object.keys(before[i]!)]))
-        if (now[name] !== before[i]![name]) found.add(name);
+        if (!Object.is(now[name], before[i]![name])) found.add(name);
   return found;
 }
 
-/** What is trained whatever is held: the bits of each parameter. */
-export const trainedBits = ({ net }: World): Uint32Array[] => [
+/** The bits of all that a combination trains while something is held. */
+export const trainedBits = ({ net }: World, isHeld: (place: number) => boolean): Uint32Array[] => [
   bitsOf(net.free.weight),
   bitsOf(net.output.weight),
+  bitsOf(net.held.weight).filter((_, place) => !isHeld(place)),
 ];

@@ -1,3 +1,3 @@
-import { proveFreezing } from "./prove.ts";
+import { proveFreezing } from "./matrix.ts";
 
 proveFreezing("reference");

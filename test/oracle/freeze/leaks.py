@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fixture import SOURCE, quiet, write
 
@@ -100,6 +101,28 @@ def run(name, options, kind, clip):
     }
 
 
+def surroundings():
+    """What moves around parameters that require no gradient: statistics, and averages of the weights."""
+    batch = torch.tensor([[1.0, 2.0], [3.0, 5.0], [-1.0, 0.0]])
+    norm = torch.nn.BatchNorm1d(2)
+    for parameter in norm.parameters():
+        parameter.requires_grad_(False)
+    norm(batch)
+
+    layer = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(layer.weight, 1.0)
+    averaged = AveragedModel(layer, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+    averaged.update_parameters(layer)
+    torch.nn.init.constant_(layer.weight, 2.0)
+    layer.weight.requires_grad_(False)
+    for _ in range(2):
+        averaged.update_parameters(layer)
+    return {
+        "batchNorm": {"batch": batch, "runningMean": norm.running_mean, "runningVar": norm.running_var},
+        "average": {"decay": 0.9, "start": 1.0, "value": 2.0, "updates": 2, "average": averaged.module.weight.item()},
+    }
+
+
 def main():
     quiet()
     cases = []
@@ -108,10 +131,8 @@ def main():
             for kind in KINDS:
                 for clip in CLIPS if way == "everything" else ["none"]:
                     cases.append({"way": way, **run(name, options, kind, clip)})
-    content = {"held": HELD, "free": FREE, "warm": WARM, "freeGradient": FREE_GRADIENT, "cases": cases}
-    write("freeze/leaks.json.gz", {"format": "leaks/1", "source": SOURCE, **content})
-    for case in cases:
-        print(case["optimizer"], case["way"], case["kind"], case["clip"], case["moved"], case["rowsMoved"])
+    content = {"held": HELD, "free": FREE, "warm": WARM, "freeGradient": FREE_GRADIENT}
+    write("freeze/leaks.json.gz", {"format": "leaks/1", "source": SOURCE, **content, "surroundings": surroundings(), "cases": cases})
 
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+import { freeze, module } from "thaw/freeze";
+import * as nn from "thaw/nn";
 import * as optim from "thaw/optim";
 import { Parameter, type Tensor, tensor } from "thaw/tensor";
 import { describe, expect, test } from "vitest";
@@ -102,6 +104,36 @@ describe("below the contract thaw leaks where PyTorch leaks, and by as much", ()
       const moved = Object.fromEntries(Object.keys(leak.moved).map((name) => [name, got.moved[name]]));
       expect(moved, what).toEqual(leak.moved);
     }
+  });
+});
+
+describe("around parameters that require no gradient", () => {
+  const { batchNorm, average } = leaks.surroundings;
+
+  test("a BatchNorm goes on gathering statistics as PyTorch's does; in a module that is frozen it does not", () => {
+    const statistics = (norm: nn.BatchNorm1d): number[][] =>
+      [norm.runningMean!, norm.runningVar!].map((buffer) => [...buffer.dataSync()]);
+    const norm = new nn.BatchNorm1d(2);
+    const start = statistics(norm);
+    freeze(norm, module(norm), () => norm.forward(tensor(batchNorm.batch)));
+    expect(statistics(norm)).toEqual(start);
+    norm.requiresGrad_(false);
+    norm.forward(tensor(batchNorm.batch));
+    for (const [i, expected] of [batchNorm.runningMean, batchNorm.runningVar].entries())
+      expect(statistics(norm)[i]).toEqual(expected.map((x) => expect.closeTo(x, 5)));
+  });
+
+  test("an average goes on towards the value as PyTorch's does; that of what is frozen does not", () => {
+    const layer = new nn.Linear(1, 1, { bias: false });
+    layer.weight.assign(tensor([[average.start]]));
+    const ema = new optim.EMA(layer, { decay: average.decay });
+    const value = (): number => ema.average.get(layer.weight)!.itemSync() as number;
+    layer.weight.assign(tensor([[average.value]]));
+    freeze(layer, "weight", () => ema.update());
+    expect(value()).toBe(average.start);
+    layer.weight.requiresGrad = false;
+    for (let i = 0; i < average.updates; i++) ema.update();
+    expect(value()).toBeCloseTo(average.average, 5);
   });
 });
 

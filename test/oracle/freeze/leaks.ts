@@ -23,6 +23,11 @@ export interface Leaks {
   readonly free: number[];
   readonly warm: number[][][];
   readonly freeGradient: number[];
+  /** What moves around parameters that require no gradient. */
+  readonly surroundings: {
+    readonly batchNorm: { batch: number[][]; runningMean: number[]; runningVar: number[] };
+    readonly average: { decay: number; start: number; value: number; updates: number; average: number };
+  };
   readonly cases: readonly Leak[];
 }
 

@@ -5,10 +5,21 @@ export interface Decoder {
   readonly decode: (bytes: Uint8Array) => ArrayLike<number>;
 }
 
-type Viewed = Float32Array | Float64Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Int8Array | Uint8Array;
+type Viewed =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array;
 
 const view =
-  <A extends Viewed>(type: new (buffer: ArrayBufferLike, offset: number, length: number) => A, bytes: number) =>
+  <A extends Viewed>(
+    type: new (buffer: ArrayBufferLike, offset: number, length: number) => A,
+    bytes: number,
+  ) =>
   (of: Uint8Array): A =>
     new type(of.buffer, of.byteOffset, of.length / bytes);
 
@@ -40,7 +51,11 @@ function small(bits: number, exponentBits: number, bias: number, finite: boolean
 }
 
 /** Decodes by a table of all codes, made at first use. */
-function byTable(codes: number, of: (bytes: Uint8Array) => Uint8Array | Uint16Array, value: (code: number) => number) {
+function byTable(
+  codes: number,
+  of: (bytes: Uint8Array) => Uint8Array | Uint16Array,
+  value: (code: number) => number,
+) {
   let table: Float32Array | null = null;
   return (bytes: Uint8Array): Float32Array => {
     table ??= Float32Array.from({ length: codes }, (_, code) => value(code));

@@ -1,8 +1,8 @@
 import { currentBackend } from "../backends/registry.ts";
+import { grouped, percent, table } from "../base/table.ts";
 import { loadDigits, tasks } from "./digits/network.ts";
 import { leaky, trains } from "./digits/recipes.ts";
 import { type RunOptions, type RunResult, run } from "./digits/run.ts";
-import { grouped, percent, table } from "../base/table.ts";
 
 /** `thaw digits`: two tasks on real handwriting that share a trunk; then the same with the recipe that leaks. */
 export async function digits(

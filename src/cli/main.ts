@@ -25,6 +25,7 @@ const program = new Command("thaw")
 Start with:
   thaw digits          train a network with two kinds of input on real handwriting
   thaw seed            see how freezing leaks, and how it does not
+  thaw diff A B        compare two checkpoints, tensor by tensor, bit by bit
   thaw digits --help   what a command takes
 
 Environment:
@@ -57,9 +58,54 @@ program
   });
 
 program
+  .command("diff")
+  .description("compare the tensors of two safetensors files, indices or folders, whoever made them")
+  .argument("<a>", "a .safetensors file, its index, or a folder with either")
+  .argument("<b>", "what to compare it with")
+  .option(
+    "--expect-frozen <selector>",
+    'exit 1 if what it names has moved: "encoder.**", "!**.bias", "emb.weight[:32000]"; may be repeated',
+    collect,
+  )
+  .option("--exit-code", "exit 1 if anything differs")
+  .option(
+    "--map <old=new>",
+    "a prefix of names in A, and what stands for it in B (found by itself where most names agree)",
+  )
+  .option("--all", "show tensors that are the same too")
+  .option("--rows <n>", "ranges of rows to show of each tensor", countFrom(0), 4)
+  .option("--json", "print JSON")
+  .addHelpText(
+    "after",
+    `
+Bits are compared: 0 and -0 differ, and NaNs with other bits; neither is a change of value.
+Exit status: 0, or with --exit-code 1 where something differs; 1 where something expected to be
+frozen has moved; 2 for what cannot be read, or a selector that names nothing.`,
+  )
+  .action(async (a: string, b: string, { exitCode, ...options }) => {
+    const { differs, moved } = await (await import("./diff.ts")).diff(a, b, options, print);
+    if (moved.length > 0 || (exitCode && differs)) process.exitCode = 1;
+  });
+
+program
+  .command("inspect")
+  .description("list the tensors and metadata of a safetensors file, index or folder")
+  .argument("<file>", "a .safetensors file, its index, or a folder with either")
+  .option("--stats", "read the values: smallest, largest, mean, deviation, NaNs and infinities")
+  .option("--json", "print JSON")
+  .action(async (file: string, options) => {
+    (await import("./inspect.ts")).inspect(file, options, print);
+  });
+
+program
   .command("devices")
   .description("list the backends: what each is on this machine, or why it is missing")
   .action(async () => (await import("./devices.ts")).devices(print));
+
+/** Gathers the values of an option that may be repeated. */
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
 
 /** A parser of whole numbers of at least `least`. */
 function countFrom(least: number): (text: string) => number {
@@ -77,5 +123,6 @@ try {
   // What thaw throws on purpose says what to do; a stack of its insides would bury that.
   if (!(error instanceof ThawError)) throw error;
   console.error(`thaw: ${error.message}`);
-  process.exitCode = 1;
+  // As diff(1): 1 says that something differs, 2 that nothing can be said.
+  process.exitCode = process.argv[2] === "diff" ? 2 : 1;
 }

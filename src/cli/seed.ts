@@ -1,9 +1,9 @@
+import { table } from "../base/table.ts";
 import { changedParameters, snapshot } from "../freeze/index.ts";
 import { crossEntropy, Linear, Module } from "../nn/index.ts";
 import { AdamW, type Optimizer, SGD } from "../optim/index.ts";
 import { manualSeed, randint, randn, type Tensor, tensor } from "../tensor/index.ts";
 import { trainStep } from "../train/index.ts";
-import { table } from "../base/table.ts";
 
 type Task = "task1" | "task2";
 

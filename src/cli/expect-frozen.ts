@@ -1,0 +1,66 @@
+import { SelectorError } from "../base/errors.ts";
+import type { TensorDiff } from "../checkpoint/diff.ts";
+import { globPattern } from "../freeze/glob.ts";
+import { nearest } from "../freeze/nearest.ts";
+import { indexedPath, parseRegion } from "../freeze/region-text.ts";
+import { minus, type Region, union } from "../tensor/region.ts";
+
+/** What is expected not to have moved: tensors by name, with the region of each (null: all of it). */
+export type FrozenTensors = ReadonlyMap<string, Region | null>;
+
+/**
+ * The tensors that selectors name: globs over names, with an index behind them (`embedding.weight[:32000]`) for some
+ * of each, and `!` in front for what is left out. Throws `SelectorError` for one that names nothing.
+ */
+export function frozenTensors(
+  selectors: readonly string[],
+  shapes: ReadonlyMap<string, readonly number[]>,
+): FrozenTensors {
+  const wanted = new Map<string, Region | null>();
+  const left = new Map<string, Region | null>();
+  for (const selector of selectors) {
+    const exclusion = selector.startsWith("!");
+    const text = exclusion ? selector.slice(1) : selector;
+    const indexed = indexedPath(text);
+    const pattern = globPattern(indexed?.path ?? text);
+    const names = [...shapes.keys()].filter((name) => pattern.test(name));
+    if (names.length === 0)
+      throw new SelectorError(
+        `--expect-frozen "${selector}" names no tensor. Nearest: ${nearest(indexed?.path ?? text, [...shapes.keys()], 3).join(", ")}.`,
+      );
+    const into = exclusion ? left : wanted;
+    for (const name of names) {
+      const region = indexed === null ? null : parseRegion(indexed.index, shapes.get(name)!, name);
+      into.set(name, into.has(name) ? union(into.get(name)!, region) : region);
+    }
+  }
+  const all: ReadonlyMap<string, Region | null> =
+    wanted.size > 0 ? wanted : new Map([...shapes.keys()].map((name) => [name, null]));
+  const frozen = new Map<string, Region | null>();
+  for (const [name, region] of all) {
+    const rest = left.has(name) ? minus(region, left.get(name)!) : region;
+    if (rest !== "none") frozen.set(name, rest);
+  }
+  return frozen;
+}
+
+/** Whether each element of a tensor is in a region; undefined where all are. */
+export function elementsOf(region: Region | null): ((element: number) => boolean) | undefined {
+  if (region === null) return undefined;
+  const { dim, indices, shape } = region;
+  if (dim === null) {
+    const places = new Set(indices);
+    return (element) => places.has(element);
+  }
+  const inside = new Uint8Array(shape[dim]!);
+  for (const index of indices) inside[index] = 1;
+  const inner = shape.slice(dim + 1).reduce((product, size) => product * size, 1);
+  return (element) => inside[Math.floor(element / inner) % inside.length] === 1;
+}
+
+/** Whether something has become of a tensor that was to stay as it is. */
+export function hasMoved({ kind, change }: TensorDiff, region: Region | null): boolean {
+  if (kind === "same" || kind === "added") return false;
+  if (kind !== "changed" || region === null) return true;
+  return change!.counted > 0;
+}

@@ -3,7 +3,6 @@ import { grouped, table } from "../base/table.ts";
 import { diffTensors, type SourceDiff, type TensorDiff } from "../checkpoint/diff.ts";
 import type { TensorChange } from "../checkpoint/diff-tensor.ts";
 import { openTensors, type TensorSource } from "../checkpoint/open.ts";
-import type { FrozenTensors } from "./expect-frozen.ts";
 import { fileProgress } from "./file-progress.ts";
 
 /** Options of `thaw diff`. */
@@ -50,25 +49,29 @@ async function compare(
   { expectFrozen = [], map, json = false, all = false, rows = 4 }: DiffCommandOptions,
   print: (line: string) => void,
 ): Promise<DiffOutcome> {
-  // Imported where it is needed: without, nothing of the engine is loaded.
-  const expectation = expectFrozen.length === 0 ? null : await import("./expect-frozen.ts");
   const shapes = new Map([...a.entries].map(([name, { shape }]) => [name, shape]));
-  const frozen: FrozenTensors = expectation?.frozenTensors(expectFrozen, shapes) ?? new Map();
+  // Imported where it is needed: without, nothing of the engine is loaded.
+  const expectation =
+    expectFrozen.length === 0
+      ? null
+      : (await import("./expect-frozen.ts")).expectFrozen(expectFrozen, shapes);
   const progress = fileProgress();
   const found = diffTensors(a, b, {
     ...(map !== undefined && { prefix: parseMap(map) }),
-    counts: (name) => (frozen.has(name) ? expectation!.elementsOf(frozen.get(name)!) : undefined),
+    counts: (name) => expectation?.elements(name),
     progress: progress.at,
   });
   progress.end();
-  const moved = found.tensors.filter(
-    (tensor) => frozen.has(tensor.name) && expectation!.hasMoved(tensor, frozen.get(tensor.name)!),
-  );
+  const frozen: FrozenNames = expectation?.names ?? new Map();
+  const moved = found.tensors.filter((tensor) => expectation?.moved(tensor));
   const differs = found.tensors.some(({ kind }) => kind !== "same") || found.metadata.length > 0;
   if (json) print(JSON.stringify(asJson(found, frozen, moved, all, paths), null, 2));
   else show(found, frozen, moved, { all, rows, expected: expectFrozen }, print);
   return { differs, moved: moved.map(({ name }) => name) };
 }
+
+/** Names of tensors, each with the text of its region. */
+type FrozenNames = ReadonlyMap<string, string>;
 
 function parseMap(text: string): { before: string; after: string } {
   const at = text.indexOf("=");
@@ -81,7 +84,7 @@ function parseMap(text: string): { before: string; after: string } {
 
 function show(
   { tensors, prefix, metadata }: SourceDiff,
-  frozen: FrozenTensors,
+  frozen: FrozenNames,
   moved: readonly TensorDiff[],
   { all, rows, expected }: { all: boolean; rows: number; expected: readonly string[] },
   print: (line: string) => void,
@@ -109,7 +112,7 @@ function show(
   const what = `${grouped(frozen.size)} tensors expected to be frozen (${expected.map((s) => `"${s}"`).join(", ")})`;
   if (moved.length === 0) print(`None of the ${what} has moved.`);
   for (const { name, kind, change } of moved) {
-    const region = frozen.get(name)?.text ?? "";
+    const region = frozen.get(name)!;
     const count = region === "" ? change?.changed : change?.counted;
     print(`MOVED  ${name}${region}: ${kind}${count === undefined ? "" : `, ${grouped(count)} elements`}`);
   }
@@ -154,7 +157,7 @@ function rowsText({ rows, rowsChanged }: TensorChange, most: number): string {
 /** What `--json` prints. */
 function asJson(
   { tensors, prefix, metadata }: SourceDiff,
-  frozen: FrozenTensors,
+  frozen: FrozenNames,
   moved: readonly TensorDiff[],
   all: boolean,
   [a, b]: readonly [string, string],

@@ -5,17 +5,37 @@ import { nearest } from "../freeze/nearest.ts";
 import { indexedPath, parseRegion } from "../freeze/region-text.ts";
 import { minus, type Region, union } from "../tensor/region.ts";
 
-/** What is expected not to have moved: tensors by name, with the region of each (null: all of it). */
-export type FrozenTensors = ReadonlyMap<string, Region | null>;
+/** What is expected not to have moved. */
+export interface Expectation {
+  /** Tensors by name, each with the text of the region that is meant: none where that is all of it. */
+  readonly names: ReadonlyMap<string, string>;
+  /** Whether an element of a tensor is meant; undefined where all are, or none. */
+  readonly elements: (name: string) => ((element: number) => boolean) | undefined;
+  /** Whether something has become of a tensor that was to stay as it is. */
+  readonly moved: (tensor: TensorDiff) => boolean;
+}
+
+/** What selectors expect of tensors of these shapes. */
+export function expectFrozen(
+  selectors: readonly string[],
+  shapes: ReadonlyMap<string, readonly number[]>,
+): Expectation {
+  const frozen = frozenTensors(selectors, shapes);
+  return {
+    names: new Map([...frozen].map(([name, region]) => [name, region?.text ?? ""])),
+    elements: (name) => elementsOf(frozen.get(name) ?? null),
+    moved: (tensor) => frozen.has(tensor.name) && hasMoved(tensor, frozen.get(tensor.name)!),
+  };
+}
 
 /**
  * The tensors that selectors name: globs over names, with an index behind them (`embedding.weight[:32000]`) for some
  * of each, and `!` in front for what is left out. Throws `SelectorError` for one that names nothing.
  */
-export function frozenTensors(
+function frozenTensors(
   selectors: readonly string[],
   shapes: ReadonlyMap<string, readonly number[]>,
-): FrozenTensors {
+): Map<string, Region | null> {
   const wanted = new Map<string, Region | null>();
   const left = new Map<string, Region | null>();
   for (const selector of selectors) {
@@ -45,7 +65,7 @@ export function frozenTensors(
 }
 
 /** Whether each element of a tensor is in a region; undefined where all are. */
-export function elementsOf(region: Region | null): ((element: number) => boolean) | undefined {
+function elementsOf(region: Region | null): ((element: number) => boolean) | undefined {
   if (region === null) return undefined;
   const { dim, indices, shape } = region;
   if (dim === null) {
@@ -59,7 +79,7 @@ export function elementsOf(region: Region | null): ((element: number) => boolean
 }
 
 /** Whether something has become of a tensor that was to stay as it is. */
-export function hasMoved({ kind, change }: TensorDiff, region: Region | null): boolean {
+function hasMoved({ kind, change }: TensorDiff, region: Region | null): boolean {
   if (kind === "same" || kind === "added") return false;
   if (kind !== "changed" || region === null) return true;
   return change!.counted > 0;

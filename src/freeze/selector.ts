@@ -54,8 +54,9 @@ export function elements<const P extends string>(
     throw new DTypeError(
       `elements: the mask is ${tensor.dtype}; it must be bool, as a comparison such as weight.ne(0) gives`,
     );
-  const flags = tensor === null ? flattened(mask as BooleanMask) : [...tensor.dataSync()].map((x) => x !== 0);
-  const places = flags.flatMap((flag, i) => (flag ? [i] : []));
+  const flags = tensor === null ? flattened(mask as BooleanMask) : tensor.dataSync();
+  const places: number[] = [];
+  for (let i = 0; i < flags.length; i++) if (flags[i]) places.push(i);
   if (places.length === 0)
     throw new SelectorError("elements: the mask is false everywhere; it names nothing");
   const text = `elements(${selectorText(selector)}, ${places.length} of ${flags.length})`;

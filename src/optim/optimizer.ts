@@ -239,8 +239,9 @@ export abstract class Optimizer<
     regions: ReadonlyMap<Parameter, Region | null> = new Map(),
   ): void {
     const { chain } = this.#definition;
-    void this.#structure.value;
     const stepped = this.#stepped(gradients, regions);
+    // Read once parts have been cut, or a recording would be out of date before it is made.
+    void this.#structure.value;
     if (stepped.length === 0) return;
     hostEffect(new StepEffect(this.#states, this.#policies, stepped, chain));
     const scalars = new Scalars();

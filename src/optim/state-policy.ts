@@ -70,6 +70,8 @@ export class StatePolicies<O extends object> {
               made.push(this.#leave(states, part, policy));
       for (const { part, group } of stepped) {
         if (part.dropped) made.push(wake(states, part));
+        // Before its first step too, as Adagrad's state can be: what was copied then is out of date after it.
+        part.offloaded?.restore();
         const policy = this.#of.get(part.parameter);
         const missed = states.updates - part.lastUpdate;
         if (policy === undefined || missed === 0) continue;
@@ -133,7 +135,6 @@ export class StatePolicies<O extends object> {
     state: NonNullable<StatePolicy["state"]>,
     missed: number,
   ): () => void {
-    part.offloaded?.restore();
     if (state === "reset" || state === "drop") return this.#restart(part, group, 0);
     if (typeof state === "object" && "decay" in state)
       return this.#restart(part, group, state.decay ** missed);

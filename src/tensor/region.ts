@@ -1,6 +1,8 @@
 import type { Selection } from "../autodiff/places.ts";
 import { IndexError } from "../base/errors.ts";
+import { hashBytes } from "../base/hash.ts";
 import { type Shape, shapeText, sizeOf } from "../base/shape.ts";
+import { bytesOf } from "../engine/storage.ts";
 import { Resident } from "../engine/trace.ts";
 
 /**
@@ -43,11 +45,14 @@ export class Region {
   }
 
   static #interned(shape: Shape, dim: number | null, indices: Int32Array): Region {
-    const key = `${shape.join("x")}|${dim}|${rangesText(indices)}`;
-    const known = regions.get(key)?.deref();
-    if (known !== undefined) return known;
+    const key = `${shape.join("x")}|${dim}|${indices.length}|${hashBytes(bytesOf(indices))}`;
+    const alike = regions.get(key) ?? [];
+    for (const reference of alike) {
+      const known = reference.deref();
+      if (known !== undefined && sameIndices(known.indices, indices)) return known;
+    }
     const made = new Region(shape, dim, indices);
-    regions.set(key, new WeakRef(made));
+    regions.set(key, [...alike, new WeakRef(made)]);
     forgotten.register(made, key);
     return made;
   }
@@ -123,8 +128,9 @@ export class Region {
     const kept = new Int32Array(a.length + b.length);
     let [n, i, j] = [0, 0, 0];
     while (i < a.length || j < b.length) {
-      const next = Math.min(a[i] ?? Number.POSITIVE_INFINITY, b[j] ?? Number.POSITIVE_INFINITY);
-      const [inA, inB] = [a[i] === next, b[j] === next];
+      const inA = j === b.length || (i < a.length && a[i]! <= b[j]!);
+      const inB = i === a.length || (j < b.length && b[j]! <= a[i]!);
+      const next = inA ? a[i]! : b[j]!;
       if (keeps(inA, inB)) kept[n++] = next;
       if (inA) i++;
       if (inB) j++;
@@ -161,21 +167,32 @@ export class Region {
   }
 }
 
-const regions = new Map<string, WeakRef<Region>>();
+/** By key: those whose indices hash alike, which is seldom more than one. */
+const regions = new Map<string, readonly WeakRef<Region>[]>();
 const forgotten = new FinalizationRegistry<string>((key) => {
-  // Another of that name may have been made since.
-  if (regions.get(key)?.deref() === undefined) regions.delete(key);
+  const left = (regions.get(key) ?? []).filter((reference) => reference.deref() !== undefined);
+  if (left.length === 0) regions.delete(key);
+  else regions.set(key, left);
 });
+
+const sameIndices = (a: Int32Array, b: Int32Array): boolean =>
+  a.length === b.length && a.every((index, i) => index === b[i]);
 
 /** Indices in order, each once. */
 function sorted(indices: Iterable<number>, size: number, where: string, shape: Shape): Int32Array {
-  const given = [...indices];
-  for (const index of given)
+  const given = Array.isArray(indices) || indices instanceof Int32Array ? indices : [...indices];
+  let [ordered, last] = [true, -1];
+  for (const index of given) {
     if (!Number.isInteger(index) || index < 0 || index >= size)
       throw new IndexError(
         `A region with index ${index} ${where} a tensor of shape ${shapeText(shape)}; indices there are 0 to ${size - 1}`,
       );
-  const ascending = Int32Array.from(given).sort();
+    ordered &&= index > last;
+    last = index;
+  }
+  const ascending = new Int32Array(given);
+  if (ordered) return ascending;
+  ascending.sort();
   return ascending.filter((index, i) => i === 0 || ascending[i - 1] !== index);
 }
 
@@ -189,11 +206,6 @@ function rangesOf(indices: Int32Array): [from: number, to: number][] {
   }
   return ranges;
 }
-
-const rangesText = (indices: Int32Array): string =>
-  rangesOf(indices)
-    .map(([from, to]) => `${from}:${to}`)
-    .join();
 
 // Regions of one tensor where null stands for all of it.
 

@@ -25,6 +25,9 @@ export class CallPlan {
 
 const nothing: Regions = new Map();
 
+/** Calls that are remembered of each set: there is no end to what may have come before it in a round. */
+const remembered = 1024;
+
 /** Where calls stand in a round of accumulation: every so many of them make one update. */
 export class CallPlans {
   readonly #calls: number;
@@ -45,7 +48,10 @@ export class CallPlans {
     let plan = plans.find(
       (p) => p.last === last && sameList(p.members, members) && sameRegions(p.earlier, this.#earlier),
     );
-    if (plan === undefined) plans.push((plan = new CallPlan(members, trained, this.#earlier, last)));
+    if (plan === undefined) {
+      plans.push((plan = new CallPlan(members, trained, this.#earlier, last)));
+      if (plans.length > remembered) plans.shift();
+    }
     return plan;
   }
 

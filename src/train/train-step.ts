@@ -231,10 +231,13 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     const trained = sets.union(members);
     const call = plans.next(members, trained);
     if (call.last) tracker.beforeCall(call.updated);
-    const carryOut = (): ReturnType<typeof body> => run(call, weights, all);
+    const carryOut = (): ReturnType<typeof body> => {
+      const ran = run(call, weights, all);
+      plans.done(call, ran.reached());
+      return ran;
+    };
     const made = verifier === null ? carryOut() : verifier.around(call.updated, carryOut);
     const { grads, stepped, reached } = made;
-    plans.done(call, reached());
     warnOfUnreached(trained, reached());
     for (const [i, grad] of grads.entries()) stepped()[i]!.grad = grad;
     tracker.afterCall(stepped(), all.map(taskOf).join(" "));

@@ -194,7 +194,7 @@ test("tensors larger than a block are compared to their end, and rows run on fro
 
 test("metadata that differ are named", () => {
   const of = (metadata: Record<string, string>) => source({ w: tensor([1]) }, metadata);
-  expect(diffTensors(of({ a: "1", b: "2" }), of({ a: "1", b: "3", c: "4" })).metadata.sort()).toEqual([
+  expect([...diffTensors(of({ a: "1", b: "2" }), of({ a: "1", b: "3", c: "4" })).metadata].sort()).toEqual([
     "b",
     "c",
   ]);

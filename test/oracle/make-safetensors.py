@@ -60,7 +60,9 @@ def sharded():
     }
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
     x = torch.tensor([[1.0, -2.0, 0.5]])
-    (folder / "output.json").write_text(json.dumps({"input": x.tolist(), "output": model(x).tolist()}) + "\n")
+    given, made = (json.dumps(value.tolist()) for value in (x, model(x)))
+    # With the spaces that the formatter wants.
+    (folder / "output.json").write_text(f'{{ "input": {given}, "output": {made} }}\n')
 
 
 def main():

@@ -281,3 +281,42 @@ describe.each(Object.entries(optimizers))("%s", (_, optimizerOf) => {
     }
   });
 });
+
+test("together wants calls, and a number for each", async () => {
+  const net = makeNetwork();
+  const before = valuesOf(net);
+  const step = trainStep(new optim.SGD(net, { lr: 0.1 }), {
+    loss: (task: number) => lossOf(net)(task, spread),
+    trains: "trunk.**",
+  });
+  await expect(step.together([])).rejects.toThrow("together: no calls; give the arguments of at least one");
+  for (const weights of [[1], [1, Number.NaN], [1, 2, 3]])
+    await expect(step.together([[0], [1]], { weights })).rejects.toThrow(
+      `together: weights are [${weights.join(", ")}] for 2 calls; give each a finite number`,
+    );
+  expect(movedOf(before, valuesOf(net))).toEqual({});
+});
+
+test("rounds of accumulation over tasks in any order hold on to a bounded number of recordings", async () => {
+  const net = makeNetwork();
+  let recordings = 0;
+  const step = trainStep(new optim.AdamW(net, { lr: 0.01 }), {
+    loss: (task: number) => {
+      recordings++;
+      return lossOf(net)(task, spread);
+    },
+    trains: (task) => selectorsOf(shares[task]!),
+    accumulate: 3,
+  });
+  const round = async (): Promise<void> => {
+    for (const a of shares.keys())
+      for (const b of shares.keys())
+        for (const c of shares.keys()) for (const task of [a, b, c]) await step(task);
+  };
+  // Parts of the state come to be, and are cut, in the first.
+  await round();
+  await round();
+  const [calls, plans, bytes] = [recordings, planCounts(), currentBackend().memoryInUse()];
+  await round();
+  expect([recordings, planCounts(), currentBackend().memoryInUse()]).toEqual([calls, plans, bytes]);
+});

@@ -64,7 +64,8 @@ export function combine(
   return { gradients: sums, regions };
 }
 
-function lossOf(result: LossResult): Tensor {
+/** The loss itself, of what a loss function gave. */
+export function lossOf(result: LossResult): Tensor {
   const loss = result instanceof Tensor ? result : result?.loss;
   if (loss instanceof Tensor) return loss;
   throw new ArgumentError(

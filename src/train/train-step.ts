@@ -1,4 +1,4 @@
-import { ArgumentError, NonFiniteError } from "../base/errors.ts";
+import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
 import { detectAnomaly, isCheckingFinite } from "../engine/finite.ts";
 import { commit, planned } from "../engine/realize.ts";
@@ -22,7 +22,7 @@ import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { CallPlan, CallPlans } from "./call-plan.ts";
-import { combine, type Differentiated, differentiate, type LossResult } from "./differentiate.ts";
+import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
 import { type Report, Tracker } from "./report.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
@@ -260,12 +260,21 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     held(() => {
       const selector = selectorOf(args);
       let reached: Regions = new Map();
-      const costOf = (set: TrainedSet): PlanExplanation =>
-        planned(() => {
-          const made = body(new CallPlan([set], set, new Map(), true), single, [args]);
-          reached = made.reached();
-          return made.losses.map(({ node }) => node);
-        }).explain();
+      const forward = (): PlanExplanation => planned(() => [lossOf(options.loss(...args)).node]).explain();
+      const costOf = (set: TrainedSet): PlanExplanation => {
+        reached = new Map();
+        try {
+          return planned(() => {
+            const made = body(new CallPlan([set], set, new Map(), true), single, [args]);
+            reached = made.reached();
+            return made.losses.map(({ node }) => node);
+          }).explain();
+        } catch (error) {
+          // A call that trains nothing throws; here it is said of each parameter why.
+          if (error instanceof GradientError) return forward();
+          throw error;
+        }
+      };
       const costOfAll = unfreeze(module, "**", () => costOf(sets.all()));
       const cost = costOf(sets.get(selector));
       const known = new Set(optimizer.parameters());

@@ -95,3 +95,13 @@ test("prints as tables", () => {
   `);
   expect(text).toMatch(/floating-point operations +[\d,]+ +[\d,]+ +\d+\.\d %/);
 });
+
+test("a call that trains nothing is explained too", () => {
+  const { net, step } = make();
+  freeze(net, "**", () => {
+    const { parameters, cost, costOfAll } = step.explain("task1", indices);
+    expect(parameters.map(({ status }) => status)).toEqual(["frozen", "frozen", "frozen", "frozen"]);
+    expect(cost.flops).toBeGreaterThan(0);
+    expect(cost.flops).toBeLessThan(costOfAll.flops / 2);
+  });
+});

@@ -27,7 +27,7 @@ type Module = InstanceType<typeof nn.Module>;
 export interface Figure {
   what: string;
   value: number;
-  unit: "x" | "us" | "ms";
+  unit: "×" | "µs" | "ms";
   bar: number | null;
 }
 
@@ -38,10 +38,10 @@ export const measures: Readonly<Record<string, (rounds: number) => Promise<Figur
   scopes: switchingScopes,
   hundred: hundredTasks,
   sets: newSets,
-  head: headOnly,
+  layers: frozenLayers,
 };
 
-/** The backend and machine-independent facts of this run. */
+/** The backend that is measured. */
 export const backendName = (): string => currentBackend().name;
 
 /** Random inputs are computed once: a value that is consumed before it is needed is not kept, but made again. */
@@ -83,7 +83,7 @@ async function rowsOfAnEmbedding(rounds: number): Promise<Figure[]> {
     {
       what: "10 of 100,000 embedding rows: step, of one that trains all",
       value: overRounds(times, (t) => t.some / t.all),
-      unit: "x",
+      unit: "×",
       bar: 1 / 50,
     },
     { what: "… that step", value: median(times.some), unit: "ms", bar: null },
@@ -91,7 +91,7 @@ async function rowsOfAnEmbedding(rounds: number): Promise<Figure[]> {
     {
       what: "… optimizer state, of that of all rows",
       value: some.bytes() / all.bytes(),
-      unit: "x",
+      unit: "×",
       bar: 10 / 100_000,
     },
   ];
@@ -131,7 +131,7 @@ async function costOfSwitching(places: readonly Place[], calls: number, rounds: 
 type Task = "task1" | "task2";
 const both: readonly Task[] = ["task1", "task2"];
 
-/** A first layer for each of two tasks, and an output layer that they share. */
+/** The network of W1: a first layer for each of two tasks, and an output layer that they share. */
 class TwoTasks extends nn.Module {
   hiddenTask1 = new nn.Linear(3, 3, { bias: false });
   hiddenTask2 = new nn.Linear(2, 3, { bias: false });
@@ -143,6 +143,7 @@ class TwoTasks extends nn.Module {
   }
 }
 
+/** The network of W2. */
 const classifier = () =>
   new nn.Sequential(
     new nn.Linear(784, 256),
@@ -153,6 +154,7 @@ const classifier = () =>
   );
 const perceptronBatch = (size = 64) => batch(randn([size, 784]), randint(0, 10, [size]));
 
+/** A step whose arguments say which set it trains. */
 const byArgument = (step: Iterate): Place => ({ stay: () => () => {}, step, visit: step });
 
 async function switchingTasks(rounds: number): Promise<Figure[]> {
@@ -175,15 +177,15 @@ async function switchingTasks(rounds: number): Promise<Figure[]> {
   const largePlaces = ["{2,4}.**", "4.**"].map((which) => byArgument(() => largeStep(which, x, y)));
   return [
     {
-      what: "Switching between 2 tasks seen before (7×4 parameters)",
+      what: "Switching between 2 tasks of the network of W1",
       value: await costOfSwitching(places, 200, rounds),
-      unit: "us",
+      unit: "µs",
       bar: 50,
     },
     {
-      what: "… between 2 sets of the perceptron 784-256-128-10",
+      what: "Switching between 2 sets of the perceptron of W2",
       value: await costOfSwitching(largePlaces, 40, rounds),
-      unit: "us",
+      unit: "µs",
       bar: 50,
     },
   ];
@@ -205,7 +207,7 @@ async function switchingScopes(rounds: number): Promise<Figure[]> {
   const [x, y] = batch(randn([10, 3]), randint(0, 4, [10]));
   const loss = (x: Tensor, y: Tensor) => crossEntropy(small.forward(x, "task1"), y);
   const optimizer = new optim.AdamW(small, { lr: 0.01 });
-  const step = trainStep(optimizer, { loss, trains: "**" });
+  const step = trainStep(optimizer, { loss, trains: ["hiddenTask1.**", "output.**"] });
   const loop = capture((x: Tensor, y: Tensor) => {
     const value = loss(x, y);
     value.backward();
@@ -221,39 +223,39 @@ async function switchingScopes(rounds: number): Promise<Figure[]> {
   const sets = ["hiddenTask1.**", "output.**"];
   return [
     {
-      what: "Switching by freeze() around calls of trainStep",
+      what: "Switching by freeze() around calls of W1's step",
       value: await costOfSwitching(
         scopesOf(small, () => step(x, y), sets),
         200,
         rounds,
       ),
-      unit: "us",
+      unit: "µs",
       bar: 50,
     },
     {
-      what: "… around calls of a captured loop",
+      what: "Switching by freeze() around calls of a captured loop",
       value: await costOfSwitching(
         scopesOf(small, () => loop(x, y).item(), sets),
         200,
         rounds,
       ),
-      unit: "us",
+      unit: "µs",
       bar: 50,
     },
     {
-      what: "… around calls of the perceptron's step",
+      what: "Switching by freeze() around calls of W2's step",
       value: await costOfSwitching(
         scopesOf(large, () => largeStep(image, label), ["{0,2}.**", "0.**"]),
         40,
         rounds,
       ),
-      unit: "us",
+      unit: "µs",
       bar: 50,
     },
   ];
 }
 
-/** A trunk that a hundred small layers share the end of. */
+/** A layer that a hundred heads share. */
 class Hundred extends nn.Module {
   trunk = new nn.Linear(16, 16);
   heads = new nn.ModuleList(Array.from({ length: 100 }, () => new nn.Linear(16, 4)));
@@ -283,15 +285,15 @@ async function hundredTasks(rounds: number): Promise<Figure[]> {
   );
   return [
     {
-      what: "… between 100 tasks in rotation",
+      what: "Switching between 100 tasks in rotation",
       value: await costOfSwitching(places, 10, rounds),
-      unit: "us",
+      unit: "µs",
       bar: 50,
     },
     {
-      what: "… between 50 scopes in rotation, of 202 parameters",
+      what: "Switching by freeze() between 50 sets in rotation, of 202 parameters",
       value: await costOfSwitching(scopes, 20, rounds),
-      unit: "us",
+      unit: "µs",
       bar: 50,
     },
   ];
@@ -324,13 +326,13 @@ async function newSets(rounds: number): Promise<Figure[]> {
   }
   return [
     {
-      what: "Switching to a new set of the perceptron, its kernels there (all 63 sets)",
+      what: "Switching to a new set of W2, its kernels there: median of all 63 sets",
       value: median(over),
       unit: "ms",
       bar: 5,
     },
     {
-      what: "… the slowest of twenty",
+      what: "… one in twenty is slower than",
       value: over.toSorted((a, b) => a - b)[Math.floor(0.95 * over.length)]!,
       unit: "ms",
       bar: null,
@@ -358,7 +360,7 @@ class Deep extends nn.Module {
   }
 }
 
-async function headOnly(rounds: number): Promise<Figure[]> {
+async function frozenLayers(rounds: number): Promise<Figure[]> {
   const [x, y] = batch(randn([64, width]), randint(0, 10, [64]));
   const stepOf = (trains: string) => {
     const net = new Deep();
@@ -392,14 +394,14 @@ async function headOnly(rounds: number): Promise<Figure[]> {
     {
       what: `Head only of ${depth} layers of ${width}: step, of forward and the head's own step`,
       value: overRounds(times, (t) => t.headOnly / (t.forward + t.head)),
-      unit: "x",
+      unit: "×",
       bar: 1.1,
     },
     { what: "… step that trains all", value: median(times.all), unit: "ms", bar: null },
-    { what: "… with the 2 lowest layers frozen, of that", value: share("frozen2"), unit: "x", bar: null },
-    { what: "… with the 4 lowest", value: share("frozen4"), unit: "x", bar: null },
-    { what: "… with the 6 lowest", value: share("frozen6"), unit: "x", bar: null },
-    { what: "… with all but the head", value: share("headOnly"), unit: "x", bar: null },
+    { what: "… with the 2 lowest layers frozen, of that", value: share("frozen2"), unit: "×", bar: null },
+    { what: "… with the 4 lowest", value: share("frozen4"), unit: "×", bar: null },
+    { what: "… with the 6 lowest", value: share("frozen6"), unit: "×", bar: null },
+    { what: "… with all but the head", value: share("headOnly"), unit: "×", bar: null },
   ];
 }
 

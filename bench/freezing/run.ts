@@ -1,42 +1,69 @@
 import { parseArgs } from "node:util";
 import { table } from "../../src/base/table.ts";
 import { thisMachine } from "../machine.ts";
-import { backendName, measures } from "./measures.ts";
 
-const usage = `What freezing costs and saves, in turns in one process, each beside its bar.
+const help = `npm run bench:freezing -- [options]
 
-  npm run bench:freezing -- [--only ${Object.keys(measures).join(",")}] [--rounds 9]`;
+  --only rows,tasks  measurements: rows, tasks, scopes, hundred, sets, layers
+  --rounds 9         turns of each thing that is timed; more is steadier and slower
+  --threads 1        threads that the backend may use
+  --json             figures as JSON
+`;
 
-const { values } = parseArgs({
-  options: {
-    only: { type: "string" },
-    rounds: { type: "string", default: "9" },
-    help: { type: "boolean", default: false },
-  },
-});
-const wanted = values.only?.split(",") ?? Object.keys(measures);
-const unknown = wanted.filter((name) => !(name in measures));
-const rounds = Number(values.rounds);
-if (values.help || unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
-  console.log(usage);
-  process.exit(values.help ? 0 : 2);
-}
-const machine = thisMachine();
-console.log(
-  `${Object.values(machine).join(", ")}; Node ${process.versions.node}, backend ${backendName()}\n`,
-);
-const rows: string[][] = [];
-for (const name of wanted)
-  for (const { what, value, unit, bar } of await measures[name]!(rounds)) {
-    const shown = (x: number): string =>
-      unit === "x" && x < 0.1
-        ? `1/${Math.round(1 / x)}`
-        : `${x.toPrecision(3)}${unit === "x" ? "" : ` ${unit}`}`;
-    rows.push([
-      what,
-      shown(value),
-      bar === null ? "" : `≤ ${shown(bar)}`,
-      bar === null || value <= bar ? "" : "above",
-    ]);
+class UsageError extends Error {}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      rounds: { type: "string", default: "9" },
+      threads: { type: "string", default: "1" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return void process.stdout.write(help);
+  const rounds = positive("--rounds", values.rounds);
+  // Read when the library is loaded, hence the import below.
+  process.env.THAW_THREADS = `${positive("--threads", values.threads)}`;
+  const { backendName, measures } = await import("./measures.ts");
+  const names = values.only?.split(",") ?? Object.keys(measures);
+  for (const name of names)
+    if (!Object.hasOwn(measures, name)) throw new UsageError(`unknown measurement ${name}`);
+  const figures = [];
+  for (const name of names) {
+    if (!values.json) process.stderr.write(`${name}\n`);
+    figures.push(...(await measures[name]!(rounds)));
   }
-for (const line of table(["", "figure", "bar", ""], rows)) console.log(line);
+  const machine = thisMachine();
+  const run = { backend: backendName(), threads: Number(values.threads), node: process.version };
+  if (values.json)
+    return void process.stdout.write(`${JSON.stringify({ machine, ...run, figures }, null, 2)}\n`);
+  const rows = figures.map(({ what, value, unit, bar }) => [
+    what,
+    value.toPrecision(3),
+    unit,
+    bar === null ? "–" : `≤ ${bar}`,
+    bar === null ? "" : value <= bar ? "held" : "NOT HELD",
+  ]);
+  const lines = [
+    `${machine.cpu}, ${machine.cores} cores, ${machine.os}; Node ${run.node}, ${run.backend}, ${run.threads} thread(s)`,
+    "",
+    ...table(["what", "measured", "", "bar", ""], rows),
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function positive(option: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1)
+    throw new UsageError(`${option} ${text}: a whole number above 0 is wanted`);
+  return number;
+}
+
+main().catch((error: unknown) => {
+  const usage =
+    error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS");
+  process.stderr.write(usage ? `${(error as Error).message}\n\n${help}` : `${(error as Error).stack}\n`);
+  process.exitCode = usage ? 2 : 1;
+});

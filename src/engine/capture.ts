@@ -98,8 +98,8 @@ function identity(value: Plain): string {
   return `object${idOf(value)}`;
 }
 
-/** Makes `capture` for a kind of tensor. */
-export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
+/** Makes `capture` for a kind of tensor. Each function that it gives keeps recordings of so many nodes in all. */
+export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptNodes) {
   /**
    * Records `fn` once per combination of plain arguments, tensor shapes and state (modes, frozen set, structure of
    * the optimizer), then replays it as one plan. Arguments may be tensors, plain values, and arrays and plain objects
@@ -111,7 +111,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>) {
     options: CaptureOptions = {},
   ): Captured<A, R> {
     const variants = new Map<string, Recordings<Variant>>();
-    const recent = new Recent<Variant>(keptNodes, (variant) => {
+    const recent = new Recent<Variant>(limit, (variant) => {
       const { key, reads, compiled } = variant;
       if (!variants.get(key)!.delete(reads)) variants.delete(key);
       release(compiled);

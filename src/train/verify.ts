@@ -21,25 +21,28 @@ interface Held {
   readonly before: string | null;
 }
 
-/** Ends the watch of a verifier that nothing refers to any more. */
-const collected = new FinalizationRegistry<() => void>((unwatch) => unwatch());
+/** Who assigned what last: one watch for all verifiers, which ends when nothing refers to any of them. */
+const writers = new WeakMap<Resident, string>();
+let verifiers = 0;
+let unwatch = (): void => {};
+const collected = new FinalizationRegistry<null>(() => {
+  if (--verifiers === 0) unwatch();
+});
 
 /** Makes sure that calls of a step leave every bit of what they freeze as it is. */
 export class Verifier {
   readonly #module: Module;
   readonly #optimizer: StepOptimizer;
-  readonly #writers = new WeakMap<Resident, string>();
   #calls = 0;
 
   constructor(module: Module, optimizer: StepOptimizer) {
     this.#module = module;
     this.#optimizer = optimizer;
-    // The engine holds on to who watches, which must not hold on to a step that is no longer used.
-    const writers = this.#writers;
-    const unwatch = watchAssignments((resident, _, writer) => {
-      writers.set(resident, `${writer ?? "a direct write"}${callSite()}`);
-    });
-    collected.register(this, unwatch);
+    collected.register(this, null);
+    if (++verifiers === 1)
+      unwatch = watchAssignments((resident, _, writer) => {
+        writers.set(resident, `${writer ?? "a direct write"}${callSite()}`);
+      });
   }
 
   /** Carries out a call that updates so much. Throws `FreezeError` where something else has moved. */
@@ -52,7 +55,7 @@ export class Verifier {
     for (const { what, resident, now, before } of held) {
       const after = now();
       if (after === null || after === before) continue;
-      const writer = resident === null ? undefined : this.#writers.get(resident);
+      const writer = resident === null ? undefined : writers.get(resident);
       throw new FreezeError(
         `${what} is frozen in call ${this.#calls} of this step, and the call has changed its bits. ` +
           `It was written by ${writer ?? "something that thaw did not see"}. ` +

@@ -57,6 +57,30 @@ describe("walking", () => {
     expect(paths(holder)).toEqual(["inner.weight", "inner.bias"]);
   });
 
+  test("gives one tree of parameters for as long as nothing below has changed", () => {
+    const net = new Network();
+    const tree = net.parameterTree();
+    expect(tree.once).toEqual(net.namedParameters());
+    expect(tree.paths).toEqual(net.namedParameters({ removeDuplicate: false }));
+    net.rate = 0.1;
+    net.eval();
+    expect(net.parameterTree()).toBe(tree);
+    const { weight } = net.output;
+    for (const change of [
+      () => (net.output.weight = net.hiddenTask1.weight),
+      () => (net.output.weight = weight),
+      () => net.blocks.reverse(),
+      () => net.blocks.pop(),
+      () => Object.assign(net, { another: net.blocks[0] }),
+    ]) {
+      const before = net.parameterTree();
+      change();
+      expect(net.parameterTree()).not.toBe(before);
+      expect(net.parameterTree().paths).toEqual(net.namedParameters({ removeDuplicate: false }));
+    }
+    expect(net.parameterTree().paths.map(([path]) => path)).toContain("another.weight");
+  });
+
   test("gives a tied weight once under its first path, or under all of them", () => {
     class Tied extends nn.Module {
       embedding = new nn.Embedding(5, 3);

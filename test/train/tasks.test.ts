@@ -12,11 +12,17 @@ import type { StepOptimizer } from "../../src/train/step-optimizer.ts";
 const taskCount = 100;
 const width = 6;
 
-/** A trunk that a hundred tasks share, an embedding of each task, and a head for each. */
+/** A trunk that tasks share, an embedding of each task, and a head for each. */
 class Network extends nn.Module {
-  tasks = new nn.Embedding(taskCount, width);
+  tasks: nn.Embedding;
   trunk = new nn.ModuleList(Array.from({ length: 3 }, () => new nn.Linear(width, width)));
-  heads = new nn.ModuleList(Array.from({ length: taskCount }, () => new nn.Linear(width, 3)));
+  heads: nn.ModuleList<nn.Linear>;
+
+  constructor(count: number) {
+    super();
+    this.tasks = new nn.Embedding(count, width);
+    this.heads = new nn.ModuleList(Array.from({ length: count }, () => new nn.Linear(width, 3)));
+  }
 
   forward(x: Tensor, task: number, which: Tensor): Tensor {
     let hidden = x.add(this.tasks.forward(which));
@@ -38,9 +44,9 @@ const lossOf = (net: Network) => (task: number, which: Tensor) =>
 type Values = ReadonlyMap<string, Float32Array>;
 const valuesOf = (net: Network): Values =>
   new Map(net.namedParameters().map(([path, p]) => [path, p.dataSync() as Float32Array]));
-const makeNetwork = (): Network => {
+const makeNetwork = (tasks = 6): Network => {
   manualSeed(5);
-  return new Network();
+  return new Network(tasks);
 };
 
 /** Five hundred sets: what a task has for itself, some of what all share, and sometimes rows of the embedding. */
@@ -57,9 +63,9 @@ const sets = Array.from({ length: 500 }, (_, i) => {
 });
 
 test("a hundred tasks and five hundred frozen sets share a few kernels, and memory stays flat", {
-  timeout: 120_000,
+  timeout: 60_000,
 }, async () => {
-  const net = makeNetwork();
+  const net = makeNetwork(taskCount);
   const optimizer = new optim.AdamW(net, { lr: 0.01, weightDecay: 0.1 });
   let recordings = 0;
   const loss = lossOf(net);
@@ -238,7 +244,8 @@ describe.each(Object.entries(optimizers))("%s", (_, optimizerOf) => {
         terms.map(([task]) => [task]),
         { weights: terms.map(([, w]) => w) },
       );
-      expect(losses).toEqual(terms.map(([task]) => lossOf(other)(task, spread).itemSync()));
+      for (const [i, [task]] of terms.entries())
+        expect(losses[i]).toBeCloseTo(Number(lossOf(other)(task, spread).itemSync()), 5);
       updateByHand(other, optimizer, terms);
       expectSame(net, other);
       expectMoved(

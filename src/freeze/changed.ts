@@ -1,6 +1,6 @@
 import { type DType, dtypes, readElement, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { type Shape, sameShape, shapeText } from "../base/shape.ts";
+import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { bytesOf } from "../engine/storage.ts";
 import { bitsOf } from "../nn/bits.ts";
 import type { Module } from "../nn/module.ts";
@@ -37,6 +37,10 @@ export interface ParameterChange {
   readonly maxChange: number;
   /** The mean of |after − before| over all elements. */
   readonly meanChange: number;
+  /** Rows (along dimension 0) with a change, as ranges from a first row up to and without an end. */
+  readonly rows: readonly (readonly [from: number, to: number])[];
+  /** How many rows have a change. */
+  readonly rowsChanged: number;
 }
 
 /** How each parameter differs between two snapshots of one module, or a snapshot and the module itself. */
@@ -66,11 +70,13 @@ function refuseOther(
 }
 
 function compare(before: ParameterBits, after: ParameterBits): ParameterChange {
-  const { dtype } = after;
+  const { dtype, shape } = after;
   const elements = after.data.length;
+  const rowSize = shape.length === 0 ? 1 : sizeOf(shape.slice(1));
+  const rows: [from: number, to: number][] = [];
   const width = dtypes[dtype].bytes;
   const [old, now] = [bytesOf(before.data), bytesOf(after.data)];
-  let [changed, bitsChanged, maxChange, sum] = [0, 0, 0, 0];
+  let [changed, bitsChanged, maxChange, sum, rowsChanged, rowEnd] = [0, 0, 0, 0, 0, 0];
   for (let i = 0; i < elements; i++) {
     let bits = 0;
     for (let b = i * width; b < (i + 1) * width; b++) bits += ones[old[b]! ^ now[b]!]!;
@@ -80,8 +86,17 @@ function compare(before: ParameterBits, after: ParameterBits): ParameterChange {
     const change = Math.abs(readElement(dtype, after.data, i) - readElement(dtype, before.data, i));
     maxChange = Math.max(maxChange, change);
     sum += change;
+    // Elements ascend, so that a row ends once.
+    if (i < rowEnd) continue;
+    const row = Math.floor(i / rowSize);
+    rowEnd = (row + 1) * rowSize;
+    rowsChanged++;
+    const last = rows.at(-1);
+    if (last?.[1] === row) last[1]++;
+    else rows.push([row, row + 1]);
   }
-  return { elements, changed, bitsChanged, maxChange, meanChange: elements === 0 ? 0 : sum / elements };
+  const meanChange = elements === 0 ? 0 : sum / elements;
+  return { elements, changed, bitsChanged, maxChange, meanChange, rows, rowsChanged };
 }
 
 /** How many bits of each byte are 1. */

@@ -48,40 +48,72 @@ export function unfreeze<T>(root: Module, selector: Selector, fn?: () => T): T |
   return run(open("unfreeze", root, selector, false), fn);
 }
 
-/** Who set a parameter's flag last: a later scope that has not been closed is found by it. */
+/** A scope, or a call. */
 interface Mark {
   readonly text: string;
 }
 
-const marks = new WeakMap<Parameter, Mark>();
+/** What a scope or call has frozen of a parameter, less what later ones have frozen or unfrozen. */
+interface Layer {
+  readonly region: Region | null;
+  readonly text: string;
+}
 
-/** The scope, or the call, that has frozen a parameter or some of it; null where its flag was set by itself. */
-export const frozenBy = (parameter: Parameter): string | null => marks.get(parameter)?.text ?? null;
+/** What scopes and calls have made of a parameter. */
+interface Held {
+  /** Who was last: a later scope that has not been closed is found by it. */
+  readonly mark: Mark;
+  /** What they left frozen: if something else is, the flag has been set by itself since. */
+  readonly part: FrozenPart;
+  readonly layers: readonly Layer[];
+}
+
+const holders = new WeakMap<Parameter, Held>();
+
+/**
+ * The scope or call that has frozen a parameter or some of it, as text: `freeze(Network, "embedding.weight[:32000]")`.
+ * Several, where each has frozen some that is frozen still; null where nothing is, or the flag was set by itself.
+ */
+export function frozenBy(parameter: Parameter): string | null {
+  const layers = layersOf(parameter);
+  return layers.length === 0 ? null : [...new Set(layers.map(({ text }) => text))].join(" and ");
+}
+
+function layersOf(p: Parameter): readonly Layer[] {
+  const held = holders.get(p);
+  return held !== undefined && held.part === frozenPart(p) ? held.layers : [];
+}
 
 /** What a scope puts back. */
 interface Before {
   readonly path: string;
   readonly parameter: Parameter;
-  readonly frozen: Region | null | "none";
-  readonly mark: Mark | undefined;
+  readonly frozen: FrozenPart;
+  readonly held: Held | undefined;
 }
 
 /** What of a parameter is frozen; null: all of it. */
-const frozenPart = (p: Parameter): Region | null | "none" => (p.frozen ? null : (p.frozenRegion ?? "none"));
+type FrozenPart = Region | null | "none";
 
-function setFrozenPart(p: Parameter, part: Region | null | "none"): void {
+const frozenPart = (p: Parameter): FrozenPart => (p.frozen ? null : (p.frozenRegion ?? "none"));
+
+function setFrozenPart(p: Parameter, part: FrozenPart): void {
   if (part === null) p.frozen = true;
   else p.frozenRegion = part === "none" ? null : part;
 }
 
 /** What is frozen once more of it, or less, is. */
-function changed(
-  before: Region | null | "none",
-  region: Region | null,
-  frozen: boolean,
-): Region | null | "none" {
+function changed(before: FrozenPart, region: Region | null, frozen: boolean): FrozenPart {
   if (frozen) return before === "none" ? region : union(before, region);
   return before === "none" ? "none" : minus(before, region);
+}
+
+/** The layers that are left below a region that is frozen or unfrozen. */
+function without(layers: readonly Layer[], region: Region | null): Layer[] {
+  return layers.flatMap(({ region: own, text }) => {
+    const left = minus(own, region);
+    return left === "none" ? [] : [{ region: left, text }];
+  });
 }
 
 function open(verb: string, root: Module, selector: Selector, frozen: boolean): FreezeScope {
@@ -90,9 +122,12 @@ function open(verb: string, root: Module, selector: Selector, frozen: boolean): 
   const before: Before[] = [];
   for (const [path, { parameter, region }] of parts) {
     const was = frozenPart(parameter);
-    before.push({ path, parameter, frozen: was, mark: marks.get(parameter) });
-    setFrozenPart(parameter, changed(was, region, frozen));
-    marks.set(parameter, mark);
+    before.push({ path, parameter, frozen: was, held: holders.get(parameter) });
+    const layers = without(layersOf(parameter), region);
+    if (frozen) layers.push({ region, text: mark.text });
+    const part = changed(was, region, frozen);
+    setFrozenPart(parameter, part);
+    holders.set(parameter, { mark, part, layers });
   }
   const holds = flatten(selector)
     .filter((entry) => entry instanceof ModuleSelector)
@@ -113,17 +148,17 @@ function open(verb: string, root: Module, selector: Selector, frozen: boolean): 
 function close(mark: Mark, before: Before[], holds: ModuleHold[]): void {
   for (const hold of holds) hold.check();
   for (const { path, parameter } of before) {
-    const last = marks.get(parameter);
+    const last = holders.get(parameter)?.mark;
     if (last !== mark)
       throw new ArgumentError(
         `The scope of ${mark.text} was closed out of order: ${last?.text}, opened after it, still holds ${path}. ` +
           "Close the inner scope first (end its function or block, or dispose of it); nothing was changed.",
       );
   }
-  for (const { parameter, frozen, mark: earlier } of before) {
+  for (const { parameter, frozen, held } of before) {
     setFrozenPart(parameter, frozen);
-    if (earlier === undefined) marks.delete(parameter);
-    else marks.set(parameter, earlier);
+    if (held === undefined) holders.delete(parameter);
+    else holders.set(parameter, held);
   }
   for (const undo of holds.reverse()) undo();
   // Closing twice changes nothing more.

@@ -94,10 +94,14 @@ function findParts(root: Module, tree: ParameterTree, selector: Selector): Selec
 function matchParts(root: Module, tree: ParameterTree, entry: Entry): [Parameter, Region | null][] {
   if (entry instanceof RegionSelector) {
     const inner = selectParts(root, entry.selector);
-    return [...inner.values()].map(({ parameter, region }) => [
-      parameter,
-      intersect(region, entry.regionOf(parameter)),
-    ]);
+    return [...inner].map(([path, { parameter, region }]) => {
+      const both = intersect(region, entry.regionOf(parameter));
+      if (both?.isEmpty)
+        throw new SelectorError(
+          `${entry.text} names no element of ${path}: the inner selector names only ${path}${region!.text}.`,
+        );
+      return [parameter, both];
+    });
   }
   if (entry instanceof ModuleSelector) {
     const modules = modulesOf(root, entry);
@@ -153,14 +157,14 @@ function matchesNothing(root: Module, { paths }: ParameterTree, entry: Entry): S
   const head = `${selectorText(entry)} selects no parameter of ${name}.`;
   if (paths.length === 0) return new SelectorError(`${head} It has no parameters at all.`);
   const modules = root.namedModules({ removeDuplicate: false }).map(([path]) => path);
-  if (typeof entry === "string" && modules.includes(entry))
-    return new SelectorError(`${head} "${entry}" is a module; its parameters are "${entry}.**".`);
+  const text = typeof entry === "string" ? entry.replace(/^!/, "").replace(/\[.*$/s, "") : null;
+  if (text !== null && text !== "" && modules.includes(text))
+    return new SelectorError(`${head} "${text}" is a module; its parameters are "${text}.**".`);
   if (entry instanceof Module && root.modules().includes(entry))
     return new SelectorError(`${head} It has no parameters.`);
   if (entry instanceof Module || entry instanceof Parameter)
     return new SelectorError(`${head} It is not part of ${name}.`);
   const known = paths.map(([path]) => path);
-  const text = typeof entry === "string" ? entry.replace(/^!/, "").replace(/\[.*$/s, "") : null;
   const candidates = text?.includes("*")
     ? [...modules.filter((path) => path !== "").map((path) => `${path}.**`), ...known]
     : known;

@@ -1,4 +1,4 @@
-import { DTypeError, SelectorError, ShapeError } from "../base/errors.ts";
+import { ArgumentError, DTypeError, IndexError, SelectorError, ShapeError } from "../base/errors.ts";
 import { idOf } from "../base/identity.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { Module } from "../nn/module.ts";
@@ -29,7 +29,10 @@ export class RegionSelector<P extends string = string> {
   }
 }
 
-/** The slices at `indices` along a dimension (rows along 0, the default) of what a selector names. */
+/**
+ * The slices at `indices` along a dimension (rows along 0, the default; negative ones from the last) of what a
+ * selector names. An index counts from 0: a negative one, which may be a search that found nothing, is an error.
+ */
 export function rows<const P extends string>(
   selector: P | Exclude<Selector, string>,
   indices: Iterable<number>,
@@ -38,13 +41,29 @@ export function rows<const P extends string>(
   const given = [...indices];
   if (given.length === 0) throw new SelectorError("rows: no indices; name at least one");
   const shown = given.length > 8 ? `${given.slice(0, 8).join(", ")}, … (${given.length})` : given.join(", ");
-  return new RegionSelector(selector, `rows(${selectorText(selector)}, [${shown}])`, (p) => {
-    const region = Region.along(p.shape, dim < 0 ? dim + p.ndim : dim, given);
+  const along = dim === 0 ? "" : `, { dim: ${dim} }`;
+  const text = `rows(${selectorText(selector)}, [${shown}]${along})`;
+  return new RegionSelector(selector, text, (p) => {
+    if (!Number.isInteger(dim) || dim < -p.ndim || dim >= p.ndim)
+      throw new IndexError(
+        `${text}: ${nameOf(p)} of shape ${shapeText(p.shape)} has no dimension ${dim}; its dimensions are 0 to ${p.ndim - 1}`,
+      );
+    const axis = dim < 0 ? dim + p.ndim : dim;
+    const size = p.shape[axis]!;
+    for (const index of given)
+      if (!Number.isInteger(index) || index < 0 || index >= size)
+        throw new IndexError(
+          `${text}: index ${index} is outside dimension ${axis} of ${nameOf(p)}, of shape ${shapeText(p.shape)}; indices there are 0 to ${size - 1}`,
+        );
+    const region = Region.along(p.shape, axis, given);
     return region.isWhole ? null : region;
   });
 }
 
-/** The elements of what a selector names at which a mask of its shape (a bool tensor, or booleans) is true. */
+/**
+ * The elements of what a selector names at which a mask is true: a bool tensor of its shape, booleans nested as that,
+ * or as many booleans in row-major order.
+ */
 export function elements<const P extends string>(
   selector: P | Exclude<Selector, string>,
   mask: Tensor | BooleanMask,
@@ -54,17 +73,18 @@ export function elements<const P extends string>(
     throw new DTypeError(
       `elements: the mask is ${tensor.dtype}; it must be bool, as a comparison such as weight.ne(0) gives`,
     );
-  const flags = tensor === null ? flattened(mask as BooleanMask) : tensor.dataSync();
+  const { flags, shape } =
+    tensor === null ? flattened(mask as BooleanMask) : { flags: tensor.dataSync(), shape: tensor.shape };
+  const inOneLine = tensor === null && shape.length === 1;
   const places: number[] = [];
   for (let i = 0; i < flags.length; i++) if (flags[i]) places.push(i);
   if (places.length === 0)
     throw new SelectorError("elements: the mask is false everywhere; it names nothing");
   const text = `elements(${selectorText(selector)}, ${places.length} of ${flags.length})`;
   return new RegionSelector(selector, text, (p) => {
-    if (tensor !== null ? !sameShape(tensor.shape, p.shape) : flags.length !== p.numel)
+    if (inOneLine ? flags.length !== p.numel : !sameShape(shape, p.shape))
       throw new ShapeError(
-        `${text}: the mask has ${tensor === null ? `${flags.length} elements` : `shape ${shapeText(tensor.shape)}`}, ` +
-          `${p.label || "the parameter"} has shape ${shapeText(p.shape)}`,
+        `${text}: the mask has shape ${shapeText(shape)}, ${nameOf(p)} has shape ${shapeText(p.shape)}; they must be the same`,
       );
     return places.length === flags.length ? null : Region.elements(p.shape, places);
   });
@@ -73,8 +93,27 @@ export function elements<const P extends string>(
 /** Booleans, nested or not, in row-major order. */
 export type BooleanMask = readonly (boolean | BooleanMask)[];
 
-const flattened = (mask: BooleanMask): boolean[] =>
-  mask.flatMap((item) => (typeof item === "boolean" ? [item] : flattened(item)));
+/** The booleans of a mask in row-major order, and its shape. */
+function flattened(mask: BooleanMask): { flags: boolean[]; shape: number[] } {
+  const shape: number[] = [];
+  for (let level: boolean | BooleanMask = mask; Array.isArray(level); level = level[0])
+    shape.push(level.length);
+  const flags: boolean[] = [];
+  const walk = (item: boolean | BooleanMask, depth: number): void => {
+    if (typeof item === "boolean" && depth === shape.length) flags.push(item);
+    else if (Array.isArray(item) && item.length === shape[depth])
+      for (const one of item) walk(one, depth + 1);
+    else
+      throw new ArgumentError(
+        `elements: ${Array.isArray(item) ? `an array of ${item.length}` : `a ${typeof item}`} at depth ${depth} of the mask; ` +
+          "it must be booleans, in arrays that are equally long at each depth, or a bool tensor",
+      );
+  };
+  walk(mask, 0);
+  return { flags, shape };
+}
+
+const nameOf = (p: Parameter): string => p.label || "a parameter";
 
 /**
  * Names parameters of a module. A string is a path or a glob (`output.**`, `*.weight`, `blocks.{0,1}.*`; `*` is one

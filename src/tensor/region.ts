@@ -1,7 +1,7 @@
 import type { Selection } from "../autodiff/places.ts";
-import { IndexError } from "../base/errors.ts";
+import { IndexError, ShapeError } from "../base/errors.ts";
 import { hashBytes } from "../base/hash.ts";
-import { type Shape, shapeText, sizeOf } from "../base/shape.ts";
+import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { bytesOf } from "../engine/storage.ts";
 import { Resident } from "../engine/trace.ts";
 
@@ -21,6 +21,13 @@ export class Region {
   /** How many elements are in it. */
   readonly numel: number;
   #selection: Selection | null = null;
+  #complement: Region | null = null;
+  /** What set operations have given: a switch of what is frozen asks for the same ones again and again. */
+  readonly #results = {
+    union: new WeakMap<Region, Region>(),
+    minus: new WeakMap<Region, Region>(),
+    intersect: new WeakMap<Region, Region>(),
+  };
 
   private constructor(shape: Shape, dim: number | null, indices: Int32Array) {
     this.shape = shape;
@@ -34,7 +41,9 @@ export class Region {
   static along(shape: Shape, dim: number, indices: Iterable<number>): Region {
     const size = shape[dim];
     if (size === undefined)
-      throw new IndexError(`A region along dimension ${dim} of a tensor of shape ${shapeText(shape)}`);
+      throw new IndexError(
+        `A region along dimension ${dim} of a tensor of shape ${shapeText(shape)}, which has ${shape.length} dimensions, counted from 0`,
+      );
     return Region.#interned(shape, dim, sorted(indices, size, `along dimension ${dim} of`, shape));
   }
 
@@ -96,42 +105,56 @@ export class Region {
 
   /** Everything that is not in it. */
   complement(): Region {
-    const size = this.dim === null ? sizeOf(this.shape) : this.shape[this.dim]!;
-    const all = new Int32Array(size).map((_, i) => i);
-    return this.#combined(all, this.indices, (inAll, inThis) => inAll && !inThis);
+    if (this.#complement === null) {
+      const size = this.dim === null ? sizeOf(this.shape) : this.shape[this.dim]!;
+      const all = new Int32Array(size).map((_, i) => i);
+      this.#complement = this.#combined(all, this.indices, keeps.minus);
+    }
+    return this.#complement;
   }
   /** What is in either. */
   union(other: Region): Region {
-    return this.#with(other, (a, b) => a || b);
+    return this.#with(other, "union");
   }
   /** What is in this and not in the other. */
   minus(other: Region): Region {
-    return this.#with(other, (a, b) => a && !b);
+    return this.#with(other, "minus");
   }
   /** What is in both. */
   intersect(other: Region): Region {
-    return this.#with(other, (a, b) => a && b);
+    return this.#with(other, "intersect");
   }
   /** Whether all of another region is in it. */
   contains(other: Region): boolean {
     return other.minus(this).isEmpty;
   }
 
-  #with(other: Region, keeps: (inThis: boolean, inOther: boolean) => boolean): Region {
-    if (this.dim === other.dim) return this.#combined(this.indices, other.indices, keeps);
-    const elements = Region.elements(this.shape, this.flat());
-    return elements.#combined(elements.indices, other.flat(), keeps);
+  #with(other: Region, operation: keyof typeof keeps): Region {
+    if (!sameShape(this.shape, other.shape))
+      throw new ShapeError(
+        `A region of tensors of shape ${shapeText(this.shape)} with one of shape ${shapeText(other.shape)}; regions of one tensor go together`,
+      );
+    const results = this.#results[operation];
+    let result = results.get(other);
+    if (result === undefined) results.set(other, (result = this.#computed(other, keeps[operation])));
+    return result;
   }
 
-  /** The indices that `keeps` takes, of two ascending lists of them. */
-  #combined(a: Int32Array, b: Int32Array, keeps: (inA: boolean, inB: boolean) => boolean): Region {
+  #computed(other: Region, takes: Takes): Region {
+    if (this.dim === other.dim) return this.#combined(this.indices, other.indices, takes);
+    const elements = Region.elements(this.shape, this.flat());
+    return elements.#combined(elements.indices, other.flat(), takes);
+  }
+
+  /** The indices that are taken of two ascending lists of them. */
+  #combined(a: Int32Array, b: Int32Array, takes: Takes): Region {
     const kept = new Int32Array(a.length + b.length);
     let [n, i, j] = [0, 0, 0];
     while (i < a.length || j < b.length) {
       const inA = j === b.length || (i < a.length && a[i]! <= b[j]!);
       const inB = i === a.length || (j < b.length && b[j]! <= a[i]!);
       const next = inA ? a[i]! : b[j]!;
-      if (keeps(inA, inB)) kept[n++] = next;
+      if (takes(inA, inB)) kept[n++] = next;
       if (inA) i++;
       if (inB) j++;
     }
@@ -166,6 +189,15 @@ export class Region {
     };
   }
 }
+
+/** Whether a set operation takes what is in one, in the other, or in both. */
+type Takes = (inThis: boolean, inOther: boolean) => boolean;
+
+const keeps = {
+  union: (a, b) => a || b,
+  minus: (a, b) => a && !b,
+  intersect: (a, b) => a && b,
+} satisfies Record<string, Takes>;
 
 /** By key: those whose indices hash alike, which is seldom more than one. */
 const regions = new Map<string, readonly WeakRef<Region>[]>();

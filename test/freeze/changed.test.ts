@@ -16,13 +16,15 @@ class Values extends nn.Module {
 const f32 = (...bits: number[]): Tensor =>
   fromArray(new Float32Array(new Uint32Array(bits).buffer), [bits.length]);
 
+const unchanged = { changed: 0, bitsChanged: 0, maxChange: 0, meanChange: 0, rows: [], rowsChanged: 0 };
+
 test("a module that has not moved has no changes, even in NaNs", () => {
   const module = new Values(tensor([Number.NaN, 1, Number.POSITIVE_INFINITY]));
   const before = snapshot(module);
   expect(changedParameters(before, snapshot(module)).size).toBe(0);
   expect([...compareParameters(before, module)]).toEqual([
-    ["value", { elements: 3, changed: 0, bitsChanged: 0, maxChange: 0, meanChange: 0 }],
-    ["other", { elements: 2, changed: 0, bitsChanged: 0, maxChange: 0, meanChange: 0 }],
+    ["value", { elements: 3, ...unchanged }],
+    ["other", { elements: 2, ...unchanged }],
   ]);
 });
 
@@ -33,7 +35,21 @@ describe("changes are counted in elements and bits, and measured", () => {
     module.value.assign(tensor([1, 4, 3, 3.5]));
     // 2 → 4 flips the last bit of the exponent's carry: 0x40000000 → 0x40800000; 4 → 3.5: 0x40800000 → 0x40600000.
     expect([...changedParameters(before, module)]).toEqual([
-      ["value", { elements: 4, changed: 2, bitsChanged: 1 + 3, maxChange: 2, meanChange: 0.625 }],
+      [
+        "value",
+        {
+          elements: 4,
+          changed: 2,
+          bitsChanged: 1 + 3,
+          maxChange: 2,
+          meanChange: 0.625,
+          rows: [
+            [1, 2],
+            [3, 4],
+          ],
+          rowsChanged: 2,
+        },
+      ],
     ]);
   });
 
@@ -55,7 +71,15 @@ describe("changes are counted in elements and bits, and measured", () => {
       const before = snapshot(module);
       module.value.assign(tensor([1, 1 + step], { dtype }));
       expect([...changedParameters(before, module).values()]).toEqual([
-        { elements: 2, changed: 1, bitsChanged: 1, maxChange: step, meanChange: step / 2 },
+        {
+          elements: 2,
+          changed: 1,
+          bitsChanged: 1,
+          maxChange: step,
+          meanChange: step / 2,
+          rows: [[1, 2]],
+          rowsChanged: 1,
+        },
       ]);
     }
   });
@@ -72,13 +96,46 @@ describe("changes are counted in elements and bits, and measured", () => {
 
   test("of a parameter without elements there are none", () => {
     const module = new Values(zeros([0]));
-    expect(compareParameters(snapshot(module), module).get("value")).toEqual({
-      elements: 0,
-      changed: 0,
-      bitsChanged: 0,
-      maxChange: 0,
-      meanChange: 0,
-    });
+    expect(compareParameters(snapshot(module), module).get("value")).toEqual({ elements: 0, ...unchanged });
+  });
+});
+
+describe("rows with a change are told", () => {
+  test.each([
+    [
+      [6, 2],
+      [0, 3, 4, 6, 7, 11],
+      [
+        [0, 4],
+        [5, 6],
+      ],
+      5,
+    ],
+    [[3, 2, 2], [5, 6, 8], [[1, 3]], 2],
+    [
+      [12],
+      [0, 1, 2, 9],
+      [
+        [0, 3],
+        [9, 10],
+      ],
+      4,
+    ],
+    [[2, 6], [7], [[1, 2]], 1],
+  ])("of shape %j where elements %j change", (shape, places, rows, rowsChanged) => {
+    const module = new Values(zeros(shape));
+    const before = snapshot(module);
+    const data = new Float32Array(12);
+    for (const place of places) data[place] = 1;
+    module.value.assign(fromArray(data, shape));
+    expect(changedParameters(before, module).get("value")).toMatchObject({ rows, rowsChanged });
+  });
+
+  test("of a scalar, which is one", () => {
+    const module = new Values(tensor(1));
+    const before = snapshot(module);
+    module.value.assign(tensor(2));
+    expect(changedParameters(before, module).get("value")).toMatchObject({ rows: [[0, 1]], rowsChanged: 1 });
   });
 });
 

@@ -120,3 +120,45 @@ describe("what matches nothing throws", () => {
     ));
   test("but an empty array names nothing, and gives nothing", () => expect(chosen([])).toEqual([]));
 });
+
+describe("what has been selected before", () => {
+  class Changing extends nn.Module {
+    first: nn.Module = new nn.Linear(2, 2);
+    second: nn.Module = new nn.LayerNorm(2);
+    head = new nn.Linear(2, 2);
+  }
+
+  test("is selected anew where modules, made long before, have changed places", () => {
+    const net = new Changing();
+    const { first, second } = net;
+    const weights = () => [...select(net, "first.**").values()];
+    expect(weights()).toEqual(first.parameters());
+    [net.first, net.second] = [second, first];
+    expect(weights()).toEqual(second.parameters());
+    net.head.weight = second.parameters()[0]!;
+    expect([...select(net, "head.weight").keys()]).toEqual(["first.weight"]);
+  });
+
+  test("is told apart by more than how it is written", () => {
+    const net = new Changing();
+    const [a, b] = [net.first, net.second];
+    const paths = (selector: Selector): string[] => [...select(net, selector).keys()];
+    expect(paths(a)).toEqual(["first.weight", "first.bias"]);
+    expect(paths(b)).toEqual(["second.weight", "second.bias"]);
+    expect(paths(["first.*", "second.*"])).not.toEqual(paths(["first.*"]));
+    expect(paths(/HEAD/i)).toEqual(["head.weight", "head.bias"]);
+    expect(() => paths(/HEAD/)).toThrow(SelectorError);
+    expect(paths("head.bias")).toEqual(["head.bias"]);
+    let wanted = "head.bias";
+    const asked = (path: string): boolean => path === wanted;
+    expect(paths(asked)).toEqual(["head.bias"]);
+    wanted = "head.weight";
+    expect(paths(asked)).toEqual(["head.weight"]);
+  });
+
+  test("is not changed by who has taken it", () => {
+    const net = new Changing();
+    select(net, "head.*").clear();
+    expect(select(net, "head.*").size).toBe(2);
+  });
+});

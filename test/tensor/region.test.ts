@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { Parameter, Region, zeros } from "thaw/tensor";
+import { Parameter, Region, Tensor, zeros } from "thaw/tensor";
 import { describe, expect, test } from "vitest";
 import { IndexError, ShapeError } from "../../src/base/errors.ts";
 import { sizeOf } from "../../src/base/shape.ts";
@@ -68,7 +68,10 @@ test.each([
 });
 
 test.each([
-  [() => Region.along([4, 3], 2, [0]), /along dimension 2 of a tensor of shape \[4, 3\]/],
+  [
+    () => Region.along([4, 3], 2, [0]),
+    /along dimension 2 of a tensor of shape \[4, 3\], which has 2 dimensions, counted from 0/,
+  ],
   [
     () => Region.along([4, 3], 0, [4]),
     /index 4 along dimension 0 of a tensor of shape \[4, 3\]; indices there are 0 to 3/,
@@ -79,6 +82,34 @@ test.each([
 ])("refuses what is not there: %#", (make, message) => {
   expect(make).toThrow(IndexError);
   expect(make).toThrow(message);
+});
+
+test("regions of different tensors do not go together", () => {
+  const [a, b] = [Region.along([4, 3], 0, [0]), Region.along([5, 3], 0, [4])];
+  for (const together of [() => a.union(b), () => a.minus(b), () => a.intersect(b), () => a.contains(b)]) {
+    expect(together).toThrow(ShapeError);
+    expect(together).toThrow(
+      /of tensors of shape \[\d, 3\] with one of shape \[\d, 3\]; regions of one tensor/,
+    );
+  }
+});
+
+describe("what graphs take", () => {
+  test("is along the dimension, with the places in the part of what is in it", () => {
+    const { selection } = Region.along([4, 5], 1, [3, 1]);
+    expect(selection).toMatchObject({ axis: 1, size: 5, count: 2, start: null });
+    expect([...new Tensor(selection.indices).dataSync()]).toEqual([1, 3]);
+    expect([...new Tensor(selection.inverse()).dataSync()]).toEqual([2, 0, 2, 1, 2]);
+    expect(Region.along([4, 5], 0, [1, 2]).selection).toMatchObject({ axis: 0, size: 4, count: 2, start: 1 });
+    expect(Region.elements([4, 5], [7, 19]).selection).toMatchObject({ axis: 0, size: 20, count: 2 });
+  });
+
+  test("is made once", () => {
+    const region = Region.along([4, 5], 1, [0, 2]);
+    expect(region.selection).toBe(region.selection);
+    expect(region.selection.indices).toBe(Region.along([4, 5], 1, [2, 0]).selection.indices);
+    expect(region.selection.inverse()).toBe(region.selection.inverse());
+  });
 });
 
 describe("what of a parameter is frozen", () => {
@@ -95,9 +126,14 @@ describe("what of a parameter is frozen", () => {
     p.frozenRegion = rows(2);
     p.frozen = false;
     expect(p.frozenRegion).toBeNull();
-    expect(() => {
+    p.frozenRegion = rows(2);
+    const other = (): void => {
       p.frozenRegion = Region.along([3, 4], 0, [1]);
-    }).toThrow(ShapeError);
+    };
+    expect(other).toThrow(
+      new ShapeError("frozenRegion: a region of tensors of shape [3, 4] for a parameter of shape [4, 3]"),
+    );
+    expect(p.frozenRegion).toBe(rows(2));
   });
 
   test("leaves the rest to be trained", () => {

@@ -19,7 +19,7 @@ export function table(
 }
 
 /** "1,234", "97.8 %" and "–" stand in a column of numbers too. */
-const isNumber = (cell: string): boolean => /^(–|-?[\d.,]+(e-?\d+)?( %)?)$/.test(cell);
+const isNumber = (cell: string): boolean => /^(–|-?[\d.,]+(e[-+]?\d+)?( %)?)$/.test(cell);
 
 /** 1234567 as "1,234,567". */
 export const grouped = (n: number): string => n.toLocaleString("en-US");

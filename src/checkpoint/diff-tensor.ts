@@ -1,199 +1,230 @@
-import { decoders } from "./diff-values.ts";
-import type { SourceEntry, TensorSource } from "./open.ts";
+import { sizeOf } from "../base/shape.ts";
+import { Rounding } from "./diff-rounding.ts";
+import { type Movement, Tally } from "./diff-tally.ts";
+import { type Decoder, decoders, type NumberArray, roomFor } from "./diff-values.ts";
+import type { TensorSource } from "./open.ts";
 
-/** How two tensors of one name differ. */
-export interface TensorChange {
-  /** Elements of the tensor, and how many of them differ in a bit: 0 and −0 do, and NaNs of other bits. */
+/** How two tensors differ. */
+export interface TensorChange extends Movement {
+  /** Elements of the tensor. */
   readonly elements: number;
-  readonly changed: number;
-  /** How many bits differ; null where the dtypes do. */
-  readonly bitsChanged: number | null;
-  /** The largest |b − a|, the length (L2) of b − a, and that over the length of a; null for what is not read as numbers. */
-  readonly maxChange: number | null;
-  readonly norm: number | null;
+  /** `norm` over the length of a, its finite elements; null where that is 0 or not read as numbers. */
   readonly relative: number | null;
-  /** Rows (along dimension 0) with a change, as ranges from a first row up to and without an end. */
-  readonly rows: readonly (readonly [from: number, to: number])[];
-  readonly rowsChanged: number;
-  /** Changed elements among those that `counts` was asked about. */
-  readonly counted: number;
+  /** Where dtypes differ: whether the narrower side is the other one rounded to the nearest, in every element. */
+  readonly rounded: boolean | null;
+  /** The same of the elements that were asked about; null where none were. */
+  readonly within: Movement | null;
 }
 
-/** Bytes read at a time from each side. */
-const blockBytes = 4 * 2 ** 20;
-/** Ranges of rows that are kept; beyond, rows are only counted. */
-const maxRanges = 10_000;
+/** A tensor of a source, by name. */
+export interface NamedTensor {
+  readonly source: TensorSource;
+  readonly name: string;
+}
 
-/** Two buffers that comparisons share, so that memory is bounded whatever is compared. */
+/** Says of an element, by its row-major place, whether it is asked about. */
+export type ElementTest = (element: number) => boolean;
+
+/** Bytes read at a time from each side. */
+const blockBytes = 2 ** 20;
+/** Bytes compared at a time: pages that are equal are not looked into. */
+const pageBytes = 2 ** 16;
+
+/** Memory that comparisons share, so that it is bounded whatever is compared. */
 export class Blocks {
   readonly a = new Uint8Array(blockBytes);
   readonly b = new Uint8Array(blockBytes);
+  readonly roomA = roomFor(pageBytes);
+  readonly roomB = roomFor(pageBytes);
 }
 
+const entryOf = ({ source, name }: NamedTensor) => source.entries.get(name)!;
+
 /** Whether two tensors of as many bytes have the same ones. */
-export function sameBytes(
-  [a, nameA]: readonly [TensorSource, string],
-  [b, nameB]: readonly [TensorSource, string],
-  blocks: Blocks,
-): boolean {
-  const { begin, end } = a.entries.get(nameA)!;
+export function sameBytes(a: NamedTensor, b: NamedTensor, blocks: Blocks): boolean {
+  const { begin, end } = entryOf(a);
   for (let at = 0; at < end - begin; at += blockBytes) {
-    const count = a.read(nameA, blocks.a, at);
-    b.read(nameB, blocks.b, at);
-    if (differenceIn(blocks.a.subarray(0, count), blocks.b.subarray(0, count)) >= 0) return false;
+    const count = a.source.read(a.name, blocks.a, at);
+    b.source.read(b.name, blocks.b, at);
+    if (differ(blocks.a.subarray(0, count), blocks.b.subarray(0, count))) return false;
   }
   return true;
 }
 
-/** Where two byte arrays of one length first differ, to a page; -1 where they do not. */
-function differenceIn(a: Uint8Array, b: Uint8Array): number {
-  for (let from = 0; from < a.length; from += pageBytes) {
-    const to = Math.min(a.length, from + pageBytes);
-    if (compareBytes(a, b, from, to) !== 0) return from;
-  }
-  return -1;
+/** Whether two byte arrays of one length differ: by the system's comparison where there is one. */
+function differ(a: Uint8Array, b: Uint8Array): boolean {
+  if (typeof Buffer === "function") return Buffer.compare(a, b) !== 0;
+  return a.some((byte, i) => byte !== b[i]);
 }
 
-/** Pages that are equal are not looked into. */
-const pageBytes = 64 * 2 ** 10;
-
-/** 0 where bytes are the same: by the system's comparison where there is one. */
-function compareBytes(a: Uint8Array, b: Uint8Array, from: number, to: number): number {
-  if (typeof Buffer === "function") return Buffer.compare(a.subarray(from, to), b.subarray(from, to));
-  for (let i = from; i < to; i++) if (a[i] !== b[i]) return 1;
-  return 0;
+/** Whether two tensors can be compared element by element: as many elements, of one dtype or of two that are numbers. */
+export function comparable(a: NamedTensor, b: NamedTensor): boolean {
+  const [before, after] = [entryOf(a), entryOf(b)];
+  if (sizeOf(before.shape) !== sizeOf(after.shape)) return false;
+  // Of a dtype that the format does not have, elements may be of any size.
+  return before.dtype === after.dtype
+    ? before.end - before.begin === after.end - after.begin
+    : decoders.has(before.dtype) && decoders.has(after.dtype);
 }
 
 /**
- * Compares two tensors of as many elements block by block; null where no bit differs. Dtypes may differ: then values
- * are compared. `counts` says of an element whether to count it if it has changed.
+ * Compares two tensors that are `comparable`, page by page; null where nothing differs. Of one dtype their bits are
+ * compared, of two their values. `within` names elements to measure on their own too.
  */
 export function compareTensors(
-  [a, nameA]: readonly [TensorSource, string],
-  [b, nameB]: readonly [TensorSource, string],
+  a: NamedTensor,
+  b: NamedTensor,
   blocks: Blocks,
-  counts?: (element: number) => boolean,
+  within?: ElementTest,
 ): TensorChange | null {
-  const [entryA, entryB] = [a.entries.get(nameA)!, b.entries.get(nameB)!];
-  const sameDtype = entryA.dtype === entryB.dtype;
-  if (sameDtype && sameBytes([a, nameA], [b, nameB], blocks)) return null;
-  const [left, right] = [decoders.get(entryA.dtype), decoders.get(entryB.dtype)];
+  const [before, after] = [entryOf(a), entryOf(b)];
+  const sameDtype = before.dtype === after.dtype;
+  if (sameDtype && sameBytes(a, b, blocks)) return null;
+  const [left, right] = [decoders.get(before.dtype), decoders.get(after.dtype)];
+  const comparison = new Comparison(before.shape, within);
   if (left === undefined || right === undefined)
-    return sameDtype ? onlyBytes(entryA, [a, nameA], [b, nameB], blocks) : notComparable(entryA);
-  const tally = new Tally(entryA, counts);
-  const step = Math.floor(blockBytes / Math.max(left.bytes, right.bytes));
-  const { elements } = tally;
-  for (let first = 0; first < elements; first += step) {
-    const count = Math.min(step, elements - first);
-    const bytesA = blocks.a.subarray(0, count * left.bytes);
-    const bytesB = blocks.b.subarray(0, count * right.bytes);
-    a.read(nameA, bytesA, first * left.bytes);
-    b.read(nameB, bytesB, first * right.bytes);
-    const [x, y] = [left.decode(bytesA), right.decode(bytesB)];
-    for (let i = 0; i < count; i++) tally.squares += x[i]! * x[i]!;
-    if (!sameDtype) tally.values(first, x, y);
-    else
-      for (let from = 0; from < bytesA.length; from += pageBytes) {
-        const to = Math.min(bytesA.length, from + pageBytes);
-        if (compareBytes(bytesA, bytesB, from, to) !== 0)
-          tally.page(first, from / left.bytes, to / left.bytes, left.bytes, bytesA, bytesB, x, y);
-      }
+    eachPage(a, b, 1, 1, before.end - before.begin, blocks, (first, pageA, pageB) => {
+      if (differ(pageA, pageB))
+        comparison.bits(first, pageA, pageB, ((before.end - before.begin) * 8) / comparison.elements);
+    });
+  else {
+    const rounding = sameDtype ? null : new Rounding(before.dtype, after.dtype);
+    eachPage(a, b, left.bytes, right.bytes, comparison.elements, blocks, (first, pageA, pageB) => {
+      const x = left.decode(pageA, blocks.roomA);
+      comparison.measure(x);
+      if (rounding !== null) comparison.values(first, x, right.decode(pageB, blocks.roomB), rounding);
+      else if (differ(pageA, pageB))
+        comparison.words(first, left, pageA, pageB, x, right.decode(pageB, blocks.roomB));
+    });
+    if (rounding !== null) return comparison.result({ numbers: true, bits: false }, rounding.exact);
   }
-  return sameDtype || tally.changed > 0 ? tally.result(sameDtype) : null;
+  return comparison.result({ numbers: left !== undefined, bits: true }, null);
 }
 
-/** Sums up differences, element by element in ascending order. */
-class Tally {
-  readonly elements: number;
-  changed = 0;
-  /** Of a, for its length. */
-  squares = 0;
-  readonly #width: number;
-  readonly #counts: ((element: number) => boolean) | undefined;
-  #bits = 0;
-  #largest = 0;
-  #squaredChange = 0;
-  #rows: [number, number][] = [];
-  #rowsChanged = 0;
-  /** The element that the row of the last change ends before. */
-  #rowEnd = 0;
-  #counted = 0;
+/** Reads two tensors side by side, and gives them in pages of as many elements, which are of so many bytes each. */
+function eachPage(
+  a: NamedTensor,
+  b: NamedTensor,
+  bytesA: number,
+  bytesB: number,
+  elements: number,
+  blocks: Blocks,
+  use: (first: number, pageA: Uint8Array, pageB: Uint8Array) => void,
+): void {
+  const larger = Math.max(bytesA, bytesB);
+  const [perBlock, perPage] = [blockBytes / larger, pageBytes / larger];
+  for (let block = 0; block < elements; block += perBlock) {
+    const count = Math.min(perBlock, elements - block);
+    a.source.read(a.name, blocks.a.subarray(0, count * bytesA), block * bytesA);
+    b.source.read(b.name, blocks.b.subarray(0, count * bytesB), block * bytesB);
+    for (let from = 0; from < count; from += perPage) {
+      const to = Math.min(count, from + perPage);
+      use(
+        block + from,
+        blocks.a.subarray(from * bytesA, to * bytesA),
+        blocks.b.subarray(from * bytesB, to * bytesB),
+      );
+    }
+  }
+}
 
-  constructor({ shape }: SourceEntry, counts: ((element: number) => boolean) | undefined) {
-    this.elements = shape.reduce((product, size) => product * size, 1);
-    this.#width = shape.length === 0 ? 1 : this.elements / Math.max(1, shape[0]!);
-    this.#counts = counts;
+/** Sums up what differs in all elements of a tensor, and in those that are asked about. */
+class Comparison {
+  readonly elements: number;
+  readonly #all: Tally;
+  readonly #within: Tally | null;
+  readonly #test: ElementTest;
+  /** Of a, for its length. */
+  #squares = 0;
+
+  constructor(shape: readonly number[], within: ElementTest | undefined) {
+    this.elements = sizeOf(shape);
+    this.#all = new Tally(shape);
+    this.#within = within === undefined ? null : new Tally(shape);
+    this.#test = within ?? (() => false);
   }
 
-  /** Elements `from` to `to` of a block, some of which differ in a bit. */
-  page(
+  /** Elements of a, for its length: the finite ones. */
+  measure(x: NumberArray): void {
+    let sum = 0;
+    for (let i = 0; i < x.length; i++) sum += x[i]! * x[i]!;
+    if (!Number.isFinite(sum)) {
+      sum = 0;
+      for (let i = 0; i < x.length; i++) if (Number.isFinite(x[i])) sum += x[i]! * x[i]!;
+    }
+    this.#squares += sum;
+  }
+
+  #add(element: number, bits: number, x: number, y: number, difference: number): void {
+    this.#all.add(element, bits, x, y, difference);
+    if (this.#within !== null && this.#test(element)) this.#within.add(element, bits, x, y, difference);
+  }
+
+  /** A page of elements of one dtype, from element `first` on. */
+  words(
     first: number,
-    from: number,
-    to: number,
-    bytes: number,
+    { bytes, wide }: Decoder,
     a: Uint8Array,
     b: Uint8Array,
-    x: ArrayLike<number>,
-    y: ArrayLike<number>,
+    x: NumberArray,
+    y: NumberArray,
   ): void {
     const [wordsA, wordsB] = [wordsOf(a, bytes), wordsOf(b, bytes)];
-    const per = bytes === 8 ? 2 : 1;
-    let bits = 0;
-    for (let i = from; i < to; i++) {
-      let differing = bitCount(wordsA[i * per]! ^ wordsB[i * per]!);
-      if (per === 2) differing += bitCount(wordsA[2 * i + 1]! ^ wordsB[2 * i + 1]!);
-      if (differing === 0) continue;
-      bits += differing;
-      this.#add(first + i, x[i]!, y[i]!);
+    const [wideA, wideB] = [wide?.(a), wide?.(b)];
+    for (let i = 0; i < x.length; i++) {
+      if (bytes < 8) {
+        const bits = wordsA[i]! ^ wordsB[i]!;
+        if (bits !== 0) this.#add(first + i, bitCount(bits), x[i]!, y[i]!, y[i]! - x[i]!);
+        continue;
+      }
+      const bits =
+        bitCount(wordsA[2 * i]! ^ wordsB[2 * i]!) + bitCount(wordsA[2 * i + 1]! ^ wordsB[2 * i + 1]!);
+      if (bits === 0) continue;
+      // Of integers that are exact, where numbers are only near to them.
+      const difference = wideA === undefined ? y[i]! - x[i]! : Number(wideB![i]! - wideA[i]!);
+      this.#add(first + i, bits, x[i]!, y[i]!, difference);
     }
-    this.#bits += bits;
   }
 
-  /** Elements of a block, compared by value. */
-  values(first: number, x: ArrayLike<number>, y: ArrayLike<number>): void {
-    for (let i = 0; i < x.length; i++) if (!Object.is(x[i], y[i])) this.#add(first + i, x[i]!, y[i]!);
-  }
-
-  #add(element: number, x: number, y: number): void {
-    this.changed++;
-    if (this.#counts?.(element)) this.#counted++;
-    // What stays equal (an infinity, 0 and -0), or NaN, has not moved; what becomes NaN has, without measure.
-    if (x !== y && !(Number.isNaN(x) && Number.isNaN(y))) {
-      const change = Math.abs(y - x);
-      if (change > this.#largest || Number.isNaN(change)) this.#largest = change;
-      this.#squaredChange += change * change;
+  /** A page of elements of two dtypes, compared by value. */
+  values(first: number, x: NumberArray, y: NumberArray, rounding: Rounding): void {
+    for (let i = 0; i < x.length; i++) {
+      const [before, after] = [x[i]!, y[i]!];
+      if (Object.is(before, after)) continue;
+      this.#add(first + i, 0, before, after, after - before);
+      rounding.add(before, after);
     }
-    // Elements ascend, so that a row ends once.
-    if (element < this.#rowEnd) return;
-    const row = Math.floor(element / this.#width);
-    this.#rowEnd = (row + 1) * this.#width;
-    this.#rowsChanged++;
-    const range = this.#rows[this.#rows.length - 1];
-    if (range !== undefined && range[1] === row) range[1]++;
-    else if (this.#rows.length < maxRanges) this.#rows.push([row, row + 1]);
   }
 
-  result(sameDtype: boolean): TensorChange {
-    const norm = Math.sqrt(this.#squaredChange);
+  /** A page of bytes whose elements, of so many bits each, are not read as numbers. */
+  bits(first: number, a: Uint8Array, b: Uint8Array, width: number): void {
+    for (let i = 0; i < a.length; i++) {
+      const differing = a[i]! ^ b[i]!;
+      for (let bit = 0; differing >> bit > 0; bit++) {
+        if (((differing >> bit) & 1) === 0) continue;
+        const element = Math.floor(((first + i) * 8 + bit) / width);
+        this.#all.addBit(element);
+        if (this.#within !== null && this.#test(element)) this.#within.addBit(element);
+      }
+    }
+  }
+
+  result(what: { numbers: boolean; bits: boolean }, rounded: boolean | null): TensorChange | null {
+    const all = this.#all.movement(what);
+    if (all.changed === 0) return null;
+    const length = Math.sqrt(this.#squares);
     return {
+      ...all,
       elements: this.elements,
-      changed: this.changed,
-      bitsChanged: sameDtype ? this.#bits : null,
-      maxChange: this.#largest,
-      norm,
-      relative: norm === 0 ? 0 : norm / Math.sqrt(this.squares),
-      rows: this.#rows,
-      rowsChanged: this.#rowsChanged,
-      counted: this.#counted,
+      relative: all.norm === null || length === 0 ? null : all.norm / length,
+      rounded,
+      within: this.#within?.movement(what) ?? null,
     };
   }
 }
 
 /** Bytes as words of an element's size, of half of it for 8 bytes. */
-const wordsOf = (
-  { buffer, byteOffset, length }: Uint8Array,
-  bytes: number,
-): Int32Array | Uint16Array | Uint8Array =>
+const wordsOf = ({ buffer, byteOffset, length }: Uint8Array, bytes: number): NumberArray =>
   bytes >= 4
     ? new Int32Array(buffer, byteOffset, length / 4)
     : bytes === 2
@@ -205,31 +236,4 @@ function bitCount(word: number): number {
   let x = word - ((word >>> 1) & 0x55555555);
   x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
   return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-}
-
-const unread = { maxChange: null, norm: null, relative: null, rows: [], rowsChanged: 0 };
-
-/** A change of what is not read as numbers: bytes count as its elements where nothing smaller is known. */
-function onlyBytes(
-  entry: SourceEntry,
-  [a, nameA]: readonly [TensorSource, string],
-  [b, nameB]: readonly [TensorSource, string],
-  blocks: Blocks,
-): TensorChange {
-  const { begin, end } = entry;
-  let [changed, bitsChanged] = [0, 0];
-  for (let at = 0; at < end - begin; at += blockBytes) {
-    const count = a.read(nameA, blocks.a, at);
-    b.read(nameB, blocks.b, at);
-    for (let i = 0; i < count; i++) {
-      const bits = bitCount(blocks.a[i]! ^ blocks.b[i]!);
-      if (bits > 0) changed++;
-      bitsChanged += bits;
-    }
-  }
-  return { ...unread, elements: end - begin, changed, bitsChanged, counted: changed };
-}
-
-function notComparable({ begin, end }: SourceEntry): TensorChange {
-  return { ...unread, elements: end - begin, changed: end - begin, bitsChanged: null, counted: end - begin };
 }

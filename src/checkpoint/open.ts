@@ -1,5 +1,6 @@
 import { SafetensorsError } from "../base/errors.ts";
 import { type FileReader, folderOf, isFolder, joinPath, namesIn, openFile } from "../base/storage/index.ts";
+import { beginningBytes, foreignFormat, isPickleName } from "./foreign.ts";
 import { shown } from "./header-text.ts";
 import {
   headerLength,
@@ -64,14 +65,16 @@ export function bytesSource(bytes: Uint8Array): TensorSource {
 
 /** The file, or the index, that a folder is about. */
 function fileOf(folder: string): string {
-  const names = namesIn(folder).filter((name) => name.endsWith(".safetensors") || name.endsWith(indexEnd));
+  const all = namesIn(folder);
+  const names = all.filter((name) => name.endsWith(".safetensors") || name.endsWith(indexEnd));
   const usual = usualNames.find((name) => names.includes(name));
   const indices = names.filter((name) => name.endsWith(indexEnd));
   const candidates = usual !== undefined ? [usual] : indices.length > 0 ? indices : names;
   if (candidates.length === 1) return joinPath(folder, candidates[0]!);
+  const pickle = all.find(isPickleName);
   throw new SafetensorsError(
     candidates.length === 0
-      ? `There is no .safetensors file in the folder ${folder}`
+      ? `There is no .safetensors file in the folder ${folder}${pickle === undefined ? "" : `; ${pickle} is a pickle, which thaw never reads`}`
       : `The folder ${folder} has ${candidates.length} files that could be meant: ${candidates.join(", ")}. Name one of them.`,
   );
 }
@@ -177,7 +180,10 @@ function readHeader(path: string, file: FileReader): SafetensorsHeader {
     return parseHeader(readFully(path, file, prefixBytes + length), file.size);
   } catch (error) {
     if (!(error instanceof SafetensorsError)) throw error;
-    throw new SafetensorsError(`${path}: ${error.message}`, { cause: error });
+    const beginning = readFully(path, file, Math.min(beginningBytes, file.size));
+    throw new SafetensorsError(foreignFormat(path, beginning) ?? `${path}: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 

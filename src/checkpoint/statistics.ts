@@ -1,4 +1,4 @@
-import { decoders } from "./diff-values.ts";
+import { decoders, roomFor } from "./diff-values.ts";
 import type { TensorSource } from "./open.ts";
 
 /** Figures of the values of a tensor; of the finite ones, but for the counts. */
@@ -17,10 +17,11 @@ export function statisticsOf(source: TensorSource, name: string): TensorStatisti
   const { dtype, begin, end } = source.entries.get(name)!;
   const decoder = decoders.get(dtype);
   if (decoder === undefined || begin === end) return null;
-  const block = new Uint8Array(Math.min(end - begin, 2 ** 20));
+  const block = new Uint8Array(Math.min(end - begin, 2 ** 18));
+  const room = roomFor(block.length);
   let [min, max, nan, infinite, count, mean, squares] = [Infinity, -Infinity, 0, 0, 0, 0, 0];
   for (let at = 0; at < end - begin; at += block.length) {
-    const values = decoder.decode(block.subarray(0, source.read(name, block, at)));
+    const values = decoder.decode(block.subarray(0, source.read(name, block, at)), room);
     for (let i = 0; i < values.length; i++) {
       const x = values[i]!;
       if (Number.isNaN(x)) nan++;

@@ -1,5 +1,7 @@
 import { SelectorError } from "../base/errors.ts";
+import { sizeOf } from "../base/shape.ts";
 import type { TensorDiff } from "../checkpoint/diff.ts";
+import type { ElementTest } from "../checkpoint/diff-tensor.ts";
 import { globPattern } from "../freeze/glob.ts";
 import { nearest } from "../freeze/nearest.ts";
 import { indexedPath, parseRegion } from "../freeze/region-text.ts";
@@ -9,18 +11,26 @@ import { minus, type Region, union } from "../tensor/region.ts";
 export interface Expectation {
   /** Tensors by name, each with the text of the region that is meant: none where that is all of it. */
   readonly names: ReadonlyMap<string, string>;
-  /** Whether an element of a tensor is meant; undefined where all are, or none. */
-  readonly elements: (name: string) => ((element: number) => boolean) | undefined;
+  /** Tells which elements of a tensor are meant; undefined where all are, or none. */
+  readonly elements: (name: string) => ElementTest | undefined;
   /** Whether something has become of a tensor that was to stay as it is. */
   readonly moved: (tensor: TensorDiff) => boolean;
 }
 
-/** What selectors expect of tensors of these shapes. */
+/**
+ * What selectors expect of tensors of these shapes: globs over names, with an index behind them
+ * (`embedding.weight[:32000]`) for some of each, and `!` in front for what is left out. Throws `SelectorError` for one
+ * that names nothing, or where nothing is left of all of them.
+ */
 export function expectFrozen(
   selectors: readonly string[],
   shapes: ReadonlyMap<string, readonly number[]>,
 ): Expectation {
   const frozen = frozenTensors(selectors, shapes);
+  if (frozen.size === 0)
+    throw new SelectorError(
+      `--expect-frozen ${selectors.map((selector) => `"${selector}"`).join(", ")}: what is left out leaves nothing`,
+    );
   return {
     names: new Map([...frozen].map(([name, region]) => [name, region?.text ?? ""])),
     elements: (name) => elementsOf(frozen.get(name) ?? null),
@@ -28,10 +38,6 @@ export function expectFrozen(
   };
 }
 
-/**
- * The tensors that selectors name: globs over names, with an index behind them (`embedding.weight[:32000]`) for some
- * of each, and `!` in front for what is left out. Throws `SelectorError` for one that names nothing.
- */
 function frozenTensors(
   selectors: readonly string[],
   shapes: ReadonlyMap<string, readonly number[]>,
@@ -65,22 +71,30 @@ function frozenTensors(
 }
 
 /** Whether each element of a tensor is in a region; undefined where all are. */
-function elementsOf(region: Region | null): ((element: number) => boolean) | undefined {
+function elementsOf(region: Region | null): ElementTest | undefined {
   if (region === null) return undefined;
   const { dim, indices, shape } = region;
-  if (dim === null) {
-    const places = new Set(indices);
-    return (element) => places.has(element);
-  }
+  if (dim === null) return (element) => holds(indices, element);
   const inside = new Uint8Array(shape[dim]!);
   for (const index of indices) inside[index] = 1;
-  const inner = shape.slice(dim + 1).reduce((product, size) => product * size, 1);
+  const inner = sizeOf(shape.slice(dim + 1));
   return (element) => inside[Math.floor(element / inner) % inside.length] === 1;
+}
+
+/** Whether ascending numbers hold one, by halves. */
+function holds(ascending: Int32Array, wanted: number): boolean {
+  let [from, to] = [0, ascending.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (ascending[middle]! < wanted) from = middle + 1;
+    else to = middle;
+  }
+  return ascending[from] === wanted;
 }
 
 /** Whether something has become of a tensor that was to stay as it is. */
 function hasMoved({ kind, change }: TensorDiff, region: Region | null): boolean {
   if (kind === "same" || kind === "added") return false;
-  if (kind !== "changed" || region === null) return true;
-  return change!.counted > 0;
+  if (kind !== "changed" || region === null || change === null) return true;
+  return change.within!.changed > 0;
 }

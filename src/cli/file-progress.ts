@@ -1,18 +1,33 @@
+import type { TensorSource } from "../checkpoint/open.ts";
+
 /** Below this, nothing is said: it is over at once. */
 const quietBytes = 256 * 2 ** 20;
 
-/** Tells on a terminal how much of large files has been read; in a pipe, nothing. */
-export function fileProgress(): { at: (done: number, total: number) => void; end: () => void } {
+/** A source that tells on a terminal how far large files have been read; in a pipe, the source itself. */
+export function withProgress(source: TensorSource): TensorSource {
   const { stderr } = process;
-  let shownAt = 0;
+  const before = new Map<string, number>();
+  let total = 0;
+  for (const [name, { begin, end }] of source.entries) {
+    before.set(name, total);
+    total += end - begin;
+  }
+  if (!stderr.isTTY || total < quietBytes) return source;
+  let shownAt = performance.now();
   return {
-    at(done, total) {
-      if (!stderr.isTTY || total < quietBytes || performance.now() - shownAt < 100) return;
-      shownAt = performance.now();
-      stderr.write(`\r\u001b[2K${Math.floor((100 * done) / total)} % of ${(total / 2 ** 30).toFixed(1)} GiB`);
+    entries: source.entries,
+    metadata: source.metadata,
+    read(name, into, fromByte) {
+      if (performance.now() - shownAt > 100) {
+        shownAt = performance.now();
+        const percent = Math.floor((100 * (before.get(name)! + fromByte)) / total);
+        stderr.write(`\r\u001b[2K${percent} % of ${(total / 2 ** 30).toFixed(1)} GiB`);
+      }
+      return source.read(name, into, fromByte);
     },
-    end() {
-      if (shownAt > 0) stderr.write("\r\u001b[2K");
+    close() {
+      stderr.write("\r\u001b[2K");
+      source.close();
     },
   };
 }

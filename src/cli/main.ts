@@ -1,15 +1,18 @@
 #!/usr/bin/env node
-import { Command, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { ThawError } from "../base/errors.ts";
 
 // Each command is imported when it runs, so that `--help` starts none of the engine.
 
 const print = (line: string): void => console.log(line);
+/** Of the terminal; undefined in a pipe. */
+const { columns } = process.stdout;
 
 // Whoever reads our lines may stop reading: `thaw seed | head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
-  process.exit(0);
+  // With the status that there is by now.
+  process.exit();
 });
 
 const { readFileSync } = process.getBuiltinModule("node:fs");
@@ -18,6 +21,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 const program = new Command("thaw")
   .description("Train only what you mean to: what a step does not train does not move by a bit.")
   .version(version)
+  .exitOverride()
   .showHelpAfterError("(thaw --help says what there is)")
   .addHelpText(
     "after",
@@ -70,7 +74,8 @@ program
   .option("--exit-code", "exit 1 if anything differs")
   .option(
     "--map <old=new>",
-    "a prefix of names in A, and what stands for it in B (found by itself where most names agree)",
+    "a prefix of names in A, and what stands for it in B; may be repeated (found by itself where most names agree)",
+    collect,
   )
   .option("--all", "show tensors that are the same too")
   .option("--rows <n>", "ranges of rows to show of each tensor", countFrom(0), 4)
@@ -79,11 +84,24 @@ program
     "after",
     `
 Bits are compared: 0 and -0 differ, and NaNs with other bits; neither is a change of value.
+Elements that are NaN or infinite on a side are counted, and left out of the measures.
+What has another dtype is compared by value; "rounded to nearest" says that nothing but that happened.
+
 Exit status: 0, or with --exit-code 1 where something differs; 1 where something expected to be
-frozen has moved; 2 for what cannot be read, or a selector that names nothing.`,
+frozen has moved, is missing, renamed, re-typed or re-shaped; 2 for what cannot be read, or a
+selector that names no tensor of A.
+
+With --json:
+  a, b, differs, same (how many tensors), prefixes [{before, after}], metadata [names that differ],
+  expectFrozen: null, or {selectors, tensors (how many), moved [{name, region, kind, change}]}
+  tensors: [{name, to, kind, compared, change, before, after}]; kind is same (with --all), changed,
+    re-typed, re-shaped, renamed, missing or added; before and after {dtype, shape, file} or null
+  change: null, or {elements, changed, onlyBits, unmeasured, bitsChanged, maxChange, norm, relative,
+    rounded, rows [[from, to]], rowsChanged, within (the same of the region expected to be frozen)};
+    a number that cannot be given is null`,
   )
   .action(async (a: string, b: string, { exitCode, ...options }) => {
-    const { differs, moved } = await (await import("./diff.ts")).diff(a, b, options, print);
+    const { differs, moved } = await (await import("./diff.ts")).diff(a, b, { ...options, columns }, print);
     if (moved.length > 0 || (exitCode && differs)) process.exitCode = 1;
   });
 
@@ -94,7 +112,7 @@ program
   .option("--stats", "read the values: smallest, largest, mean, deviation, NaNs and infinities")
   .option("--json", "print JSON")
   .action(async (file: string, options) => {
-    (await import("./inspect.ts")).inspect(file, options, print);
+    await (await import("./inspect.ts")).inspect(file, { ...options, columns }, print);
   });
 
 program
@@ -120,9 +138,12 @@ function countFrom(least: number): (text: string) => number {
 try {
   await program.parseAsync();
 } catch (error) {
-  // What thaw throws on purpose says what to do; a stack of its insides would bury that.
-  if (!(error instanceof ThawError)) throw error;
-  console.error(`thaw: ${error.message}`);
   // As diff(1): 1 says that something differs, 2 that nothing can be said.
-  process.exitCode = process.argv[2] === "diff" ? 2 : 1;
+  const failure = ["diff", "inspect"].includes(process.argv[2] ?? "") ? 2 : 1;
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : failure;
+  else {
+    // What thaw throws on purpose says what to do; a stack of its insides would bury that.
+    console.error(error instanceof ThawError ? `thaw: ${error.message}` : error);
+    process.exitCode = failure;
+  }
 }

@@ -1,9 +1,12 @@
+import { readFileSync } from "node:fs";
 import { serializeSafetensors } from "thaw/checkpoint";
 import { fromArray, type Tensor, tensor } from "thaw/tensor";
 import { describe, expect, test } from "vitest";
+import { ArgumentError } from "../../src/base/errors.ts";
 import { diffTensors } from "../../src/checkpoint/diff.ts";
 import { bytesSource, type TensorSource } from "../../src/checkpoint/open.ts";
 import { statisticsOf } from "../../src/checkpoint/statistics.ts";
+import { readFixture } from "../oracle/fixture.ts";
 import { fileOf } from "./file-of.ts";
 
 const source = (tensors: Record<string, Tensor>, metadata?: Record<string, string>): TensorSource =>
@@ -13,14 +16,14 @@ const f32 = (...bits: number[]): Tensor =>
 
 test("the same tensors are the same, whatever is in them, and whatever order they are in", () => {
   const [a, b] = [tensor([[1, Number.NaN]]), tensor([2, 3], { dtype: "i32" })];
-  const { tensors, prefix, metadata } = diffTensors(source({ a, b }), source({ b, a }));
+  const { tensors, prefixes, metadata } = diffTensors(source({ a, b }), source({ b, a }));
   expect(tensors.map(({ name, kind, change }) => [name, kind, change])).toEqual(
     [
       ["b", "same", null],
       ["a", "same", null],
     ].sort(),
   );
-  expect([prefix, metadata]).toEqual([null, []]);
+  expect([prefixes, metadata]).toEqual([[], []]);
 });
 
 test("a change is counted and measured", () => {
@@ -51,7 +54,10 @@ test("a change is counted and measured", () => {
       [3, 4],
     ],
     rowsChanged: 2,
-    counted: 0,
+    onlyBits: 0,
+    unmeasured: 0,
+    rounded: null,
+    within: null,
   });
 });
 
@@ -60,15 +66,28 @@ test("bits count that values do not show: signs of zero, other NaNs", () => {
     source({ w: f32(0x00000000, 0x7fc00000, 0x7f800000, 0x3f800000) }),
     source({ w: f32(0x80000000, 0x7fc00001, 0x7f800000, 0x3f800000) }),
   ).tensors as [never];
-  expect(change).toMatchObject({ changed: 2, bitsChanged: 2, maxChange: 0, norm: 0, relative: 0 });
+  expect(change).toMatchObject({
+    changed: 2,
+    onlyBits: 2,
+    bitsChanged: 2,
+    maxChange: 0,
+    norm: 0,
+    relative: 0,
+  });
 });
 
-test("a value that becomes NaN is a change without measure", () => {
+test("a value that becomes NaN or infinite is counted, and not measured", () => {
   const [{ change }] = diffTensors(
-    source({ w: tensor([1, 2, 3]) }),
-    source({ w: tensor([1, Number.NaN, 9]) }),
+    source({ w: tensor([1, 2, 3, Number.POSITIVE_INFINITY, 4]) }),
+    source({ w: tensor([1, Number.NaN, 9, 5, Number.NEGATIVE_INFINITY]) }),
   ).tensors as [never];
-  expect(change).toMatchObject({ changed: 2, maxChange: Number.NaN, norm: Number.NaN });
+  expect(change).toMatchObject({
+    changed: 4,
+    unmeasured: 3,
+    maxChange: 6,
+    norm: 6,
+    relative: 6 / Math.hypot(1, 2, 3, 4),
+  });
 });
 
 describe("values of every dtype are read", () => {
@@ -102,12 +121,72 @@ describe("values of every dtype are read", () => {
     expect(change).toMatchObject({ elements: 2, changed: 1, maxChange: largest });
   });
 
-  test("others are compared as bytes", () => {
+  test("integers of 64 bits differ by what they do, also where numbers are not exact", () => {
+    const of = (...values: bigint[]): TensorSource =>
+      bytesSource(fileOf({ w: { dtype: "I64", values: new BigInt64Array(values) } }));
+    const [{ change }] = diffTensors(of(2n ** 60n, 5n), of(2n ** 60n + 3n, 5n)).tensors as [never];
+    expect(change).toMatchObject({ changed: 1, onlyBits: 0, maxChange: 3, norm: 3 });
+  });
+
+  test("others are compared as bits, by element and row all the same", () => {
+    // Elements of 4 bits, two in a byte.
     const of = (...values: number[]): TensorSource =>
-      bytesSource(fileOf({ w: { dtype: "F8_E8M0", values: new Uint8Array(values) } }));
-    const [{ kind, change }] = diffTensors(of(1, 2), of(1, 3)).tensors as [never];
+      bytesSource(fileOf({ w: { dtype: "F4", values: new Uint8Array(values), shape: [3, 4] } }));
+    const [{ kind, change }] = diffTensors(of(0, 0, 0, 0, 0, 0), of(0, 0, 0, 0x11, 0, 0xf0), {
+      within: () => (element) => element === 11,
+    }).tensors as [never];
     expect(kind).toBe("changed");
-    expect(change).toMatchObject({ changed: 1, bitsChanged: 1, maxChange: null });
+    expect(change).toMatchObject({
+      elements: 12,
+      changed: 3,
+      onlyBits: null,
+      bitsChanged: 6,
+      maxChange: null,
+      relative: null,
+      rows: [[1, 3]],
+      within: { changed: 1, bitsChanged: 4, rows: [[2, 3]] },
+    });
+  });
+});
+
+describe("as NumPy and PyTorch say", () => {
+  const folder = new URL("../oracle/diff/", import.meta.url);
+  const oracle = readFixture<{ changes: Record<string, Record<string, number>>; rounded: string[] }>(
+    "diff.json.gz",
+  );
+  const file = (name: string): TensorSource =>
+    bytesSource(readFileSync(new URL(`${name}.safetensors`, folder)));
+  const { tensors } = diffTensors(file("before"), file("after"));
+
+  test.each(Object.keys(oracle.changes))("%s", (name) => {
+    const { change } = tensors.find((tensor) => tensor.name === name)!;
+    const { maxChange, norm, relative, ...counts } = oracle.changes[name]!;
+    expect(change).toMatchObject(counts);
+    // To the nine digits that are written down.
+    for (const [key, value] of Object.entries({ maxChange, norm, relative }))
+      expect(change![key as "norm"]! / value!, key).toBeCloseTo(1, 8);
+  });
+
+  test.each(oracle.rounded)("F32 %s is rounding, until a bit is not", (name) => {
+    const values = file("values");
+    const [rounded, other] = [file("rounded"), file("rounded")];
+    const only = (source: TensorSource): TensorSource => ({
+      ...source,
+      entries: new Map([["values", source.entries.get(name)!]]),
+      read: (_, into, fromByte) => source.read(name, into, fromByte),
+    });
+    const of = (source: TensorSource) => diffTensors(values, only(source)).tensors[0]!;
+    expect(of(rounded)).toMatchObject({ kind: "re-typed", compared: true, change: { rounded: true } });
+    expect(diffTensors(only(rounded), values).tensors[0]!.change!.rounded).toBe(true);
+    const off: TensorSource = {
+      ...other,
+      read(tensor, into, fromByte) {
+        const count = other.read(tensor, into, fromByte);
+        into[1000]! ^= 1;
+        return count;
+      },
+    };
+    expect(of(off)).toMatchObject({ kind: "re-typed", change: { rounded: false } });
   });
 });
 
@@ -117,14 +196,21 @@ test("re-typed and re-shaped tensors are told apart from changed ones", () => {
     [3, 4.001],
   ]);
   const of = (w: Tensor) => diffTensors(source({ w: values }), source({ w })).tensors[0]!;
-  expect(of(values.to("f64"))).toMatchObject({ kind: "re-typed", change: null });
+  expect(of(values.to("f64"))).toMatchObject({ kind: "re-typed", compared: true, change: null });
   expect(of(values.to("bf16"))).toMatchObject({
     kind: "re-typed",
-    change: { changed: 1, bitsChanged: null },
+    change: { changed: 1, bitsChanged: null, rounded: true },
   });
-  expect(of(values.reshape([4]))).toMatchObject({ kind: "re-shaped", change: null });
+  expect(of(values.to("i32"))).toMatchObject({ change: { changed: 1, rounded: false } });
+  expect(of(values.reshape([4]))).toMatchObject({ kind: "re-shaped", compared: true, change: null });
   expect(of(values.add(1).reshape([4]))).toMatchObject({ kind: "re-shaped", change: { changed: 4 } });
-  expect(of(tensor([1, 2, 3]))).toMatchObject({ kind: "re-shaped", change: null });
+  expect(of(tensor([1, 2, 3]))).toMatchObject({ kind: "re-shaped", compared: false, change: null });
+  const f4 = bytesSource(fileOf({ w: { dtype: "F4", values: new Uint8Array(2), shape: [2, 2] } }));
+  expect(diffTensors(source({ w: values }), f4).tensors[0]).toMatchObject({
+    kind: "re-typed",
+    compared: false,
+    change: null,
+  });
 });
 
 describe("names", () => {
@@ -160,16 +246,56 @@ describe("names", () => {
         `${prefix}a.weight same a.weight`,
         `${prefix}b.weight same b.weight`,
       ]);
-      expect(diffTensors(source(plain), source(long)).prefix).toEqual({ before: "", after: prefix });
+      expect(diffTensors(source(plain), source(long)).prefixes).toEqual([{ before: "", after: prefix }]);
     },
   );
 
-  test("a prefix can be given", () => {
-    const { tensors } = diffTensors(source({ "x.a": one }), source({ "y.a": two }), {
-      prefix: { before: "x.", after: "y." },
-    });
-    expect(tensors).toHaveLength(1);
-    expect(tensors[0]).toMatchObject({ kind: "changed", to: "y.a" });
+  test("a prefix that stands in another's place is found, beside names that stay", () => {
+    const a = { "module.a": one, "module.b": two, step: three, "module.c.d": three };
+    const b = { "model.a": one, "model.b": two, step: three, "model.c.d": one };
+    expect(kinds(a, b).sort()).toEqual([
+      "module.a same model.a",
+      "module.b same model.b",
+      "module.c.d re-shaped model.c.d",
+      "step same",
+    ]);
+  });
+
+  test("a model is found in a checkpoint that has more", () => {
+    const plain = { "a.weight": one, "b.weight": two };
+    const more = { "model.a.weight": one, "model.b.weight": two, "optimizer.a.x": one, "optimizer.b.x": one };
+    expect(kinds(plain, { ...more, "optimizer.c.x": one })).toEqual([
+      "a.weight same model.a.weight",
+      "b.weight same model.b.weight",
+      "optimizer.a.x added",
+      "optimizer.b.x added",
+      "optimizer.c.x added",
+    ]);
+  });
+
+  test("names that agree are not mapped, nor those whose tensors have other shapes", () => {
+    const model = { "h.0.w": one, "h.1.w": two };
+    expect(diffTensors(source(model), source({ ...model, "h.2.w": one })).prefixes).toEqual([]);
+    expect(diffTensors(source({ "x.w": one }), source({ "y.x.w": three })).prefixes).toEqual([]);
+  });
+
+  test("prefixes can be given; names without one stay", () => {
+    const a = { "x.a": one, "z.a": two, b: three };
+    const prefixes = [
+      { before: "x.", after: "y." },
+      { before: "z.", after: "" },
+    ];
+    const { tensors } = diffTensors(source(a), source({ "y.a": two, a: two, b: three }), { prefixes });
+    expect(tensors.map(({ name, kind, to }) => [name, kind, to]).sort()).toEqual([
+      ["b", "same", null],
+      ["x.a", "changed", "y.a"],
+      ["z.a", "same", "a"],
+    ]);
+  });
+
+  test("a prefix that no name has is refused", () => {
+    const given = { prefixes: [{ before: "q.", after: "" }] };
+    expect(() => diffTensors(source({ a: one }), source({ a: one }), given)).toThrow(ArgumentError);
   });
 });
 
@@ -189,6 +315,19 @@ test("tensors larger than a block are compared to their end, and rows run on fro
       [2 ** 18 - 1, 2 ** 18 + 1],
       [rows - 1, rows],
     ],
+  });
+});
+
+test("what is asked about is measured on its own too", () => {
+  const of = (...values: number[]) => source({ w: tensor(values).reshape([3, 2]) });
+  const [{ change }] = diffTensors(of(1, 2, 3, 4, 5, 6), of(1, 2, 4, 4, 8, 6), {
+    within: () => (element) => element < 4,
+  }).tensors as [never];
+  expect(change).toMatchObject({
+    changed: 2,
+    maxChange: 3,
+    rowsChanged: 2,
+    within: { changed: 1, maxChange: 1, norm: 1, rows: [[1, 2]], rowsChanged: 1 },
   });
 });
 

@@ -1,13 +1,13 @@
 /** The bytes of a safetensors file with tensors of dtypes that thaw does not write. */
 export function fileOf(
-  tensors: Record<string, { dtype: string; values: ArrayBufferView & { length: number } }>,
+  tensors: Record<string, { dtype: string; values: ArrayBufferView & { length: number }; shape?: number[] }>,
 ): Uint8Array {
   let end = 0;
   const header = Object.fromEntries(
-    Object.entries(tensors).map(([name, { dtype, values }]) => {
+    Object.entries(tensors).map(([name, { dtype, values, shape }]) => {
       const begin = end;
       end += values.byteLength;
-      return [name, { dtype, shape: [values.length], data_offsets: [begin, end] }];
+      return [name, { dtype, shape: shape ?? [values.length], data_offsets: [begin, end] }];
     }),
   );
   const text = Buffer.from(JSON.stringify(header));

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeSafetensors } from "thaw/checkpoint";
@@ -13,7 +13,7 @@ import {
   SelectorError,
 } from "../../src/base/errors.ts";
 import { type DiffCommandOptions, diff } from "../../src/cli/diff.ts";
-import { inspect } from "../../src/cli/inspect.ts";
+import { withSource } from "../../src/cli/with-source.ts";
 
 const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "thaw-diff-"));
@@ -69,7 +69,7 @@ test("says which tensors differ, by how much, and in which rows", async () => {
   expect(text).toMatch(/emb\.weight +changed +2 of 12 .* \[4:6\]/);
   expect(text).toMatch(/head\.weight +changed +1 of 2 /);
   expect(text).not.toContain("enc.bias");
-  expect(text).toContain("1 of 3 tensors are the same, bit for bit.");
+  expect(text).toContain("1 of 3 tensors are the same, bit for bit; 2 changed.");
   expect(text).toContain("Metadata differ: format.");
   expect((await run("a.safetensors", "b.safetensors", { all: true })).text).toMatch(/enc\.bias +same/);
 });
@@ -93,7 +93,7 @@ describe("--expect-frozen", () => {
   ])("%j", async (expectFrozen, expected) => {
     const { moved, text } = await run("a.safetensors", "b.safetensors", { expectFrozen });
     expect([...moved].sort()).toEqual(expected);
-    expect(text).toMatch(expected.length === 0 ? /None of the .* has moved\.$/ : /MOVED {2}/);
+    expect(text).toMatch(expected.length === 0 ? /None of .* has moved\.$/ : /MOVED {2}/);
   });
 
   test("what is missing, or has another dtype, has moved", async () => {
@@ -112,41 +112,221 @@ describe("--expect-frozen", () => {
   });
 });
 
+test("what has moved is told with its rows and measure, of the region that is meant", async () => {
+  const { text } = await run("a.safetensors", "b.safetensors", {
+    expectFrozen: ["emb.weight[:5]", "head.weight"],
+  });
+  expect(text).toContain(
+    "MOVED  emb.weight[:5]: 1 element, by 5.000 at most, L2 5.000, rows [4]\n" +
+      "MOVED  head.weight: 1 element, by 1.000 at most, L2 1.000, rows [0]\n" +
+      '2 of 2 tensors expected to be frozen ("emb.weight[:5]", "head.weight") moved.',
+  );
+});
+
 test("--json is JSON alone", async () => {
   const { text } = await run("a.safetensors", "b.safetensors", {
     json: true,
     expectFrozen: ["emb.weight[:5]"],
   });
-  const found = JSON.parse(text);
-  expect(found).toMatchObject({
+  const measures = { maxChange: 5, onlyBits: 0, unmeasured: 0 };
+  expect(JSON.parse(text)).toMatchObject({
+    a: at("a.safetensors"),
+    b: at("b.safetensors"),
+    differs: true,
     same: 1,
-    moved: ["emb.weight"],
-    expectedFrozen: ["emb.weight"],
+    prefixes: [],
     metadata: ["format"],
-  });
-  expect(found.tensors.find(({ name }: { name: string }) => name === "emb.weight")).toMatchObject({
-    kind: "changed",
-    before: { dtype: "F32", shape: [6, 2] },
-    change: { changed: 2, counted: 1, rows: [[4, 6]] },
+    expectFrozen: {
+      selectors: ["emb.weight[:5]"],
+      tensors: 1,
+      moved: [
+        {
+          name: "emb.weight",
+          region: "[:5]",
+          kind: "changed",
+          change: { changed: 1, norm: 5, rows: [[4, 5]], ...measures },
+        },
+      ],
+    },
+    tensors: [
+      {
+        name: "emb.weight",
+        to: null,
+        kind: "changed",
+        compared: true,
+        before: { dtype: "F32", shape: [6, 2], file: at("a.safetensors") },
+        after: { dtype: "F32", shape: [6, 2], file: at("b.safetensors") },
+        change: { elements: 12, changed: 2, rows: [[4, 6]], rowsChanged: 2, rounded: null, ...measures },
+      },
+      { name: "head.weight", kind: "changed", change: { within: null } },
+    ],
   });
 });
 
-test("inspect lists tensors, figures and metadata", () => {
-  const lines: string[] = [];
-  inspect(at("a.safetensors"), { stats: true }, (line) => lines.push(line));
-  const text = lines.join("\n");
-  expect(text).toMatch(/emb\.weight +F32 +\[6, 2\] +12 +48 +0\.000 +5\.000 +2\.500/);
-  expect(text).toContain("F32: 3 tensors, 16 elements, 64 bytes");
-  expect(text).toContain("format = pt");
-  const json: string[] = [];
-  inspect(at("shards"), { json: true }, (line) => json.push(line));
-  expect(JSON.parse(json.join("\n"))).toMatchObject({ tensors: { length: 3 }, files: { length: 2 } });
+test("--json has all tensors with --all, and no expectation where none was given", async () => {
+  const { text } = await run("a.safetensors", "shards", { json: true, all: true });
+  const { expectFrozen, differs, tensors } = JSON.parse(text);
+  expect([expectFrozen, differs, tensors.length]).toEqual([null, false, 3]);
 });
 
-test("bad input is told from differences", async () => {
-  await expect(run("a.safetensors", "nowhere.safetensors")).rejects.toThrow(FileError);
-  await expect(run("broken.safetensors", "a.safetensors")).rejects.toThrow(SafetensorsError);
-  await expect(run("a.safetensors", "b.safetensors", { map: "nothing" })).rejects.toThrow(ArgumentError);
+test("a table fits the terminal: names lose their middle, then columns go", async () => {
+  const name = `model.${"layers.".repeat(20)}weight`;
+  write("long-a.safetensors", { [name]: tensor([1]) });
+  write("long-b.safetensors", { [name]: tensor([2]) });
+  for (const columns of [140, 100, 70]) {
+    const { text } = await run("long-a.safetensors", "long-b.safetensors", { columns });
+    const [head, , row] = text.split("\n") as [string, string, string];
+    expect(Math.max(head.length, row.length)).toBeLessThanOrEqual(columns);
+    expect(row).toMatch(/^model\..*….*weight +changed .* 1\.000/);
+    expect(head.includes("bits")).toBe(columns > 70);
+  }
+  expect((await run("long-a.safetensors", "long-b.safetensors")).text).toContain(name);
+});
+
+test("--rows limits ranges", async () => {
+  const rows = (...of: number[]) => tensor(Array.from({ length: 9 }, (_, row) => [of.includes(row) ? 1 : 0]));
+  write("rows-a.safetensors", { w: rows() });
+  write("rows-b.safetensors", { w: rows(0, 2, 3, 4, 6, 8) });
+  const of = async (limit: number) =>
+    (await run("rows-a.safetensors", "rows-b.safetensors", { rows: limit })).text;
+  expect(await of(4)).toContain("[0, 2:5, 6, 8]");
+  expect(await of(2)).toContain("[0, 2:5, …] 6 rows");
+});
+
+test("what became of dtypes, shapes, names and bits is said", async () => {
+  const values = tensor([
+    [1.001, 2],
+    [3, 4],
+  ]);
+  const minusZero = tensor([0, 5]).neg();
+  write("was.safetensors", {
+    bits: tensor([0, -5]),
+    infinite: tensor([1, 2]),
+    lost: tensor([7]),
+    narrow: values,
+    old: tensor([1, 2, 3]),
+    rough: values,
+    shape: values,
+    wide: values,
+  });
+  write("is.safetensors", {
+    bits: minusZero,
+    infinite: tensor([Number.POSITIVE_INFINITY, 2]),
+    narrow: values.to("bf16"),
+    new: tensor([1, 2, 3]),
+    rough: values.add(1).to("bf16"),
+    shape: values.reshape([4]),
+    wide: values.to("f64"),
+  });
+  const { text } = await run("was.safetensors", "is.safetensors", { expectFrozen: ["**"] });
+  for (const line of [
+    /^bits +changed, all in bits only \(±0, NaN\) +1 of 2 +1 +0 /m,
+    /^infinite +changed, 1 NaN or infinite on a side +1 of 2 /m,
+    /^lost +missing /m,
+    /^narrow +F32 → BF16, rounded to nearest +1 of 4 /m,
+    /^old +renamed to new /m,
+    /^rough +F32 → BF16, values changed +4 of 4 /m,
+    /^shape +\[2,2\] → \[4\], values the same /m,
+    /^wide +F32 → F64, values the same /m,
+    /^0 of 8 tensors are the same, bit for bit; 2 changed, 1 missing, 3 re-typed, 1 renamed, 1 re-shaped\.$/m,
+    /^MOVED {2}old: renamed to new$/m,
+    /^MOVED {2}lost: missing$/m,
+    /^MOVED {2}narrow: F32 → BF16, rounded to nearest, 1 element/m,
+    /^8 of 8 tensors expected/m,
+  ])
+    expect(text).toMatch(line);
+});
+
+test("names cannot steer a terminal", async () => {
+  const name = "w\u001b[2J\u009b\u202e";
+  write("escape.safetensors", { [name]: tensor([1]) }, { "k\u001b": "v" });
+  const { text } = await run("escape.safetensors", "a.safetensors");
+  expect(text).toContain("w\\u001b[2J\\u009b\\u202e");
+  expect(text).toContain("Metadata differ: k\\u001b, format.");
+  expect(text.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+});
+
+test("prefixes are named", async () => {
+  const tensors = { "emb.weight": tensor([1, 2]), "enc.bias": tensor([3]) };
+  write("plain.safetensors", tensors);
+  write(
+    "peft.safetensors",
+    Object.fromEntries(Object.entries(tensors).map(([name, value]) => [`base_model.model.${name}`, value])),
+  );
+  expect((await run("plain.safetensors", "peft.safetensors", { expectFrozen: ["enc.**"] })).text).toBe(
+    'Names that begin with "" in A begin with "base_model.model." in B.\n' +
+      "All 2 tensors are the same, bit for bit.\n" +
+      'None of 1 tensor expected to be frozen ("enc.**") has moved.',
+  );
+  const { differs } = await run("peft.safetensors", "plain.safetensors", { map: ["base_model.model.="] });
+  expect(differs).toBe(false);
+});
+
+describe("bad input is told from differences", () => {
+  test("files that cannot be read, or are something else", async () => {
+    await expect(run("a.safetensors", "nowhere.safetensors")).rejects.toThrow(FileError);
+    await expect(run("broken.safetensors", "a.safetensors")).rejects.toThrow(SafetensorsError);
+    writeFileSync(at("cut.safetensors"), readFileSync(at("a.safetensors")).subarray(0, -1));
+    await expect(run("a.safetensors", "cut.safetensors")).rejects.toThrow(/truncated/);
+    await expect(run("a.safetensors", "b.safetensors", { map: ["nothing"] })).rejects.toThrow(ArgumentError);
+    await expect(run("a.safetensors", "b.safetensors", { map: ["x.=y."] })).rejects.toThrow(/begins no name/);
+  });
+
+  test.each([
+    [
+      "PK\u0003\u0004 and what torch.save writes",
+      /m\.bin is a file of torch\.save .*never unpickles.*"m\.safetensors"\)$/,
+    ],
+    ["\u0080\u0002 and what pickle writes", /never unpickles/],
+    ["version https://git-lfs.github.com/spec/v1", /git lfs pull/],
+    ["<!DOCTYPE html><html>", /HTML/],
+    ["GGUF and the rest", /GGUF/],
+  ])("%j", async (text, message) => {
+    writeFileSync(at("m.bin"), text, "latin1");
+    await expect(run("a.safetensors", "m.bin")).rejects.toThrow(message);
+  });
+
+  test("a folder without safetensors", async () => {
+    mkdirSync(at("folder"), { recursive: true });
+    await expect(run("a.safetensors", "folder")).rejects.toThrow(/no \.safetensors file in the folder/);
+    writeFileSync(at("folder/pytorch_model.bin"), "");
+    await expect(run("a.safetensors", "folder")).rejects.toThrow(/pytorch_model\.bin is a pickle/);
+  });
+
+  test("one path twice says so, and can show nothing to have stayed", async () => {
+    const { text } = await run("a.safetensors", "shards/../a.safetensors");
+    expect(text).toMatch(/^A and B are both .*\nAll 3 tensors are the same/);
+    await expect(run("a.safetensors", "a.safetensors", { expectFrozen: ["**"] })).rejects.toThrow(
+      /cannot show what has moved/,
+    );
+  });
+
+  test("selectors that leave nothing", async () => {
+    const expectFrozen = ["enc.**", "!**"];
+    await expect(run("a.safetensors", "b.safetensors", { expectFrozen })).rejects.toThrow(/leaves nothing/);
+  });
+
+  test("a file that is written to while it is read", async () => {
+    write("written.safetensors", { w: tensor([1]) });
+    const path = at("written.safetensors");
+    await expect(
+      withSource(path, { progress: false }, () => {
+        writeFileSync(path, readFileSync(path));
+        utimesSync(path, 1, 1);
+      }),
+    ).rejects.toThrow(/written\.safetensors was written to while it was read/);
+    // Replaced, as savers do, it is read as it was.
+    const replace = (): void => {
+      write("other.safetensors", { w: tensor([2]) });
+      renameSync(at("other.safetensors"), path);
+    };
+    await withSource(path, { progress: false }, (source) => {
+      replace();
+      const bytes = new Uint8Array(4);
+      source.read("w", bytes, 0);
+      expect(new Float32Array(bytes.buffer)[0]).toBe(1);
+    });
+  });
 });
 
 test("the exit status is 0, 1 where something has moved, 2 where nothing can be said", () => {
@@ -160,4 +340,6 @@ test("the exit status is 0, 1 where something has moved, 2 where nothing can be 
   expect(status(a, b, "--expect-frozen", "**")).toBe(1);
   expect(status(a, b, "--expect-frozen", "nothing")).toBe(2);
   expect(status(a, at("broken.safetensors"))).toBe(2);
+  expect(status(a)).toBe(2);
+  expect(status(a, b, "--expect-thawed")).toBe(2);
 });

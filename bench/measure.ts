@@ -1,3 +1,4 @@
+import { median } from "./median.ts";
 import { type Answer, PeerProcess } from "./peer-process.ts";
 import type { System } from "./systems.ts";
 
@@ -180,13 +181,6 @@ function row({ system, peer, first, last, ms }: Samples, workload: string, threa
       peakMiB: last.peakMiB,
     },
   };
-}
-
-/** The middle value, or the mean of the two in the middle. */
-function median(values: number[]): number {
-  const sorted = Float64Array.from(values).sort();
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 function sum(values: number[]): number {

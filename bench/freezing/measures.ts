@@ -1,5 +1,6 @@
 import type { Tensor } from "thaw";
-import { type Iterate, median, overRounds, timesOf, turns } from "./turns.ts";
+import { median } from "../median.ts";
+import { type Iterate, overRounds, timesOf, turns } from "./turns.ts";
 
 // The build, because it is what users run: a loader that compiles the sources adds work to every closure.
 const dist = new URL("../../dist/", import.meta.url);

@@ -1,3 +1,4 @@
+import { median } from "../median.ts";
 /** Something to time: one iteration of it. */
 export type Iterate = () => unknown;
 
@@ -37,13 +38,6 @@ export async function timesOf(iterate: Iterate, iterations: number): Promise<num
     times.push(performance.now() - start);
   }
   return times;
-}
-
-/** The middle value, or the mean of the two in the middle. */
-export function median(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).sort();
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** The median over rounds of what a formula makes of the times of one round. */

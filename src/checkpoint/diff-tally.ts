@@ -1,3 +1,4 @@
+import { RowRanges } from "../base/row-ranges.ts";
 import { sizeOf } from "../base/shape.ts";
 
 /** How elements of a tensor have moved. */
@@ -24,22 +25,18 @@ const maxRanges = 10_000;
 
 /** Sums up changes, which are added in ascending order of elements. */
 export class Tally {
-  readonly #width: number;
   #changed = 0;
   #onlyBits = 0;
   #unmeasured = 0;
   #bits = 0;
   #largest = 0;
   #squares = 0;
-  readonly #rows: [number, number][] = [];
-  #rowsChanged = 0;
-  /** The element that the row of the last change ends before. */
-  #rowEnd = 0;
+  readonly #rows: RowRanges;
   #lastElement = -1;
 
   /** For a tensor of a shape. */
   constructor(shape: readonly number[]) {
-    this.#width = sizeOf(shape.slice(1));
+    this.#rows = new RowRanges(sizeOf(shape.slice(1)), maxRanges);
   }
 
   /** An element that has changed: how many bits, its values and their difference. */
@@ -53,7 +50,7 @@ export class Tally {
       if (change > this.#largest) this.#largest = change;
       this.#squares += change * change;
     }
-    if (element >= this.#rowEnd) this.#addRow(Math.floor(element / this.#width));
+    this.#rows.add(element);
   }
 
   /** A bit that has changed in an element that is not read as a number. */
@@ -61,14 +58,6 @@ export class Tally {
     if (element === this.#lastElement) this.#bits++;
     else this.add(element, 1, 0, 0, 0);
     this.#lastElement = element;
-  }
-
-  #addRow(row: number): void {
-    this.#rowEnd = (row + 1) * this.#width;
-    this.#rowsChanged++;
-    const range = this.#rows[this.#rows.length - 1];
-    if (range !== undefined && range[1] === row) range[1]++;
-    else if (this.#rows.length < maxRanges) this.#rows.push([row, row + 1]);
   }
 
   /** What was added, so far as elements were read as numbers, and bits compared. */
@@ -80,8 +69,8 @@ export class Tally {
       bitsChanged: bits ? this.#bits : null,
       maxChange: numbers ? this.#largest : null,
       norm: numbers ? Math.sqrt(this.#squares) : null,
-      rows: this.#rows,
-      rowsChanged: this.#rowsChanged,
+      rows: this.#rows.ranges,
+      rowsChanged: this.#rows.count,
     };
   }
 }

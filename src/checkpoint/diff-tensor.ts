@@ -1,3 +1,4 @@
+import { bitCount } from "../base/bit-count.ts";
 import { sizeOf } from "../base/shape.ts";
 import { Rounding } from "./diff-rounding.ts";
 import { type Movement, Tally } from "./diff-tally.ts";
@@ -230,10 +231,3 @@ const wordsOf = ({ buffer, byteOffset, length }: Uint8Array, bytes: number): Num
     : bytes === 2
       ? new Uint16Array(buffer, byteOffset, length / 2)
       : new Uint8Array(buffer, byteOffset, length);
-
-/** How many bits of a word are set (Hacker's Delight, 5-1). */
-function bitCount(word: number): number {
-  let x = word - ((word >>> 1) & 0x55555555);
-  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
-  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-}

@@ -4,8 +4,9 @@ import type { TensorDiff } from "../checkpoint/diff.ts";
 import type { ElementTest } from "../checkpoint/diff-tensor.ts";
 import { globPattern } from "../freeze/glob.ts";
 import { nearest } from "../freeze/nearest.ts";
+import { PartSet } from "../freeze/part-set.ts";
 import { indexedPath, parseRegion } from "../freeze/region-text.ts";
-import { minus, type Region, union } from "../tensor/region.ts";
+import type { Region } from "../tensor/region.ts";
 
 /** What is expected not to have moved. */
 export interface Expectation {
@@ -42,8 +43,7 @@ function frozenTensors(
   selectors: readonly string[],
   shapes: ReadonlyMap<string, readonly number[]>,
 ): Map<string, Region | null> {
-  const wanted = new Map<string, Region | null>();
-  const left = new Map<string, Region | null>();
+  const parts = new PartSet<string>();
   for (const selector of selectors) {
     const exclusion = selector.startsWith("!");
     const text = exclusion ? selector.slice(1) : selector;
@@ -54,20 +54,10 @@ function frozenTensors(
       throw new SelectorError(
         `--expect-frozen "${selector}" names no tensor. Nearest: ${nearest(indexed?.path ?? text, [...shapes.keys()], 3).join(", ")}.`,
       );
-    const into = exclusion ? left : wanted;
-    for (const name of names) {
-      const region = indexed === null ? null : parseRegion(indexed.index, shapes.get(name)!, name);
-      into.set(name, into.has(name) ? union(into.get(name)!, region) : region);
-    }
+    for (const name of names)
+      parts.add(name, indexed && parseRegion(indexed.index, shapes.get(name)!, name), exclusion);
   }
-  const all: ReadonlyMap<string, Region | null> =
-    wanted.size > 0 ? wanted : new Map([...shapes.keys()].map((name) => [name, null]));
-  const frozen = new Map<string, Region | null>();
-  for (const [name, region] of all) {
-    const rest = left.has(name) ? minus(region, left.get(name)!) : region;
-    if (rest !== "none") frozen.set(name, rest);
-  }
-  return frozen;
+  return parts.left(shapes.keys());
 }
 
 /** Whether each element of a tensor is in a region; undefined where all are. */

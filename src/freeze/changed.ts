@@ -1,5 +1,7 @@
+import { bitCount } from "../base/bit-count.ts";
 import { type DType, dtypes, readElement, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { RowRanges } from "../base/row-ranges.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { bytesOf } from "../engine/storage.ts";
 import { bitsOf } from "../nn/bits.ts";
@@ -72,32 +74,29 @@ function refuseOther(
 function compare(before: ParameterBits, after: ParameterBits): ParameterChange {
   const { dtype, shape } = after;
   const elements = after.data.length;
-  const rowSize = shape.length === 0 ? 1 : sizeOf(shape.slice(1));
-  const rows: [from: number, to: number][] = [];
+  const rows = new RowRanges(sizeOf(shape.slice(1)));
   const width = dtypes[dtype].bytes;
   const [old, now] = [bytesOf(before.data), bytesOf(after.data)];
-  let [changed, bitsChanged, maxChange, sum, rowsChanged, rowEnd] = [0, 0, 0, 0, 0, 0];
+  let [changed, bitsChanged, maxChange, sum] = [0, 0, 0, 0];
   for (let i = 0; i < elements; i++) {
     let bits = 0;
-    for (let b = i * width; b < (i + 1) * width; b++) bits += ones[old[b]! ^ now[b]!]!;
+    for (let b = i * width; b < (i + 1) * width; b++) bits += bitCount(old[b]! ^ now[b]!);
     if (bits === 0) continue;
     changed++;
     bitsChanged += bits;
     const change = Math.abs(readElement(dtype, after.data, i) - readElement(dtype, before.data, i));
     maxChange = Math.max(maxChange, change);
     sum += change;
-    // Elements ascend, so that a row ends once.
-    if (i < rowEnd) continue;
-    const row = Math.floor(i / rowSize);
-    rowEnd = (row + 1) * rowSize;
-    rowsChanged++;
-    const last = rows.at(-1);
-    if (last?.[1] === row) last[1]++;
-    else rows.push([row, row + 1]);
+    rows.add(i);
   }
   const meanChange = elements === 0 ? 0 : sum / elements;
-  return { elements, changed, bitsChanged, maxChange, meanChange, rows, rowsChanged };
+  return {
+    elements,
+    changed,
+    bitsChanged,
+    maxChange,
+    meanChange,
+    rows: rows.ranges,
+    rowsChanged: rows.count,
+  };
 }
-
-/** How many bits of each byte are 1. */
-const ones = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length);

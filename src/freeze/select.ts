@@ -1,11 +1,12 @@
 import { ArgumentError, SelectorError } from "../base/errors.ts";
 import { Module, type ParameterTree } from "../nn/module.ts";
 import { Parameter } from "../tensor/parameter.ts";
-import { intersect, minus, type Region, union } from "../tensor/region.ts";
+import { intersect, type Region } from "../tensor/region.ts";
 import type { Checked } from "./checked.ts";
 import { globPattern } from "./glob.ts";
 import { ModuleSelector, modulesOf } from "./module-selector.ts";
 import { nearest } from "./nearest.ts";
+import { PartSet } from "./part-set.ts";
 import { indexedPath, parseRegion } from "./region-text.ts";
 import {
   RegionSelector,
@@ -62,31 +63,27 @@ export function selectParts(root: Module, selector: Selector): SelectedParts {
 }
 
 function findParts(root: Module, tree: ParameterTree, selector: Selector): SelectedParts {
-  const included = new Map<Parameter, SelectedPart>();
-  const excluded = new Map<Parameter, Region | null>();
+  const parts = new PartSet<Parameter>();
+  const by = new Map<Parameter, string>();
   for (const entry of flatten(selector)) {
     const exclusion = typeof entry === "string" && entry.startsWith("!");
     const found = matchParts(root, tree, exclusion ? entry.slice(1) : entry);
     // A module selector may name modules without parameters; one that names no module has thrown.
     if (found.length === 0 && !(entry instanceof ModuleSelector)) throw matchesNothing(root, tree, entry);
     for (const [parameter, region] of found) {
-      const before = included.get(parameter);
-      if (exclusion)
-        excluded.set(parameter, excluded.has(parameter) ? union(excluded.get(parameter)!, region) : region);
-      else if (before === undefined) included.set(parameter, { parameter, region, by: selectorText(entry) });
-      else included.set(parameter, { ...before, region: union(before.region, region) });
+      parts.add(parameter, region, exclusion);
+      if (!exclusion && !by.has(parameter)) by.set(parameter, selectorText(entry));
     }
   }
-  const onlyExclusions = included.size === 0 && excluded.size > 0;
+  const left = parts.left(tree.once.map(([, parameter]) => parameter));
   const chosen = new Map<string, SelectedPart>();
-  for (const [path, parameter] of tree.once) {
-    const part = onlyExclusions
-      ? { parameter, region: null, by: selectorText(selector) }
-      : included.get(parameter);
-    if (part === undefined) continue;
-    const left = excluded.has(parameter) ? minus(part.region, excluded.get(parameter)!) : part.region;
-    if (left !== "none") chosen.set(path, { ...part, region: left });
-  }
+  for (const [path, parameter] of tree.once)
+    if (left.has(parameter))
+      chosen.set(path, {
+        parameter,
+        region: left.get(parameter)!,
+        by: by.get(parameter) ?? selectorText(selector),
+      });
   return chosen;
 }
 

@@ -16,7 +16,6 @@ import {
 import { bitsOf } from "../nn/bits.ts";
 import type { Module } from "../nn/module.ts";
 import type { Buffer } from "../tensor/buffer.ts";
-import { fromArray } from "../tensor/create.ts";
 import { lerp, like } from "../tensor/operations/elementwise.ts";
 import { computeDtype, widen } from "../tensor/operations/promote.ts";
 import { putRegion, takeRegion } from "../tensor/operations/region.ts";
@@ -24,7 +23,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { between, optionProblem, refuseUnknownOptions } from "./options.ts";
-import { StateTensor } from "./state-tensor.ts";
+import { copyOf, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
 
 /** Options of `EMA`. */
@@ -216,12 +215,7 @@ export class EMA {
     refuseWhileRecording("stateDict()");
     const byPath = [...this.#byPath()];
     return {
-      averages: Object.fromEntries(
-        byPath.map(([path, { tensor }]) => [
-          path,
-          fromArray(tensor.dataSync(), tensor.shape, { dtype: tensor.dtype }),
-        ]),
-      ),
+      averages: Object.fromEntries(byPath.map(([path, { tensor }]) => [path, copyOf(tensor)])),
       updates: Object.fromEntries(byPath.map(([path, { updates }]) => [path, updates])),
     };
   }

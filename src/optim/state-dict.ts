@@ -10,7 +10,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import type { ParamGroup } from "./param-group.ts";
 import { type Part, partShape } from "./part.ts";
 import { makeTensor } from "./state.ts";
-import { StateTensor } from "./state-tensor.ts";
+import { copyOf, StateTensor } from "./state-tensor.ts";
 import type { States } from "./states.ts";
 
 /** The options of a group, and the names of its parameters. */
@@ -85,7 +85,6 @@ function entriesOf(
   return entries;
 }
 
-const copyOf = (value: Tensor): Tensor => fromArray(value.dataSync(), value.shape, { dtype: value.dtype });
 const copyOption = (value: unknown): unknown => (Array.isArray(value) ? [...value] : value);
 
 /** What loading needs to know of an optimizer. */

@@ -1,5 +1,6 @@
 import { dtypes } from "../base/dtype.ts";
 import type { Resident } from "../engine/trace.ts";
+import { fromArray } from "../tensor/create.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node, Numbers } from "./transform.ts";
@@ -30,3 +31,7 @@ export const stateDtype = (p: Parameter) => (dtypes[p.dtype].compute ? p.dtype :
 
 /** The numbers of a state. */
 export const numbersOf = (state: ParameterState): Numbers => state as unknown as Numbers;
+
+/** A tensor of its own with the values that a state tensor has now. */
+export const copyOf = (value: Tensor): Tensor =>
+  fromArray(value.dataSync(), value.shape, { dtype: value.dtype });

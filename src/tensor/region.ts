@@ -1,6 +1,7 @@
 import type { Selection } from "../autodiff/places.ts";
 import { IndexError, ShapeError } from "../base/errors.ts";
 import { hashBytes } from "../base/hash.ts";
+import { RowRanges } from "../base/row-ranges.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { bytesOf } from "../engine/storage.ts";
 import { Resident } from "../engine/trace.ts";
@@ -230,13 +231,9 @@ function sorted(indices: Iterable<number>, size: number, where: string, shape: S
 
 /** The runs of neighbours in ascending indices, each from its first up to and without its end. */
 function rangesOf(indices: Int32Array): [from: number, to: number][] {
-  const ranges: [number, number][] = [];
-  for (const index of indices) {
-    const last = ranges.at(-1);
-    if (last !== undefined && last[1] === index) last[1]++;
-    else ranges.push([index, index + 1]);
-  }
-  return ranges;
+  const runs = new RowRanges(1);
+  for (const index of indices) runs.add(index);
+  return runs.ranges;
 }
 
 // Regions of one tensor where null stands for all of it.

@@ -1,3 +1,4 @@
+import { bitCount } from "../base/bit-count.ts";
 import { type DType, readElement, type TypedArray } from "../base/dtype.ts";
 import { table } from "../base/table.ts";
 import { stateEpoch } from "../engine/cell.ts";
@@ -158,7 +159,7 @@ function changedBits({ bits, region }: NonNullable<Record["held"]>, now: TypedAr
 function differingBits(before: TypedArray, after: TypedArray): number {
   const [a, b] = [bytesOf(before), bytesOf(after)];
   let bits = 0;
-  for (let i = 0; i < a.length; i++) for (let x = a[i]! ^ b[i]!; x !== 0; x &= x - 1) bits++;
+  for (let i = 0; i < a.length; i++) bits += bitCount(a[i]! ^ b[i]!);
   return bits;
 }
 

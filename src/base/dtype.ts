@@ -8,7 +8,10 @@ interface DTypeInfo {
   bytes: number;
   float: boolean;
   compute: boolean;
-  array: new (buffer: ArrayBufferLike, offset?: number, length?: number) => TypedArray;
+  array: {
+    new (length: number): TypedArray;
+    new (buffer: ArrayBufferLike, offset?: number, length?: number): TypedArray;
+  };
   /** PyTorch's name. */
   torch: string;
 }
@@ -38,7 +41,7 @@ export const isFloat = (dtype: DType): boolean => dtypes[dtype].float;
 
 /** A new zeroed array of `length` elements of a dtype. */
 export function allocate(dtype: DType, length: number): TypedArray {
-  return new dtypes[dtype].array(new ArrayBuffer(length * dtypes[dtype].bytes), 0, length);
+  return new dtypes[dtype].array(length);
 }
 
 /** Rounds a number to what a dtype can hold, as a store to memory does (integers wrap, bool is 0 or 1). */

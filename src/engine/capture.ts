@@ -1,10 +1,10 @@
 import { currentBackend } from "../backends/registry.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
-import { ArgumentError, CaptureError } from "../base/errors.ts";
-import { idOf } from "../base/identity.ts";
+import { CaptureError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import type { Binding, Plan } from "../plan/plan.ts";
+import { ByCallKey, CallKey, isPlainObject } from "./call-key.ts";
 import { type Cell, recordReads } from "./cell.ts";
 import { isCheckingFinite } from "./finite.ts";
 import {
@@ -19,6 +19,7 @@ import {
 } from "./realize.ts";
 import { Recent } from "./recent.ts";
 import { Recordings } from "./recordings.ts";
+import { type Fill, patternOf } from "./result-pattern.ts";
 import { sameSignature } from "./signature.ts";
 import { relocations, type Storage } from "./storage.ts";
 import {
@@ -37,8 +38,8 @@ import {
  * A recorded step: replayed by binding arguments, computing its scalars and one call of the plan. It does not hold on
  * to the graph that was recorded.
  */
-interface Variant {
-  readonly key: string;
+interface Variant<T> {
+  readonly key: CallKey;
   readonly reads: ReadonlyMap<Cell<unknown>, unknown>;
   readonly events: readonly VariantEvent[];
   readonly compiled: Compiled;
@@ -52,8 +53,8 @@ interface Variant {
   /** `relocations()` when `bindings` were last taken. */
   relocations: number;
   readonly scalars: Float64Array;
-  /** The function's result, with a `Slot` for each tensor. */
-  readonly result: unknown;
+  /** Makes the function's result out of its tensors. */
+  readonly result: Fill<T>;
 }
 
 /** A host event with the place among the plan's scalars that a number goes to (-1: the plan has no use for it). */
@@ -90,14 +91,6 @@ export interface Captured<A extends unknown[], R> {
   readonly plan: Plan | null;
 }
 
-function identity(value: Plain): string {
-  // With its length before it, no string can be taken for several.
-  if (typeof value === "string") return `${value.length}"${value}`;
-  if (value === null || (typeof value !== "object" && typeof value !== "function"))
-    return `${typeof value}${String(value)}`;
-  return `object${idOf(value)}`;
-}
-
 /** Makes `capture` for a kind of tensor. Each function that it gives keeps recordings of so many nodes in all. */
 export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptNodes) {
   /**
@@ -110,28 +103,34 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     fn: (...args: A) => R,
     options: CaptureOptions = {},
   ): Captured<A, R> {
-    const variants = new Map<string, Recordings<Variant>>();
-    const recent = new Recent<Variant>(limit, (variant) => {
+    const variants = new ByCallKey<Recordings<Variant<T>>>();
+    const recent = new Recent<Variant<T>>(limit, (variant) => {
       const { key, reads, compiled } = variant;
       if (!variants.get(key)!.delete(reads)) variants.delete(key);
       release(compiled);
     });
     let calls = 0;
-    let last: Variant | null = null;
+    let last: Variant<T> | null = null;
 
-    /** An argument's part of the key; tensors, also inside arrays and plain objects, are collected in order. */
-    const describe = (arg: unknown, tensors: T[]): string => {
+    /** Adds an argument to a key; tensors, also inside arrays and plain objects, are collected in order. */
+    const describe = (arg: unknown, key: CallKey, tensors: T[]): void => {
       if (kind.is(arg)) {
         if (storedLeaf(arg.node) === null) realize(arg);
-        const leaf = storedLeaf(arg.node)!;
-        const storage = leaf.attrs.source as Storage;
+        const { dtype, shape, attrs } = storedLeaf(arg.node)!;
+        const storage = attrs.source as Storage;
         tensors.push(arg);
-        return `${leaf.dtype}${leaf.shape.join("x")}${storage.resident ? `@${storage.id}` : ""}`;
-      }
-      if (Array.isArray(arg)) return `[${arg.map((a) => describe(a, tensors)).join()}]`;
-      if (isPlainObject(arg))
-        return `{${Object.entries(arg).map(([k, a]) => `${identity(k)}:${describe(a, tensors)}`)}}`;
-      return identity(arg as Plain);
+        key.tensor(dtype, shape, storage.resident ? storage.id : -1);
+      } else if (Array.isArray(arg)) {
+        key.array(arg.length);
+        for (const a of arg) describe(a, key, tensors);
+      } else if (isPlainObject(arg)) {
+        const names = Object.keys(arg);
+        key.object(names.length);
+        for (const name of names) {
+          key.value(name);
+          describe(arg[name], key, tensors);
+        }
+      } else key.value(arg);
     };
 
     const record = (args: A) => {
@@ -176,7 +175,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       }
     };
 
-    const makeVariant = (key: string, args: A): Variant => {
+    const makeVariant = (key: CallKey, args: A): Variant<T> => {
       const { trace, reads, request, leaves, pattern, compiled, signature } = record(args);
       retain(compiled);
       const storages = compiled.inputs.map((i) => signature.storages[i]!);
@@ -208,12 +207,12 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     };
 
     /** Undoes effects, last first: all, or the first so many. */
-    const undo = (v: Variant, count = v.events.length): void => {
+    const undo = (v: Variant<T>, count = v.events.length): void => {
       for (const event of v.events.slice(0, count).reverse()) event.effect?.undo();
     };
 
     /** What happens on the host before a run: numbers are computed, and effects replayed, all of them or none. */
-    const prepare = (v: Variant, replay: boolean): void => {
+    const prepare = (v: Variant<T>, replay: boolean): void => {
       for (const [i, event] of v.events.entries()) {
         if (event.effect === null) {
           const value = replay ? event.compute() : event.first;
@@ -229,7 +228,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     };
 
     /** Binds a recording to its arguments and runs it; gives its results, and the check that has failed, or -1. */
-    const run = (v: Variant, tensors: readonly T[]): { results: TypedArray[]; failed: number } => {
+    const run = (v: Variant<T>, tensors: readonly T[]): { results: TypedArray[]; failed: number } => {
       const { compiled } = v;
       const backend = currentBackend();
       if (v.relocations !== relocations()) {
@@ -246,7 +245,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       return { results, failed: compiled.executable.run(v.bindings, v.scalars, results) };
     };
 
-    const execute = (v: Variant, tensors: readonly T[], replay: boolean): R => {
+    const execute = (v: Variant<T>, tensors: readonly T[], replay: boolean): R => {
       const { outputs } = v.compiled.plan;
       prepare(v, replay);
       let results: TypedArray[];
@@ -260,8 +259,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       }
       for (const { storage } of v.written) storage.version++;
       for (const event of v.events) event.effect?.done?.();
-      return filled(
-        v.result,
+      return v.result(
         results.map((data, i) => kind.make(hostNode(data, outputs[i]!.dtype, outputs[i]!.shape))),
       ) as R;
     };
@@ -271,8 +269,8 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       commit();
       calls++;
       const tensors: T[] = [];
-      let key = "";
-      for (const arg of args) key += `${describe(arg, tensors)};`;
+      const key = new CallKey();
+      for (const arg of args) describe(arg, key, tensors);
       let recordings = variants.get(key);
       const found = isCheckingFinite() ? null : (recordings?.find() ?? null);
       if (found !== null) {
@@ -292,7 +290,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       return execute(made, tensors, false);
     };
 
-    const compare = (variant: Variant, args: A): void => {
+    const compare = (variant: Variant<T>, args: A): void => {
       const again = record(args);
       undoEffects(again.trace);
       if (!sameSignature(variant.compiled.numbers, again.signature.numbers))
@@ -307,36 +305,4 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       plan: { get: () => last?.compiled.plan ?? null },
     }) as Captured<A, R>;
   };
-}
-
-const isPlainObject = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
-
-/** Where a tensor was in a result: which of them. */
-class Slot {
-  readonly index: number;
-
-  constructor(index: number) {
-    this.index = index;
-  }
-}
-
-/** A result with slots in the place of its tensors, which are collected in order. */
-function patternOf<T>(value: unknown, is: (v: unknown) => v is T, found: T[]): unknown {
-  if (is(value)) return new Slot(found.push(value) - 1);
-  if (Array.isArray(value)) return value.map((v) => patternOf(v, is, found));
-  if (value === null || typeof value !== "object") return value;
-  if (!isPlainObject(value))
-    throw new ArgumentError(
-      "capture: a captured function returns tensors, plain values, or arrays and plain objects of them",
-    );
-  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, patternOf(v, is, found)]));
-}
-
-/** A result with tensors in its slots. */
-function filled<T>(pattern: unknown, tensors: readonly T[]): unknown {
-  if (pattern instanceof Slot) return tensors[pattern.index];
-  if (Array.isArray(pattern)) return pattern.map((p) => filled(p, tensors));
-  if (!isPlainObject(pattern)) return pattern;
-  return Object.fromEntries(Object.entries(pattern).map(([k, p]) => [k, filled(p, tensors)]));
 }

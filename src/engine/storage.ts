@@ -1,4 +1,4 @@
-import { allocate, type DType, dtypes, type TypedArray } from "../base/dtype.ts";
+import { allocate, type DType, dtypes, readElement, type TypedArray } from "../base/dtype.ts";
 import type { Source } from "../ir/op.ts";
 import type { Allocation, Backend, Binding } from "../plan/plan.ts";
 
@@ -62,15 +62,19 @@ export class Storage implements Source {
     moves++;
   }
 
-  /** A copy of the elements. */
-  read(): TypedArray {
-    const copy = allocate(this.dtype, this.length);
-    if (this.#device !== null) bytesOf(copy).set(this.#device.view().subarray(0, copy.byteLength));
-    else {
-      const host = this.#parked();
-      if (host !== null) bytesOf(copy).set(bytesOf(host));
-    }
-    return copy;
+  /** The elements' bytes where they are, to be looked at before anything else runs; null: zeros. */
+  bytes(): Uint8Array | null {
+    if (this.#device !== null) return this.#device.view();
+    const host = this.#parked();
+    return host === null ? null : bytesOf(host);
+  }
+
+  /** A copy of the elements; `into`, where that is given. */
+  read(into: TypedArray = allocate(this.dtype, this.length)): TypedArray {
+    const bytes = this.bytes();
+    if (bytes === null) into.fill(0);
+    else bytesOf(into).set(bytes.length === into.byteLength ? bytes : bytes.subarray(0, into.byteLength));
+    return into;
   }
 
   /** Overwrites the elements now, outside any step. */
@@ -80,12 +84,15 @@ export class Storage implements Source {
     this.version++;
   }
 
-  /** One element, without a copy. */
+  /** One element as a number, without a copy of the others. */
   at(index: number): number {
-    if (this.#device === null) return this.#parked()?.[index] ?? 0;
-    const { bytes } = dtypes[this.dtype];
-    const view = this.#device.view().slice(index * bytes, (index + 1) * bytes);
-    return new dtypes[this.dtype].array(view.buffer, 0, 1)[0]!;
+    if (this.#device === null) {
+      const host = this.#parked();
+      return host === null ? 0 : readElement(this.dtype, host, index);
+    }
+    const { bytes, array } = dtypes[this.dtype];
+    const copy = this.#device.view().slice(index * bytes, (index + 1) * bytes);
+    return readElement(this.dtype, new array(copy.buffer, 0, 1), 0);
   }
 }
 

@@ -230,7 +230,9 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
       throw new ShapeError(
         `item: the tensor has shape ${shapeText(this.shape)}, not one element; use data() or toArray()`,
       );
-    const value = this.dataSync()[0]!;
+    refuseWhileRecording("item()");
+    realize(this);
+    const value = (storedLeaf(this.node)!.attrs.source as Storage).at(0);
     return this.dtype === "bool" ? value !== 0 : value;
   }
 

@@ -39,8 +39,10 @@ interface Record {
   readonly trainedBy: Set<string>;
   /** Its bits when the step was made. */
   readonly start: TypedArray | null;
-  /** Its bits when it was frozen, while it is, and what of it is (null: all of it). */
-  held: { readonly bits: TypedArray; readonly region: Region | null } | null;
+  /** What of it is frozen (null: all of it). */
+  frozen: Region | null | "none";
+  /** Its bits when it was last frozen. */
+  held: TypedArray | null;
   bitsChanged: number;
 }
 
@@ -67,6 +69,7 @@ export class Tracker {
         timesStepped: 0,
         trainedBy: new Set(),
         start: this.#copies ? bitsOf(p) : null,
+        frozen: "none",
         held: null,
         bitsChanged: 0,
       };
@@ -82,11 +85,10 @@ export class Tracker {
     this.#epoch = stateEpoch();
     for (const [p, record] of this.#records) {
       const frozen = frozenOf(p, trained);
-      if (record.held !== null && record.held.region === frozen) continue;
-      if (record.held === null && frozen === "none") continue;
-      const bits = bitsOf(p);
-      if (record.held !== null) record.bitsChanged += changedBits(record.held, bits);
-      record.held = frozen === "none" ? null : { bits, region: frozen };
+      if (record.frozen === frozen) continue;
+      record.bitsChanged += changedWhileFrozen(p, record);
+      record.frozen = frozen;
+      if (frozen !== "none") record.held = bitsOf(p, record.held ?? undefined);
     }
   }
 
@@ -103,14 +105,14 @@ export class Tracker {
   report(): Report {
     return new Report(
       this.#module.namedParameters().map(([path, p]) => {
-        const { start, held, bitsChanged, timesStepped, trainedBy } = this.#recordOf(p);
-        const bits = held === null ? 0 : changedBits(held, bitsOf(p));
+        const record = this.#recordOf(p);
+        const { start, bitsChanged, timesStepped, trainedBy } = record;
         return {
           path,
           trainedBy: [...trainedBy],
           timesStepped,
           moved: start === null ? null : movement(p.dtype, start, bitsOf(p)),
-          bitsChangedWhileFrozen: this.#copies ? bitsChanged + bits : null,
+          bitsChangedWhileFrozen: this.#copies ? bitsChanged + changedWhileFrozen(p, record) : null,
         };
       }),
     );
@@ -143,23 +145,25 @@ export class Report {
   }
 }
 
-/** A copy of a parameter's elements as they are stored. */
-function bitsOf(p: Parameter): TypedArray {
+/** A copy of a parameter's elements as they are stored; in an array from before, if there is one. */
+function bitsOf(p: Parameter, into?: TypedArray): TypedArray {
   realize(p);
-  return p.resident.storage.read();
+  return p.resident.storage.read(into);
 }
 
-/** How many bits of what was frozen differ from what they were. */
-function changedBits({ bits, region }: NonNullable<Record["held"]>, now: TypedArray): number {
-  return region === null
-    ? differingBits(bits, now)
-    : differingBits(pick(bits, region.flat()), pick(now, region.flat()));
+/** How many bits of what is frozen differ from when that began. */
+function changedWhileFrozen(p: Parameter, { frozen, held }: Record): number {
+  if (frozen === "none" || held === null) return 0;
+  realize(p);
+  if (frozen !== null)
+    return differingBits(bytesOf(pick(held, frozen.flat())), bytesOf(pick(bitsOf(p), frozen.flat())));
+  return differingBits(bytesOf(held), p.resident.storage.bytes());
 }
 
-function differingBits(before: TypedArray, after: TypedArray): number {
-  const [a, b] = [bytesOf(before), bytesOf(after)];
+/** `after` null: zeros. */
+function differingBits(before: Uint8Array, after: Uint8Array | null): number {
   let bits = 0;
-  for (let i = 0; i < a.length; i++) bits += bitCount(a[i]! ^ b[i]!);
+  for (let i = 0; i < before.length; i++) bits += bitCount(before[i]! ^ (after === null ? 0 : after[i]!));
   return bits;
 }
 

@@ -243,18 +243,16 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     tracker.afterCall(stepped(), all.map(taskOf).join(" "));
     return made;
   };
-  const resultOf = async (loss: Tensor, others: Record<string, Tensor> | null): Promise<StepResult<L>> => {
-    const value = Number(await loss.item());
-    return (others === null ? value : { ...others, loss: value }) as StepResult<L>;
-  };
+  const resultOf = (loss: number, others: Record<string, Tensor> | null): StepResult<L> =>
+    (others === null ? loss : { ...others, loss }) as StepResult<L>;
   const step = async (...args: A): Promise<StepResult<L>> => {
     const { losses, others } = held(() => callAll([args], single));
-    return resultOf(losses[0]!, others[0]!);
+    return resultOf(Number(await losses[0]!.item()), others[0]!);
   };
   const together: TrainStep<A, L>["together"] = async (calls, { weights = calls.map(() => 1) } = {}) => {
     refuseWeights(calls.length, weights);
     const { losses, others } = held(() => callAll(calls, weights));
-    return Promise.all(losses.map((loss, i) => resultOf(loss, others[i]!)));
+    return Promise.all(losses.map(async (loss, i) => resultOf(Number(await loss.item()), others[i]!)));
   };
   const explain = (...args: A): Explanation =>
     held(() => {

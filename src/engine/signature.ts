@@ -5,6 +5,10 @@ import { type Op, type OpAttrs, ops } from "../ir/op.ts";
 import type { Storage } from "./storage.ts";
 
 const opCode = new Map(Object.keys(ops).map((op, i) => [op as Op, i]));
+/** By code, whether an operation has no attributes that a plan depends on. */
+const plain = (Object.keys(ops) as Op[]).map(
+  (op) => (ops[op].kind === "elementwise" && op !== "cast") || ops[op].kind === "identity",
+);
 const dtypeCode = new Map(Object.keys(dtypes).map((d, i) => [d, i]));
 
 /** A graph as numbers: equal numbers, equal plan. Leaves are numbered by first appearance. */
@@ -48,7 +52,8 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
   const slots = new Map<Storage, number>();
   const scalars: Node<"hostScalar">[] = [];
   for (const n of order) {
-    numbers.push(opCode.get(n.op)!);
+    const code = opCode.get(n.op)!;
+    numbers.push(code);
     if (isOp(n, "input")) {
       const storage = n.attrs.source as Storage;
       refuseStale(n, storage);
@@ -66,7 +71,7 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
       numbers.push(dtypeCode.get(n.dtype)!);
     } else {
       for (const s of n.src) numbers.push(s.index);
-      if (n.op !== "variable") pushAttrs(numbers, n.attrs);
+      if (!plain[code]) pushAttrs(numbers, n.attrs);
     }
   }
   for (const root of roots) numbers.push(root.index);

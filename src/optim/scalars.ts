@@ -1,5 +1,5 @@
 import type { DType } from "../base/dtype.ts";
-import type { Shape } from "../base/shape.ts";
+import { type Shape, sameShape } from "../base/shape.ts";
 import { hostScalar } from "../engine/trace.ts";
 import { broadcastTo } from "../tensor/operations/promote.ts";
 import type { Node } from "./transform.ts";
@@ -7,7 +7,7 @@ import type { Node } from "./transform.ts";
 /** The scalars of one optimizer step: each is made once, and repeated once to each shape that needs it. */
 export class Scalars {
   readonly #made = new Map<unknown, Map<unknown, Node>>();
-  readonly #repeated = new Map<Node, Map<string, Node>>();
+  readonly #repeated = new Map<Node, Node[]>();
 
   /** The number `compute` gives, repeated to a shape. One `owner` (a group, a state) and `rule` have one number. */
   get(owner: unknown, rule: unknown, compute: () => number, shape: Shape, dtype: DType): Node {
@@ -15,8 +15,10 @@ export class Scalars {
     let scalar = ofOwner.get(rule);
     if (scalar === undefined || scalar.dtype !== dtype)
       ofOwner.set(rule, (scalar = hostScalar(compute, dtype)));
-    const repeated = entry(this.#repeated, scalar, () => new Map<string, Node>());
-    return entry(repeated, shape.join(), () => broadcastTo(scalar, shape, "optimizer"));
+    const repeated = entry(this.#repeated, scalar, () => []);
+    let found = repeated.find((n) => sameShape(n.shape, shape));
+    if (found === undefined) repeated.push((found = broadcastTo(scalar, shape, "optimizer")));
+    return found;
   }
 }
 

@@ -1,7 +1,7 @@
 import { cast, expand, reshape } from "../../autodiff/build.ts";
 import { type DType, dtypes, isFloat, promoteTypes } from "../../base/dtype.ts";
 import { ShapeError } from "../../base/errors.ts";
-import { broadcastShapes, type Shape, shapeText } from "../../base/shape.ts";
+import { broadcastShapes, type Shape, sameShape, shapeText } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 
 /** What an elementwise operation takes: a tensor's node, or a plain number or boolean. */
@@ -29,6 +29,8 @@ const scalarDtype = (value: number | boolean): DType =>
  * those of tensors with dimensions win over scalar tensors, and those over plain numbers.
  */
 export function resultDtype(operands: readonly Operand[]): DType {
+  const first = operands[0]!;
+  if (typeof first === "object" && alike(operands, first.dtype)) return first.dtype;
   const ranks: (DType | null)[] = [null, null, null];
   for (const x of operands) {
     const rank = typeof x !== "object" ? 2 : x.shape.length === 0 ? 1 : 0;
@@ -51,6 +53,7 @@ export const constant = (value: number | boolean, dtype: DType): Node =>
 
 /** `x` repeated up to a shape, by the rules of broadcasting. */
 export function broadcastTo(x: Node, shape: Shape, op: string): Node {
+  if (sameShape(x.shape, shape)) return x;
   const missing = shape.length - x.shape.length;
   const fits = missing >= 0 && x.shape.every((d, i) => d === 1 || d === shape[missing + i]);
   if (!fits) throw new ShapeError(`${op}: ${shapeText(x.shape)} does not broadcast to ${shapeText(shape)}`);
@@ -75,12 +78,22 @@ export function broadcastShape(operands: readonly Operand[], op: string): Shape 
   return shape;
 }
 
+/** Whether operands are all tensors of a dtype and of one shape: the common case, in which nothing is to do. */
+function alike(operands: readonly Operand[], dtype: DType): operands is Node[] {
+  const first = operands[0]!;
+  if (typeof first !== "object") return false;
+  for (const x of operands)
+    if (typeof x !== "object" || x.dtype !== dtype || !sameShape(x.shape, first.shape)) return false;
+  return true;
+}
+
 /** Operands in one shape and one dtype: `dtype`, or else the one they meet in, widened to compute. */
 export function meet(
   op: string,
   operands: readonly Operand[],
   dtype = computeDtype(resultDtype(operands)),
 ): Node[] {
+  if (alike(operands, dtype)) return operands;
   const shape = broadcastShape(operands, op);
   return operands.map((x) =>
     broadcastTo(typeof x === "object" ? cast(x, dtype) : constant(x, dtype), shape, op),

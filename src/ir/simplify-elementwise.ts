@@ -23,20 +23,6 @@ const widerThan: { readonly [D in DType]: readonly DType[] } = {
   f64: [],
 };
 
-const bitsOf = new DataView(new ArrayBuffer(8));
-
-/** Whether dividing by `c` and multiplying by 1 / c round alike: a power of two whose reciprocal is normal. */
-function isPowerOfTwo(c: number): boolean {
-  bitsOf.setFloat64(0, c);
-  const magnitude = Math.abs(c);
-  return (
-    (bitsOf.getUint32(0) & 0xfffff) === 0 &&
-    bitsOf.getUint32(4) === 0 &&
-    magnitude >= 2 ** -126 &&
-    magnitude <= 2 ** 126
-  );
-}
-
 const filledLike = (b: Builder, value: number, x: Node): Node => b.filled(value, x.shape, x.dtype);
 
 /** f(f(x)) = f(x). */
@@ -78,11 +64,7 @@ const algebra: { readonly [K in ElementwiseOp]?: Rule<K> } = {
     if (c === -1) return b.make("neg", [x!], {});
     return c === 0 && !isFloat(x!.dtype) ? y! : null;
   },
-  div: ([x, y], _, b) => {
-    const c = constantOf(y!);
-    if (c === 1) return x!;
-    return c !== null && isPowerOfTwo(c) ? b.make("mul", [x!, filledLike(b, 1 / c, x!)], {}) : null;
-  },
+  div: ([x, y]) => (constantOf(y!) === 1 ? x! : null),
   pow: ([x, y], _, b) => {
     const c = constantOf(y!);
     if (c === 0) return filledLike(b, 1, x!);

@@ -1,4 +1,4 @@
-import type { DType } from "../base/dtype.ts";
+import { type DType, isFloat } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import type { ElementwiseOp } from "../ir/evaluate-elementwise.ts";
 import { isOp, type Node } from "../ir/node.ts";
@@ -22,6 +22,13 @@ export interface OpenAccess {
 /** The dtype in registers of what memory holds as `dtype`. */
 export const valueDType = (dtype: DType): DType =>
   dtype === "bf16" || dtype === "f16" ? "f32" : dtype === "i8" ? "i32" : dtype;
+
+/**
+ * Whether a constant is part of the code. Other floats (an epsilon, one over the size of a batch) are arguments, so
+ * that another batch does not make other kernels.
+ */
+const isInline = ({ dtype, attrs: { value } }: Node<"constant">): boolean =>
+  !isFloat(dtype) || !Number.isFinite(value) || [0, 0.5, 1, 2].includes(Math.abs(value));
 
 /**
  * Puts together the values of one kernel's body. `strides` everywhere are over the kernel's dimensions; `place`
@@ -64,7 +71,7 @@ export class Body {
   /** The value at a strided place of a leaf or of another kernel's result. */
   load(base: Node, offset: number, strides: readonly number[]): number {
     const dtype = valueDType(base.dtype);
-    if (isOp(base, "constant")) return this.constant(dtype, base.attrs.value);
+    if (isOp(base, "constant") && isInline(base)) return this.constant(dtype, base.attrs.value);
     if (isOp(base, "iota")) {
       const index = this.index(offset, strides);
       return dtype === "i32" ? index : this.element("cast", dtype, [index]);

@@ -142,8 +142,17 @@ export function lower(
   const arena = (span: number) => buffers.push({ kind: "arena", offset: offsets[span]! }) - 1;
   const own = new Map<Node, number>();
   for (const [n, span] of spanOf) own.set(n, arena(span));
+  const constants = new Map<string, number>();
+  const constantBuffer = ({ dtype, attrs: { value } }: Node<"constant">): number => {
+    const key = `${dtype}${value}`;
+    let buffer = constants.get(key);
+    if (buffer === undefined)
+      constants.set(key, (buffer = buffers.push({ kind: "constant", value, dtype }) - 1));
+    return buffer;
+  };
   const locate = (base: Node): number => {
     if (isOp(base, "input")) return slot(base);
+    if (isOp(base, "constant")) return constantBuffer(base);
     if (isOp(base, "hostScalar")) return scalarAt.get(base)!;
     return own.get(base) ?? inPlace.get(base)!;
   };

@@ -9,6 +9,8 @@ export type PlanBuffer =
   | { readonly kind: "input"; readonly slot: number }
   /** Host scalar `index`, stored at each run as its dtype. */
   | { readonly kind: "scalar"; readonly index: number }
+  /** One number of a dtype, the same in every run: an argument, so that code does not depend on it. */
+  | { readonly kind: "constant"; readonly value: number; readonly dtype: DType }
   /** Scratch, or a result on its way out. */
   | { readonly kind: "arena"; readonly offset: number };
 

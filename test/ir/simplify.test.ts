@@ -87,7 +87,6 @@ describe("rewrites", () => {
     ["-x + y to y - x", apply("add", [neg(x), y]), "sub"],
     ["x - -y to x + y", apply("sub", [x, neg(y)]), "add"],
     ["x · -1 to -x", apply("mul", [x, c(-1)]), "neg"],
-    ["division by a power of two to a product", apply("div", [x, c(8)]), "constant reshape expand mul"],
     ["x² to x · x", apply("pow", [x, c(2)]), "mul"],
     ["|-x| to |x|", apply("abs", [neg(x)]), "abs"],
     ["||x|| to |x|", apply("abs", [apply("abs", [x])]), "abs"],
@@ -172,12 +171,8 @@ describe("leaves alone what would change a value", () => {
     ["x - x", apply("sub", [x, x]), "sub"],
     ["x = x", apply("eq", [x, x]), "eq"],
     ["x ≤ x", apply("le", [x, x]), "le"],
-    ["division by 3", apply("div", [x, c(3)]), "constant reshape expand div"],
-    [
-      "division by a power of two without a normal reciprocal",
-      apply("div", [x, c(2 ** 127)]),
-      "constant reshape expand div",
-    ],
+    // Not a product for powers of two either: a mean over other sizes would be other code.
+    ["division by 8", apply("div", [x, c(8)]), "constant reshape expand div"],
     ["f32 → i32 → f32", cast(cast(x, "i32"), "f32"), "cast cast"],
     ["i32 → f32 → i32", cast(cast(i, "f32"), "i32"), "cast cast"],
     ["f32 → bf16 → f32", cast(cast(x, "bf16"), "f32"), "cast cast"],

@@ -25,9 +25,9 @@ export function interpret(
     const buffer = plan.buffers[args.buffer]!;
     if (buffer.kind === "input") return after[buffer.slot]!;
     const info = dtypes[dtype];
-    if (buffer.kind === "scalar") {
+    if (buffer.kind === "scalar" || buffer.kind === "constant") {
       const cell = allocate(dtype, 1);
-      cell[0] = scalars[buffer.index]!;
+      writeElement(dtype, cell, 0, buffer.kind === "scalar" ? scalars[buffer.index]! : buffer.value);
       return cell;
     }
     return new info.array(arena, buffer.offset, Math.floor((arena.byteLength - buffer.offset) / info.bytes));

@@ -1,4 +1,4 @@
-import { dtypes, type TypedArray } from "../../base/dtype.ts";
+import { dtypes, type TypedArray, writeElement } from "../../base/dtype.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { Kernel } from "../../plan/kernel.ts";
 import type { Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
@@ -36,6 +36,8 @@ export class WasmExecutable implements Executable {
   readonly #inputs: Pointer[][];
   readonly #bound: Int32Array;
   readonly #sizes: readonly number[];
+  /** Addresses of constants, by their buffers. */
+  readonly #constants = new Map<number, number>();
   #arenaVersion = -1;
 
   constructor(backend: Host, plan: LoadablePlan) {
@@ -47,7 +49,8 @@ export class WasmExecutable implements Executable {
     const layouts = plan.calls.map((c) => argsLayout(c.kernel));
     const rows = plan.calls.length * entry.bytes;
     const scalars = rows;
-    const first = scalars + plan.scalars.length * 8;
+    const constants = scalars + plan.scalars.length * 8;
+    const first = constants + plan.buffers.filter(({ kind }) => kind === "constant").length * 8;
     this.#bytes = layouts.reduce((n, l) => n + l.bytes, first);
     this.#block = backend.memory.reserve(this.#bytes);
     this.#scalars = this.#block + scalars;
@@ -55,6 +58,14 @@ export class WasmExecutable implements Executable {
     const functions = plan.calls.map((c) => backend.kernelIndex(c.kernel));
     // Compiling may have grown the memory: only now is it safe to hold its view.
     const { i32 } = backend.memory.views;
+    let constant = this.#block + constants;
+    for (const [i, buffer] of plan.buffers.entries()) {
+      if (buffer.kind !== "constant") continue;
+      const view = viewFor(backend.memory.views, buffer.dtype);
+      writeElement(buffer.dtype, view, constant / dtypes[buffer.dtype].bytes, buffer.value);
+      this.#constants.set(i, constant);
+      constant += 8;
+    }
     let args = this.#block + first;
     for (const [i, call] of plan.calls.entries()) {
       const layout = layouts[i]!;
@@ -90,6 +101,7 @@ export class WasmExecutable implements Executable {
     }
     const place = this.#plan.buffers[buffer]!;
     if (place.kind === "scalar") i32[at / 4] = this.#scalars + place.index * 8 + add;
+    else if (place.kind === "constant") i32[at / 4] = this.#constants.get(buffer)! + add;
     else if (place.kind === "arena") this.#arena.push({ at, add: place.offset + add });
     else {
       const { offset } = this.#plan.inputs[place.slot]!;

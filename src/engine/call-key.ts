@@ -14,43 +14,70 @@ const marks = {
 export const isPlainObject = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
 
-/** The arguments of a call as a flat list: what a recording is kept by. Objects of other kinds are in it as numbers. */
+/**
+ * The arguments of a call as a flat list: what a recording is kept by. Objects of other kinds are in it as numbers. One
+ * key is filled anew at each call; what is kept is a copy.
+ */
 export class CallKey {
-  readonly parts: unknown[] = [];
+  #parts: unknown[] = [];
+  #length = 0;
+
+  /** Empties it. */
+  restart(): void {
+    this.#length = 0;
+  }
+
+  #push(part: unknown): void {
+    this.#parts[this.#length++] = part;
+  }
 
   /** A tensor: its dtype and shape, and where it is if it is resident (else -1). */
   tensor(dtype: DType, shape: Shape, resident: number): void {
-    this.parts.push(marks.tensor, dtype, resident, shape.length);
-    for (const size of shape) this.parts.push(size);
+    this.#push(marks.tensor);
+    this.#push(dtype);
+    this.#push(resident);
+    this.#push(shape.length);
+    for (let i = 0; i < shape.length; i++) this.#push(shape[i]);
   }
 
   array(length: number): void {
-    this.parts.push(marks.array, length);
+    this.#push(marks.array);
+    this.#push(length);
   }
 
   object(properties: number): void {
-    this.parts.push(marks.object, properties);
+    this.#push(marks.object);
+    this.#push(properties);
   }
 
   /** Anything that is compared as it is. */
   value(value: unknown): void {
-    if (value === null || (typeof value !== "object" && typeof value !== "function")) this.parts.push(value);
-    else this.parts.push(marks.other, idOf(value));
+    if (value === null || (typeof value !== "object" && typeof value !== "function")) this.#push(value);
+    else {
+      this.#push(marks.other);
+      this.#push(idOf(value));
+    }
   }
 
   /** What most keys differ in. */
-  get #first(): unknown {
-    return typeof this.parts[0] === "symbol" ? this.parts[1] : this.parts[0];
+  get first(): unknown {
+    return typeof this.#parts[0] === "symbol" ? this.#parts[1] : this.#parts[0];
   }
 
-  static readonly firstOf = (key: CallKey): unknown => key.#first;
-}
+  copy(): CallKey {
+    const copy = new CallKey();
+    copy.#parts = this.#parts.slice(0, this.#length);
+    copy.#length = this.#length;
+    return copy;
+  }
 
-function sameParts(a: readonly unknown[], b: readonly unknown[]): boolean {
-  if (a.length !== b.length) return false;
-  // NaN is the same as NaN.
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && !Object.is(a[i], b[i])) return false;
-  return true;
+  equals(other: CallKey): boolean {
+    if (this.#length !== other.#length) return false;
+    const [a, b] = [this.#parts, other.#parts];
+    // NaN is the same as NaN.
+    for (let i = 0; i < this.#length; i++) if (a[i] !== b[i] && !Object.is(a[i], b[i])) return false;
+    return true;
+  }
 }
 
 /** Things by the keys of calls: a list to each first part, as comparing costs less than a text to look up. */
@@ -58,21 +85,21 @@ export class ByCallKey<V> {
   readonly #lists = new Map<unknown, { readonly key: CallKey; readonly value: V }[]>();
 
   get(key: CallKey): V | undefined {
-    return this.#lists.get(CallKey.firstOf(key))?.find((entry) => sameParts(entry.key.parts, key.parts))
-      ?.value;
+    const list = this.#lists.get(key.first);
+    if (list === undefined) return undefined;
+    for (let i = 0; i < list.length; i++) if (list[i]!.key.equals(key)) return list[i]!.value;
+    return undefined;
   }
 
   set(key: CallKey, value: V): void {
-    const first = CallKey.firstOf(key);
-    const list = this.#lists.get(first);
-    if (list === undefined) this.#lists.set(first, [{ key, value }]);
+    const list = this.#lists.get(key.first);
+    if (list === undefined) this.#lists.set(key.first, [{ key, value }]);
     else list.push({ key, value });
   }
 
   delete(key: CallKey): void {
-    const first = CallKey.firstOf(key);
-    const left = (this.#lists.get(first) ?? []).filter((entry) => !sameParts(entry.key.parts, key.parts));
-    if (left.length === 0) this.#lists.delete(first);
-    else this.#lists.set(first, left);
+    const left = (this.#lists.get(key.first) ?? []).filter((entry) => !entry.key.equals(key));
+    if (left.length === 0) this.#lists.delete(key.first);
+    else this.#lists.set(key.first, left);
   }
 }

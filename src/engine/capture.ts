@@ -109,6 +109,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       if (!variants.get(key)!.delete(reads)) variants.delete(key);
       release(compiled);
     });
+    const asked = new CallKey();
     let calls = 0;
     let last: Variant<T> | null = null;
 
@@ -213,7 +214,8 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
 
     /** What happens on the host before a run: numbers are computed, and effects replayed, all of them or none. */
     const prepare = (v: Variant<T>, replay: boolean): void => {
-      for (const [i, event] of v.events.entries()) {
+      for (let i = 0; i < v.events.length; i++) {
+        const event = v.events[i]!;
         if (event.effect === null) {
           const value = replay ? event.compute() : event.first;
           if (event.at >= 0) v.scalars[event.at] = value;
@@ -269,9 +271,9 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       commit();
       calls++;
       const tensors: T[] = [];
-      const key = new CallKey();
-      for (const arg of args) describe(arg, key, tensors);
-      let recordings = variants.get(key);
+      asked.restart();
+      for (const arg of args) describe(arg, asked, tensors);
+      let recordings = variants.get(asked);
       const found = isCheckingFinite() ? null : (recordings?.find() ?? null);
       if (found !== null) {
         last = found;
@@ -279,6 +281,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
         if (options.check && calls % options.check === 0) compare(found, args);
         return execute(found, tensors, true);
       }
+      const key = asked.copy();
       const made = makeVariant(key, args);
       if (recordings === undefined) variants.set(key, (recordings = new Recordings()));
       for (const old of recordings.add(made.reads, made)) {

@@ -146,10 +146,16 @@ export function selectorText(selector: Selector): string {
 
 /** A selector as a key: equal keys name the same in one module. Null where it may answer differently each time. */
 export function selectorKey(selector: Selector): string | null {
-  if (typeof selector === "string") return JSON.stringify(selector);
+  // With its length before it, no string can be taken for several.
+  if (typeof selector === "string") return `${selector.length}"${selector}`;
   if (Array.isArray(selector)) {
-    const keys = selector.map(selectorKey);
-    return keys.includes(null) ? null : `[${keys.join()}]`;
+    let keys = "[";
+    for (const one of selector) {
+      const key = selectorKey(one);
+      if (key === null) return null;
+      keys += `${key},`;
+    }
+    return `${keys}]`;
   }
   if (typeof selector === "function") return null;
   if (selector instanceof RegExp) return String(selector);

@@ -10,10 +10,12 @@ interface Before {
   /** Whether the part had no state. */
   isNew: boolean;
   /** Tensors that the state did not have. */
-  fresh: string[];
+  fresh: readonly string[];
   readonly numbers: number[];
   lastUpdate: number;
 }
+
+const none: readonly string[] = [];
 
 /** What a step changes on the host before its numbers are computed: state comes to be, steps are counted. */
 export class StepEffect<O extends object> implements HostEffect {
@@ -45,19 +47,22 @@ export class StepEffect<O extends object> implements HostEffect {
 
   apply(): void {
     const states = this.#states;
-    for (const [i, { part, added }] of this.#stepped.entries()) {
+    for (let i = 0; i < this.#stepped.length; i++) {
+      const { part, added } = this.#stepped[i]!;
       // Taken down anew each time: a replay that fails goes back to before the replay, not to the recording.
       const before = this.#before[i]!;
       const { state } = part;
       before.isNew = !states.has(part);
       before.lastUpdate = part.lastUpdate;
-      for (const [n, name] of this.#numberNames[i]!.entries()) before.numbers[n] = state[name] as number;
-      before.fresh = added.size === 0 ? [] : [...added.keys()].filter((name) => state[name] === undefined);
+      const names = this.#numberNames[i]!;
+      for (let n = 0; n < names.length; n++) before.numbers[n] = state[names[n]!] as number;
+      before.fresh = added.size === 0 ? none : [...added.keys()].filter((name) => state[name] === undefined);
     }
     // Nothing has changed yet if this throws.
     this.#transitions = this.#policies.transitions(states, this.#stepped, this.#parts);
     states.updates++;
-    for (const [i, { part, group, added }] of this.#stepped.entries()) {
+    for (let i = 0; i < this.#stepped.length; i++) {
+      const { part, group, added } = this.#stepped[i]!;
       const { state } = part;
       for (const name of this.#before[i]!.fresh) state[name] = added.get(name)!;
       if (this.#before[i]!.isNew) states.add(part);

@@ -2,8 +2,9 @@ import { bitCount } from "../base/bit-count.ts";
 import { type DType, readElement, type TypedArray } from "../base/dtype.ts";
 import { table } from "../base/table.ts";
 import { stateEpoch } from "../engine/cell.ts";
-import { realize } from "../engine/realize.ts";
+import { commit } from "../engine/realize.ts";
 import { bytesOf } from "../engine/storage.ts";
+import { currentTrace } from "../engine/trace.ts";
 import type { Module } from "../nn/module.ts";
 import type { Regions } from "../optim/accumulate.ts";
 import { pick } from "../optim/state.ts";
@@ -147,14 +148,19 @@ export class Report {
 
 /** A copy of a parameter's elements as they are stored; in an array from before, if there is one. */
 function bitsOf(p: Parameter, into?: TypedArray): TypedArray {
-  realize(p);
+  carryOut(p);
   return p.resident.storage.read(into);
+}
+
+/** Carries out the step that is waiting to write a parameter, if one is. */
+function carryOut({ resident }: Parameter): void {
+  if (currentTrace().writes.has(resident)) commit();
 }
 
 /** How many bits of what is frozen differ from when that began. */
 function changedWhileFrozen(p: Parameter, { frozen, held }: Record): number {
   if (frozen === "none" || held === null) return 0;
-  realize(p);
+  carryOut(p);
   if (frozen !== null)
     return differingBits(bytesOf(pick(held, frozen.flat())), bytesOf(pick(bitsOf(p), frozen.flat())));
   return differingBits(bytesOf(held), p.resident.storage.bytes());

@@ -247,12 +247,12 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     (others === null ? loss : { ...others, loss }) as StepResult<L>;
   const step = async (...args: A): Promise<StepResult<L>> => {
     const { losses, others } = held(() => callAll([args], single));
-    return resultOf(Number(await losses[0]!.item()), others[0]!);
+    return resultOf(Number(losses[0]!.itemSync()), others[0]!);
   };
   const together: TrainStep<A, L>["together"] = async (calls, { weights = calls.map(() => 1) } = {}) => {
     refuseWeights(calls.length, weights);
     const { losses, others } = held(() => callAll(calls, weights));
-    return Promise.all(losses.map(async (loss, i) => resultOf(Number(await loss.item()), others[i]!)));
+    return losses.map((loss, i) => resultOf(Number(loss.itemSync()), others[i]!));
   };
   const explain = (...args: A): Explanation =>
     held(() => {
@@ -322,11 +322,13 @@ function refuseWeights(calls: number, weights: readonly number[]): void {
 
 /** Throws for an argument without elements: a mean over it would be NaN. */
 function refuseEmpty(args: readonly unknown[]): void {
-  for (const [i, arg] of args.entries())
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
     if (arg instanceof Tensor && arg.numel === 0)
       throw new ArgumentError(
         `trainStep: argument ${i + 1} is an empty batch, of shape ${shapeText(arg.shape)}; skip it`,
       );
+  }
 }
 
 /** What a call is called in a report: the strings among its arguments. */

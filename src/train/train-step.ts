@@ -240,7 +240,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     const { grads, stepped, reached } = made;
     warnOfUnreached(trained, reached());
     for (const [i, grad] of grads.entries()) stepped()[i]!.grad = grad;
-    tracker.afterCall(stepped(), all.map(taskOf).join(" "));
+    tracker.afterCall(stepped(), all.length === 1 ? taskOf(all[0]!) : all.map(taskOf).join(" "));
     return made;
   };
   const resultOf = (loss: number, others: Record<string, Tensor> | null): StepResult<L> =>
@@ -332,7 +332,11 @@ function refuseEmpty(args: readonly unknown[]): void {
 }
 
 /** What a call is called in a report: the strings among its arguments. */
-const taskOf = (args: readonly unknown[]): string => args.filter((arg) => typeof arg === "string").join(" ");
+function taskOf(args: readonly unknown[]): string {
+  let task = "";
+  for (const arg of args) if (typeof arg === "string") task = task === "" ? arg : `${task} ${arg}`;
+  return task;
+}
 
 /** Runs `fn` so that it throws an error that names the first operation to make a NaN or an infinity. */
 function searching(fn: () => void): void {

@@ -19,11 +19,23 @@ export interface TrainedSet {
 /** Sets that are remembered at a time. */
 const remembered = 2048;
 
+/** Sets that are compared with before others are looked up. */
+const latest = 4;
+
+/** Whether two selectors are the same text, or lists of the same texts. */
+function sameText(a: Selector, b: Selector): boolean {
+  if (!Array.isArray(a) || !Array.isArray(b)) return typeof a === "string" && a === b;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (typeof a[i] !== "string" || a[i] !== b[i]) return false;
+  return true;
+}
+
 /** Finds the parameters that selectors name in a module, and remembers them while nothing changes. */
 export class TrainedSets {
   readonly #module: Module;
   readonly #known: ReadonlySet<Parameter>;
   readonly #bySelector = new Map<string, { epoch: number; set: TrainedSet }>();
+  #latest: readonly { readonly selector: Selector; readonly epoch: number; readonly set: TrainedSet }[] = [];
   readonly #byParts = new WeakMap<SelectedParts, TrainedSet>();
   readonly #byContent = new Map<string, TrainedSet>();
 
@@ -35,6 +47,16 @@ export class TrainedSets {
 
   /** The set that a selector names; throws `SelectorError` where it matches nothing. */
   get(selector: Selector): TrainedSet {
+    // Steps name few sets in turn: comparing with those costs less than a text to look up.
+    for (const last of this.#latest)
+      if (last.epoch === stateEpoch() && sameText(last.selector, selector)) return last.set;
+    const set = this.#find(selector);
+    const kept = Array.isArray(selector) ? [...selector] : selector;
+    this.#latest = [{ selector: kept, epoch: stateEpoch(), set }, ...this.#latest.slice(0, latest - 1)];
+    return set;
+  }
+
+  #find(selector: Selector): TrainedSet {
     const key = selectorKey(selector);
     const found = key === null ? undefined : this.#bySelector.get(key);
     if (found !== undefined && found.epoch === stateEpoch()) return found.set;

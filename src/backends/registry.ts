@@ -1,11 +1,13 @@
 import { BackendError } from "../base/errors.ts";
 import { settings } from "../base/settings.ts";
 import type { Backend } from "../plan/plan.ts";
+import { createNative } from "./native/backend.ts";
 import { createReference } from "./reference/backend.ts";
 import { createWasm } from "./wasm/backend.ts";
 
 /** Every backend, best first. `make` throws `BackendError` with the reason where it cannot run. */
 const registry: Record<string, () => Backend> = {
+  native: createNative,
   wasm: createWasm,
   reference: createReference,
 };

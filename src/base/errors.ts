@@ -32,6 +32,8 @@ export class FreezeError extends ThawError {}
 export class OutOfMemoryError extends ThawError {}
 /** A backend that is unknown, or cannot run here. */
 export class BackendError extends ThawError {}
+/** A C compiler that fails on a kernel, or takes too long. */
+export class CompileError extends BackendError {}
 /** Optimizer state that cannot be written to, or read back from, where it waits. */
 export class StateOffloadError extends ThawError {}
 /** A file that cannot be read or written. */

@@ -1,5 +1,5 @@
+import { argsLayout } from "../../codegen/args.ts";
 import type { AxisKernel } from "../../plan/kernel.ts";
-import { argsLayout } from "./args.ts";
 import { type Along, add, address, loadAt, locals, repeat, scalarOf, whileLess } from "./axis-parts.ts";
 import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "./emitter.ts";
 import { emitScatter } from "./scatter.ts";
@@ -9,7 +9,7 @@ export function emitAxis(kernel: AxisKernel, memory: MemoryImport): Uint8Array<A
   const { kind } = kernel;
   const module = new ModuleBuilder(memory);
   const f = module.func("run", ["i32", "i32", "i32"]);
-  const layout = argsLayout(kernel);
+  const layout = argsLayout(kernel, 4);
   const word = (offset: number): number => {
     const l = f.local("i32");
     f.get(0);

@@ -1,13 +1,6 @@
 import { dtypes } from "../../base/dtype.ts";
-import {
-  accessesOf,
-  advance,
-  argumentLoader,
-  type ContractParts,
-  lanesOf,
-  loopWhile,
-  place,
-} from "./contract-parts.ts";
+import { accessesOf } from "../../codegen/body.ts";
+import { advance, argumentLoader, type ContractParts, lanesOf, loopWhile, place } from "./contract-parts.ts";
 import { emitStore, emitValues, type ValueContext } from "./value.ts";
 
 /** finish(args, m0, rows, n0, columns, sums): the epilogue, over rows of whole sums that are `sumStride` bytes apart. */

@@ -1,6 +1,6 @@
 import { dtypes } from "../../base/dtype.ts";
+import { accessesOf } from "../../codegen/body.ts";
 import {
-  accessesOf,
   advance,
   argumentLoader,
   type ContractParts,

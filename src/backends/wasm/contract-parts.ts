@@ -1,9 +1,10 @@
 import type { DType } from "../../base/dtype.ts";
+import { argsLayout } from "../../codegen/args.ts";
 import type { Access, ContractKernel, Value } from "../../plan/kernel.ts";
-import { argsLayout } from "./args.ts";
+
 import type { FunctionBuilder, ModuleBuilder } from "./emitter.ts";
 import type { MathImports } from "./math.ts";
-import { argsOf, lanesFor } from "./value.ts";
+import { lanesFor } from "./value.ts";
 
 /** What the functions of a contraction's module have in common. */
 export interface ContractParts {
@@ -31,18 +32,6 @@ export const sumTypeOf = (dtype: DType): SumType =>
       ? { lane: "i32", bytes: 4 }
       : { lane: "f32", bytes: 4 };
 
-/** The accesses that some values of a body need. */
-export function accessesOf(body: readonly Value[], roots: readonly number[]): number[] {
-  const found = new Set<number>();
-  const visit = (i: number): void => {
-    const v = body[i]!;
-    if ("access" in v) found.add(v.access);
-    for (const arg of argsOf(v)) visit(arg);
-  };
-  for (const root of roots) visit(root);
-  return [...found];
-}
-
 /** Elements in a vector for a body's values, its accesses and the sums that meet in one piece of code. */
 export const lanesOf = (
   body: readonly Value[],
@@ -58,7 +47,7 @@ export const lanesOf = (
 
 /** Loads words of the argument block, which local 0 points at, into locals; each once. */
 export function argumentLoader(f: FunctionBuilder, kernel: ContractKernel) {
-  const layout = argsLayout(kernel);
+  const layout = argsLayout(kernel, 4);
   const known = new Map<number, number>();
   const word = (offset: number): number => {
     const there = known.get(offset);

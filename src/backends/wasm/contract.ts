@@ -1,11 +1,20 @@
+import { argsLayout } from "../../codegen/args.ts";
+import type { ProductTiling } from "../../codegen/tasks.ts";
 import type { ContractKernel } from "../../plan/kernel.ts";
-import { argsLayout, largestBlock } from "./args.ts";
 import { emitFinish } from "./contract-finish.ts";
 import { emitPack } from "./contract-pack.ts";
 import { argumentLoader, type ContractParts, least, loopWhile, sumTypeOf } from "./contract-parts.ts";
 import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "./emitter.ts";
 import { declareMath } from "./math.ts";
 import { emitMicro, microTile } from "./micro.ts";
+
+/** How products are cut into tasks. */
+export const tiling: ProductTiling = {
+  largest: { rows: 256, columns: 384 },
+  tile: { rows: microTile.rows, columns: 4 * microTile.vectors },
+  worthTask: 2 ** 22,
+  mostTasks: 8,
+};
 
 /** Bytes of a packed column, and of a packed row: so much of the contracted dimension is packed at once. */
 const depthBytes = 1024;
@@ -14,13 +23,13 @@ const addressBytes = 1024;
 const leftAt = addressBytes;
 const leftBytes = microTile.rows * depthBytes;
 const rightAt = leftAt + leftBytes;
-const rightBytes = largestBlock.columns * depthBytes;
+const rightBytes = tiling.largest.columns * depthBytes;
 const sumsAt = rightAt + rightBytes;
 /** Bytes from one row of sums to the next: f64 at most. */
-const sumStride = largestBlock.columns * 8;
+const sumStride = tiling.largest.columns * 8;
 
 /** Scratch of one thread. */
-export const scratchBytes = sumsAt + largestBlock.rows * sumStride;
+export const scratchBytes = sumsAt + tiling.largest.rows * sumStride;
 
 /**
  * A product as one module. A task is a block of the result. For each stretch of the contracted dimension it packs the
@@ -63,7 +72,7 @@ function emitRun(parts: ContractParts, functions: Functions, width: number): voi
   const load = argumentLoader(f, kernel);
   const local = () => f.local("i32");
   const [m, n, k] = [load.extent(kernel.batch), load.extent(kernel.batch + 1), load.extent(kernel.batch + 2)];
-  const { block } = argsLayout(kernel);
+  const { block } = argsLayout(kernel, 4);
   const word = (offset: number) => {
     const l = local();
     f.get(args);

@@ -1,8 +1,10 @@
 import { dtypes, type TypedArray, writeElement } from "../../base/dtype.ts";
 import { sizeOf } from "../../base/shape.ts";
+import { argsLayout, elementBytes } from "../../codegen/args.ts";
+import { tasksOf } from "../../codegen/tasks.ts";
 import type { Kernel } from "../../plan/kernel.ts";
 import type { Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
-import { argsLayout, elementBytes, tasksOf } from "./args.ts";
+import { tiling } from "./contract.ts";
 import { viewFor, type WasmAllocation, type WasmMemory } from "./memory.ts";
 import { entry } from "./walker.ts";
 
@@ -46,12 +48,12 @@ export class WasmExecutable implements Executable {
     this.#inputs = plan.inputs.map(() => []);
     this.#bound = new Int32Array(plan.inputs.length);
     this.#sizes = plan.outputs.map((o) => sizeOf(o.shape));
-    const layouts = plan.calls.map((c) => argsLayout(c.kernel));
+    const layouts = plan.calls.map((c) => argsLayout(c.kernel, 4));
     const rows = plan.calls.length * entry.bytes;
     const scalars = rows;
     const constants = scalars + plan.scalars.length * 8;
     const first = constants + plan.buffers.filter(({ kind }) => kind === "constant").length * 8;
-    this.#bytes = layouts.reduce((n, l) => n + l.bytes, first);
+    this.#bytes = layouts.reduce((n, l) => n + l.size, first);
     this.#block = backend.memory.reserve(this.#bytes);
     this.#scalars = this.#block + scalars;
     backend.reserveArena(plan.arenaBytes);
@@ -70,7 +72,7 @@ export class WasmExecutable implements Executable {
     for (const [i, call] of plan.calls.entries()) {
       const layout = layouts[i]!;
       const row = (this.#block + i * entry.bytes) / 4;
-      const { total, chunk, block } = tasksOf(call);
+      const { total, chunk, block } = tasksOf(call, tiling);
       i32[row + entry.function / 4] = functions[i]!;
       i32[row + entry.args / 4] = args;
       i32[row + entry.total / 4] = total;
@@ -88,7 +90,7 @@ export class WasmExecutable implements Executable {
         const store = call.kernel.kind === "loop" ? call.kernel.stores[0]!.access : 0;
         this.#point(call.accesses[store]!.buffer, (row + entry.status / 4) * 4, 0);
       }
-      args += layout.bytes;
+      args += layout.size;
     }
   }
 

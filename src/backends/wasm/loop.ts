@@ -1,10 +1,12 @@
 import { type DType, dtypes, isFloat } from "../../base/dtype.ts";
-import type { LoopKernel, ReduceKind, Value } from "../../plan/kernel.ts";
-import { argsLayout } from "./args.ts";
+import { argsLayout } from "../../codegen/args.ts";
+import { argsOf } from "../../codegen/body.ts";
+import { analyse, type LoopStructure, type Stage } from "../../codegen/loop-structure.ts";
+import { startOf } from "../../codegen/reduce.ts";
+import type { LoopKernel, Value } from "../../plan/kernel.ts";
 import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "./emitter.ts";
-import { analyse, type LoopStructure, type Stage } from "./loop-structure.ts";
 import { declareMath, type MathImports } from "./math.ts";
-import { argsOf, emitStore, emitValues, lanesFor, type ValueContext } from "./value.ts";
+import { emitStore, emitValues, lanesFor, type ValueContext } from "./value.ts";
 import { emitCombine, pushConstant } from "./value-ops.ts";
 
 /** The code of a loop kernel: a module that exports `run(args, begin, end)`. */
@@ -26,16 +28,6 @@ const parameter = { args: 0, begin: 1, end: 2 };
 type Known = ReadonlyMap<number, number>;
 
 type Reduce = Extract<Value, { op: "reduce" }>;
-
-/** What max and min start from, and prod. */
-function startOf(kind: ReduceKind, dtype: DType): number {
-  if (kind === "sum") return 0;
-  if (kind === "prod") return 1;
-  const low = kind === "max";
-  if (isFloat(dtype)) return low ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  if (dtype === "i32") return low ? -2147483648 : 2147483647;
-  return low ? 0 : 255;
-}
 
 /**
  * Pointers move; nothing is multiplied inside loops. `#row` pointers are at an outer index's first elements, `#at`
@@ -83,7 +75,7 @@ class LoopEmitter {
   #readArguments(): void {
     const f = this.#f;
     const { accesses, outer, inner, body } = this.#kernel;
-    const layout = argsLayout(this.#kernel);
+    const layout = argsLayout(this.#kernel, 4);
     const load = (at: number): number => {
       const local = f.local("i32");
       f.get(parameter.args);

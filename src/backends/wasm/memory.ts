@@ -63,7 +63,7 @@ export class WasmMemory {
   #views: Views;
   #free: Block[] = [];
 
-  constructor(maxBytes: number = settings.maxMemory) {
+  constructor(maxBytes: number = Math.min(2 ** 32, settings.maxMemory ?? 2 ** 32)) {
     this.maximum = Math.floor(maxBytes / page);
     const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
     this.shared = typeof SharedArrayBuffer === "function" && isolated !== false;

@@ -1,27 +1,12 @@
 import { roundTo } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
-import type { Access, Value } from "../../plan/kernel.ts";
+import { argsOf, uniformValues } from "../../codegen/body.ts";
+import type { Value } from "../../plan/kernel.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import { emitGather, emitIndex, emitLoad, type ValueContext } from "./value-access.ts";
 import { emitElementwise, pushConstant } from "./value-ops.ts";
 
 export { emitStore, lanesFor, type ValueContext } from "./value-access.ts";
-
-/** The earlier values that a value is computed from. */
-export const argsOf = (value: Value): readonly number[] => ("args" in value ? value.args : []);
-
-/** Which values are known to be the same in all lanes: those that only uniform accesses and constants go into. */
-function uniformValues(body: readonly Value[], accesses: readonly Access[]): boolean[] {
-  const uniform: boolean[] = [];
-  for (const value of body) {
-    const own =
-      "access" in value
-        ? accesses[value.access]!.vector === "uniform"
-        : value.op !== "reduce" && value.op !== "accumulator";
-    uniform.push(own && argsOf(value).every((a) => uniform[a]!));
-  }
-  return uniform;
-}
 
 /**
  * Puts each wanted value in a v128 local, and what it is computed from before it, each once. `known` has the locals

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { argsLayout } from "../../../src/backends/wasm/args.ts";
+import { argsLayout } from "../../../src/codegen/args.ts";
 import { emitAxis } from "../../../src/backends/wasm/axis.ts";
 import { allocate, type DType, dtypes, type TypedArray } from "../../../src/base/dtype.ts";
 import { DTypeError } from "../../../src/base/errors.ts";
@@ -25,7 +25,7 @@ function run(
 ): TypedArray[] {
   const accesses = operands.map(({ dtype }) => ({ dtype, level: "full", vector: "strided" }) as const);
   const kernel: AxisKernel = { kind, key: "", accesses };
-  const layout = argsLayout(kernel);
+  const layout = argsLayout(kernel, 4);
   const words = new Int32Array(memory.buffer);
   let next = 4096;
   const places = operands.map(({ dtype, data, offset = 0, strides }, i) => {

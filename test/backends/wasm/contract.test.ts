@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { argsLayout } from "../../../src/backends/wasm/args.ts";
+import { argsLayout } from "../../../src/codegen/args.ts";
 import { createWasm } from "../../../src/backends/wasm/backend.ts";
 import { emitContract, scratchBytes } from "../../../src/backends/wasm/contract.ts";
 import { WasmMemory } from "../../../src/backends/wasm/memory.ts";
@@ -175,8 +175,8 @@ test("without fused multiply-add", () => {
   const memory = new WasmMemory(8 * 2 ** 20);
   const { plan, inputs } = contractPlan({ m: 1, n: 5, k: 9 });
   const call = plan.calls[0] as KernelCall & { kernel: ContractKernel };
-  const layout = argsLayout(call.kernel);
-  const at = memory.reserve(layout.bytes);
+  const layout = argsLayout(call.kernel, 4);
+  const at = memory.reserve(layout.size);
   const words = memory.views.i32;
   const data = call.accesses.map(({ buffer }) => memory.reserve(4 * (inputs[buffer]?.length ?? 5)));
   for (const [i, x] of inputs.entries()) memory.views.f32.set(x, data[i]! / 4);

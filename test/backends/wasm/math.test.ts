@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { UnaryMath } from "../../../src/backends/wasm/math.ts";
 import { erf } from "../../../src/base/erf.ts";
 import type { Value } from "../../../src/plan/kernel.ts";
-import { makeCall, runLoop } from "./run-loop.ts";
+import { makeCall } from "../../codegen/loop-call.ts";
+import { runLoop } from "./run-loop.ts";
 
 const functions: { readonly [K in UnaryMath]: (x: number) => number } = {
   exp: Math.exp,

@@ -1,5 +1,5 @@
-import type { LoopKernel, Store } from "../../plan/kernel.ts";
-import { argsOf } from "./value.ts";
+import type { LoopKernel, Store } from "../plan/kernel.ts";
+import { argsOf } from "./body.ts";
 
 /** One pass over the inner dimensions. */
 export interface Stage {

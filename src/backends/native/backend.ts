@@ -1,0 +1,104 @@
+import { settings } from "../../base/settings.ts";
+import { formOf } from "../../codegen/c/forms.ts";
+import { emitKernelC } from "../../codegen/c/kernel.ts";
+import { productTiling, scratchBytes } from "../../codegen/c/tiling.ts";
+import type { ProductTiling, Tasks } from "../../codegen/tasks.ts";
+import { tasksOf } from "../../codegen/tasks.ts";
+import type { KernelCall } from "../../plan/kernel.ts";
+import type { Allocation, Backend, Executable, LoadablePlan } from "../../plan/plan.ts";
+import { type Host, NativeExecutable } from "./executable.ts";
+import { cacheFolder } from "./folder.ts";
+import { KernelFolder } from "./kernel-folder.ts";
+import { loadKoffi } from "./koffi.ts";
+import { type NativeAllocation, NativeMemory } from "./memory.ts";
+import { node } from "./node.ts";
+import { Runtime } from "./runtime.ts";
+import { KernelStore } from "./store.ts";
+import { findToolchain, type Toolchain } from "./toolchain.ts";
+
+/** C written for this machine, compiled by its own compiler and kept on disk. */
+class NativeBackend implements Backend, Host {
+  readonly name = "native";
+  readonly memory: NativeMemory;
+  readonly runtime: Runtime;
+  readonly cache: KernelStore;
+  arena: NativeAllocation;
+  readonly #toolchain: Toolchain;
+  readonly #tiling: ProductTiling;
+  /** Addresses of functions, by structure and form. */
+  readonly #functions = new Map<string, number>();
+  #threads: number;
+
+  constructor() {
+    const koffi = loadKoffi();
+    const named = settings.kernels === undefined ? null : KernelFolder.open(settings.kernels);
+    const folder = cacheFolder();
+    // Kernels that were compiled ahead need no compiler; with their fingerprint their names are found again.
+    this.#toolchain = named === null ? findToolchain(folder) : { ...named.manifest, compiler: "" };
+    const { target } = this.#toolchain;
+    this.#tiling = productTiling(target);
+    this.cache = new KernelStore(folder, this.#toolchain, named);
+    this.runtime = new Runtime(koffi, this.cache, target, scratchBytes(target));
+    this.memory = new NativeMemory(this.runtime, settings.maxMemory ?? node().os.totalmem());
+    this.arena = this.memory.allocate(64);
+    this.#threads = this.runtime.setThreads(settings.threads);
+  }
+
+  allocate(bytes: number): Allocation {
+    return this.memory.allocate(bytes);
+  }
+
+  reserveArena(bytes: number): void {
+    if (bytes <= this.arena.bytes) return;
+    const before = this.arena;
+    this.arena = this.memory.allocate(bytes);
+    before.free();
+  }
+
+  functionsOf(calls: readonly KernelCall[]): number[] {
+    const { target } = this.#toolchain;
+    const keys = calls.map((call) => `${formOf(call, target)} ${call.kernel.key}`);
+    const missing = [...new Set(keys)].filter((key) => !this.#functions.has(key));
+    const paths = this.cache.obtain(
+      missing.map((key) => {
+        const call = calls[keys.indexOf(key)]!;
+        return emitKernelC(call.kernel, formOf(call, target), target);
+      }),
+    );
+    for (const [i, key] of missing.entries()) this.#functions.set(key, this.runtime.load(paths[i]!));
+    return keys.map((key) => this.#functions.get(key)!);
+  }
+
+  tasksOf(call: KernelCall): Tasks {
+    return tasksOf(call, this.#tiling);
+  }
+
+  load(plan: LoadablePlan): Executable {
+    return new NativeExecutable(this, plan);
+  }
+
+  memoryInUse(): number {
+    return this.memory.inUse;
+  }
+
+  kernelsCompiled(): number {
+    return this.#functions.size;
+  }
+
+  describe(): string {
+    const { version, target } = this.#toolchain;
+    const lanes = `${target.vectorBytes * 8}-bit vectors${target.fma ? " with fused multiply-add" : ""}`;
+    return `C through ${version} for ${lanes}, ${this.#threads} thread(s), kernels in ${this.cache.folder}`;
+  }
+
+  setThreads(count: number): void {
+    this.#threads = this.runtime.setThreads(Math.max(1, Math.trunc(count)));
+  }
+
+  peaks(): { flops: number; bytes: number } {
+    return this.runtime.peaks();
+  }
+}
+
+/** Makes the backend; throws `BackendError` where it cannot run. */
+export const createNative = (): NativeBackend => new NativeBackend();

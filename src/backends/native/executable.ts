@@ -1,0 +1,171 @@
+import { type DType, dtypes, type TypedArray, writeElement } from "../../base/dtype.ts";
+import { sizeOf } from "../../base/shape.ts";
+import { argsLayout, elementBytes } from "../../codegen/args.ts";
+import type { Tasks } from "../../codegen/tasks.ts";
+import type { KernelCall } from "../../plan/kernel.ts";
+import type { Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
+import type { NativeAllocation, NativeMemory } from "./memory.ts";
+import type { Runtime } from "./runtime.ts";
+import { row } from "./runtime-source.ts";
+
+/** What an executable needs of its backend. */
+export interface Host {
+  readonly memory: NativeMemory;
+  readonly runtime: Runtime;
+  /** Scratch that all plans share; another one when a plan has needed more. */
+  readonly arena: NativeAllocation;
+  reserveArena(bytes: number): void;
+  /** Addresses of the functions of some calls; what is missing is compiled. */
+  functionsOf(calls: readonly KernelCall[]): number[];
+  tasksOf(call: KernelCall): Tasks;
+}
+
+/** A pointer in a table: the word at `at` is a buffer's address plus `add`. */
+interface Pointer {
+  readonly at: number;
+  readonly add: number;
+}
+
+/** Elements of a dtype in a buffer. */
+const elementsAt = (buffer: ArrayBuffer, offset: number, dtype: DType, length: number): TypedArray =>
+  new dtypes[dtype].array(buffer, offset, length);
+
+/** A plan as a table in memory: its rows, their arguments, its scalars and constants. */
+export class NativeExecutable implements Executable {
+  readonly #host: Host;
+  readonly #plan: LoadablePlan;
+  readonly #block: NativeAllocation;
+  /** Words of the block, each two halves: addresses do not fit in one. */
+  readonly #words: Uint32Array;
+  /** Where each scalar goes. */
+  readonly #scalars: readonly TypedArray[];
+  readonly #constants = new Map<number, number>();
+  /** Pointers into the arena, and per resident input those to it. */
+  readonly #arenaPointers: Pointer[] = [];
+  readonly #inputs: readonly Pointer[][];
+  readonly #bound: Float64Array;
+  #arena: NativeAllocation | null = null;
+  /** In the arena as it is now: host inputs by slot, and results. */
+  #hostInputs: readonly (TypedArray | null)[] = [];
+  #results: readonly TypedArray[] = [];
+
+  constructor(host: Host, plan: LoadablePlan) {
+    this.#host = host;
+    this.#plan = plan;
+    this.#inputs = plan.inputs.map(() => []);
+    this.#bound = new Float64Array(plan.inputs.length);
+    const functions = host.functionsOf(plan.calls);
+    const layouts = plan.calls.map((c) => argsLayout(c.kernel));
+    const scalars = plan.calls.length * row.words;
+    const constants = scalars + plan.scalars.length;
+    const first = constants + plan.buffers.filter(({ kind }) => kind === "constant").length;
+    host.reserveArena(plan.arenaBytes);
+    this.#block = host.memory.allocate(layouts.reduce((n, l) => n + l.size, first) * 8);
+    const { buffer, address } = this.#block;
+    this.#words = new Uint32Array(buffer);
+    this.#scalars = plan.scalars.map((dtype, i) => elementsAt(buffer, (scalars + i) * 8, dtype, 1));
+    let constant = constants;
+    for (const [i, b] of plan.buffers.entries()) {
+      if (b.kind !== "constant") continue;
+      writeElement(b.dtype, elementsAt(buffer, constant * 8, b.dtype, 1), 0, b.value);
+      this.#constants.set(i, address + constant * 8);
+      constant++;
+    }
+    let args = first;
+    for (const [i, call] of plan.calls.entries()) {
+      const layout = layouts[i]!;
+      const at = i * row.words;
+      const { total, chunk, block } = host.tasksOf(call);
+      this.#set(at + row.function, functions[i]!);
+      this.#set(at + row.args, address + args * 8);
+      this.#set(at + row.total, total);
+      this.#set(at + row.chunk, chunk);
+      for (const [d, word] of layout.extents.entries()) this.#set(args + word, call.extents[d]!);
+      for (const [d, word] of layout.block.entries()) this.#set(args + word, block[d]!);
+      for (const [a, access] of layout.accesses.entries()) {
+        const { buffer: from, offset, strides, axisStride } = call.accesses[a]!;
+        const size = elementBytes(call, a);
+        for (const [d, word] of access.strides.entries()) this.#set(args + word, strides[d]! * size);
+        if (access.axisStride >= 0) this.#set(args + access.axisStride, (axisStride ?? 0) * size);
+        this.#point(from, args + access.pointer, offset * size, scalars);
+      }
+      if (call.check) {
+        const store = call.kernel.kind === "loop" ? call.kernel.stores[0]!.access : 0;
+        this.#point(call.accesses[store]!.buffer, at + row.status, 0, scalars);
+      }
+      args += layout.size;
+    }
+  }
+
+  /** Sets a word to a whole number; negative ones in two's complement. */
+  #set(word: number, value: number): void {
+    this.#words[2 * word] = value % 4294967296;
+    this.#words[2 * word + 1] = Math.floor(value / 4294967296);
+  }
+
+  /** Notes, or fills in, a pointer to a buffer of the plan. */
+  #point(buffer: number, at: number, add: number, scalars: number): void {
+    if (buffer < 0) {
+      this.#set(at, add);
+      return;
+    }
+    const place = this.#plan.buffers[buffer]!;
+    if (place.kind === "scalar") this.#set(at, this.#block.address + (scalars + place.index) * 8 + add);
+    else if (place.kind === "constant") this.#set(at, this.#constants.get(buffer)! + add);
+    else if (place.kind === "arena") this.#arenaPointers.push({ at, add: place.offset + add });
+    else {
+      const { offset } = this.#plan.inputs[place.slot]!;
+      if (offset === null) this.#inputs[place.slot]!.push({ at, add });
+      else this.#arenaPointers.push({ at, add: offset + add });
+    }
+  }
+
+  /** Follows the arena to where it is now. */
+  #bindArena(arena: NativeAllocation): void {
+    const { inputs, outputs } = this.#plan;
+    for (const { at, add } of this.#arenaPointers) this.#set(at, arena.address + add);
+    this.#hostInputs = inputs.map(({ offset, dtype, shape }) =>
+      offset === null ? null : elementsAt(arena.buffer, offset, dtype, sizeOf(shape)),
+    );
+    this.#results = outputs.map(({ offset, dtype, shape }) =>
+      elementsAt(arena.buffer, offset, dtype, sizeOf(shape)),
+    );
+    this.#arena = arena;
+  }
+
+  #bind(bindings: readonly Binding[], scalars: Float64Array): void {
+    if (this.#arena !== this.#host.arena) this.#bindArena(this.#host.arena);
+    for (let i = 0; i < bindings.length; i++) {
+      const host = this.#hostInputs[i]!;
+      if (host !== null) {
+        host.set(bindings[i] as TypedArray);
+        continue;
+      }
+      const { address } = bindings[i] as NativeAllocation;
+      if (this.#bound[i] === address) continue;
+      for (const { at, add } of this.#inputs[i]!) this.#set(at, address + add);
+      this.#bound[i] = address;
+    }
+    for (let i = 0; i < scalars.length; i++) this.#scalars[i]![0] = scalars[i]!;
+  }
+
+  #finish(failed: number, results: readonly TypedArray[]): number {
+    if (failed >= 0) return failed;
+    for (let i = 0; i < results.length; i++) {
+      const from = this.#results[i]!;
+      if (from.length === 1) results[i]![0] = from[0]!;
+      else results[i]!.set(from);
+    }
+    return -1;
+  }
+
+  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number {
+    this.#bind(bindings, scalars);
+    const { runtime } = this.#host;
+    return this.#finish(runtime.walk(runtime.address, this.#block.address, this.#plan.calls.length), results);
+  }
+
+  free(): void {
+    this.#block.free();
+  }
+}

@@ -1,0 +1,25 @@
+import { BackendError } from "../../base/errors.ts";
+
+/** A foreign function. Pointers and sizes go and come as numbers: addresses of user space are below 2^53. */
+export type Foreign<A extends readonly (number | string | Float64Array)[], R> = (...args: A) => R;
+
+/** What is used of koffi. */
+export interface Koffi {
+  load(path: string): {
+    func(name: string, result: string, args: readonly string[]): Foreign<never[], unknown>;
+  };
+  view(address: bigint, bytes: number): ArrayBuffer;
+}
+
+/** The foreign function interface, an optional dependency; throws `BackendError` where it is not installed. */
+export function loadKoffi(): Koffi {
+  const { process } = globalThis as { process?: NodeJS.Process };
+  if (process?.getBuiltinModule === undefined)
+    throw new BackendError("native: C needs Node, a browser has no compiler");
+  const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);
+  try {
+    return require("koffi") as Koffi;
+  } catch (error) {
+    throw new BackendError(`native: koffi cannot be loaded; run "npm install koffi"`, { cause: error });
+  }
+}

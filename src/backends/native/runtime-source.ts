@@ -1,0 +1,259 @@
+import { preludeC } from "../../codegen/c/prelude.ts";
+import type { CTarget } from "../../codegen/c/target.ts";
+
+/** One row of a plan's table, in words of 8 bytes: function, arguments, range to cover, length of a task, status word. */
+export const row = { function: 0, args: 1, total: 2, chunk: 3, status: 4, words: 5 };
+
+/** Threads that one runtime may have beside its caller. */
+export const mostWorkers = 255;
+
+/**
+ * The C of the runtime object: memory, kernels, the walker of tables and the threads that share a row's tasks. All of
+ * its state is in what `thaw_create` gives, so that every JavaScript thread can have one of its own.
+ *
+ * A job is a row that is shared out. `ticket` holds the job's number (high half) and the next task that nobody has
+ * taken (low half), so that taking a task of a job that is over cannot succeed; only tasks that somebody has taken are
+ * waited for, so that a thread which never gets a core delays nobody.
+ */
+export const runtimeSource = (target: CTarget): string => `
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+${preludeC(target, false)}
+typedef void kernel(const i64 *, i64, i64, char *);
+typedef struct { kernel *run; const i64 *args; i64 total, chunk; const int *status; } row;
+
+enum { most_workers = ${mostWorkers}, spins = 4000, closed = 0x7fffffff };
+
+typedef struct runtime {
+  _Alignas(64) uint64_t ticket;
+  const row *entry;
+  uint32_t tasks;
+  _Alignas(64) uint32_t done;
+  _Alignas(64) uint32_t sequence;
+  uint32_t sleeping, stop;
+  int workers;
+  i64 scratch_bytes;
+  char *scratch;
+  pthread_mutex_t lock;
+  pthread_cond_t wake;
+  pthread_t threads[most_workers];
+} runtime;
+
+static inline void relax(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+/** Zeroed memory at a multiple of 64 bytes; null where there is none. */
+char *thaw_allocate(i64 bytes) {
+  void *p = NULL;
+  i64 large = (i64)1 << 21;
+  if (posix_memalign(&p, bytes >= 2 * large ? large : 64, bytes)) return NULL;
+#ifdef MADV_HUGEPAGE
+  if (bytes >= 2 * large) madvise(p, bytes / large * large, MADV_HUGEPAGE);
+#endif
+  return memset(p, 0, bytes);
+}
+
+void thaw_release(char *p) { free(p); }
+
+runtime *thaw_create(i64 scratch_bytes) {
+  runtime *r = (runtime *)thaw_allocate(sizeof(runtime));
+  if (!r) return NULL;
+  r->scratch_bytes = scratch_bytes;
+  r->scratch = thaw_allocate(scratch_bytes);
+  pthread_mutex_init(&r->lock, NULL);
+  pthread_cond_init(&r->wake, NULL);
+  return r;
+}
+
+/** The function of a kernel's object file; null: see thaw_problem. */
+void *thaw_load(const char *path) {
+  void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  return object ? dlsym(object, "run") : NULL;
+}
+
+const char *thaw_problem(void) {
+  const char *text = dlerror();
+  return text ? text : "";
+}
+
+/** Takes and runs tasks of the present job until none is left. */
+static void claim(runtime *r, char *scratch) {
+  for (;;) {
+    uint64_t ticket = __atomic_load_n(&r->ticket, __ATOMIC_ACQUIRE);
+    uint32_t index = (uint32_t)ticket;
+    if (index >= __atomic_load_n(&r->tasks, __ATOMIC_ACQUIRE)) return;
+    const row *e = __atomic_load_n(&r->entry, __ATOMIC_ACQUIRE);
+    if (!__atomic_compare_exchange_n(&r->ticket, &ticket, ticket + 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+      continue;
+    i64 begin = index * e->chunk, end = begin + e->chunk;
+    e->run(e->args, begin, end < e->total ? end : e->total, scratch);
+    __atomic_fetch_add(&r->done, 1, __ATOMIC_RELEASE);
+  }
+}
+
+static void *work(void *argument) {
+  runtime *r = argument;
+  char *scratch = thaw_allocate(r->scratch_bytes);
+  while (scratch && !__atomic_load_n(&r->stop, __ATOMIC_SEQ_CST)) {
+    uint32_t seen = __atomic_load_n(&r->sequence, __ATOMIC_SEQ_CST);
+    claim(r, scratch);
+    // Awake a little longer than the time between two rows of a table.
+    for (int i = 0; i < spins && __atomic_load_n(&r->sequence, __ATOMIC_ACQUIRE) == seen; i++) relax();
+    if (__atomic_load_n(&r->sequence, __ATOMIC_SEQ_CST) != seen) continue;
+    pthread_mutex_lock(&r->lock);
+    __atomic_fetch_add(&r->sleeping, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&r->sequence, __ATOMIC_SEQ_CST) == seen) pthread_cond_wait(&r->wake, &r->lock);
+    __atomic_fetch_sub(&r->sleeping, 1, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&r->lock);
+  }
+  free(scratch);
+  return NULL;
+}
+
+/** Says that there is something new to see. */
+static void announce(runtime *r) {
+  __atomic_fetch_add(&r->sequence, 1, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(&r->sleeping, __ATOMIC_SEQ_CST) == 0) return;
+  pthread_mutex_lock(&r->lock);
+  pthread_cond_broadcast(&r->wake);
+  pthread_mutex_unlock(&r->lock);
+}
+
+/** Ends the workers; nothing may be running. */
+static void dismiss(runtime *r) {
+  __atomic_store_n(&r->stop, 1, __ATOMIC_SEQ_CST);
+  announce(r);
+  for (int i = 0; i < r->workers; i++) pthread_join(r->threads[i], NULL);
+  r->workers = 0;
+  __atomic_store_n(&r->stop, 0, __ATOMIC_SEQ_CST);
+}
+
+/** Starts or ends workers until there are so many; gives how many there are. */
+int thaw_workers(runtime *r, int count) {
+  if (count > most_workers) count = most_workers;
+  if (count < r->workers) dismiss(r);
+  while (r->workers < count && !pthread_create(&r->threads[r->workers], NULL, work, r)) r->workers++;
+  return r->workers;
+}
+
+void thaw_destroy(runtime *r) {
+  dismiss(r);
+  free(r->scratch);
+  free(r);
+}
+
+static void share(runtime *r, const row *e) {
+  uint64_t job = ((__atomic_load_n(&r->ticket, __ATOMIC_RELAXED) >> 32) + 1) << 32;
+  uint32_t tasks = (uint32_t)((e->total + e->chunk - 1) / e->chunk);
+  // Close the last job before its words change, then open this one.
+  __atomic_store_n(&r->ticket, job | closed, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&r->entry, e, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&r->tasks, tasks, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&r->done, 0, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&r->ticket, job, __ATOMIC_SEQ_CST);
+  announce(r);
+  claim(r, r->scratch);
+  for (int i = 0; __atomic_load_n(&r->done, __ATOMIC_ACQUIRE) != tasks; i++) {
+    // Whoever has the task may be waiting for this core.
+    if (i < spins) relax();
+    else sched_yield();
+  }
+}
+
+static inline void run_row(runtime *r, const row *e) {
+  if (r->workers > 0 && e->chunk < e->total) share(r, e);
+  else e->run(e->args, 0, e->total, r->scratch);
+}
+
+/** Runs a table's rows in order; gives -1, or the number of the first status word that is not zero. */
+int thaw_walk(runtime *r, const row *table, i64 rows) {
+  int checks = 0;
+  for (const row *e = table; e < table + rows; e++) {
+    run_row(r, e);
+    if (!e->status) continue;
+    if (*e->status) return checks;
+    checks++;
+  }
+  return -1;
+}
+
+/** As thaw_walk; when each row has ended, in nanoseconds from the start, goes to \`ends\`. */
+int thaw_walk_timed(runtime *r, const row *table, i64 rows, double *ends) {
+  double start = seconds();
+  int checks = 0;
+  for (i64 i = 0; i < rows; i++) {
+    run_row(r, table + i);
+    ends[i] = (seconds() - start) * 1e9;
+    if (!table[i].status) continue;
+    if (*table[i].status) return checks;
+    checks++;
+  }
+  return -1;
+}
+
+/** Fused multiply-adds in registers: tasks of some thousand each, two operations a lane. */
+static void peak_flops(const i64 *args, i64 begin, i64 end, char *scratch) {
+  vf sums[12];
+  for (int i = 0; i < 12; i++) sums[i] = splat_vf(1e-3f * i);
+  vf a = splat_vf(0.999f), b = splat_vf(1e-3f);
+  for (i64 t = begin; t < end; t++)
+    for (int n = 0; n < 1024; n++)
+      for (int i = 0; i < 12; i++) sums[i] = fma_vf(sums[i], a, b);
+  for (int i = 1; i < 12; i++) sums[0] += sums[i];
+  *(v_f32_m *)scratch = sums[0];
+  (void)args;
+}
+
+/** A triad, a = b + s · c, over three long arrays: tasks of 16,384 elements each. */
+static void peak_bytes(const i64 *args, i64 begin, i64 end, char *scratch) {
+  char *a = (char *)args[0], *b = (char *)args[1], *c = (char *)args[2];
+  vf s = splat_vf(0.5f);
+  for (i64 at = begin * 65536; at < end * 65536; at += sizeof(vf))
+    *(v_f32_m *)(a + at) = *(v_f32_m *)(b + at) + s * *(v_f32_m *)(c + at);
+  (void)scratch;
+}
+
+/** The best of some runs of a row, in seconds. */
+static double best(runtime *r, const row *e, double budget) {
+  double fastest = 1e9;
+  for (double start = seconds(); seconds() - start < budget;) {
+    double before = seconds();
+    run_row(r, e);
+    double took = seconds() - before;
+    if (took < fastest) fastest = took;
+  }
+  return fastest;
+}
+
+/** Measures what the present threads can do together: peaks[0] FLOP/s of f32, peaks[1] bytes/s. 0 where it cannot be. */
+void thaw_peaks(runtime *r, double *peaks) {
+  i64 lanes = sizeof(vf) / 4, threads = r->workers + 1;
+  row flops = {peak_flops, NULL, threads * 64, 8, NULL};
+  peaks[0] = 2.0 * 12 * 1024 * lanes * flops.total / best(r, &flops, 0.03);
+  i64 bytes = (i64)64 << 20;
+  char *memory = thaw_allocate(3 * bytes);
+  peaks[1] = 0;
+  if (!memory) return;
+  i64 args[3] = {(i64)memory, (i64)(memory + bytes), (i64)(memory + 2 * bytes)};
+  row copy = {peak_bytes, args, bytes / 65536, 32, NULL};
+  peaks[1] = 3.0 * bytes / best(r, &copy, 0.05);
+  free(memory);
+}
+`;

@@ -1,0 +1,74 @@
+import { BackendError } from "../../base/errors.ts";
+import type { CTarget } from "../../codegen/c/target.ts";
+import type { Koffi } from "./koffi.ts";
+import { runtimeSource } from "./runtime-source.ts";
+import type { KernelStore } from "./store.ts";
+
+/** The runtime object: one a JavaScript thread, as code in C. Addresses are numbers. */
+export class Runtime {
+  /** Runs a table's rows; -1, or the check that failed. */
+  readonly walk: (runtime: number, table: number, rows: number) => number;
+  readonly walkTimed: (runtime: number, table: number, rows: number, ends: Float64Array) => number;
+  readonly allocate: (bytes: number) => number;
+  readonly release: (address: number) => void;
+  readonly address: number;
+  readonly #koffi: Koffi;
+  readonly #load: (path: string) => number;
+  readonly #problem: () => string;
+  readonly #workers: (runtime: number, count: number) => number;
+  readonly #peaks: (runtime: number, peaks: Float64Array) => void;
+
+  constructor(koffi: Koffi, store: KernelStore, target: CTarget, scratchBytes: number) {
+    const [path] = store.obtain([runtimeSource(target)]);
+    let library: ReturnType<Koffi["load"]>;
+    try {
+      library = koffi.load(path!);
+    } catch (error) {
+      throw new BackendError(`native: ${path} cannot be loaded: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    const word = "uintptr_t";
+    const get = <F>(name: string, result: string, ...args: string[]): F =>
+      library.func(name, result, args) as unknown as F;
+    this.#koffi = koffi;
+    this.walk = get("thaw_walk", "int", word, word, "int64_t");
+    this.walkTimed = get("thaw_walk_timed", "int", word, word, "int64_t", "double *");
+    this.allocate = get("thaw_allocate", word, "int64_t");
+    this.release = get("thaw_release", "void", word);
+    this.#load = get("thaw_load", word, "const char *");
+    this.#problem = get("thaw_problem", "const char *");
+    this.#workers = get("thaw_workers", "int", word, "int");
+    this.#peaks = get("thaw_peaks", "void", word, "_Out_ double *");
+    const create: (scratchBytes: number) => number = get("thaw_create", word, "int64_t");
+    this.address = create(scratchBytes);
+    if (this.address === 0) throw new BackendError("native: there is no memory for the runtime");
+    const destroy: (runtime: number) => void = get("thaw_destroy", "void", word);
+    // A worker thread of Node's ends before the process does, and takes its helpers with it.
+    process.once("exit", () => destroy(this.address));
+  }
+
+  /** The address of a kernel's function; throws `BackendError` where the object cannot be loaded. */
+  load(path: string): number {
+    const address = this.#load(path);
+    if (address === 0) throw new BackendError(`native: ${path} cannot be loaded: ${this.#problem()}`);
+    return address;
+  }
+
+  /** Has `threads` threads run tables, the caller among them; gives how many there are. */
+  setThreads(threads: number): number {
+    return this.#workers(this.address, threads - 1) + 1;
+  }
+
+  /** Memory at an address. */
+  view(address: number, bytes: number): ArrayBuffer {
+    return this.#koffi.view(BigInt(address), bytes);
+  }
+
+  /** What the threads can do together: FLOP/s of f32, and bytes/s to and from memory. */
+  peaks(): { flops: number; bytes: number } {
+    const peaks = new Float64Array(2);
+    this.#peaks(this.address, peaks);
+    return { flops: peaks[0]!, bytes: peaks[1]! };
+  }
+}

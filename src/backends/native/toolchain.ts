@@ -1,0 +1,134 @@
+import { BackendError } from "../../base/errors.ts";
+import { settings } from "../../base/settings.ts";
+import type { CTarget } from "../../codegen/c/target.ts";
+import { processor } from "./machine.ts";
+import { digestOf, node } from "./node.ts";
+
+/** A compiler, and the machine that it compiles for. */
+export interface Toolchain {
+  /** Path of the compiler. */
+  readonly compiler: string;
+  /** The first line of what it says of itself. */
+  readonly version: string;
+  readonly target: CTarget;
+  /** Instruction sets that its code may use, as the compiler names them. */
+  readonly features: readonly string[];
+  /** Everything that its output depends on besides the source. */
+  readonly fingerprint: string;
+}
+
+/** The switch that has a compiler use all that this machine's processor can. */
+const nativeSwitch = (): string => (process.arch === "arm64" ? "-mcpu=native" : "-march=native");
+
+/** How kernels are compiled: arithmetic is as it is written, nothing is fused or reordered. */
+export const flags = (): readonly string[] => [
+  "-std=gnu11",
+  ...(settings.sanitize
+    ? ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    : ["-O2"]),
+  "-ffp-contract=off",
+  "-fno-math-errno",
+  "-fno-trapping-math",
+  nativeSwitch(),
+  "-fPIC",
+  "-w",
+];
+
+/** The compiler that is asked for, or the first on the path; throws `BackendError` where there is none. */
+function findCompiler(): string {
+  const { fs, path } = node();
+  const names = settings.compiler === undefined ? ["cc", "gcc", "clang"] : [settings.compiler];
+  const folders = settings.path.split(path.delimiter).filter((folder) => folder !== "");
+  for (const name of names) {
+    const places = name.includes("/") ? [path.resolve(name)] : folders.map((f) => path.join(f, name));
+    const found = places.find((place) => fs.statSync(place, { throwIfNoEntry: false })?.isFile());
+    if (found !== undefined) return fs.realpathSync(found);
+  }
+  throw new BackendError(
+    settings.compiler === undefined
+      ? "native: there is no C compiler; install gcc or clang (Debian: apt install gcc; macOS: xcode-select --install)"
+      : `native: there is no compiler ${settings.compiler}, which THAW_CC names`,
+  );
+}
+
+/** Runs the compiler for what it says; throws `BackendError` where it fails, or takes longer than 20 seconds. */
+function ask(compiler: string, args: readonly string[]): string {
+  const { status, stdout, stderr, error } = node().spawn(compiler, args, {
+    encoding: "utf8",
+    input: "",
+    timeout: 20_000,
+    killSignal: "SIGKILL",
+  });
+  if (status === 0) return stdout;
+  const why = error === undefined ? `status ${status}: ${stderr.trim().slice(0, 400)}` : error.message;
+  throw new BackendError(`native: ${compiler} ${args.join(" ")} failed (${why})`);
+}
+
+/** Macros that say which instruction sets there are. */
+const told = [
+  "__AVX512F__",
+  "__AVX512BW__",
+  "__AVX512DQ__",
+  "__AVX512VL__",
+  "__AVX2__",
+  "__FMA__",
+  "__SSE4_1__",
+];
+
+function probe(compiler: string): Toolchain {
+  const version = ask(compiler, ["--version"]).split("\n")[0]!;
+  const macros = ask(compiler, [nativeSwitch(), "-dM", "-E", "-x", "c", "-"])
+    .split("\n")
+    .filter((line) => line !== "")
+    .sort();
+  const features = told.filter((name) => macros.some((line) => line.startsWith(`#define ${name} `)));
+  const has = (...names: string[]) => names.every((name) => features.includes(name));
+  const { caches } = processor();
+  const vectorBytes = has("__AVX512F__", "__AVX512BW__", "__AVX512DQ__", "__AVX512VL__")
+    ? 64
+    : has("__AVX2__")
+      ? 32
+      : 16;
+  const fma = has("__FMA__") || process.arch === "arm64";
+  return {
+    compiler,
+    version,
+    target: { vectorBytes, fma, ...caches },
+    features,
+    fingerprint: digestOf(version, macros.join("\n"), JSON.stringify(caches)),
+  };
+}
+
+/**
+ * What compiles here. What a compiler said of itself is remembered in `folder` while neither it nor the processor is
+ * another one, so that a process that finds all its kernels compiled runs no compiler at all.
+ */
+export function findToolchain(folder: string): Toolchain {
+  const { platform, arch } = process;
+  if (!["linux", "darwin"].includes(platform) || !["x64", "arm64"].includes(arch))
+    throw new BackendError(`native: not supported on ${platform} ${arch}; the wasm backend runs everywhere`);
+  const { fs, path } = node();
+  const compiler = findCompiler();
+  const { mtimeMs, size } = fs.statSync(compiler);
+  const key = digestOf(compiler, `${mtimeMs} ${size}`, processor().id);
+  const file = path.join(folder, `compiler-${key.slice(0, 32)}.json`);
+  try {
+    return JSON.parse(fs.readFileSync(file, "utf8")) as Toolchain;
+  } catch {
+    const found = probe(compiler);
+    writeQuietly(file, JSON.stringify(found));
+    return found;
+  }
+}
+
+/** Writes a file that can be done without. */
+function writeQuietly(file: string, text: string): void {
+  const { fs } = node();
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    fs.writeFileSync(temporary, text, { mode: 0o600 });
+    fs.renameSync(temporary, file);
+  } catch {
+    fs.rmSync(temporary, { force: true });
+  }
+}

@@ -1,0 +1,52 @@
+import { dtypes } from "../base/dtype.ts";
+import type { Kernel, KernelCall } from "../plan/kernel.ts";
+import { bodiesOf } from "./body.ts";
+
+/** Where a kernel finds its arguments: offsets into its argument block, a word each. */
+export interface ArgsLayout {
+  readonly extents: readonly number[];
+  /**
+   * Per access: pointer in bytes (for one that only `index` values use: the offset itself), strides per dimension in
+   * bytes (for `index`: in elements), and where `gather` needs it the gathered axis' stride in bytes.
+   */
+  readonly accesses: readonly {
+    readonly pointer: number;
+    readonly strides: readonly number[];
+    readonly axisStride: number;
+  }[];
+  /** Contractions: rows and columns of the block of the result that is one task (`Tasks.block`). */
+  readonly block: readonly number[];
+  readonly size: number;
+}
+
+/** Number of dimensions of a kernel's calls. */
+const rankOf = (kernel: Kernel): number =>
+  kernel.kind === "loop" ? kernel.outer + kernel.inner : kernel.kind === "contract" ? kernel.batch + 3 : 3;
+
+/** The accesses that a `gather` goes through. */
+const gathered = (kernel: Kernel): Set<number> =>
+  new Set(bodiesOf(kernel).flatMap((body) => body.flatMap((v) => (v.op === "gather" ? [v.access] : []))));
+
+/** The argument block of a kernel; offsets and size are in words, times `word`. */
+export function argsLayout(kernel: Kernel, word = 1): ArgsLayout {
+  const rank = rankOf(kernel);
+  const withAxis = gathered(kernel);
+  let next = 0;
+  const slot = () => {
+    next += word;
+    return next - word;
+  };
+  const slots = (count: number) => Array.from({ length: count }, slot);
+  const extents = slots(rank);
+  const accesses = kernel.accesses.map((_, i) => ({
+    pointer: slot(),
+    strides: slots(rank),
+    axisStride: withAxis.has(i) ? slot() : -1,
+  }));
+  const block = slots(kernel.kind === "contract" ? 2 : 0);
+  return { extents, accesses, block, size: next };
+}
+
+/** Bytes of an element of an access; an index has no memory and counts in elements. */
+export const elementBytes = (call: KernelCall, access: number): number =>
+  call.accesses[access]!.buffer < 0 ? 1 : dtypes[call.kernel.accesses[access]!.dtype].bytes;

@@ -1,0 +1,10 @@
+/** The machine that C is written for. */
+export interface CTarget {
+  /** A vector register: 64 with AVX-512, 32 with AVX2, else 16. */
+  readonly vectorBytes: 16 | 32 | 64;
+  /** Whether there is a fused multiply-add. */
+  readonly fma: boolean;
+  /** Bytes of the first and second data caches of a core. */
+  readonly l1: number;
+  readonly l2: number;
+}

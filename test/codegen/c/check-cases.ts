@@ -1,0 +1,49 @@
+import { dtypes } from "../../../src/base/dtype.ts";
+import { argsLayout } from "../../../src/codegen/args.ts";
+import { emitLoop } from "../../../src/codegen/c/loop.ts";
+import type { CTarget } from "../../../src/codegen/c/target.ts";
+import { expectClose, type LoopCase } from "../case-list.ts";
+import { expectLoop } from "../loop-call.ts";
+import { flags, type Job, runJobs } from "./program.ts";
+
+/** A machine with vectors of some bytes. */
+export const targetOf = (vectorBytes: CTarget["vectorBytes"]): CTarget => ({
+  vectorBytes,
+  fma: true,
+  l1: 32 * 1024,
+  l2: 1024 * 1024,
+});
+
+/** A call's words, and its tasks: `chunk` indices of the first dimension each. */
+function jobOf({ call, buffers }: LoopCase, target: CTarget, chunk: number): Job {
+  const { kernel, extents } = call;
+  const layout = argsLayout(kernel);
+  const args: { value: number; buffer?: number }[] = [];
+  for (const [d, at] of layout.extents.entries()) args[at] = { value: extents[d]! };
+  for (const [a, place] of layout.accesses.entries()) {
+    const { buffer, offset, strides, axisStride = 0 } = call.accesses[a]!;
+    const size = buffer < 0 ? 1 : dtypes[kernel.accesses[a]!.dtype].bytes;
+    args[place.pointer] = { value: offset * size, buffer };
+    for (const [d, at] of place.strides.entries()) args[at] = { value: strides[d]! * size };
+    if (place.axisStride >= 0) args[place.axisStride] = { value: axisStride * size };
+  }
+  const total = kernel.outer === 0 && kernel.body.some((v) => v.op === "reduce") ? 1 : extents[0]!;
+  const tasks: [number, number][] = [];
+  for (let begin = 0; begin < total; begin += chunk) tasks.push([begin, Math.min(total, begin + chunk)]);
+  return { unit: emitLoop(kernel, target), buffers, args, tasks, scratchBytes: 0 };
+}
+
+/** In C each case gives what plain loops give, in one task and in small ones. */
+export function checkCases(
+  cases: readonly LoopCase[],
+  compiler: string,
+  target: CTarget,
+  options: readonly string[] = flags.fast,
+): void {
+  const chunks = [Number.POSITIVE_INFINITY, 3];
+  const jobs = cases.flatMap((c) => chunks.map((chunk) => jobOf(c, target, chunk)));
+  for (const [i, got] of runJobs(jobs, compiler, target, options).entries()) {
+    const c = cases[Math.floor(i / chunks.length)]!;
+    expectClose(c, got, expectLoop(c.call, c.buffers));
+  }
+}

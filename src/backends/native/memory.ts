@@ -18,7 +18,8 @@ export class NativeMemory {
 
   /** Zeroed memory; throws `OutOfMemoryError` beyond the bound, or where the system has none. */
   allocate(bytes: number): NativeAllocation {
-    const address = this.inUse + bytes > this.#most ? 0 : this.#runtime.allocate(Math.max(1, bytes));
+    const size = Math.max(1, bytes);
+    const address = this.inUse + bytes > this.#most ? 0 : this.#runtime.allocate(size);
     if (address === 0)
       throw new OutOfMemoryError(
         `native: ${mib(bytes)} more are needed; ${mib(this.inUse)} are in use of at most ${mib(this.#most)}. ` +
@@ -27,7 +28,7 @@ export class NativeMemory {
     this.inUse += bytes;
     return new NativeAllocation(address, this.#runtime.view(address, bytes), () => {
       this.inUse -= bytes;
-      this.#runtime.release(address);
+      this.#runtime.release(address, size);
     });
   }
 }

@@ -59,18 +59,36 @@ static double seconds(void) {
   return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
+/** Blocks from here on are pages of their own, which the system gives zeroed and only when they are first touched. */
+static const i64 paged = (i64)1 << 17;
+
 /** Zeroed memory at a multiple of 64 bytes; null where there is none. */
 char *thaw_allocate(i64 bytes) {
-  void *p = NULL;
-  i64 large = (i64)1 << 21;
-  if (posix_memalign(&p, bytes >= 2 * large ? large : 64, bytes)) return NULL;
-#ifdef MADV_HUGEPAGE
-  if (bytes >= 2 * large) madvise(p, bytes / large * large, MADV_HUGEPAGE);
+#if THAW_MASKS
+  if (bytes >= paged) {
+    // Blocks begin at different places of a page, so that those walked together do not meet in the same cache sets.
+    static uint32_t blocks;
+    i64 shift = __atomic_fetch_add(&blocks, 1, __ATOMIC_RELAXED) % 16 * 256;
+    char *page = mmap(NULL, bytes + shift, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return page == MAP_FAILED ? NULL : page + shift;
+  }
 #endif
+  void *p = NULL;
+  if (posix_memalign(&p, 64, bytes)) return NULL;
   return memset(p, 0, bytes);
 }
 
-void thaw_release(char *p) { free(p); }
+void thaw_release(char *p, i64 bytes) {
+#if THAW_MASKS
+  if (bytes >= paged) {
+    i64 shift = (uintptr_t)p % 4096;
+    munmap(p - shift, bytes + shift);
+    return;
+  }
+#endif
+  (void)bytes;
+  free(p);
+}
 
 runtime *thaw_create(i64 scratch_bytes) {
   runtime *r = (runtime *)thaw_allocate(sizeof(runtime));
@@ -123,7 +141,7 @@ static void *work(void *argument) {
     __atomic_fetch_sub(&r->sleeping, 1, __ATOMIC_SEQ_CST);
     pthread_mutex_unlock(&r->lock);
   }
-  free(scratch);
+  if (scratch) thaw_release(scratch, r->scratch_bytes);
   return NULL;
 }
 
@@ -155,8 +173,8 @@ int thaw_workers(runtime *r, int count) {
 
 void thaw_destroy(runtime *r) {
   dismiss(r);
-  free(r->scratch);
-  free(r);
+  thaw_release(r->scratch, r->scratch_bytes);
+  thaw_release((char *)r, sizeof(runtime));
 }
 
 static void share(runtime *r, const row *e) {
@@ -251,9 +269,10 @@ void thaw_peaks(runtime *r, double *peaks) {
   char *memory = thaw_allocate(3 * bytes);
   peaks[1] = 0;
   if (!memory) return;
+  memset(memory, 0, 3 * bytes);
   i64 args[3] = {(i64)memory, (i64)(memory + bytes), (i64)(memory + 2 * bytes)};
   row copy = {peak_bytes, args, bytes / 65536, 32, NULL};
   peaks[1] = 3.0 * bytes / best(r, &copy, 0.05);
-  free(memory);
+  thaw_release(memory, 3 * bytes);
 }
 `;

@@ -10,7 +10,7 @@ export class Runtime {
   readonly walk: (runtime: number, table: number, rows: number) => number;
   readonly walkTimed: (runtime: number, table: number, rows: number, ends: Float64Array) => number;
   readonly allocate: (bytes: number) => number;
-  readonly release: (address: number) => void;
+  readonly release: (address: number, bytes: number) => void;
   readonly address: number;
   readonly #koffi: Koffi;
   readonly #load: (path: string) => number;
@@ -35,7 +35,7 @@ export class Runtime {
     this.walk = get("thaw_walk", "int", word, word, "int64_t");
     this.walkTimed = get("thaw_walk_timed", "int", word, word, "int64_t", "double *");
     this.allocate = get("thaw_allocate", word, "int64_t");
-    this.release = get("thaw_release", "void", word);
+    this.release = get("thaw_release", "void", word, "int64_t");
     this.#load = get("thaw_load", word, "const char *");
     this.#problem = get("thaw_problem", "const char *");
     this.#workers = get("thaw_workers", "int", word, "int");

@@ -2,10 +2,11 @@ import { integerPower, pow, remainder } from "../../base/arithmetic.ts";
 import { type DType, isFloat } from "../../base/dtype.ts";
 import { erf } from "../../base/erf.ts";
 import { InternalError } from "../../base/errors.ts";
+import { polynomials } from "../../codegen/polynomials.ts";
+import { largestAngle, power, sine } from "../../codegen/polynomials-wide.ts";
 import type { Value } from "../../plan/kernel.ts";
 import type { FunctionBuilder, ModuleBuilder } from "./emitter.ts";
-import { emitPolynomial } from "./math-f32.ts";
-import { emitPolynomialPow, emitSine, largestAngle } from "./math-wide.ts";
+import { WasmLanes } from "./lanes.ts";
 
 /**
  * The functions that kernels may import, on f64. Workers get them as source text: each must need nothing but
@@ -95,7 +96,10 @@ export function perLane(ctx: MathContext, name: MathName, dtype: DType, args: re
 export function emitMath(ctx: MathContext, name: UnaryMath, dtype: DType, a: number): void {
   if (dtype === "f64") emitImported(ctx, name, a);
   else if (name === "sin" || name === "cos") emitAngle(ctx, name, a);
-  else emitPolynomial(ctx.f, name, a);
+  else {
+    const v = new WasmLanes(ctx.f);
+    polynomials[name](v, v.of(a))();
+  }
 }
 
 function emitImported(ctx: MathContext, name: UnaryMath, a: number): void {
@@ -120,7 +124,8 @@ function emitAngle(ctx: MathContext, name: "sin" | "cos", a: number): void {
   const { f } = ctx;
   const result = f.local("v128");
   const inside = f.local("v128");
-  emitSine(f, name, a);
+  const v = new WasmLanes(f);
+  sine(v, name, v.of(a))();
   f.set(result);
   f.get(a);
   f.op("f32x4.abs");
@@ -144,5 +149,8 @@ function emitAngle(ctx: MathContext, name: "sin" | "cos", a: number): void {
 /** Leaves a to the power b on the stack. */
 export function emitPow(ctx: MathContext, dtype: DType, a: number, b: number): void {
   if (dtype === "f64") perLane(ctx, "pow", "f64", [a, b]);
-  else emitPolynomialPow(ctx.f, a, b);
+  else {
+    const v = new WasmLanes(ctx.f);
+    power(v, v.of(a), v.of(b))();
+  }
 }

@@ -53,7 +53,7 @@ const patterns = new Float32Array(Uint32Array.from({ length: 698_000 }, (_, i) =
 /** Evenly, where functions have their shape. */
 const even = Float32Array.from({ length: 400_000 }, (_, i) => (i - 200_000) / 16_000);
 
-/** The errors that src/backends/wasm/math-f32.ts states, in units of the last place. */
+/** The errors that src/codegen/polynomials.ts states, in units of the last place. */
 const bounds: { readonly [K in UnaryMath]: number } = {
   exp: 1,
   log: 0.9,

@@ -15,8 +15,7 @@ export function polynomial<V>(v: Arithmetic<V>, x: V, coefficients: readonly num
 }
 
 /** The magnitude of a non-negative number with the sign of another. */
-const signed = <V>(v: Lanes<V>, magnitude: V, sign: V): V =>
-  v.or(magnitude, v.and(sign, v.bits(0x80000000)));
+const signed = <V>(v: Lanes<V>, magnitude: V, sign: V): V => v.or(magnitude, v.and(sign, v.bits(0x80000000)));
 
 /** 1.5 · 2^23: what is added to it is rounded to an integer, which is then in the low bits. */
 const rounder = 12582912;

@@ -139,7 +139,8 @@ export function lower(
     return spans.push({ bytes: bytesOf(leaf), first: -1, last }) - 1;
   });
   const { offsets, bytes: arenaBytes } = assignOffsets(spans);
-  const arena = (span: number) => buffers.push({ kind: "arena", offset: offsets[span]! }) - 1;
+  const arena = (span: number) =>
+    buffers.push({ kind: "arena", offset: offsets[span]!, bytes: spans[span]!.bytes }) - 1;
   const own = new Map<Node, number>();
   for (const [n, span] of spanOf) own.set(n, arena(span));
   const constants = new Map<string, number>();
@@ -192,6 +193,7 @@ export function lower(
       dtype: n.dtype,
       shape: graph.outputs[i]!.shape,
       offset: offsets[spanOf.get(viewOf(n).base)!]!,
+      buffer: own.get(viewOf(n).base)!,
     })),
   };
 }

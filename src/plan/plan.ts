@@ -12,7 +12,7 @@ export type PlanBuffer =
   /** One number of a dtype, the same in every run: an argument, so that code does not depend on it. */
   | { readonly kind: "constant"; readonly value: number; readonly dtype: DType }
   /** Scratch, or a result on its way out. */
-  | { readonly kind: "arena"; readonly offset: number };
+  | { readonly kind: "arena"; readonly offset: number; readonly bytes: number };
 
 /** A value that comes in: resident in the engine's memory, or an array that is copied in at each run. */
 export interface PlanInput {
@@ -27,6 +27,8 @@ export interface PlanOutput {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly offset: number;
+  /** The buffer that it is in. */
+  readonly buffer: number;
 }
 
 /** One kernel of a plan, as `explain` shows it. */

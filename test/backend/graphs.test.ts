@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { backendOf } from "../../src/backends/registry.ts";
+import { backendNames, backendOf } from "../../src/backends/registry.ts";
 import { allocate, type TypedArray } from "../../src/base/dtype.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import { evaluate } from "../../src/ir/evaluate.ts";
@@ -69,21 +69,24 @@ function agree(name: string, { outputs, writes }: GraphRequest, tolerance = 1e-5
   for (const b of bindings) if (!ArrayBuffer.isView(b)) b.free();
 }
 
-describe.each(["reference", "wasm"])("%s", (name) => {
-  it("agrees with the evaluator on random graphs", () => {
+/** How many random graphs: each has kernels of its own, which a compiler takes its time for. */
+const graphs: { readonly [name: string]: number } = { native: 60 };
+
+describe.each(backendNames())("%s", (name) => {
+  it("agrees with the evaluator on random graphs", { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(randomRequest, (make) => {
         const request = make();
         if (request !== null) agree(name, request);
       }),
-      { numRuns: 300 },
+      { numRuns: graphs[name] ?? 300 },
     );
   });
 
-  it("agrees with the evaluator on writes of some rows, columns and elements", () => {
+  it("agrees with the evaluator on writes of some rows, columns and elements", { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(randomPartWrites, (make) => agree(name, make())),
-      { numRuns: 200 },
+      { numRuns: graphs[name] ?? 200 },
     );
   });
 
@@ -94,6 +97,11 @@ describe.each(["reference", "wasm"])("%s", (name) => {
     [145, 289, 30],
     [70, 50, 520],
     [13, 300, 257],
+    [2, 130, 100],
+    [16, 101, 385],
+    [17, 33, 800],
+    [30, 15, 64],
+    [129, 31, 383],
   ])("multiplies %i × %i × %i, however the operands lie", (m, n, k) => {
     for (const flipLeft of [false, true])
       for (const flipRight of [false, true]) {
@@ -142,15 +150,15 @@ describe.each(["reference", "wasm"])("%s", (name) => {
   });
 });
 
-it("gives the same bits with two threads as with one", async () => {
-  const wasm = backendOf("wasm");
+it.each(["native", "wasm"])("%s gives the same bits with two threads as with one", async (name) => {
+  const backend = backendOf(name);
   const [a, b] = [input([300, 400]), input([400, 500])];
   const product = node("relu", [matmul(a, b)], {});
   const rows = input([7], "i32");
   const replaced = put(product, rows, 0, node("neg", [take(product, rows, 0)], {}));
   const outputs = [product, sum(product, [0]), sum(product, [1]), replaced];
   const plan = buildPlan({ outputs, writes: [], checks: [], resident: () => false });
-  const executable = wasm.load(plan);
+  const executable = backend.load(plan);
   const bindings = plan.graph.leaves.map((l) => fill(l, l.attrs.source.id));
   const run = () => {
     const results = plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
@@ -158,7 +166,7 @@ it("gives the same bits with two threads as with one", async () => {
     return results;
   };
   const alone = run();
-  wasm.setThreads(2);
+  backend.setThreads(2);
   try {
     for (let i = 0; i < 12; i++) {
       expect(run()).toEqual(alone);
@@ -166,6 +174,6 @@ it("gives the same bits with two threads as with one", async () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   } finally {
-    wasm.setThreads(1);
+    backend.setThreads(1);
   }
 });

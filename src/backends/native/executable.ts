@@ -1,4 +1,5 @@
 import { type DType, dtypes, type TypedArray, writeElement } from "../../base/dtype.ts";
+import { settings } from "../../base/settings.ts";
 import { sizeOf } from "../../base/shape.ts";
 import { argsLayout, elementBytes } from "../../codegen/args.ts";
 import type { Tasks } from "../../codegen/tasks.ts";
@@ -24,6 +25,7 @@ export interface Host {
 interface Pointer {
   readonly at: number;
   readonly add: number;
+  readonly buffer: number;
 }
 
 /** Elements of a dtype in a buffer. */
@@ -45,6 +47,8 @@ export class NativeExecutable implements Executable {
   readonly #inputs: readonly Pointer[][];
   readonly #bound: Float64Array;
   #arena: NativeAllocation | null = null;
+  /** Buffers that are allocations of their own. */
+  readonly #own = new Map<number, NativeAllocation>();
   /** In the arena as it is now: host inputs by slot, and results. */
   #hostInputs: readonly (TypedArray | null)[] = [];
   #results: readonly TypedArray[] = [];
@@ -112,24 +116,45 @@ export class NativeExecutable implements Executable {
     const place = this.#plan.buffers[buffer]!;
     if (place.kind === "scalar") this.#set(at, this.#block.address + (scalars + place.index) * 8 + add);
     else if (place.kind === "constant") this.#set(at, this.#constants.get(buffer)! + add);
-    else if (place.kind === "arena") this.#arenaPointers.push({ at, add: place.offset + add });
-    else {
-      const { offset } = this.#plan.inputs[place.slot]!;
-      if (offset === null) this.#inputs[place.slot]!.push({ at, add });
-      else this.#arenaPointers.push({ at, add: offset + add });
+    else if (place.kind === "input" && this.#plan.inputs[place.slot]!.offset === null)
+      this.#inputs[place.slot]!.push({ at, add, buffer });
+    else this.#arenaPointers.push({ at, add, buffer });
+  }
+
+  /** Where a buffer of the arena is, or a host input's; under sanitizers each is an allocation of its own. */
+  #place(buffer: number, arena: NativeAllocation): { in: NativeAllocation; at: number } {
+    const place = this.#plan.buffers[buffer]!;
+    const input = place.kind === "input" ? this.#plan.inputs[place.slot]! : null;
+    if (settings.sanitize) {
+      let own = this.#own.get(buffer);
+      if (own === undefined) {
+        const bytes =
+          input === null
+            ? (place as { bytes: number }).bytes
+            : sizeOf(input.shape) * dtypes[input.dtype].bytes;
+        this.#own.set(buffer, (own = this.#host.memory.allocate(bytes)));
+      }
+      return { in: own, at: 0 };
     }
+    return { in: arena, at: input === null ? (place as { offset: number }).offset : input.offset! };
   }
 
   /** Follows the arena to where it is now. */
   #bindArena(arena: NativeAllocation): void {
     const { inputs, outputs } = this.#plan;
-    for (const { at, add } of this.#arenaPointers) this.#set(at, arena.address + add);
-    this.#hostInputs = inputs.map(({ offset, dtype, shape }) =>
-      offset === null ? null : elementsAt(arena.buffer, offset, dtype, sizeOf(shape)),
+    for (const { at, add, buffer } of this.#arenaPointers) {
+      const place = this.#place(buffer, arena);
+      this.#set(at, place.in.address + place.at + add);
+    }
+    const elements = (buffer: number, dtype: DType, length: number): TypedArray => {
+      const place = this.#place(buffer, arena);
+      return elementsAt(place.in.buffer, place.at, dtype, length);
+    };
+    // Inputs are the first buffers, in order.
+    this.#hostInputs = inputs.map(({ offset, dtype, shape }, slot) =>
+      offset === null ? null : elements(slot, dtype, sizeOf(shape)),
     );
-    this.#results = outputs.map(({ offset, dtype, shape }) =>
-      elementsAt(arena.buffer, offset, dtype, sizeOf(shape)),
-    );
+    this.#results = outputs.map(({ buffer, dtype, shape }) => elements(buffer, dtype, sizeOf(shape)));
     this.#arena = arena;
   }
 
@@ -167,5 +192,6 @@ export class NativeExecutable implements Executable {
 
   free(): void {
     this.#block.free();
+    for (const own of this.#own.values()) own.free();
   }
 }

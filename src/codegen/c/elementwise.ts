@@ -1,8 +1,9 @@
-import { type DType, isFloat, roundTo } from "../../base/dtype.ts";
+import { type DType, isFloat } from "../../base/dtype.ts";
 import type { ElementwiseOp } from "../../ir/evaluate-elementwise.ts";
 import type { ReduceKind } from "../../plan/kernel.ts";
 import { blend, type CContext, vectorType } from "./access.ts";
 import { type CFunction, emitFunction } from "./function.ts";
+import { splat } from "./literal.ts";
 
 /** Operands of one elementwise value: names of C variables, and what they are. */
 interface Operands {
@@ -17,22 +18,6 @@ interface Operands {
 
 /** Gives the C expression of a result. */
 type Rule = (o: Operands) => string;
-
-/** A number of a dtype as C has it. */
-export function literal(dtype: DType, number: number): string {
-  const value = roundTo(dtype, number);
-  if (dtype === "bool") return value === 0 ? "0" : "-1";
-  if (!isFloat(dtype)) return value === -2147483648 ? "(-2147483647 - 1)" : `${value}`;
-  const suffix = dtype === "f64" ? "" : "f";
-  if (Number.isNaN(value)) return `__builtin_nan${suffix}("")`;
-  if (!Number.isFinite(value)) return `${value < 0 ? "-" : ""}__builtin_inf${suffix}()`;
-  const text = Object.is(value, -0) ? "-0" : `${value}`;
-  return `${/[.e]/.test(text) ? text : `${text}.0`}${suffix}`;
-}
-
-/** The expression of a vector with a number in all lanes. */
-export const splat = (dtype: DType, number: number): string =>
-  `splat_${vectorType(dtype)}(${literal(dtype, number)})`;
 
 /** u8 lives in 32-bit lanes and wraps after arithmetic. */
 const wrapped = (o: Operands, expression: string): string =>

@@ -1,7 +1,10 @@
 import type { DType } from "../../base/dtype.ts";
+import { polynomials } from "../polynomials.ts";
+import { largestAngle, power, sine } from "../polynomials-wide.ts";
 import { type CContext, vectorType } from "./access.ts";
+import { CLanes } from "./lanes.ts";
 
-/** Functions that take more than an instruction. The last four are done lane by lane. */
+/** Functions that take more than an instruction: polynomials of f32 (not the last four), lane by lane of all else. */
 export type CFunction =
   | "exp"
   | "log"
@@ -54,8 +57,8 @@ const lanewise: { readonly [K in CFunction]?: Lane } = {
     `for (; e > 0; e /= 2, base *= base) if (e % 2) r *= base; ${to} = (int)r; }`,
 };
 
-/** Defines a function of values, and gives its name. */
-export function emitFunction(ctx: CContext, name: CFunction, dtype: DType, args: readonly string[]): string {
+/** Lane by lane. */
+function emitLanewise(ctx: CContext, name: CFunction, dtype: DType, args: readonly string[]): string {
   const { w, lanes, live } = ctx;
   const result = w.name("t");
   w.line(`${vectorType(dtype)} ${result} = {0};`);
@@ -64,4 +67,34 @@ export function emitFunction(ctx: CContext, name: CFunction, dtype: DType, args:
     `for (int l = 0; l < ${live ?? lanes}; l++) ${lanewise[name]!(`${result}[l]`, `${a}[l]`, `${b}[l]`)}`,
   );
   return result;
+}
+
+/** The polynomial; lanes beyond its domain (no others, as neighbours must not change a result) are the library's. */
+function emitAngle(ctx: CContext, v: CLanes, name: "sin" | "cos", a: string): string {
+  const { w, lanes, live } = ctx;
+  const inside = w.define("vi", `${v.abs(a)} <= ${v.k(largestAngle)}`);
+  const result = w.name("t");
+  w.line(`vf ${result} = ${sine(v, name, a)};`);
+  w.block(`if (any_vi(~${inside}))`, () => {
+    const all = w.name("t");
+    // Of a variable that is indexed compilers make memory.
+    w.line(`vf ${all} = ${result};`);
+    w.line(
+      `for (int l = 0; l < ${live ?? lanes}; l++) if (!${inside}[l]) ${lanewise[name]!(`${all}[l]`, `${a}[l]`, "")}`,
+    );
+    w.line(`${result} = ${all};`);
+  });
+  return result;
+}
+
+/** Defines a function of values, and gives its name. */
+export function emitFunction(ctx: CContext, name: CFunction, dtype: DType, args: readonly string[]): string {
+  const [a, b] = args as [string, string?];
+  if (dtype === "f32") {
+    const v = new CLanes(ctx.w, ctx.target, ctx.lanes);
+    if (name === "sin" || name === "cos") return emitAngle(ctx, v, name, a);
+    if (name === "pow") return power(v, a, b!);
+    if (name in polynomials) return polynomials[name as keyof typeof polynomials](v, a);
+  }
+  return emitLanewise(ctx, name, dtype, args);
 }

@@ -2,7 +2,8 @@ import { type DType, isFloat } from "../../base/dtype.ts";
 import type { LoopKernel, Value } from "../../plan/kernel.ts";
 import { startOf } from "../reduce.ts";
 import { vectorType } from "./access.ts";
-import { combine, literal, splat } from "./elementwise.ts";
+import { combine } from "./elementwise.ts";
+import { literal, splat } from "./literal.ts";
 import type { CWriter } from "./writer.ts";
 
 type Reduce = Extract<Value, { op: "reduce" }>;

@@ -1,4 +1,5 @@
 import { extremeText } from "./extreme.ts";
+import { functionText } from "./function-prelude.ts";
 import type { CTarget } from "./target.ts";
 
 /** A function of vectors for which machines have an instruction, and what else it can be. */
@@ -68,8 +69,8 @@ const x86Guard = (name: string, bits: number): string => {
   return name === "sqrt" ? "defined(__SSE2__)" : "defined(__SSE4_1__)";
 };
 
-function instructionText(i: Instruction, vector: "vf" | "vd", lanes: number): string {
-  const wide = vector === "vd";
+function instructionText(i: Instruction, vector: "vf" | "vd" | "vw", lanes: number): string {
+  const wide = vector !== "vf";
   const bits = lanes * (wide ? 64 : 32);
   const type = wide ? "pd" : "ps";
   const names = ["a", "b", "c"].slice(0, i.operands);
@@ -280,5 +281,8 @@ export function preludeC(target: CTarget, wide: boolean): string {
         "}",
       );
   }
+  text.push(functionText(lanes, target.vectorBytes));
+  for (const i of instructions)
+    if (i.name === "fma") text.push(instructionText(i, "vw", target.vectorBytes / 8));
   return `${text.join("\n")}\n`;
 }

@@ -2,7 +2,8 @@ import { InternalError } from "../../base/errors.ts";
 import type { Value } from "../../plan/kernel.ts";
 import { argsOf, uniformValues } from "../body.ts";
 import { type CContext, emitGather, emitIndex, emitLoad, vectorType } from "./access.ts";
-import { emitElementwise, splat } from "./elementwise.ts";
+import { emitElementwise } from "./elementwise.ts";
+import { splat } from "./literal.ts";
 import type { CWriter } from "./writer.ts";
 
 /**

@@ -126,10 +126,12 @@ export function contractPlan(p: Product): { plan: LoadablePlan; inputs: TypedArr
     offset: place(sizes[i]! * dtypes[d].bytes),
   }));
   const elements = batches * m * n;
-  const outputs = [{ dtype: result, shape: [elements], offset: place(elements * dtypes[result].bytes) }];
+  const bytes = elements * dtypes[result].bytes;
+  // Inputs are the first buffers, and the result is the one after them.
+  const outputs = [{ dtype: result, shape: [elements], offset: place(bytes), buffer: types.length }];
   const buffers: PlanBuffer[] = [
     ...planInputs.map((_, slot) => ({ kind: "input" as const, slot })),
-    { kind: "arena" as const, offset: outputs[0]!.offset },
+    { kind: "arena" as const, offset: outputs[0]!.offset, bytes },
   ];
   const extents = [...batch, m, n, k];
   const plan: LoadablePlan = {

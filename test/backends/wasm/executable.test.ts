@@ -61,7 +61,7 @@ function updatePlan(length: number): LoadablePlan {
     { kind: "input", slot: 0 },
     { kind: "input", slot: 1 },
     { kind: "scalar", index: 0 },
-    { kind: "arena", offset: bytes },
+    { kind: "arena", offset: bytes, bytes },
   ];
   return {
     id: 1,
@@ -73,7 +73,7 @@ function updatePlan(length: number): LoadablePlan {
     buffers,
     arenaBytes: 2 * bytes,
     calls: [addCall(length, 0, 2, 0), addCall(length, 1, 0, 3)],
-    outputs: [{ dtype: "f32", shape: [length], offset: bytes }],
+    outputs: [{ dtype: "f32", shape: [length], offset: bytes, buffer: 3 }],
     graph,
   };
 }
@@ -146,8 +146,8 @@ test("a check that fails stops the run before later writes", () => {
     { kind: "input", slot: 2 },
     { kind: "scalar", index: 0 },
     { kind: "scalar", index: 1 },
-    { kind: "arena", offset: 128 },
-    { kind: "arena", offset: 192 },
+    { kind: "arena", offset: 128, bytes: 4 },
+    { kind: "arena", offset: 192, bytes: 4 },
   ];
   const plan: LoadablePlan = {
     id: 2,

@@ -1,0 +1,3 @@
+import { proveFreezing } from "./matrix.ts";
+
+proveFreezing("native");

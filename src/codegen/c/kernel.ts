@@ -1,9 +1,5 @@
 import type { Kernel } from "../../plan/kernel.ts";
-
-const emitAxis = (): string => {
-  throw new Error("axis");
-};
-
+import { emitAxis } from "./axis.ts";
 import { emitContract } from "./contract.ts";
 import { emitLoop } from "./loop.ts";
 import type { CTarget } from "./target.ts";
@@ -16,5 +12,5 @@ import type { CTarget } from "./target.ts";
 export function emitKernelC(kernel: Kernel, form: string, target: CTarget): string {
   if (kernel.kind === "loop") return emitLoop(kernel, target);
   if (kernel.kind === "contract") return emitContract(kernel, form, target);
-  return emitAxis();
+  return emitAxis(kernel, target);
 }

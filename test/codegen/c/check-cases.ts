@@ -14,8 +14,12 @@ export const targetOf = (vectorBytes: CTarget["vectorBytes"]): CTarget => ({
   l2: 1024 * 1024,
 });
 
-/** A call's words, and its tasks: `chunk` indices of the first dimension each. */
-function jobOf({ call, buffers }: LoopCase, target: CTarget, chunk: number): Job {
+/** A call as a job: its words, and its tasks: `chunk` indices of the first dimension each. */
+export function jobOf(
+  { call, buffers }: Pick<LoopCase, "call" | "buffers">,
+  target: CTarget,
+  chunk: number,
+): Job {
   const { kernel, extents } = call;
   const layout = argsLayout(kernel);
   const args: { value: number; buffer?: number }[] = [];

@@ -2,7 +2,7 @@ import { settings } from "../../base/settings.ts";
 import { formOf } from "../../codegen/c/forms.ts";
 import { emitKernelC } from "../../codegen/c/kernel.ts";
 import { productTiling, scratchBytes } from "../../codegen/c/tiling.ts";
-import type { ProductTiling, Tasks } from "../../codegen/tasks.ts";
+import type { Tasks } from "../../codegen/tasks.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
 import type { Allocation, Backend, Executable, LoadablePlan } from "../../plan/plan.ts";
@@ -24,7 +24,6 @@ class NativeBackend implements Backend, Host {
   readonly cache: KernelStore;
   arena: NativeAllocation;
   readonly #toolchain: Toolchain;
-  readonly #tiling: ProductTiling;
   /** Addresses of functions, by structure and form. */
   readonly #functions = new Map<string, number>();
   #threads: number;
@@ -36,7 +35,6 @@ class NativeBackend implements Backend, Host {
     // Kernels that were compiled ahead need no compiler; with their fingerprint their names are found again.
     this.#toolchain = named === null ? findToolchain(folder) : { ...named.manifest, compiler: "" };
     const { target } = this.#toolchain;
-    this.#tiling = productTiling(target);
     this.cache = new KernelStore(folder, this.#toolchain, named);
     this.runtime = new Runtime(koffi, this.cache, target, scratchBytes(target));
     this.memory = new NativeMemory(this.runtime, settings.maxMemory ?? node().os.totalmem());
@@ -70,7 +68,8 @@ class NativeBackend implements Backend, Host {
   }
 
   tasksOf(call: KernelCall): Tasks {
-    return tasksOf(call, this.#tiling);
+    const { target } = this.#toolchain;
+    return tasksOf(call, productTiling(target, formOf(call, target)));
   }
 
   load(plan: LoadablePlan): Executable {

@@ -37,6 +37,9 @@ const memory: { readonly [D in DType]: readonly [element: string, vector: "vf" |
   f16: ["u16", "vi"],
 };
 
+/** The prelude's name of the type of single elements in memory. */
+export const elementType = (dtype: DType): string => memory[dtype][0];
+
 const narrow = (dtype: DType): boolean => dtypes[dtype].bytes < 4;
 
 /** A vector of elements at addresses of their own, widened. */
@@ -46,10 +49,18 @@ function fromLanes(ctx: CContext, dtype: DType, address: (lane: string | number)
   const at = (lane: string | number) => `*(const ${element}_m *)(${address(lane)})`;
   if (live === null)
     return w.define(vector, `(${vector}){${Array.from({ length: lanes }, (_, l) => at(l)).join(", ")}}`);
-  const got = w.name("t");
-  w.line(`${vector} ${got} = {0};`);
-  w.line(`for (int l = 0; l < ${live}; l++) ${got}[l] = ${at("l")};`);
-  return got;
+  if (lanes > 4) {
+    const got = w.name("t");
+    w.line(`${vector} ${got} = {0};`);
+    w.line(`for (int l = 0; l < ${live}; l++) ${got}[l] = ${at("l")};`);
+    return got;
+  }
+  // So few that lanes beyond the last are worth loading it once more: the vector then stays in a register.
+  const nearest = (l: number) => (l === 0 ? "0" : `(${l} < ${live} ? ${l} : ${live} - 1)`);
+  return w.define(
+    vector,
+    `(${vector}){${Array.from({ length: lanes }, (_, l) => at(nearest(l))).join(", ")}}`,
+  );
 }
 
 /** A vector of consecutive elements, widened. */

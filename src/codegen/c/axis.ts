@@ -2,31 +2,12 @@ import { type DType, isFloat } from "../../base/dtype.ts";
 import { DTypeError } from "../../base/errors.ts";
 import type { AxisKernel } from "../../plan/kernel.ts";
 import { argsLayout } from "../args.ts";
-import { preludeC } from "./prelude.ts";
+import { elementType } from "./access.ts";
+import type { Line } from "./axis-line.ts";
+import { lanesOf, preludeC } from "./prelude.ts";
 import { emitScatter } from "./scatter.ts";
 import type { CTarget } from "./target.ts";
 import { CWriter } from "./writer.ts";
-
-/** Types of single elements, as the prelude names those in memory. */
-const elements: { readonly [D in DType]: string } = {
-  f32: "f32",
-  f64: "f64",
-  i32: "i32",
-  u8: "u8",
-  bool: "u8",
-  i8: "i8",
-  bf16: "u16",
-  f16: "u16",
-};
-
-/** An access within one outer index: a `char *`, strides over (outer, axis, inner) in bytes, and the type of its elements. */
-export interface Line {
-  readonly line: string;
-  readonly strides: readonly string[];
-  readonly dtype: DType;
-  /** The type of a single element in memory. */
-  readonly element: string;
-}
 
 /** Serial work along one axis, element by element, as a unit; tasks are outer indices. */
 export function emitAxis(kernel: AxisKernel, target: CTarget): string {
@@ -36,6 +17,7 @@ export function emitAxis(kernel: AxisKernel, target: CTarget): string {
     if (!moves && ["i8", "f16", "bf16"].includes(dtype))
       throw new DTypeError(`native: no kernel along an axis for ${dtype}; cast to f32 first`);
   const w = new CWriter();
+  const wide = accesses.some(({ dtype }) => dtype === "f64");
   const layout = argsLayout(kernel);
   w.block("void run(const i64 *args, i64 begin, i64 end, char *scratch)", () => {
     w.line("(void)scratch;");
@@ -50,10 +32,10 @@ export function emitAxis(kernel: AxisKernel, target: CTarget): string {
         const line = w.name("p");
         w.line(`char *${line} = (char *)args[${a.pointer}] + o * ${strides[i]![0]};`);
         const { dtype } = accesses[i]!;
-        return { line, strides: strides[i]!, dtype, element: `${elements[dtype]}_m` };
+        return { line, strides: strides[i]!, dtype, element: `${elementType(dtype)}_m` };
       });
       if (kind === "scatter" || kind === "scatterAdd") {
-        emitScatter(w, kind, lines, length, inner);
+        emitScatter(w, kind, lines, length, inner, lanesOf(target, wide));
         return;
       }
       w.block(`for (i64 i = 0; i < ${inner}; i++)`, () => {
@@ -62,12 +44,7 @@ export function emitAxis(kernel: AxisKernel, target: CTarget): string {
       });
     });
   });
-  return (
-    preludeC(
-      target,
-      accesses.some(({ dtype }) => dtype === "f64"),
-    ) + w.toString()
-  );
+  return preludeC(target, wide) + w.toString();
 }
 
 /** Element `index` along the axis. */

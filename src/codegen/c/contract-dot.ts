@@ -9,7 +9,7 @@ const side = 4;
  * the end.
  */
 export function emitDot(parts: ContractParts): void {
-  const { kernel, w, lanes, scratch } = parts;
+  const { kernel, w, lanes, sumStride } = parts;
   const access = (which: "left" | "right") => {
     const value = kernel.prologue[kernel[which]]!;
     return "access" in value ? value.access : -1;
@@ -43,7 +43,7 @@ export function emitDot(parts: ContractParts): void {
           w.block("if (j < k)", () => step(w.define("int", "(int)(k - j)", "live")));
           for (const [r, c] of pairs) {
             for (let n = lanes / 2; n >= 1; n /= 2) w.line(`c${r}_${c} += rotate${n}_vf(c${r}_${c});`);
-            w.line(`*(f32_m *)(sums + ${r * scratch.sumStride + c * 4}) = c${r}_${c}[0];`);
+            w.line(`*(f32_m *)(sums + ${r * sumStride + c * 4}) = c${r}_${c}[0];`);
           }
         },
       );
@@ -56,7 +56,7 @@ export function emitDot(parts: ContractParts): void {
     const b = placed(parts, right, `n0 * ${bs}`);
     const loops = (rows: string, columns: string, height: number, width: number) =>
       w.line(
-        `${name(height, width)}(${a} + ${rows} * ${as}, ${as}, ${b} + ${columns} * ${bs}, ${bs}, k, sums + ${rows} * ${scratch.sumStride} + ${columns} * 4);`,
+        `${name(height, width)}(${a} + ${rows} * ${as}, ${as}, ${b} + ${columns} * ${bs}, ${bs}, k, sums + ${rows} * ${sumStride} + ${columns} * 4);`,
       );
     const down = (columns: string, width: number) => {
       w.line("i64 i = 0;");

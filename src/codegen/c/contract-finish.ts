@@ -6,7 +6,7 @@ import { emitValues } from "./value.ts";
 
 /** finish(args, at, m0, rows, n0, columns, sums): the epilogue, over rows of whole sums. */
 export function emitFinish(parts: ContractParts): void {
-  const { kernel, target, w, lanes, scratch } = parts;
+  const { kernel, target, w, lanes, sumStride } = parts;
   const head =
     "static void finish(const i64 *args, char **at, i64 m0, i64 rows, i64 n0, i64 columns, const char *sums)";
   w.block(head, () => {
@@ -41,7 +41,7 @@ export function emitFinish(parts: ContractParts): void {
       used.map((a) => [a, kernel.accesses[a]!.level === "scalar" ? placed(parts, a, "0") : ""]),
     );
     const scalars = emitScalars(context(fixed, null, null), kernel.epilogue, roots);
-    w.block(`for (i64 i = 0; i < rows; i++, sums += ${scratch.sumStride})`, () => {
+    w.block(`for (i64 i = 0; i < rows; i++, sums += ${sumStride})`, () => {
       const row = new Map(
         used.map((a) => [a, placed(parts, a, `(m0 + i) * ${read.stride(a, 0)} + n0 * ${read.stride(a, 1)}`)]),
       );

@@ -17,6 +17,8 @@ export interface ContractParts {
   readonly lanes: number;
   readonly tile: Tile;
   readonly scratch: ReturnType<typeof scratchLayout>;
+  /** Bytes from one row of sums to the next. */
+  readonly sumStride: number;
 }
 
 /** Reads words of the argument block into constants, each once in a function. */

@@ -5,10 +5,11 @@ import { emitDot } from "./contract-dot.ts";
 import { emitFinish } from "./contract-finish.ts";
 import { emitPack } from "./contract-pack.ts";
 import type { ContractParts } from "./contract-parts.ts";
+import { emitRows } from "./contract-rows.ts";
 import { emitMultiply } from "./micro.ts";
 import { lanesOf, preludeC } from "./prelude.ts";
 import type { CTarget } from "./target.ts";
-import { scratchLayout, stretch, tileOf } from "./tiling.ts";
+import { fewRows, scratchLayout, stretch, tileOf } from "./tiling.ts";
 import { CWriter } from "./writer.ts";
 
 /**
@@ -21,14 +22,19 @@ export function emitContract(kernel: ContractKernel, form: string, target: CTarg
   if (kernel.dtype !== "f32")
     throw new InternalError(`C: a product of ${kernel.dtype}; only f32 has kernels`);
   const w = new CWriter();
+  // Vectors of f32 have as many lanes as those of f64, where there are any.
+  const wide = [...kernel.accesses, ...kernel.prologue, ...kernel.epilogue].some((x) => x.dtype === "f64");
+  const lanes = lanesOf(target, wide);
+  const scratch = scratchLayout(target);
   const parts: ContractParts = {
     kernel,
     target,
     w,
     layout: argsLayout(kernel),
-    lanes: lanesOf(target, false),
-    tile: tileOf(target),
-    scratch: scratchLayout(target),
+    lanes,
+    tile: tileOf(lanes * 4, target),
+    scratch,
+    sumStride: form === "rows" ? scratch.rowStride : scratch.sumStride,
   };
   emitPlace(parts);
   emitFinish(parts);
@@ -38,13 +44,17 @@ export function emitContract(kernel: ContractKernel, form: string, target: CTarg
       w.line("dot(args, at, m0, rows, n0, columns, k, sums);");
       w.line("finish(args, at, m0, rows, n0, columns, sums);");
     });
+  } else if (form === "rows") {
+    emitPack(parts, "left");
+    emitRows(parts);
+    emitRun(parts, () => emitFewRows(parts));
   } else {
     emitPack(parts, "left");
     emitPack(parts, "right");
     emitMultiply(parts);
     emitRun(parts, () => emitStretches(parts));
   }
-  return preludeC(target, false) + w.toString();
+  return preludeC(target, wide) + w.toString();
 }
 
 /** place(args, batch, at): every access's address at a batch index. */
@@ -74,7 +84,6 @@ function emitRun({ kernel, layout, scratch, w }: ContractParts, body: () => void
     w.line("char **const at = (char **)scratch;");
     w.line(`char *const left = scratch + ${scratch.left}, *const right = scratch + ${scratch.right};`);
     w.line(`char *const sums = scratch + ${scratch.sums};`);
-    w.line("(void)left, (void)right;");
     w.line("i64 packed = -1;");
     w.block("for (i64 task = begin; task < end; task++)", () => {
       // Blocks of rows run fastest, so that consecutive tasks share the packed right operand.
@@ -86,11 +95,25 @@ function emitRun({ kernel, layout, scratch, w }: ContractParts, body: () => void
       body();
       w.line("packed = rest;");
     });
-    w.line("(void)packed;");
   });
 }
 
-function emitStretches({ scratch, tile, w }: ContractParts): void {
+/** Stretches of k, one after the other: the left operand's few rows are packed, the right operand is read as it is. */
+function emitFewRows({ lanes, sumStride, w }: ContractParts): void {
+  w.line(`const i64 width = (columns + ${lanes - 1}) / ${lanes} * ${lanes * 4};`);
+  w.line(`for (i64 r = 0; r < rows; r++) __builtin_memset(sums + r * ${sumStride}, 0, width);`);
+  w.block(`for (i64 k0 = 0; k0 < k; k0 += ${stretch})`, () => {
+    w.line(`const i64 depth = k - k0 < ${stretch} ? k - k0 : ${stretch};`);
+    w.line("pack_left(args, at, m0, rows, k0, depth, left);");
+    w.block("switch (rows)", () => {
+      for (let rows = 1; rows <= fewRows; rows++)
+        w.line(`case ${rows}: rows_${rows}(args, at, n0, columns, k0, depth, left, sums); break;`);
+    });
+  });
+  w.line("finish(args, at, m0, rows, n0, columns, sums);");
+}
+
+function emitStretches({ sumStride, tile, w }: ContractParts): void {
   // Stretches of even length, each as long as the scratch allows or less.
   w.line(`const i64 count = k > ${stretch} ? (k + ${stretch - 1}) / ${stretch} : 1;`);
   w.line("const i64 stretch = k > 0 ? (k + count - 1) / count : 1;");
@@ -106,7 +129,7 @@ function emitStretches({ scratch, tile, w }: ContractParts): void {
       w.line(`some = left_over >= ${tile.rows} ? ${tile.rows} : ${smaller};`);
       w.line("pack_left(args, at, m0 + i, some, k0, depth, left);");
       // Sums that are whole at once are not kept: the next rows' take their place.
-      w.line(`char *const here = stretch < k ? sums + i * ${scratch.sumStride} : sums;`);
+      w.line(`char *const here = stretch < k ? sums + i * ${sumStride} : sums;`);
       w.line("multiply((int)some, left, right, depth, columns, here, k0 > 0);");
       w.line("if (k0 + stretch >= k) finish(args, at, m0 + i, some, n0, columns, here);");
     });

@@ -5,7 +5,8 @@ const range = (count: number, of: (i: number) => number | string): string =>
  * What the functions of f32 need beside arithmetic. In f64: `vww` of all lanes, and `vw` (as bits `vx`, i64, and `vy`,
  * u64) of as many as fill a register, which are all of them or half. GCC converts vectors of two registers well but
  * compares them element by element, so that they are only converted, and halved by LOW, HIGH and JOIN. `low_words` are
- * the low i32 of all f64, and `any_vi` says whether a mask is set anywhere.
+ * the low i32 of all f64, `any_vi` says whether a mask is set anywhere, and `at_most`, `at_least` limit a number but not
+ * a NaN.
  */
 export function functionText(lanes: number, vectorBytes: number): string {
   const count = vectorBytes / 8;
@@ -22,6 +23,10 @@ export function functionText(lanes: number, vectorBytes: number): string {
     splat("vx", "i64"),
     ...(count === lanes ? [lowWordsOfOne] : halvesText(lanes)),
     anyText(lanes),
+    ...(["at_most", "at_least"] as const).flatMap((name) => [
+      limitText(name, "vf", lanes * 32),
+      limitText(name, "vw", vectorBytes * 8),
+    ]),
   ].join("\n");
 }
 
@@ -60,6 +65,34 @@ function anyText(lanes: number): string {
     ...(bits < 128
       ? portable
       : [`#ifdef ${guard}`, `  return ${text} != 0;`, "#else", ...portable, "#endif"]),
+    "}",
+  ].join("\n");
+}
+
+/** x86's instruction gives its second operand where either is NaN. */
+function limitText(name: "at_most" | "at_least", vector: "vf" | "vw", bits: number): string {
+  const [least, operator] = name === "at_most" ? ["min", "<"] : ["max", ">"];
+  const builtin = `__builtin_ia32_${least}${vector === "vf" ? "ps" : "pd"}`;
+  const choices: (readonly [guard: string, expression: string])[] = [];
+  if (bits === 512)
+    choices.push(
+      ["defined(__AVX512F__) && defined(__clang__)", `${builtin}512(limit, a, 4)`],
+      ["defined(__AVX512F__)", `${builtin}512_mask(limit, a, a, -1, 4)`],
+    );
+  if (bits === 256) choices.push(["defined(__AVX__)", `${builtin}256(limit, a)`]);
+  if (bits === 128) choices.push(["defined(__SSE2__)", `${builtin}(limit, a)`]);
+  const integer = vector === "vf" ? "vi" : "vx";
+  const exceeds = `(limit ${operator} a)`;
+  const portable = `(${vector})((${exceeds} & (${integer})limit) | (~${exceeds} & (${integer})a))`;
+  return [
+    `static inline ${vector} ${name}_${vector}(${vector} a, ${vector} limit) {`,
+    ...choices.flatMap(([guard, expression], i) => [
+      `#${i === 0 ? "if" : "elif"} ${guard}`,
+      `  return ${expression};`,
+    ]),
+    ...(choices.length > 0 ? ["#else"] : []),
+    `  return ${portable};`,
+    ...(choices.length > 0 ? ["#endif"] : []),
     "}",
   ].join("\n");
 }

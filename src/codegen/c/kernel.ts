@@ -1,6 +1,7 @@
 import type { Kernel } from "../../plan/kernel.ts";
 import { emitAxis } from "./axis.ts";
 import { emitContract } from "./contract.ts";
+import { targetOf } from "./forms.ts";
 import { emitLoop } from "./loop.ts";
 import type { CTarget } from "./target.ts";
 
@@ -10,7 +11,7 @@ import type { CTarget } from "./target.ts";
  * says of its call.
  */
 export function emitKernelC(kernel: Kernel, form: string, target: CTarget): string {
-  if (kernel.kind === "loop") return emitLoop(kernel, target);
+  if (kernel.kind === "loop") return emitLoop(kernel, targetOf(form, target));
   if (kernel.kind === "contract") return emitContract(kernel, form, target);
   return emitAxis(kernel, target);
 }

@@ -59,7 +59,8 @@ abstract class CArithmetic implements Arithmetic<string> {
     return this.define(this.#fma ? `fma_${this.#types.float}(${a}, ${b}, ${c})` : `${a} * ${b} + ${c}`);
   }
   mulSub(a: string, b: string, c: string): string {
-    return this.define(this.#fma ? `fma_${this.#types.float}(-${a}, ${b}, ${c})` : `${c} - ${a} * ${b}`);
+    // Of the two it is b that may be a constant, and is then negated once.
+    return this.define(this.#fma ? `fma_${this.#types.float}(${a}, -${b}, ${c})` : `${c} - ${a} * ${b}`);
   }
   lt(a: string, b: string): string {
     return this.same(`${a} < ${b}`);
@@ -74,10 +75,10 @@ abstract class CArithmetic implements Arithmetic<string> {
     return this.same(blend(this.signed(mask), this.signed(a), this.signed(b)));
   }
   atMost(a: string, limit: string): string {
-    return this.where(this.lt(limit, a), limit, a);
+    return this.define(`at_most_${this.#types.float}(${a}, ${limit})`);
   }
   atLeast(a: string, limit: string): string {
-    return this.where(this.lt(a, limit), limit, a);
+    return this.define(`at_least_${this.#types.float}(${a}, ${limit})`);
   }
   addBits(a: string, b: string): string {
     return this.same(`${this.unsigned(a)} + ${this.unsigned(b)}`);

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { argsLayout } from "../../../src/codegen/args.ts";
 import { createWasm } from "../../../src/backends/wasm/backend.ts";
 import { emitContract, scratchBytes } from "../../../src/backends/wasm/contract.ts";
 import { WasmMemory } from "../../../src/backends/wasm/memory.ts";
 import { allocate, type TypedArray } from "../../../src/base/dtype.ts";
+import { argsLayout } from "../../../src/codegen/args.ts";
 import type { ContractKernel, KernelCall } from "../../../src/plan/kernel.ts";
+import { contractPlan, type Product } from "../../codegen/contract-plan.ts";
 import { interpret } from "../../plan/interpret.ts";
-import { contractPlan, type Product } from "./contract-plan.ts";
 
 const backend = createWasm();
 

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { createWasm } from "../../../src/backends/wasm/backend.ts";
 import type { KernelCall, LoopKernel } from "../../../src/plan/kernel.ts";
 import type { LoadablePlan, PlanBuffer } from "../../../src/plan/plan.ts";
+import { contractPlan } from "../../codegen/contract-plan.ts";
 import { interpret } from "../../plan/interpret.ts";
-import { contractPlan } from "./contract-plan.ts";
 
 const graph: LoadablePlan["graph"] = {
   order: [],

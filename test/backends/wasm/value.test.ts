@@ -4,11 +4,11 @@ import type { Value } from "../../../src/plan/kernel.ts";
 import { expectClose } from "../../codegen/case-list.ts";
 import { type AccessSpec, expectLoop, makeCall } from "../../codegen/loop-call.ts";
 import { valueCases } from "../../codegen/value-cases.ts";
-import { runLoop } from "./run-loop.ts";
+import { runCall } from "./run-call.ts";
 
 test.each([...new Set(valueCases.map((c) => c.title))])("%s", (title) => {
   for (const c of valueCases.filter((c) => c.title === title))
-    expectClose(c, runLoop(c.call, c.buffers, 10), expectLoop(c.call, c.buffers));
+    expectClose(c, runCall(c.call, c.buffers, 10), expectLoop(c.call, c.buffers));
 });
 
 describe("fma", () => {
@@ -20,12 +20,12 @@ describe("fma", () => {
   const buffers = [column(1), column(2), column(3), new Float32Array(64)];
   test("rounds the product where multiply-add is not relaxed", () => {
     const expected = buffers[0]!.map((a, i) => Math.fround(a * buffers[1]![i]!) + buffers[2]![i]!);
-    expect(runLoop(call, buffers)[3]).toEqual(expected);
+    expect(runCall(call, buffers)[3]).toEqual(expected);
   });
   test.runIf(detectFeatures().relaxed)("is rounded once where it is, if the machine can", () => {
-    const got = runLoop(call, buffers, 7, true)[3]!;
+    const got = runCall(call, buffers, 7, true)[3]!;
     const once = buffers[0]!.map((a, i) => a * buffers[1]![i]! + buffers[2]![i]!);
-    const twice = runLoop(call, buffers)[3]!;
+    const twice = runCall(call, buffers)[3]!;
     for (const [i, g] of got.entries()) expect([once[i], twice[i]]).toContain(g);
   });
 });

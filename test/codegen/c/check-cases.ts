@@ -1,7 +1,8 @@
 import { dtypes } from "../../../src/base/dtype.ts";
 import { argsLayout } from "../../../src/codegen/args.ts";
-import { emitLoop } from "../../../src/codegen/c/loop.ts";
+import { emitKernelC } from "../../../src/codegen/c/kernel.ts";
 import type { CTarget } from "../../../src/codegen/c/target.ts";
+import type { AxisCase } from "../axis-cases.ts";
 import { expectClose, type LoopCase } from "../case-list.ts";
 import { expectLoop } from "../loop-call.ts";
 import { flags, type Job, runJobs } from "./program.ts";
@@ -16,7 +17,7 @@ export const targetOf = (vectorBytes: CTarget["vectorBytes"]): CTarget => ({
 
 /** A call as a job: its words, and its tasks: `chunk` indices of the first dimension each. */
 export function jobOf(
-  { call, buffers }: Pick<LoopCase, "call" | "buffers">,
+  { call, buffers }: Pick<LoopCase | AxisCase, "call" | "buffers">,
   target: CTarget,
   chunk: number,
 ): Job {
@@ -31,10 +32,11 @@ export function jobOf(
     for (const [d, at] of place.strides.entries()) args[at] = { value: strides[d]! * size };
     if (place.axisStride >= 0) args[place.axisStride] = { value: axisStride * size };
   }
-  const total = kernel.outer === 0 && kernel.body.some((v) => v.op === "reduce") ? 1 : extents[0]!;
+  const whole = kernel.kind === "loop" && kernel.outer === 0 && kernel.body.some((v) => v.op === "reduce");
+  const total = whole ? 1 : extents[0]!;
   const tasks: [number, number][] = [];
   for (let begin = 0; begin < total; begin += chunk) tasks.push([begin, Math.min(total, begin + chunk)]);
-  return { unit: emitLoop(kernel, target), buffers, args, tasks, scratchBytes: 0 };
+  return { unit: emitKernelC(kernel, "", target), buffers, args, tasks, scratchBytes: 0 };
 }
 
 /** In C each case gives what plain loops give, in one task and in small ones. */

@@ -88,9 +88,13 @@ int main(int count, char **names) {
 function sources(units: readonly string[], target: CTarget): string[] {
   return [false, true].map((wide) => {
     const prelude = preludeC(target, wide);
-    const texts = units.flatMap((unit, i) =>
-      unit.startsWith(prelude) ? [`#define run run_${i}\n${unit.slice(prelude.length)}\n#undef run\n`] : [],
-    );
+    const texts = units.flatMap((unit, i) => {
+      if (!unit.startsWith(prelude)) return [];
+      const text = unit.slice(prelude.length);
+      const names = ["run", ...[...text.matchAll(/^static .*?(\w+)\(/gm)].map((found) => found[1]!)];
+      const line = (make: (name: string) => string) => `${names.map(make).join("\n")}\n`;
+      return line((name) => `#define ${name} ${name}_${i}`) + text + line((name) => `#undef ${name}`);
+    });
     return prelude + texts.join("");
   });
 }

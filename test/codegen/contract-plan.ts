@@ -1,6 +1,6 @@
-import { allocate, type DType, dtypes, type TypedArray } from "../../../src/base/dtype.ts";
-import type { Access, AccessArgs, ContractKernel, Store, Value } from "../../../src/plan/kernel.ts";
-import type { LoadablePlan, PlanBuffer } from "../../../src/plan/plan.ts";
+import { allocate, type DType, dtypes, type TypedArray } from "../../src/base/dtype.ts";
+import type { Access, AccessArgs, ContractKernel, Store, Value } from "../../src/plan/kernel.ts";
+import type { LoadablePlan, PlanBuffer } from "../../src/plan/plan.ts";
 
 /** A product to try: result[b, m, n] = epilogue(Σ_k left[b, m, k] · right[b, n, k]). */
 export interface Product {
@@ -11,9 +11,12 @@ export interface Product {
   dtype?: DType;
   /** Dtype of the operands in memory. */
   stored?: DType;
-  /** Which dimension of the operand is contiguous; none: every second element of a k-contiguous one. */
-  left?: "m" | "k" | "none";
-  right?: "n" | "k" | "none";
+  /**
+   * Which dimension of the operand is contiguous; none: every second element of a k-contiguous one; same: every second
+   * element, whatever k.
+   */
+  left?: "m" | "k" | "none" | "same";
+  right?: "n" | "k" | "none" | "same";
   /** Left out: the operands as they are. */
   prologue?: (left: number, right: number, body: Value[], scale: number) => [number, number];
   /** Values after the sum (value 0); gives the one to store. `row` and `column` are accesses of a value per m, per n. */
@@ -22,6 +25,8 @@ export interface Product {
   result?: DType;
   /** The result is stored with m contiguous. */
   transposed?: boolean;
+  /** What is stored also takes the place of the value per element. */
+  inPlace?: boolean;
 }
 
 /** A plan of one contraction over inputs left, right, a value per m, one per n, and one per element. */
@@ -34,9 +39,10 @@ export function contractPlan(p: Product): { plan: LoadablePlan; inputs: TypedArr
   const batchStrides = (size: number) =>
     batch.map((_, d) => size * batch.slice(d + 1).reduce((a, b) => a * b, 1));
   const zeros = batch.map(() => 0);
-  const operand = (free: number, layout: "free" | "k" | "none", at: number): number[] => {
-    const strides = layout === "free" ? [1, free] : layout === "k" ? [k, 1] : [2 * k, 2];
-    const out = [...batchStrides(free * k * (layout === "none" ? 2 : 1)), 0, 0, strides[1]!];
+  const operand = (free: number, layout: "free" | "k" | "none" | "same", at: number): number[] => {
+    const strides = { free: [1, free], k: [k, 1], none: [2 * k, 2], same: [2, 0] }[layout];
+    const size = { free: free * k, k: free * k, none: 2 * free * k, same: 2 * free }[layout];
+    const out = [...batchStrides(size), 0, 0, strides[1]!];
     out[batch.length + at] = strides[0]!;
     return out;
   };
@@ -44,7 +50,8 @@ export function contractPlan(p: Product): { plan: LoadablePlan; inputs: TypedArr
   const rightLayout = p.right ?? "k";
   const leftStrides = operand(m, leftLayout === "m" ? "free" : leftLayout, 0);
   const rightStrides = operand(n, rightLayout === "n" ? "free" : rightLayout, 1);
-  const kind = (layout: string): Access["vector"] => (layout === "none" ? "strided" : "unit");
+  const kind = (layout: string): Access["vector"] =>
+    layout === "none" ? "strided" : layout === "same" ? "uniform" : "unit";
   const access = (d: DType, vector: Access["vector"], level: Access["level"] = "full"): Access => ({
     dtype: d,
     level,
@@ -83,7 +90,7 @@ export function contractPlan(p: Product): { plan: LoadablePlan; inputs: TypedArr
   const [left, right] = p.prologue?.(cast(0), cast(1), prologue, 2) ?? [cast(0), cast(1)];
   const epilogue: Value[] = [{ op: "accumulator", dtype }];
   const value = p.epilogue?.(epilogue, { row: 2, column: 3, full: 4 }) ?? 0;
-  const stores: Store[] = [{ access: 5, value }];
+  const stores: Store[] = [{ access: 5, value }, ...(p.inPlace ? [{ access: 4, value }] : [])];
   const structure = {
     kind: "contract" as const,
     batch: batch.length,
@@ -92,8 +99,8 @@ export function contractPlan(p: Product): { plan: LoadablePlan; inputs: TypedArr
     prologue,
     left,
     right,
-    leftUnit: leftLayout,
-    rightUnit: rightLayout,
+    leftUnit: leftLayout === "same" ? ("none" as const) : leftLayout,
+    rightUnit: rightLayout === "same" ? ("none" as const) : rightLayout,
     epilogue,
     stores,
   };

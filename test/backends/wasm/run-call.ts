@@ -1,15 +1,17 @@
-import { argsLayout } from "../../../src/codegen/args.ts";
+import { emitAxis } from "../../../src/backends/wasm/axis.ts";
 import { emitLoop } from "../../../src/backends/wasm/loop.ts";
 import { mathImports } from "../../../src/backends/wasm/math.ts";
 import { dtypes, type TypedArray } from "../../../src/base/dtype.ts";
+import { argsLayout } from "../../../src/codegen/args.ts";
+import type { AxisCall } from "../../codegen/axis-cases.ts";
 import type { Buffers, Call } from "../../codegen/loop-call.ts";
 
 const memory = new WebAssembly.Memory({ initial: 160, maximum: 160 });
 const import_ = { shared: false, maximum: 160 };
 
 /** Runs a call in WebAssembly on copies of the buffers, in tasks of `chunk` indices; gives the copies. */
-export function runLoop(
-  call: Call,
+export function runCall(
+  call: Call | AxisCall,
   buffers: Buffers,
   chunk = Number.POSITIVE_INFINITY,
   relaxed = false,
@@ -33,13 +35,15 @@ export function runLoop(
     if (place.axisStride >= 0) words[place.axisStride / 4] = args.axisStride! * size;
   }
   const env = { memory, ...mathImports };
-  const module = new WebAssembly.Module(emitLoop(kernel, import_, relaxed));
+  const bytes = kernel.kind === "loop" ? emitLoop(kernel, import_, relaxed) : emitAxis(kernel, import_);
+  const module = new WebAssembly.Module(bytes);
   const run = new WebAssembly.Instance(module, { env }).exports.run as (
     args: number,
     begin: number,
     end: number,
   ) => void;
-  const total = kernel.outer === 0 && kernel.body.some((v) => v.op === "reduce") ? 1 : extents[0]!;
+  const whole = kernel.kind === "loop" && kernel.outer === 0 && kernel.body.some((v) => v.op === "reduce");
+  const total = whole ? 1 : extents[0]!;
   for (let begin = 0; begin < total; begin += chunk) run(0, begin, Math.min(total, begin + chunk));
   return buffers.map((b, i) => {
     const copy = b.slice();

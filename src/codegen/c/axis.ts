@@ -1,4 +1,4 @@
-import { type DType, isFloat } from "../../base/dtype.ts";
+import { isFloat } from "../../base/dtype.ts";
 import { DTypeError } from "../../base/errors.ts";
 import type { AxisKernel } from "../../plan/kernel.ts";
 import { argsLayout } from "../args.ts";

@@ -1,7 +1,7 @@
 import { dtypes } from "../../base/dtype.ts";
 import { accessesOf } from "../body.ts";
 import { type CContext, emitStore } from "./access.ts";
-import { argumentReader, type ContractParts, emitScalars, placed } from "./contract-parts.ts";
+import { argumentReader, type ContractParts, emitScalars, isIndex, placed } from "./contract-parts.ts";
 import { emitValues } from "./value.ts";
 
 /** finish(args, at, m0, rows, n0, columns, sums): the epilogue, over rows of whole sums. */
@@ -13,7 +13,6 @@ export function emitFinish(parts: ContractParts): void {
     const read = argumentReader(parts);
     const roots = kernel.stores.map((s) => s.value);
     const used = [...new Set([...accessesOf(kernel.epilogue, roots), ...kernel.stores.map((s) => s.access)])];
-    const indices = new Set(kernel.epilogue.flatMap((v) => (v.op === "index" ? [v.access] : [])));
     for (const a of used) {
       if (read.hasAxis(a)) read.axisStride(a);
       for (const d of [0, 1]) read.stride(a, d);
@@ -31,7 +30,7 @@ export function emitFinish(parts: ContractParts): void {
       pointer: (a) => {
         const { vector, dtype } = kernel.accesses[a]!;
         if (index === null || vector === "uniform") return pointers.get(a)!;
-        const unit = vector === "strided" ? read.stride(a, 1) : indices.has(a) ? 1 : dtypes[dtype].bytes;
+        const unit = vector === "strided" ? read.stride(a, 1) : isIndex(kernel, a) ? 1 : dtypes[dtype].bytes;
         return `(${pointers.get(a)} + ${index} * ${unit})`;
       },
       step: (a) => read.stride(a, 1),

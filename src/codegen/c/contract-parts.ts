@@ -37,12 +37,13 @@ export function argumentReader({ layout, w, kernel }: ContractParts) {
   };
 }
 
+/** Whether an access has no memory: the place itself is what is there. */
+export const isIndex = ({ prologue, epilogue }: ContractKernel, access: number): boolean =>
+  [...prologue, ...epilogue].some((v) => v.op === "index" && v.access === access);
+
 /** Defines `at[access]` moved to some place: a pointer, or for an access without memory the index there. */
 export function placed({ kernel, w }: ContractParts, access: number, moved: string): string {
-  const isIndex = [...kernel.prologue, ...kernel.epilogue].some(
-    (v) => v.op === "index" && v.access === access,
-  );
-  if (isIndex) return w.define("i64", `(i64)at[${access}] + ${moved}`, "x");
+  if (isIndex(kernel, access)) return w.define("i64", `(i64)at[${access}] + ${moved}`, "x");
   const name = w.name("p");
   w.line(`char *const ${name} = at[${access}] + ${moved};`);
   return name;

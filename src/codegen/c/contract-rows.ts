@@ -14,7 +14,7 @@ export function emitRows(parts: ContractParts): void {
   for (let rows = 1; rows <= fewRows; rows++) {
     const head = `static void rows_${rows}(const i64 *args, char **at, i64 n0, i64 columns, i64 k0, i64 depth, const char *left, char *sums)`;
     w.block(head, () => {
-      const value = operandReader(parts, "right", "n0");
+      const { value } = operandReader(parts, "right", "n0");
       /** `abreast` depths from `p` on. */
       const step = (abreast: number) => {
         const factor: string[][] = [];

@@ -114,9 +114,9 @@ function emitFewRows({ lanes, sumStride, w }: ContractParts): void {
 }
 
 function emitStretches({ sumStride, tile, w }: ContractParts): void {
-  // Stretches of even length, each as long as the scratch allows or less.
+  // Stretches of about the same length, of whole vectors, each as long as the scratch allows or less.
   w.line(`const i64 count = k > ${stretch} ? (k + ${stretch - 1}) / ${stretch} : 1;`);
-  w.line("const i64 stretch = k > 0 ? (k + count - 1) / count : 1;");
+  w.line("const i64 stretch = k > 0 ? ((k + count - 1) / count + 15) / 16 * 16 : 16;");
   w.block("for (i64 k0 = 0; k0 == 0 || k0 < k; k0 += stretch)", () => {
     w.line("const i64 depth = k - k0 < stretch ? k - k0 : stretch;");
     w.line("if (rest != packed || stretch < k) pack_right(args, at, n0, columns, k0, depth, right);");

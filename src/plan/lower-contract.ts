@@ -15,7 +15,9 @@ export function lowerContract(
   stores: (n: Node) => readonly number[],
 ): KernelCall | null {
   const dot = c.nodes.find((n) => isOp(n, "dot")) as Node<"dot">;
-  const { a, b, leftBatch, rightBatch, leftContract, rightContract, leftFree, rightFree } = sidesOf(dot);
+  const [a, b] = dot.src as [Node, Node];
+  const { leftBatch, rightBatch, leftContract, rightContract } = dot.attrs;
+  const { leftFree, rightFree } = dotRoles(dot);
   // The kernel's dimensions as they first are: the axes of the result that are not of size 1, then k.
   const axes = [
     ...leftBatch.map((l, i) => ({ role: "batch", left: l, right: rightBatch[i]!, size: a.shape[l]! })),
@@ -130,25 +132,6 @@ export function lowerContract(
     flops: work + outside.flops,
     bytes: inputs + edges,
     check: false,
-  };
-}
-
-/** A product's operands and their axes; one that is a vector is on the left, as vectors of results run along n. */
-function sidesOf(dot: Node<"dot">) {
-  const [a, b] = dot.src as [Node, Node];
-  const { leftBatch, rightBatch, leftContract, rightContract } = dot.attrs;
-  const { leftFree, rightFree } = dotRoles(dot);
-  if (rightFree.some((i) => b.shape[i] !== 1))
-    return { a, b, leftBatch, rightBatch, leftContract, rightContract, leftFree, rightFree };
-  return {
-    a: b,
-    b: a,
-    leftBatch: rightBatch,
-    rightBatch: leftBatch,
-    leftContract: rightContract,
-    rightContract: leftContract,
-    leftFree: rightFree,
-    rightFree: leftFree,
   };
 }
 

@@ -1,12 +1,48 @@
 import { CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
+import type { CUnit } from "../../codegen/c/kernel.ts";
 import { node } from "./node.ts";
 import { flags, type Toolchain } from "./toolchain.ts";
 
-/** A unit to compile: its name in a folder, and its C. */
-export interface Unit {
+/** What is to be compiled: its name in a folder, and its C. */
+export interface Source extends CUnit {
   readonly name: string;
-  readonly source: string;
+}
+
+/** What one run of the compiler makes: an object of the first source's name, which the others share. */
+interface Unit {
+  readonly name: string;
+  readonly names: string[];
+  text: string;
+}
+
+/** What a kernel's function is called in its object, which may hold several. */
+export const symbolOf = (name: string): string => `run_${name}`;
+
+/** Sources that one unit may hold. Starting a compiler takes about as long as one of them does. */
+const mostTogether = 12;
+
+/** Units of about the same size, as many as there are cores or a multiple; what has functions besides `run` is alone. */
+function unitsOf(sources: readonly Source[], cores: number): Unit[] {
+  const units: Unit[] = [];
+  const open = new Map<string, Source[]>();
+  for (const source of sources) {
+    const { name, prelude, body } = source;
+    const named = `#define run ${symbolOf(name)}\n${body}\n#undef run\n`;
+    if (prelude === "" || /^static /m.test(body)) units.push({ name, names: [name], text: prelude + named });
+    else open.set(prelude, [...(open.get(prelude) ?? []), source]);
+  }
+  for (const [prelude, list] of open) {
+    const count = Math.max(Math.min(cores, list.length), Math.ceil(list.length / mostTogether));
+    const parts = Array.from({ length: count }, (): Unit => ({ name: "", names: [], text: prelude }));
+    for (const { name, body } of list.sort((a, b) => b.body.length - a.body.length)) {
+      const least = parts.reduce((a, b) => (b.text.length < a.text.length ? b : a));
+      least.names.push(name);
+      least.text += `#define run ${symbolOf(name)}\n${body}\n#undef run\n`;
+    }
+    units.push(...parts.map((part) => ({ ...part, name: part.names[0]! })));
+  }
+  return units;
 }
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -17,22 +53,29 @@ function shares(units: readonly Unit[], count: number): Unit[][] {
     units: [] as Unit[],
     size: 0,
   }));
-  for (const unit of [...units].sort((a, b) => b.source.length - a.source.length)) {
+  for (const unit of [...units].sort((a, b) => b.text.length - a.text.length)) {
     const least = lists.reduce((a, b) => (b.size < a.size ? b : a));
     least.units.push(unit);
-    least.size += unit.source.length;
+    least.size += unit.text.length;
   }
   return lists.map((list) => list.units);
 }
 
 /**
- * Compiles units into shared objects, `folder/NAME.so`, several at a time. Throws `CompileError` with what the compiler
+ * Compiles sources into shared objects in a folder, several at a time; gives the names of the objects, and for each the
+ * sources that are in it. Throws `CompileError` with what the compiler
  * said, or that it took too long: it is then ended with everything it has started.
  */
-export function compile(units: readonly Unit[], folder: string, { compiler }: Toolchain): void {
+export function compile(
+  sources: readonly Source[],
+  folder: string,
+  { compiler }: Toolchain,
+): readonly { readonly name: string; readonly names: readonly string[] }[] {
   const { fs, path, os, spawn } = node();
+  const cores = os.availableParallelism();
+  const units = unitsOf(sources, cores);
   const at = (name: string, kind: string) => path.join(folder, `${name}.${kind}`);
-  for (const { name, source } of units) fs.writeFileSync(at(name, "c"), source);
+  for (const { name, text } of units) fs.writeFileSync(at(name, "c"), text);
   const link = ["-shared", "-Wl,-O1", ...(process.platform === "darwin" ? [] : ["-Wl,--build-id=none"])];
   const command = (name: string): string =>
     [
@@ -41,7 +84,7 @@ export function compile(units: readonly Unit[], folder: string, { compiler }: To
       ),
       `2>${quoted(at(name, "txt"))}`,
     ].join(" ");
-  const lists = shares(units, os.availableParallelism());
+  const lists = shares(units, cores);
   const script = `export LC_ALL=C TMPDIR=${quoted(folder)}\n${lists.map((list) => `{ ${list.map(({ name }) => command(name)).join("; ")}; } &`).join("\n")}\nwait`;
   const started = performance.now();
   const options = {
@@ -75,4 +118,5 @@ export function compile(units: readonly Unit[], folder: string, { compiler }: To
     throw new CompileError(
       `native: ${compiler} did not compile a kernel; THAW_BACKEND=wasm needs no compiler. It said: ${told(missing.name) || "nothing"}`,
     );
+  return units;
 }

@@ -101,9 +101,9 @@ runtime *thaw_create(i64 scratch_bytes) {
 }
 
 /** The function of a kernel's object file; null: see thaw_problem. */
-void *thaw_load(const char *path) {
+void *thaw_load(const char *path, const char *symbol) {
   void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  return object ? dlsym(object, "run") : NULL;
+  return object ? dlsym(object, symbol) : NULL;
 }
 
 const char *thaw_problem(void) {

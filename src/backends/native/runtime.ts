@@ -1,6 +1,8 @@
 import { BackendError } from "../../base/errors.ts";
 import type { CTarget } from "../../codegen/c/target.ts";
+import { symbolOf } from "./compile.ts";
 import type { Koffi } from "./koffi.ts";
+import { node } from "./node.ts";
 import { runtimeSource } from "./runtime-source.ts";
 import type { KernelStore } from "./store.ts";
 
@@ -13,13 +15,13 @@ export class Runtime {
   readonly release: (address: number, bytes: number) => void;
   readonly address: number;
   readonly #koffi: Koffi;
-  readonly #load: (path: string) => number;
+  readonly #load: (path: string, symbol: string) => number;
   readonly #problem: () => string;
   readonly #workers: (runtime: number, count: number) => number;
   readonly #peaks: (runtime: number, peaks: Float64Array) => void;
 
   constructor(koffi: Koffi, store: KernelStore, target: CTarget, scratchBytes: number) {
-    const [path] = store.obtain([runtimeSource(target)]);
+    const [path] = store.obtain([{ prelude: "", body: runtimeSource(target) }]);
     let library: ReturnType<Koffi["load"]>;
     try {
       library = koffi.load(path!);
@@ -36,7 +38,7 @@ export class Runtime {
     this.walkTimed = get("thaw_walk_timed", "int", word, word, "int64_t", "double *");
     this.allocate = get("thaw_allocate", word, "int64_t");
     this.release = get("thaw_release", "void", word, "int64_t");
-    this.#load = get("thaw_load", word, "const char *");
+    this.#load = get("thaw_load", word, "const char *", "const char *");
     this.#problem = get("thaw_problem", "const char *");
     this.#workers = get("thaw_workers", "int", word, "int");
     this.#peaks = get("thaw_peaks", "void", word, "_Out_ double *");
@@ -50,7 +52,8 @@ export class Runtime {
 
   /** The address of a kernel's function; throws `BackendError` where the object cannot be loaded. */
   load(path: string): number {
-    const address = this.#load(path);
+    const name = node().path.basename(path, ".so");
+    const address = this.#load(path, symbolOf(name));
     if (address === 0) throw new BackendError(`native: ${path} cannot be loaded: ${this.#problem()}`);
     return address;
   }

@@ -1,6 +1,7 @@
 import { CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
-import { compile } from "./compile.ts";
+import type { CUnit } from "../../codegen/c/kernel.ts";
+import { compile, type Source } from "./compile.ts";
 import { distrust, temporaryFolder } from "./folder.ts";
 import { KernelFolder } from "./kernel-folder.ts";
 import { digestOf, node } from "./node.ts";
@@ -26,16 +27,16 @@ export class KernelStore {
   }
 
   /** The file's name for a source. */
-  #keyOf(source: string): string {
-    return digestOf(source, flags().join(" "), this.#toolchain.fingerprint);
+  #keyOf({ prelude, body }: CUnit): string {
+    return digestOf(prelude, body, flags().join(" "), this.#toolchain.fingerprint);
   }
 
   /** Paths of the objects of some sources, in order; what is missing is compiled. Throws `CompileError`. */
-  obtain(sources: readonly string[]): string[] {
+  obtain(sources: readonly CUnit[]): string[] {
     const keys = sources.map((source) => this.#keyOf(source));
     const found = keys.map((key) => this.#named?.path(key) ?? this.#cached(key));
     const missing = keys.flatMap((key, i) =>
-      found[i] === null && keys.indexOf(key) === i ? [{ name: key, source: sources[i]! }] : [],
+      found[i] === null && keys.indexOf(key) === i ? [{ name: key, ...sources[i]! }] : [],
     );
     if (missing.length > 0) {
       this.#compile(missing);
@@ -64,14 +65,14 @@ export class KernelStore {
     return file;
   }
 
-  #compile(units: readonly { name: string; source: string }[]): void {
+  #compile(sources: readonly Source[]): void {
     if (this.#toolchain.compiler === "")
       throw new CompileError(
-        `native: ${this.#named!.folder} lacks ${units.length} kernel(s) that this program needs, and there is no compiler; ` +
+        `native: ${this.#named!.folder} lacks ${sources.length} kernel(s) that this program needs, and there is no compiler; ` +
           "run thaw compile with all that the program does, its shapes included",
       );
     try {
-      this.#compileInto(units);
+      this.#compileInto(sources);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (error instanceof CompileError && !/No space left/.test(error.message)) throw error;
@@ -83,7 +84,7 @@ export class KernelStore {
         `thaw: ${before} cannot be written to (${(error as Error).message}); kernels are not kept`,
       );
       try {
-        this.#compileInto(units);
+        this.#compileInto(sources);
       } catch (second) {
         if (second instanceof CompileError) throw second;
         throw new CompileError(`native: kernels cannot be written anywhere: ${(second as Error).message}`, {
@@ -93,16 +94,25 @@ export class KernelStore {
     }
   }
 
-  #compileInto(units: readonly { name: string; source: string }[]): void {
+  #compileInto(sources: readonly Source[]): void {
     const { fs, path } = node();
     const work = fs.mkdtempSync(path.join(this.folder, "tmp-"));
     try {
-      compile(units, work, this.#toolchain);
-      for (const { name } of units) {
+      for (const { name, names } of compile(sources, work, this.#toolchain)) {
         const made = path.join(work, `${name}.so`);
         seal(made);
         fs.chmodSync(made, 0o700);
-        fs.renameSync(made, this.#place(name));
+        // One file under the names of all that it holds: a loader that has seen it under one knows it under another.
+        for (const other of names) {
+          const link = path.join(work, `${other}.link`);
+          try {
+            fs.linkSync(made, link);
+          } catch {
+            // Not every file system has links.
+            fs.copyFileSync(made, link);
+          }
+          fs.renameSync(link, this.#place(other));
+        }
       }
     } finally {
       fs.rmSync(work, { recursive: true, force: true });
@@ -133,7 +143,7 @@ export class KernelStore {
     return {
       folder: this.folder,
       objects: objects.length,
-      bytes: objects.reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes: Math.round(objects.reduce((sum, { bytes }) => sum + bytes, 0)),
       maxBytes: settings.cacheMax,
       oldest: times.length === 0 ? null : new Date(Math.min(...times)),
     };
@@ -148,12 +158,14 @@ export class KernelStore {
   }
 }
 
-/** What is in a folder, less what goes while one looks. */
+/** What is in a folder, less what goes while one looks; a file of several names counts once among them. */
 function entriesOf(folder: string): { file: string; bytes: number; time: number }[] {
   const { fs, path } = node();
   return fs.readdirSync(folder).flatMap((name) => {
     const file = path.join(folder, name);
     const stats = fs.lstatSync(file, { throwIfNoEntry: false });
-    return stats === undefined ? [] : [{ file, bytes: stats.size, time: stats.mtimeMs }];
+    return stats === undefined
+      ? []
+      : [{ file, bytes: stats.size / Math.max(1, stats.nlink), time: stats.mtimeMs }];
   });
 }

@@ -1,4 +1,3 @@
-import { dtypes } from "../../base/dtype.ts";
 import { accessesOf } from "../body.ts";
 import type { CContext } from "./access.ts";
 import { argumentReader, type ContractParts, isIndex, placed } from "./contract-parts.ts";
@@ -42,8 +41,8 @@ export function operandReader(parts: ContractParts, side: "left" | "right", firs
     },
     fetch(row: string, depth: string): void {
       for (const a of used) {
-        const { vector, dtype } = kernel.accesses[a]!;
-        if (vector === "unit" && !isIndex(kernel, a) && dtypes[dtype].bytes >= 2)
+        const { vector } = kernel.accesses[a]!;
+        if (vector === "unit" && !isIndex(kernel, a))
           w.line(`__builtin_prefetch(${pointer(a, row, depth)}, 0, 2);`);
       }
     },

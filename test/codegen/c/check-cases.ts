@@ -36,7 +36,8 @@ export function jobOf(
   const total = whole ? 1 : extents[0]!;
   const tasks: [number, number][] = [];
   for (let begin = 0; begin < total; begin += chunk) tasks.push([begin, Math.min(total, begin + chunk)]);
-  return { unit: emitKernelC(kernel, "", target), buffers, args, tasks, scratchBytes: 0 };
+  const { prelude, body } = emitKernelC(kernel, "", target);
+  return { unit: prelude + body, buffers, args, tasks, scratchBytes: 0 };
 }
 
 /** In C each case gives what plain loops give, in one task and in small ones. */

@@ -32,7 +32,8 @@ function productJob({ plan, inputs }: Plan, target: CTarget, block?: readonly nu
   const chunk = block === undefined ? cut.chunk : 1;
   const tasks: [number, number][] = [];
   for (let begin = 0; begin < total; begin += chunk) tasks.push([begin, Math.min(total, begin + chunk)]);
-  const unit = emitKernelC(call.kernel, formOf(call, target), target);
+  const { prelude, body } = emitKernelC(call.kernel, formOf(call, target), target);
+  const unit = prelude + body;
   return { ...job, unit, args, tasks, scratchBytes: scratchBytes(target) };
 }
 

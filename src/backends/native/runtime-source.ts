@@ -28,7 +28,7 @@ ${preludeC(target, false)}
 typedef void kernel(const i64 *, i64, i64, char *);
 typedef struct { kernel *run; const i64 *args; i64 total, chunk; const int *status; } row;
 
-enum { most_workers = ${mostWorkers}, spins = 4000, closed = 0x7fffffff };
+enum { most_workers = ${mostWorkers}, spins = 3000, closed = 0x7fffffff };
 
 typedef struct runtime {
   _Alignas(64) uint64_t ticket;
@@ -45,7 +45,12 @@ typedef struct runtime {
   pthread_t threads[most_workers];
 } runtime;
 
-static inline void relax(void) {
+/** A moment of waiting: now and then another thread may have the core, also one of another process. */
+static inline void relax(int turn) {
+  if (turn % 32 == 31) {
+    sched_yield();
+    return;
+  }
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -133,7 +138,7 @@ static void *work(void *argument) {
     uint32_t seen = __atomic_load_n(&r->sequence, __ATOMIC_SEQ_CST);
     claim(r, scratch);
     // Awake a little longer than the time between two rows of a table.
-    for (int i = 0; i < spins && __atomic_load_n(&r->sequence, __ATOMIC_ACQUIRE) == seen; i++) relax();
+    for (int i = 0; i < spins && __atomic_load_n(&r->sequence, __ATOMIC_ACQUIRE) == seen; i++) relax(i);
     if (__atomic_load_n(&r->sequence, __ATOMIC_SEQ_CST) != seen) continue;
     pthread_mutex_lock(&r->lock);
     __atomic_fetch_add(&r->sleeping, 1, __ATOMIC_SEQ_CST);
@@ -188,11 +193,8 @@ static void share(runtime *r, const row *e) {
   __atomic_store_n(&r->ticket, job, __ATOMIC_SEQ_CST);
   announce(r);
   claim(r, r->scratch);
-  for (int i = 0; __atomic_load_n(&r->done, __ATOMIC_ACQUIRE) != tasks; i++) {
-    // Whoever has the task may be waiting for this core.
-    if (i < spins) relax();
-    else sched_yield();
-  }
+  // Whoever has a task may be waiting for this core.
+  for (int i = 0; __atomic_load_n(&r->done, __ATOMIC_ACQUIRE) != tasks; i++) relax(i < spins ? i : 31);
 }
 
 static inline void run_row(runtime *r, const row *e) {

@@ -11,7 +11,7 @@ export {
   writeSafetensors,
 } from "./checkpoint/index.ts";
 export * as data from "./data/index.ts";
-export { detectAnomaly } from "./engine/index.ts";
+export { detectAnomaly, Profile, type ProfileOptions, type ProfileRow, profile } from "./engine/index.ts";
 export * from "./freeze/index.ts";
 export * as nn from "./nn/index.ts";
 export {

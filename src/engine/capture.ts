@@ -20,6 +20,7 @@ import {
 import { Recent } from "./recent.ts";
 import { Recordings } from "./recordings.ts";
 import { type Fill, patternOf } from "./result-pattern.ts";
+import { runPlan } from "./run-plan.ts";
 import { sameSignature } from "./signature.ts";
 import { relocations, type Storage } from "./storage.ts";
 import {
@@ -244,7 +245,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
           v.bindings[i] = (storedLeaf(tensors[argument]!.node)!.attrs.source as Storage).binding(backend);
       }
       const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
-      return { results, failed: compiled.executable.run(v.bindings, v.scalars, results) };
+      return { results, failed: runPlan(compiled, v.bindings, v.scalars, results) };
     };
 
     const execute = (v: Variant<T>, tensors: readonly T[], replay: boolean): R => {

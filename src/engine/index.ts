@@ -1,6 +1,7 @@
 export type { Captured, CaptureOptions, Plain } from "./capture.ts";
 export { bumpEpoch, Cell, stateEpoch } from "./cell.ts";
 export { detectAnomaly, isCheckingFinite } from "./finite.ts";
+export { Profile, type ProfileOptions, type ProfileRow, profile } from "./profile.ts";
 export { commit, planCounts } from "./realize.ts";
 export {
   addCheck,

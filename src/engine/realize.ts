@@ -7,6 +7,7 @@ import { buildPlan } from "../plan/build.ts";
 import type { Binding, Executable, Plan } from "../plan/plan.ts";
 import { findNonFinite, isCheckingFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";
+import { runPlan } from "./run-plan.ts";
 import { type Signature, signatureOf } from "./signature.ts";
 import type { Storage } from "./storage.ts";
 import {
@@ -122,7 +123,7 @@ function run(request: Request, trace: Trace): TypedArray[] {
   const scalars = Float64Array.from(compiled.scalars, (i) => signature.scalars[i]!.attrs.compute());
   const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
   if (isCheckingFinite()) findNonFinite(signature.order);
-  const failed = compiled.executable.run(bindings, scalars, results);
+  const failed = runPlan(compiled, bindings, scalars, results);
   if (failed >= 0) throw fail(request.checks[failed]!, trace);
   for (const [resident] of request.writes) resident.storage.version++;
   return results;

@@ -103,8 +103,34 @@ export interface Executable {
    * nothing has been written to any resident input).
    */
   run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number;
+  /** As `run`; when each call of the plan had ended goes to `ends`, in nanoseconds from the first one's start. */
+  runTimed(
+    bindings: readonly Binding[],
+    scalars: Float64Array,
+    results: readonly TypedArray[],
+    ends: Float64Array,
+  ): number;
   /** Frees what the executable holds on the backend. */
   free(): void;
+}
+
+/** What a machine can do, per second: floating-point operations on f32, and bytes to and from memory. */
+export interface Peaks {
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** Compiled kernels on disk. `oldest`: when that was last used which was unused for longest. */
+export interface KernelCache {
+  info(): {
+    folder: string;
+    objects: number;
+    bytes: number;
+    maxBytes: number;
+    oldest: Date | null;
+  };
+  /** Removes all; what is loaded goes on working. */
+  clear(): { objects: number; bytes: number };
 }
 
 /** What every backend is: one folder, one registry line. */
@@ -120,4 +146,8 @@ export interface Backend {
   /** A line on what runs: SIMD, threads. */
   describe(): string;
   setThreads(count: number): void;
+  /** Measures what the machine can do with the present threads, in some 80 ms; not there where that is unknown. */
+  peaks?(): Peaks;
+  /** Where kernels are kept on disk. */
+  readonly cache?: KernelCache;
 }

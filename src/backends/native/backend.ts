@@ -5,7 +5,7 @@ import { productTiling, scratchBytes } from "../../codegen/c/tiling.ts";
 import type { Tasks } from "../../codegen/tasks.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
-import type { Allocation, Backend, Executable, LoadablePlan } from "../../plan/plan.ts";
+import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../../plan/plan.ts";
 import { type Host, NativeExecutable } from "./executable.ts";
 import { cacheFolder } from "./folder.ts";
 import { KernelFolder } from "./kernel-folder.ts";
@@ -94,7 +94,7 @@ class NativeBackend implements Backend, Host {
     this.#threads = this.runtime.setThreads(Math.max(1, Math.trunc(count)));
   }
 
-  peaks(): { flops: number; bytes: number } {
+  peaks(): Peaks {
     return this.runtime.peaks();
   }
 }

@@ -190,6 +190,18 @@ export class NativeExecutable implements Executable {
     return this.#finish(runtime.walk(runtime.address, this.#block.address, this.#plan.calls.length), results);
   }
 
+  runTimed(
+    bindings: readonly Binding[],
+    scalars: Float64Array,
+    results: readonly TypedArray[],
+    ends: Float64Array,
+  ): number {
+    this.#bind(bindings, scalars);
+    const { runtime } = this.#host;
+    const rows = this.#plan.calls.length;
+    return this.#finish(runtime.walkTimed(runtime.address, this.#block.address, rows, ends), results);
+  }
+
   free(): void {
     this.#block.free();
     for (const own of this.#own.values()) own.free();

@@ -35,7 +35,7 @@ export class Runtime {
       library.func(name, result, args) as unknown as F;
     this.#koffi = koffi;
     this.walk = get("thaw_walk", "int", word, word, "int64_t");
-    this.walkTimed = get("thaw_walk_timed", "int", word, word, "int64_t", "double *");
+    this.walkTimed = get("thaw_walk_timed", "int", word, word, "int64_t", "_Inout_ double *");
     this.allocate = get("thaw_allocate", word, "int64_t");
     this.release = get("thaw_release", "void", word, "int64_t");
     this.#load = get("thaw_load", word, "const char *", "const char *");

@@ -112,7 +112,7 @@ export class WasmExecutable implements Executable {
     }
   }
 
-  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number {
+  #bind(bindings: readonly Binding[], scalars: Float64Array): void {
     const backend = this.#backend;
     const plan = this.#plan;
     const { views } = backend.memory;
@@ -137,8 +137,13 @@ export class WasmExecutable implements Executable {
       const dtype = plan.scalars[i]!;
       viewFor(views, dtype)[(this.#scalars + i * 8) / dtypes[dtype].bytes] = scalars[i]!;
     }
-    const failed = backend.walk(this.#block, plan.calls.length, backend.threads);
+  }
+
+  #finish(failed: number, results: readonly TypedArray[]): number {
     if (failed >= 0) return failed;
+    const backend = this.#backend;
+    const plan = this.#plan;
+    const { views } = backend.memory;
     for (let i = 0; i < results.length; i++) {
       const { dtype, offset } = plan.outputs[i]!;
       const first = (backend.arena + offset) / dtypes[dtype].bytes;
@@ -147,6 +152,30 @@ export class WasmExecutable implements Executable {
       else results[i]!.set(view.subarray(first, first + this.#sizes[i]!));
     }
     return -1;
+  }
+
+  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number {
+    this.#bind(bindings, scalars);
+    const { threads } = this.#backend;
+    return this.#finish(this.#backend.walk(this.#block, this.#plan.calls.length, threads), results);
+  }
+
+  runTimed(
+    bindings: readonly Binding[],
+    scalars: Float64Array,
+    results: readonly TypedArray[],
+    ends: Float64Array,
+  ): number {
+    this.#bind(bindings, scalars);
+    const { walk, threads } = this.#backend;
+    const start = performance.now();
+    let [checks, failed] = [0, -1];
+    for (let i = 0; i < this.#plan.calls.length && failed < 0; i++) {
+      if (walk(this.#block + i * entry.bytes, 1, threads) >= 0) failed = checks;
+      if (this.#plan.calls[i]!.check) checks++;
+      ends[i] = (performance.now() - start) * 1e6;
+    }
+    return this.#finish(failed, results);
   }
 
   free(): void {

@@ -28,6 +28,13 @@ export function backendOf(name: string): Backend {
   return backend;
 }
 
+/** Says on a terminal, in one line, why the fastest backend does not run; in a pipe and in browsers nothing is said. */
+function hint(name: string, { message }: BackendError): void {
+  const { process } = globalThis as { process?: { stderr?: { isTTY?: boolean } } };
+  if (name !== "native" || process?.stderr?.isTTY !== true) return;
+  console.warn(`thaw: slower than it could be: ${message}. THAW_BACKEND=wasm says that this is meant.`);
+}
+
 /** The backend that runs everything: `THAW_BACKEND`, or else the best that can run. Fixed at first use. */
 export function currentBackend(): Backend {
   if (current !== null) return current;
@@ -38,6 +45,7 @@ export function currentBackend(): Backend {
       return (current = backendOf(name));
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
+      hint(name, error);
       reasons.push(error.message);
     }
   }

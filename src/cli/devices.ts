@@ -3,16 +3,32 @@ import { BackendError } from "../base/errors.ts";
 import { settings } from "../base/settings.ts";
 import { table } from "../base/table.ts";
 
-/** `thaw devices`: every backend, what it is on this machine, or why it is missing. */
-export function devices(print: (line: string) => void): void {
+/** `thaw devices`: every backend, what it is on this machine, or why it is missing; `peaks`: what can be done with it. */
+export function devices({ peaks = false }: { peaks?: boolean }, print: (line: string) => void): void {
   const { backend: asked } = settings;
   const known = asked === undefined || backendNames().includes(asked);
   const rows = backendNames().map((name) => [name, ...stateOf(name, known)]);
   for (const line of table(["backend", "state", "what it is"], rows)) print(line);
   print("");
+  if (peaks) {
+    for (const line of peaksOf()) print(line);
+    print("");
+  }
   if (asked === undefined) print("The first that can run is used; THAW_BACKEND=NAME picks another.");
   else if (known) print(`THAW_BACKEND=${asked} picked the one in use.`);
   else print(`THAW_BACKEND=${asked} names no backend, so nothing can run; unset it, or name one of these.`);
+}
+
+/** What the first backend that can tell measures. */
+function peaksOf(): string[] {
+  const backend = currentBackend();
+  const found = backend.peaks?.();
+  if (found === undefined) return [`${backend.name} cannot measure what this machine can do.`];
+  const { flops, bytes } = found;
+  return [
+    `Measured with ${settings.threads} thread(s): ${(flops / 1e9).toFixed(0)} GFLOP/s (f32, fused multiply-add), ` +
+      `${(bytes / 1e9).toFixed(1)} GB/s to and from memory.`,
+  ];
 }
 
 function stateOf(name: string, known: boolean): [string, string] {

@@ -34,7 +34,13 @@ Start with:
 
 Environment:
   THAW_BACKEND         backend to use: see thaw devices
-  THAW_THREADS         threads of the CPU backends (default 1)`,
+  THAW_THREADS         threads of the CPU backends (default 1)
+  THAW_MAX_MEMORY      bytes that a backend may use
+  THAW_CC              C compiler of the native backend (default: cc, gcc or clang on the path)
+  THAW_CC_TIMEOUT      seconds that it may take (default 120)
+  THAW_CACHE           folder of compiled kernels (default ~/.cache/thaw)
+  THAW_CACHE_MAX       bytes that it may hold (default 256 MiB)
+  THAW_KERNELS         folder that thaw compile made: its kernels are used, without a compiler`,
   );
 
 program
@@ -118,7 +124,34 @@ program
 program
   .command("devices")
   .description("list the backends: what each is on this machine, or why it is missing")
-  .action(async () => (await import("./devices.ts")).devices(print));
+  .option("--peaks", "measure what the machine can do: FLOP/s and bytes/s")
+  .action(async (options) => (await import("./devices.ts")).devices(options, print));
+
+program
+  .command("cache")
+  .description("show the compiled kernels on disk, or remove them")
+  .option("--clear", "remove them all; programs that run go on")
+  .option("--json", "print JSON")
+  .action(async (options) => (await import("./cache.ts")).cache(options, print));
+
+program
+  .command("compile")
+  .description("run a script, and keep the kernels that it uses for machines without a compiler")
+  .argument(
+    "<script>",
+    "what to run; it should do all that the program will, in shapes and sets of what is trained",
+  )
+  .argument("[args...]", "its arguments, after --")
+  .requiredOption("--out <dir>", "folder for the kernels")
+  .addHelpText(
+    "after",
+    `
+Kernels are compiled for this machine's processor. Set THAW_KERNELS=DIR where they are to be used: their folder
+is trusted, so nobody else should be able to write to it. The script's exit status is passed on.`,
+  )
+  .action(async (script: string, args: string[], { out }) => {
+    process.exitCode = (await import("./compile.ts")).compile(script, args, out, print);
+  });
 
 /** Gathers the values of an option that may be repeated. */
 function collect(value: string, before: string[] = []): string[] {

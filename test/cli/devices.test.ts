@@ -5,7 +5,7 @@ import { devices } from "../../src/cli/devices.ts";
 
 test("every backend has a line, and one of them is in use", () => {
   const lines: string[] = [];
-  devices((line) => lines.push(line));
+  devices({}, (line) => lines.push(line));
   for (const name of backendNames())
     expect(lines.filter((line) => line.startsWith(`${name} `))).toHaveLength(1);
   const used = lines.filter((line) => line.includes("in use "));
@@ -19,11 +19,23 @@ test("a name that is no backend's is said to be wrong, and the backends are show
   settings.backend = "abacus";
   try {
     const lines: string[] = [];
-    devices((line) => lines.push(line));
+    devices({}, (line) => lines.push(line));
     expect(lines.join("\n")).toContain("THAW_BACKEND=abacus names no backend");
     expect(lines.some((line) => line.includes("in use"))).toBe(false);
     expect(lines.filter((line) => line.includes("available")).length).toBeGreaterThan(0);
   } finally {
     settings.backend = before;
+  }
+});
+
+test("what the machine can do is measured where it is asked for", () => {
+  const lines: string[] = [];
+  devices({ peaks: true }, (line) => lines.push(line));
+  const told = lines.find((line) => /^Measured|cannot measure/.test(line));
+  if (currentBackend().peaks === undefined) expect(told).toContain("cannot measure");
+  else {
+    const [, flops, bytes] = /: ([\d.]+) GFLOP\/s .*, ([\d.]+) GB\/s/.exec(told!)!;
+    expect(Number(flops)).toBeGreaterThan(1);
+    expect(Number(bytes)).toBeGreaterThan(0.1);
   }
 });

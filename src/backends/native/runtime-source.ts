@@ -7,6 +7,9 @@ export const row = { function: 0, args: 1, total: 2, chunk: 3, status: 4, words:
 /** Threads that one runtime may have beside its caller. */
 export const mostWorkers = 255;
 
+/** Sums enough to keep both of a core's multipliers busy, few enough for every machine's registers. */
+const sums = Array.from({ length: 12 }, (_, i) => `s${i}`);
+
 /**
  * The C of the runtime object: memory, kernels, the walker of tables and the threads that share a row's tasks. All of
  * its state is in what `thaw_create` gives, so that every JavaScript thread can have one of its own.
@@ -230,14 +233,11 @@ int thaw_walk_timed(runtime *r, const row *table, i64 rows, double *ends) {
 
 /** Fused multiply-adds in registers: tasks of some thousand each, two operations a lane. */
 static void peak_flops(const i64 *args, i64 begin, i64 end, char *scratch) {
-  vf sums[12];
-  for (int i = 0; i < 12; i++) sums[i] = splat_vf(1e-3f * i);
-  vf a = splat_vf(0.999f), b = splat_vf(1e-3f);
-  for (i64 t = begin; t < end; t++)
-    for (int n = 0; n < 1024; n++)
-      for (int i = 0; i < 12; i++) sums[i] = fma_vf(sums[i], a, b);
-  for (int i = 1; i < 12; i++) sums[0] += sums[i];
-  *(v_f32_m *)scratch = sums[0];
+  vf a = splat_vf(0.999f), b = splat_vf(1e-3f), ${sums.map((s, i) => `${s} = splat_vf(${i + 1}.0f)`).join(", ")};
+  for (i64 n = begin * 1024; n < end * 1024; n++) {
+    ${sums.map((s) => `${s} = fma_vf(${s}, a, b);`).join(" ")}
+  }
+  *(v_f32_m *)scratch = ${sums.join(" + ")};
   (void)args;
 }
 
@@ -265,8 +265,8 @@ static double best(runtime *r, const row *e, double budget) {
 /** Measures what the present threads can do together: peaks[0] FLOP/s of f32, peaks[1] bytes/s. 0 where it cannot be. */
 void thaw_peaks(runtime *r, double *peaks) {
   i64 lanes = sizeof(vf) / 4, threads = r->workers + 1;
-  row flops = {peak_flops, NULL, threads * 64, 8, NULL};
-  peaks[0] = 2.0 * 12 * 1024 * lanes * flops.total / best(r, &flops, 0.03);
+  row flops = {peak_flops, NULL, threads * 256, 16, NULL};
+  peaks[0] = 2.0 * ${sums.length} * 1024 * lanes * flops.total / best(r, &flops, 0.03);
   i64 bytes = (i64)64 << 20;
   char *memory = thaw_allocate(3 * bytes);
   peaks[1] = 0;

@@ -1,0 +1,52 @@
+import { ArgumentError, FileError } from "../base/errors.ts";
+import { isFolder, joinPath, namesIn, readFile } from "../base/storage/index.ts";
+
+/** Whether a folder is there. */
+function isThere(folder: string): boolean {
+  try {
+    return isFolder(folder);
+  } catch (error) {
+    if (error instanceof FileError) return false;
+    throw error;
+  }
+}
+
+/**
+ * `thaw compile`: runs a script, and leaves the kernels that it used in a folder, for machines without a compiler.
+ * Throws `ArgumentError` where the folder holds something else; gives the script's exit status.
+ */
+export function compile(
+  script: string,
+  args: readonly string[],
+  out: string,
+  print: (line: string) => void,
+): number {
+  if (isThere(out)) {
+    const other = namesIn(out).find((name) => name !== "manifest.json" && !name.endsWith(".so"));
+    if (other !== undefined)
+      throw new ArgumentError(`compile: ${out} holds ${other}, which is no kernel; name a folder of its own`);
+  }
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
+  // What runs this runs the script too: a loader of TypeScript, say.
+  const { status, error } = spawnSync(process.execPath, [...process.execArgv, script, ...args], {
+    stdio: "inherit",
+    env: { ...process.env, THAW_BACKEND: "native", THAW_KERNELS_OUT: out },
+  });
+  if (error !== undefined) throw new FileError(`Cannot run ${script}: ${error.message}`, { cause: error });
+  if (status !== 0 || !isThere(out)) {
+    print(
+      status === 0
+        ? `${script} has computed nothing: there is no kernel`
+        : `${script} ended with status ${status}`,
+    );
+    return status || 1;
+  }
+  const kernels = namesIn(out).filter((name) => name.endsWith(".so"));
+  const { version, features } = JSON.parse(
+    new TextDecoder().decode(readFile(joinPath(out, "manifest.json"))),
+  ) as { version: string; features: string[] };
+  print(`${kernels.length} objects in ${out}, by ${version}`);
+  print(`They need ${features.map((name) => name.replaceAll("__", "")).join(", ") || "nothing special"}.`);
+  print(`THAW_KERNELS=${out} uses them, without a compiler.`);
+  return 0;
+}

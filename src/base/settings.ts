@@ -9,7 +9,7 @@ const number = (name: string): number | undefined => Number(environment[name]) |
 /** What the environment asks for. */
 export const settings = {
   /** `THAW_BACKEND`: name of the backend to use. */
-  backend: environment.THAW_BACKEND,
+  backend: text("THAW_BACKEND"),
   /** `THAW_THREADS`: threads of the CPU backends; default 1. */
   threads: Math.max(1, Math.trunc(Number(environment.THAW_THREADS ?? 1)) || 1),
   /** `THAW_VERIFY=1`: verify the graph between passes. */

@@ -222,20 +222,3 @@ export function closeAccesses(
   });
   return { accesses, args };
 }
-
-/** Work of a body per element, and bytes that its accesses touch, for explain and profile. */
-export function costOf(
-  values: readonly Value[],
-  open: readonly OpenAccess[],
-  extents: readonly number[],
-  bytesOf: (d: DType) => number,
-) {
-  const size = extents.reduce((a, b) => a * b, 1);
-  const work = values.filter((v) => !["load", "constant", "index", "accumulator"].includes(v.op)).length;
-  let bytes = 0;
-  for (const a of open) {
-    if (a.buffer < 0) continue;
-    bytes += a.strides.reduce((n, s, i) => (s === 0 ? n : n * extents[i]!), 1) * bytesOf(a.dtype);
-  }
-  return { flops: work * size, bytes };
-}

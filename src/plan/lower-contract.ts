@@ -1,8 +1,8 @@
-import { dtypes } from "../base/dtype.ts";
 import { contiguousStrides } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
-import { Body, closeAccesses, collapse, costOf, type Locate, type OpenAccess } from "./body.ts";
+import { Body, closeAccesses, collapse, type Locate, type OpenAccess } from "./body.ts";
 import { type Cluster, permutationOf, squeezeStrides } from "./cluster.ts";
+import { costOf } from "./cost.ts";
 import { type ContractKernel, type KernelCall, kernelOf, type Value } from "./kernel.ts";
 import { dotRoles } from "./prepare.ts";
 import { mergeStrides, viewOf } from "./view.ts";
@@ -111,26 +111,14 @@ export function lowerContract(
     epilogue: epilogue.values,
     stores: epilogue.stores,
   });
-  const outside = costOf(
-    epilogue.values,
-    open,
-    extents.map((e, i) => (i === rank ? 1 : e)),
-    (d) => dtypes[d].bytes,
-  );
-  const inputs = costOf([], [...leftList, ...rightList], extents, (d) => dtypes[d].bytes).bytes;
-  const edges = costOf(
-    [],
-    open.filter((x) => !leftList.includes(x) && !rightList.includes(x)),
-    extents,
-    (d) => dtypes[d].bytes,
-  ).bytes;
+  const around = costOf([prologue, epilogue], open, extents, [rank]);
   const work = 2 * extents.reduce((p, e) => p * e, 1);
   return {
     kernel,
     extents: sizes,
     accesses: args,
-    flops: work + outside.flops,
-    bytes: inputs + edges,
+    flops: work + around.flops,
+    bytes: around.bytes,
     check: false,
   };
 }

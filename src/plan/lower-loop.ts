@@ -1,8 +1,8 @@
-import { dtypes } from "../base/dtype.ts";
 import { contiguousStrides } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
-import { Body, closeAccesses, collapse, costOf, type Locate, type OpenAccess, valueDType } from "./body.ts";
+import { Body, closeAccesses, collapse, type Locate, type OpenAccess, valueDType } from "./body.ts";
 import { type Cluster, rowShape, squeezeStrides } from "./cluster.ts";
+import { costOf } from "./cost.ts";
 import { type KernelCall, kernelOf, type LoopKernel, type ReduceKind } from "./kernel.ts";
 import { type View, viewOf } from "./view.ts";
 
@@ -115,7 +115,7 @@ function finishLoop(
     }),
     extents: sizes,
     accesses: args,
-    ...costOf(body.values, body.accesses, extents, (d) => dtypes[d].bytes),
+    ...costOf([body], body.accesses, extents, reduced),
     check: false,
   };
 }

@@ -1,8 +1,9 @@
-import { dtypes } from "../base/dtype.ts";
+import { dtypes, isFloat } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../base/shape.ts";
 import { isOp, type Node, node } from "../ir/node.ts";
 import type { Locate } from "./body.ts";
+import { bytesUnder } from "./cost.ts";
 import { type AccessArgs, type AxisKernel, type KernelCall, kernelOf } from "./kernel.ts";
 import { lowerCopy, lowerWholeCopy } from "./lower-loop.ts";
 import { mergeStrides, viewOf } from "./view.ts";
@@ -60,6 +61,16 @@ function threeStrides(n: Node, axis: number): AccessArgs["strides"] {
   return [outer, strides[axis]!, inner];
 }
 
+/** Sums and comparisons an element, along an axis of some length. */
+const work: { readonly [K in AxisKernel["kind"]]: (length: number) => number } = {
+  argmax: () => 1,
+  argsort: (length) => Math.ceil(Math.log2(length)),
+  argsortDescending: (length) => Math.ceil(Math.log2(length)),
+  cumsum: () => 1,
+  scatter: () => 0,
+  scatterAdd: () => 1,
+};
+
 function axisCall(
   kind: AxisKernel["kind"],
   n: Node,
@@ -84,7 +95,12 @@ function axisCall(
   const sourceTypes = operands.map((s) => s.dtype);
   const dtypesOf = resultFirst ? [n.dtype, ...sourceTypes] : [...sourceTypes, n.dtype];
   const size = sizeOf(shape);
-  const bytes = dtypesOf.reduce((sum, d) => sum + dtypes[d].bytes * size, 0);
+  // What a scatter does not reach stays as it is.
+  const stored = Math.min(size, sizeOf(n.shape)) * dtypes[n.dtype].bytes;
+  const read = bytesUnder(
+    sources.map((source, i) => ({ ...source, dtype: operands[i]!.dtype })),
+    extents,
+  );
   return {
     kernel: kernelOf<AxisKernel>({
       kind,
@@ -92,8 +108,8 @@ function axisCall(
     }),
     extents,
     accesses: args,
-    flops: size,
-    bytes,
+    flops: isFloat(operands.at(-1)!.dtype) ? size * work[kind](shape[axis]!) : 0,
+    bytes: read + stored * (kind === "scatterAdd" ? 2 : 1),
     check: false,
   };
 }

@@ -1,3 +1,4 @@
+import { BackendError, CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import { formOf } from "../../codegen/c/forms.ts";
 import { emitKernelC } from "../../codegen/c/kernel.ts";
@@ -57,13 +58,21 @@ class NativeBackend implements Backend, Host {
     const { target } = this.#toolchain;
     const keys = calls.map((call) => `${formOf(call, target)} ${call.kernel.key}`);
     const missing = [...new Set(keys)].filter((key) => !this.#functions.has(key));
-    const paths = this.cache.obtain(
-      missing.map((key) => {
-        const call = calls[keys.indexOf(key)]!;
-        return emitKernelC(call.kernel, formOf(call, target), target);
-      }),
-    );
-    for (const [i, key] of missing.entries()) this.#functions.set(key, this.runtime.load(paths[i]!));
+    const units = missing.map((key) => {
+      const call = calls[keys.indexOf(key)]!;
+      return emitKernelC(call.kernel, formOf(call, target), target);
+    });
+    const load = (): void => {
+      const paths = this.cache.obtain(units);
+      for (const [i, key] of missing.entries()) this.#functions.set(key, this.runtime.load(paths[i]!));
+    };
+    try {
+      load();
+    } catch (error) {
+      if (error instanceof CompileError || !(error instanceof BackendError)) throw error;
+      // Another process may have made room for its own between the look and the load.
+      load();
+    }
     return keys.map((key) => this.#functions.get(key)!);
   }
 

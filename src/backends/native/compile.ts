@@ -2,6 +2,7 @@ import { CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import type { CUnit } from "../../codegen/c/kernel.ts";
 import { node } from "./node.ts";
+import { runBounded } from "./run-bounded.ts";
 import { flags, type Toolchain } from "./toolchain.ts";
 
 /** What is to be compiled: its name in a folder, and its C. */
@@ -63,60 +64,48 @@ function shares(units: readonly Unit[], count: number): Unit[][] {
 
 /**
  * Compiles sources into shared objects in a folder, several at a time; gives the names of the objects, and for each the
- * sources that are in it. Throws `CompileError` with what the compiler
- * said, or that it took too long: it is then ended with everything it has started.
+ * sources that are in it. Throws `CompileError` with what the compiler said, or that it took too long.
  */
 export function compile(
   sources: readonly Source[],
   folder: string,
   { compiler }: Toolchain,
 ): readonly { readonly name: string; readonly names: readonly string[] }[] {
-  const { fs, path, os, spawn } = node();
+  const { fs, path, os } = node();
   const cores = os.availableParallelism();
   const units = unitsOf(sources, cores);
   const at = (name: string, kind: string) => path.join(folder, `${name}.${kind}`);
   for (const { name, text } of units) fs.writeFileSync(at(name, "c"), text);
   const link = ["-shared", "-Wl,-O1", ...(process.platform === "darwin" ? [] : ["-Wl,--build-id=none"])];
+  // What a compiler that fails has written is no object.
   const command = (name: string): string =>
     [
       ...[compiler, ...flags(), ...link, "-o", at(name, "so"), at(name, "c"), "-lm", "-lpthread", "-ldl"].map(
         quoted,
       ),
-      `2>${quoted(at(name, "txt"))}`,
+      `>${quoted(at(name, "txt"))} 2>&1 || rm -f ${quoted(at(name, "so"))}`,
     ].join(" ");
   const lists = shares(units, cores);
   const script = `export LC_ALL=C TMPDIR=${quoted(folder)}\n${lists.map((list) => `{ ${list.map(({ name }) => command(name)).join("; ")}; } &`).join("\n")}\nwait`;
-  const started = performance.now();
-  const options = {
-    // A group of its own, so that nothing is left behind.
-    detached: true,
-    input: "",
-    timeout: settings.compilerTimeout * 1000,
-    killSignal: "SIGKILL" as const,
-  };
-  const { pid, error } = spawn("/bin/sh", ["-c", script], options);
+  const ended = runBounded("/bin/sh", ["-c", script], settings.compilerTimeout);
+  // What the shell itself says: that there is no room for what the compiler says, say.
   const told = (name: string): string => {
-    const text = fs.existsSync(at(name, "txt")) ? fs.readFileSync(at(name, "txt"), "utf8").trim() : "";
-    return text.length > 2000 ? `${text.slice(0, 2000)} …` : text;
+    const text = fs.existsSync(at(name, "txt")) ? fs.readFileSync(at(name, "txt"), "utf8") : "";
+    const said = (text.trim() || ended.stderr.trim()).slice(0, 2000);
+    return said === "" ? "It said nothing." : `It said: ${said}`;
   };
-  if (error !== undefined) {
-    try {
-      process.kill(-pid, "SIGKILL");
-    } catch {
-      // It has ended already.
-    }
-    const late = (error as NodeJS.ErrnoException).code === "ETIMEDOUT";
-    const waited = ((performance.now() - started) / 1000).toFixed(0);
+  if (ended.late) {
+    const silent = units.find(({ name }) => !fs.existsSync(at(name, "so"))) ?? units[0]!;
     throw new CompileError(
-      late
-        ? `native: ${compiler} has not ended after ${waited} s (THAW_CC_TIMEOUT); THAW_BACKEND=wasm needs no compiler. ${told(units[0]!.name)}`
-        : `native: ${compiler} cannot be run: ${error.message}`,
+      `native: ${compiler} has not ended after ${settings.compilerTimeout} s (THAW_CC_TIMEOUT); THAW_BACKEND=wasm needs no compiler. ${told(silent.name)}`,
     );
   }
+  if (ended.problem !== null)
+    throw new CompileError(`native: ${compiler} cannot be run: ${ended.problem}`);
   const missing = units.find(({ name }) => !fs.existsSync(at(name, "so")));
   if (missing !== undefined)
     throw new CompileError(
-      `native: ${compiler} did not compile a kernel; THAW_BACKEND=wasm needs no compiler. It said: ${told(missing.name) || "nothing"}`,
+      `native: ${compiler} did not compile a kernel; THAW_BACKEND=wasm needs no compiler. ${told(missing.name)}`,
     );
   return units;
 }

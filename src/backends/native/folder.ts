@@ -1,4 +1,4 @@
-import { FileError } from "../../base/errors.ts";
+import { BackendError, FileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import { node } from "./node.ts";
 
@@ -33,12 +33,29 @@ function prepare(folder: string): void {
   fs.accessSync(folder, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
 }
 
-/** A folder for this process alone, which goes with it. */
+/** A folder for this process alone, which goes with it; throws `BackendError` where there can be none. */
 export function temporaryFolder(): string {
   const { fs, os, path } = node();
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "thaw-kernels-"));
+  let folder: string;
+  try {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), "thaw-kernels-"));
+  } catch (error) {
+    throw new BackendError(`native: kernels can be written nowhere: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
   process.once("exit", () => fs.rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** Gives a file another name, or copies it where file systems have no such thing. */
+export function linkOrCopy(file: string, other: string): void {
+  const { fs } = node();
+  try {
+    fs.linkSync(file, other);
+  } catch {
+    fs.copyFileSync(file, other);
+  }
 }
 
 /**

@@ -1,19 +1,22 @@
 import { BackendError } from "../../base/errors.ts";
-import { processor } from "./machine.ts";
+import { featureOf, processor } from "./machine.ts";
+import { linkOrCopy } from "./folder.ts";
 import { node } from "./node.ts";
 import { isSealed } from "./seal.ts";
 import type { Toolchain } from "./toolchain.ts";
 
 /** What the file `manifest.json` of a folder of kernels says of them. */
-type Manifest = Omit<Toolchain, "compiler"> & { readonly format: 1 };
+type Manifest = Omit<Toolchain, "compiler"> & { readonly format: 1; readonly platform: string };
 
-/** Linux's names of the instruction sets that compilers name otherwise. */
-const linuxName = (feature: string): string => feature.replaceAll("__", "").toLowerCase();
+/** Machines whose loader takes each other's objects. */
+const platform = (): string => `${process.platform} ${process.arch}`;
 
 /** A folder of kernels compiled ahead of time, for machines that have no compiler. */
 export class KernelFolder {
   readonly folder: string;
   readonly manifest: Manifest;
+  /** Where files are that were copied here, by their numbers: a file of several names stays one. */
+  readonly #copied = new Map<number, string>();
 
   private constructor(folder: string, manifest: Manifest) {
     this.folder = folder;
@@ -26,18 +29,25 @@ export class KernelFolder {
     let manifest: Manifest;
     try {
       manifest = JSON.parse(fs.readFileSync(path.join(folder, "manifest.json"), "utf8")) as Manifest;
-      if (manifest.format !== 1) throw new Error(`its format is ${manifest.format}`);
+      const { format, target, features } = manifest;
+      if (format !== 1) throw new Error(`its format is ${format}`);
+      if (!Array.isArray(features) || typeof target?.vectorBytes !== "number")
+        throw new Error("it does not say what they are for");
     } catch (error) {
       throw new BackendError(
         `native: ${folder}, which THAW_KERNELS names, holds no kernels (${(error as Error).message}); make it with thaw compile`,
       );
     }
+    if (manifest.platform !== platform())
+      throw new BackendError(
+        `native: the kernels in ${folder} are for ${manifest.platform}, and this is ${platform()}; compile them on one like it`,
+      );
     const { features } = processor();
     const missing =
-      features.length === 0 ? [] : manifest.features.filter((f) => !features.includes(linuxName(f)));
+      features.length === 0 ? [] : manifest.features.filter((name) => !features.includes(featureOf(name)));
     if (missing.length > 0)
       throw new BackendError(
-        `native: the kernels in ${folder} need ${missing.map(linuxName).join(", ")}, which this processor lacks; ` +
+        `native: the kernels in ${folder} need ${missing.map(featureOf).join(", ")}, which this processor lacks; ` +
           "compile them on one like it",
       );
     return new KernelFolder(folder, manifest);
@@ -48,7 +58,7 @@ export class KernelFolder {
     const { fs, path } = node();
     fs.mkdirSync(folder, { recursive: true });
     const file = path.join(folder, "manifest.json");
-    const manifest: Manifest = { format: 1, ...toolchain };
+    const manifest: Manifest = { format: 1, platform: platform(), ...toolchain };
     if (!fs.existsSync(file)) fs.writeFileSync(file, `${JSON.stringify(manifest, null, 2)}\n`);
     const made = KernelFolder.open(folder);
     if (made.manifest.fingerprint !== toolchain.fingerprint)
@@ -75,7 +85,11 @@ export class KernelFolder {
     const place = path.join(this.folder, `${key}.so`);
     if (path.resolve(file) === path.resolve(place) || fs.existsSync(place)) return;
     const temporary = `${place}.${process.pid}.tmp`;
-    fs.copyFileSync(file, temporary);
+    const { ino } = fs.statSync(file);
+    const copied = this.#copied.get(ino);
+    if (copied === undefined) fs.copyFileSync(file, temporary);
+    else linkOrCopy(copied, temporary);
     fs.renameSync(temporary, place);
+    this.#copied.set(ino, place);
   }
 }

@@ -5,9 +5,21 @@ import { node } from "./node.ts";
 export interface Processor {
   /** What tells it apart from others, as far as code goes. */
   readonly id: string;
-  /** Names of its instruction sets, as Linux lists them; empty where they are not listed. */
+  /** Names of its instruction sets, as Linux lists them less underscores; empty where they are not listed. */
   readonly features: readonly string[];
   readonly caches: Pick<CTarget, "l1" | "l2">;
+}
+
+/** Instruction sets that Linux calls otherwise than compilers do. */
+const renamed: Readonly<Record<string, string>> = { bmi: "bmi1", lzcnt: "abm", sse3: "pni", dotprod: "asimddp" };
+
+/** The instruction set that a compiler's macro stands for, as `Processor.features` has it. */
+export function featureOf(macro: string): string {
+  const name = macro
+    .replace(/^__(ARM_FEATURE_)?/, "")
+    .replaceAll("_", "")
+    .toLowerCase();
+  return renamed[name] ?? name;
 }
 
 /** A size as Linux writes it: "48K". */
@@ -49,7 +61,7 @@ export function processor(): Processor {
   const model = os.cpus()[0]?.model ?? "unknown";
   return {
     id: [process.platform, process.arch, model, flags].join("\n"),
-    features: flags === "" ? [] : flags.split(" "),
+    features: flags === "" ? [] : flags.replaceAll("_", "").split(" "),
     caches: cachesOf(),
   };
 }

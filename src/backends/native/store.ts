@@ -117,11 +117,11 @@ export class KernelStore {
     } finally {
       fs.rmSync(work, { recursive: true, force: true });
     }
-    this.#tidy();
+    this.#tidy(new Set(sources.map(({ name }) => this.#place(name))));
   }
 
-  /** Throws away what was left half made long ago, and what was unused for longest beyond the bound. */
-  #tidy(): void {
+  /** Throws away what was left half made long ago, and what was unused for longest beyond the bound; not what is `needed`. */
+  #tidy(needed: ReadonlySet<string>): void {
     const { fs } = node();
     const entries = entriesOf(this.folder);
     for (const { file, time } of entries)
@@ -131,6 +131,7 @@ export class KernelStore {
     let total = objects.reduce((sum, { bytes }) => sum + bytes, 0);
     for (const { file, bytes } of objects) {
       if (total <= settings.cacheMax) break;
+      if (needed.has(file)) continue;
       // An object that is loaded stays so after its name is gone.
       fs.rmSync(file, { force: true });
       total -= bytes;

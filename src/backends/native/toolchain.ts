@@ -1,8 +1,9 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import type { CTarget } from "../../codegen/c/target.ts";
-import { processor } from "./machine.ts";
+import { featureOf, processor } from "./machine.ts";
 import { digestOf, node } from "./node.ts";
+import { runBounded } from "./run-bounded.ts";
 
 /** A compiler, and the machine that it compiles for. */
 export interface Toolchain {
@@ -11,7 +12,7 @@ export interface Toolchain {
   /** The first line of what it says of itself. */
   readonly version: string;
   readonly target: CTarget;
-  /** Instruction sets that its code may use, as the compiler names them. */
+  /** Instruction sets that its code may use, as the compiler names them; empty where the system does not list its own. */
   readonly features: readonly string[];
   /** Everything that its output depends on besides the source. */
   readonly fingerprint: string;
@@ -34,6 +35,17 @@ export const flags = (): readonly string[] => [
   "-w",
 ];
 
+/** Whether a path names a file that can be run. */
+function isProgram(place: string): boolean {
+  const { fs } = node();
+  try {
+    fs.accessSync(place, fs.constants.X_OK);
+    return fs.statSync(place).isFile();
+  } catch {
+    return false;
+  }
+}
+
 /** The compiler that is asked for, or the first on the path; throws `BackendError` where there is none. */
 function findCompiler(): string {
   const { fs, path } = node();
@@ -41,7 +53,7 @@ function findCompiler(): string {
   const folders = settings.path.split(path.delimiter).filter((folder) => folder !== "");
   for (const name of names) {
     const places = name.includes("/") ? [path.resolve(name)] : folders.map((f) => path.join(f, name));
-    const found = places.find((place) => fs.statSync(place, { throwIfNoEntry: false })?.isFile());
+    const found = places.find(isProgram);
     if (found !== undefined) return fs.realpathSync(found);
   }
   throw new BackendError(
@@ -53,27 +65,14 @@ function findCompiler(): string {
 
 /** Runs the compiler for what it says; throws `BackendError` where it fails, or takes longer than 20 seconds. */
 function ask(compiler: string, args: readonly string[]): string {
-  const { status, stdout, stderr, error } = node().spawn(compiler, args, {
-    encoding: "utf8",
-    input: "",
-    timeout: 20_000,
-    killSignal: "SIGKILL",
-  });
-  if (status === 0) return stdout;
-  const why = error === undefined ? `status ${status}: ${stderr.trim().slice(0, 400)}` : error.message;
+  const limit = Math.min(20, settings.compilerTimeout);
+  const { status, stdout, stderr, late, problem } = runBounded(compiler, args, limit);
+  if (status === 0 && problem === null) return stdout;
+  const why = late
+    ? `it has not ended after ${limit} s`
+    : (problem ?? `status ${status}: ${stderr.trim().slice(0, 400)}`);
   throw new BackendError(`native: ${compiler} ${args.join(" ")} failed (${why})`);
 }
-
-/** Macros that say which instruction sets there are. */
-const told = [
-  "__AVX512F__",
-  "__AVX512BW__",
-  "__AVX512DQ__",
-  "__AVX512VL__",
-  "__AVX2__",
-  "__FMA__",
-  "__SSE4_1__",
-];
 
 function probe(compiler: string): Toolchain {
   const version = ask(compiler, ["--version"]).split("\n")[0]!;
@@ -81,9 +80,9 @@ function probe(compiler: string): Toolchain {
     .split("\n")
     .filter((line) => line !== "")
     .sort();
-  const features = told.filter((name) => macros.some((line) => line.startsWith(`#define ${name} `)));
-  const has = (...names: string[]) => names.every((name) => features.includes(name));
-  const { caches } = processor();
+  const names = new Set(macros.map((line) => line.split(" ")[1]!));
+  const has = (...wanted: string[]) => wanted.every((name) => names.has(name));
+  const { caches, features } = processor();
   const vectorBytes = has("__AVX512F__", "__AVX512BW__", "__AVX512DQ__", "__AVX512VL__")
     ? 64
     : has("__AVX2__")
@@ -94,7 +93,7 @@ function probe(compiler: string): Toolchain {
     compiler,
     version,
     target: { vectorBytes, fma, ...caches },
-    features,
+    features: [...names].filter((name) => features.includes(featureOf(name))),
     fingerprint: digestOf(version, macros.join("\n"), JSON.stringify(caches)),
   };
 }
@@ -113,12 +112,14 @@ export function findToolchain(folder: string): Toolchain {
   const key = digestOf(compiler, `${mtimeMs} ${size}`, processor().id);
   const file = path.join(folder, `compiler-${key.slice(0, 32)}.json`);
   try {
-    return JSON.parse(fs.readFileSync(file, "utf8")) as Toolchain;
+    const known = JSON.parse(fs.readFileSync(file, "utf8")) as Toolchain;
+    if (known.compiler === compiler) return known;
   } catch {
-    const found = probe(compiler);
-    writeQuietly(file, JSON.stringify(found));
-    return found;
+    // Nothing is remembered, or it cannot be read.
   }
+  const found = probe(compiler);
+  writeQuietly(file, JSON.stringify(found));
+  return found;
 }
 
 /** Writes a file that can be done without. */

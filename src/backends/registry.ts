@@ -32,7 +32,9 @@ export function backendOf(name: string): Backend {
 function hint(name: string, { message }: BackendError): void {
   const { process } = globalThis as { process?: { stderr?: { isTTY?: boolean } } };
   if (name !== "native" || process?.stderr?.isTTY !== true) return;
-  console.warn(`thaw: slower than it could be: ${message}. THAW_BACKEND=wasm says that this is meant.`);
+  // A compiler may have said more than a line.
+  const [why] = message.split("\n");
+  console.warn(`thaw: slower than it could be: ${why}. THAW_BACKEND=wasm says that this is meant.`);
 }
 
 /** The backend that runs everything: `THAW_BACKEND`, or else the best that can run. Fixed at first use. */

@@ -1,12 +1,11 @@
 import { backendOf } from "../backends/registry.ts";
+import { mib } from "../base/mib.ts";
 
 /** What is asked of `thaw cache`. */
 export interface CacheOptions {
   readonly clear?: boolean;
   readonly json?: boolean;
 }
-
-const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** `thaw cache`: the compiled kernels on disk; throws `BackendError` where no backend keeps any. */
 export function cache({ clear, json }: CacheOptions, print: (line: string) => void): void {

@@ -1,4 +1,5 @@
 import { ArgumentError, FileError } from "../base/errors.ts";
+import { mib } from "../base/mib.ts";
 import { isFolder, joinPath, namesIn, readFile } from "../base/storage/index.ts";
 
 /** Whether a folder is there. */
@@ -27,17 +28,20 @@ export function compile(
       throw new ArgumentError(`compile: ${out} holds ${other}, which is no kernel; name a folder of its own`);
   }
   const { spawnSync } = process.getBuiltinModule("node:child_process");
+  const { resolve } = process.getBuiltinModule("node:path");
+  const { statSync } = process.getBuiltinModule("node:fs");
   // What runs this runs the script too: a loader of TypeScript, say.
-  const { status, error } = spawnSync(process.execPath, [...process.execArgv, script, ...args], {
+  const { status, signal, error } = spawnSync(process.execPath, [...process.execArgv, script, ...args], {
     stdio: "inherit",
-    env: { ...process.env, THAW_BACKEND: "native", THAW_KERNELS_OUT: out },
+    // Kernels that were compiled before would stand in for the compiler.
+    env: { ...process.env, THAW_BACKEND: "native", THAW_KERNELS: "", THAW_KERNELS_OUT: resolve(out) },
   });
   if (error !== undefined) throw new FileError(`Cannot run ${script}: ${error.message}`, { cause: error });
   if (status !== 0 || !isThere(out)) {
     print(
       status === 0
         ? `${script} has computed nothing: there is no kernel`
-        : `${script} ended with status ${status}`,
+        : `${script} ended with ${status === null ? signal : `status ${status}`}`,
     );
     return status || 1;
   }
@@ -45,7 +49,11 @@ export function compile(
   const { version, features } = JSON.parse(
     new TextDecoder().decode(readFile(joinPath(out, "manifest.json"))),
   ) as { version: string; features: string[] };
-  print(`${kernels.length} objects in ${out}, by ${version}`);
+  // A file of several names counts once.
+  const bytes = kernels
+    .map((name) => statSync(joinPath(out, name)))
+    .reduce((n, s) => n + s.size / s.nlink, 0);
+  print(`${kernels.length} kernels in ${out} (${mib(bytes)}), by ${version}`);
   print(`They need ${features.map((name) => name.replaceAll("__", "")).join(", ") || "nothing special"}.`);
   print(`THAW_KERNELS=${out} uses them, without a compiler.`);
   return 0;

@@ -11,7 +11,7 @@ export function devices({ peaks = false }: { peaks?: boolean }, print: (line: st
   for (const line of table(["backend", "state", "what it is"], rows)) print(line);
   print("");
   if (peaks) {
-    for (const line of peaksOf()) print(line);
+    print(peaksOf());
     print("");
   }
   if (asked === undefined) print("The first that can run is used; THAW_BACKEND=NAME picks another.");
@@ -19,16 +19,13 @@ export function devices({ peaks = false }: { peaks?: boolean }, print: (line: st
   else print(`THAW_BACKEND=${asked} names no backend, so nothing can run; unset it, or name one of these.`);
 }
 
-/** What the first backend that can tell measures. */
-function peaksOf(): string[] {
-  const backend = currentBackend();
-  const found = backend.peaks?.();
-  if (found === undefined) return [`${backend.name} cannot measure what this machine can do.`];
-  const { flops, bytes } = found;
-  return [
-    `Measured with ${settings.threads} thread(s): ${(flops / 1e9).toFixed(0)} GFLOP/s (f32, fused multiply-add), ` +
-      `${(bytes / 1e9).toFixed(1)} GB/s to and from memory.`,
-  ];
+/** What the backend in use measures. */
+function peaksOf(): string {
+  const { flops, bytes } = currentBackend().peaks();
+  return (
+    `Measured with ${settings.threads} thread(s): ${(flops / 1e9).toFixed(1)} GFLOP/s (f32, fused multiply-add), ` +
+    `${(bytes / 1e9).toFixed(1)} GB/s to and from memory.`
+  );
 }
 
 function stateOf(name: string, known: boolean): [string, string] {

@@ -153,6 +153,16 @@ is trusted, so nobody else should be able to write to it. The script's exit stat
     process.exitCode = (await import("./compile.ts")).compile(script, args, out, print);
   });
 
+program
+  .command("profile")
+  .description("run a script, and show what each of its kernels took beside what the machine can do")
+  .argument("<script>", "what to run")
+  .argument("[args...]", "its arguments, after --")
+  .option("--trace <file>", "write a Chrome trace too, for chrome://tracing or ui.perfetto.dev")
+  .action(async (script: string, args: string[], options) => {
+    await (await import("./profile.ts")).profileScript(script, args, options, print);
+  });
+
 /** Gathers the values of an option that may be repeated. */
 function collect(value: string, before: string[] = []): string[] {
   return [...before, value];

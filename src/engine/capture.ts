@@ -20,7 +20,7 @@ import {
 import { Recent } from "./recent.ts";
 import { Recordings } from "./recordings.ts";
 import { type Fill, patternOf } from "./result-pattern.ts";
-import { runPlan } from "./run-plan.ts";
+import { preparing, runPlan } from "./run-plan.ts";
 import { sameSignature } from "./signature.ts";
 import { relocations, type Storage } from "./storage.ts";
 import {
@@ -178,7 +178,8 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     };
 
     const makeVariant = (key: CallKey, args: A): Variant<T> => {
-      const { trace, reads, request, leaves, pattern, compiled, signature } = record(args);
+      const recorded = preparing("recording", () => record(args));
+      const { trace, reads, request, leaves, pattern, compiled, signature } = recorded;
       retain(compiled);
       const storages = compiled.inputs.map((i) => signature.storages[i]!);
       const places = new Map<Node, number>(compiled.scalars.map((s, i) => [signature.scalars[s]!, i]));
@@ -295,7 +296,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     };
 
     const compare = (variant: Variant<T>, args: A): void => {
-      const again = record(args);
+      const again = preparing("recording", () => record(args));
       undoEffects(again.trace);
       if (!sameSignature(variant.compiled.numbers, again.signature.numbers))
         throw new CaptureError(

@@ -1,9 +1,9 @@
 import { currentBackend } from "../backends/registry.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
-import { table } from "../base/table.ts";
+import { percent, table } from "../base/table.ts";
 import type { ExplainedKernel, Peaks, PlanExplanation } from "../plan/plan.ts";
-import { observeRuns, type TimedRun } from "./run-plan.ts";
+import { observeRuns, type TimedPreparation, type TimedRun } from "./run-plan.ts";
 
 /** Options of `profile`. */
 export interface ProfileOptions {
@@ -15,7 +15,10 @@ export interface ProfileOptions {
 
 /** What one kernel of a plan has taken, or what is no kernel. */
 export interface ProfileRow {
-  /** The operations of a kernel; or "bindings and copies", "JavaScript". */
+  /**
+   * The operations of a kernel. On the host: "recording" a captured function, "planning" (finding a plan too),
+   * "compiling", "bindings and copies", and "JavaScript": all the rest of what was called.
+   */
   readonly name: string;
   readonly kind: ExplainedKernel["kind"] | "host";
   readonly extents: readonly number[];
@@ -28,8 +31,9 @@ export interface ProfileRow {
   /** FLOP/s and bytes/s; 0 of what is no kernel. */
   readonly flopsPerSecond: number;
   readonly bytesPerSecond: number;
-  /** The larger of its parts of the machine's peaks, 0 to 1; null where there are none. */
-  readonly ofPeak: number | null;
+  /** What part of a peak of the machine it reaches, 0 to 1, and of which: the nearer one. More than 1: in its caches. */
+  readonly ofPeak: number;
+  readonly bound: "compute" | "memory" | null;
 }
 
 /** A run of a plan, for the trace. */
@@ -42,16 +46,25 @@ export class Profile {
   readonly calls: number;
   /** Of all calls together, as a clock on the wall would have it. */
   readonly seconds: number;
-  readonly peaks: Peaks | null;
+  /** Of the machine, with as many threads as were in use. */
+  readonly peaks: Peaks;
   /** Kernels, those that took longest first, then the rest of the time: they add up to `seconds`. */
   readonly rows: readonly ProfileRow[];
   readonly #runs: readonly TracedRun[];
+  readonly #preparations: readonly TimedPreparation[];
 
-  constructor(calls: number, seconds: number, peaks: Peaks | null, runs: readonly TracedRun[]) {
+  constructor(
+    calls: number,
+    seconds: number,
+    peaks: Peaks,
+    runs: readonly TracedRun[],
+    preparations: readonly TimedPreparation[],
+  ) {
     this.calls = calls;
     this.seconds = seconds;
     this.peaks = peaks;
     this.#runs = runs;
+    this.#preparations = preparations;
     this.rows = this.#tally();
   }
 
@@ -63,7 +76,7 @@ export class Profile {
       for (const [i, kernel] of kernels.entries()) {
         const took = (ends[i]! - (i === 0 ? 0 : ends[i - 1]!)) / 1e9;
         // What a check has stopped has not run.
-        if (!(took > 0)) continue;
+        if (Number.isNaN(took)) continue;
         const key = `${plan.id} ${i}`;
         const entry = found.get(key) ?? { kernel, runs: 0, seconds: 0 };
         entry.runs++;
@@ -72,9 +85,14 @@ export class Profile {
         found.set(key, entry);
       }
     }
+    const { flops, bytes } = this.peaks;
     const kernels = [...found.values()].map(({ kernel, runs, seconds }): ProfileRow => {
-      const flopsPerSecond = (kernel.flops * runs) / seconds;
-      const bytesPerSecond = (kernel.bytes * runs) / seconds;
+      // Where clocks are coarse a kernel may seem to take no time at all.
+      const perSecond = seconds > 0 ? runs / seconds : 0;
+      const flopsPerSecond = kernel.flops * perSecond;
+      const bytesPerSecond = kernel.bytes * perSecond;
+      const compute = flopsPerSecond / flops;
+      const memory = bytes > 0 ? bytesPerSecond / bytes : 0;
       return {
         name: kernel.name,
         kind: kernel.kind,
@@ -84,50 +102,69 @@ export class Profile {
         share: seconds / this.seconds,
         flopsPerSecond,
         bytesPerSecond,
-        ofPeak:
-          this.peaks === null
-            ? null
-            : Math.max(flopsPerSecond / this.peaks.flops, bytesPerSecond / this.peaks.bytes),
+        ofPeak: Math.max(compute, memory),
+        bound: compute > memory ? "compute" : "memory",
       };
     });
-    const host = (name: string, seconds: number): ProfileRow => ({
+    const host = (name: string, runs: number, seconds: number): ProfileRow => ({
       name,
       kind: "host",
       extents: [],
-      runs: this.calls,
+      runs,
       seconds,
       share: seconds / this.seconds,
       flopsPerSecond: 0,
       bytesPerSecond: 0,
-      ofPeak: null,
+      ofPeak: 0,
+      bound: null,
     });
+    const prepared = new Map<string, { count: number; seconds: number }>();
+    for (const { name, start, end, inner } of this.#preparations) {
+      const entry = prepared.get(name) ?? { count: 0, seconds: 0 };
+      entry.count++;
+      entry.seconds += (end - start - inner) / 1e3;
+      prepared.set(name, entry);
+    }
+    const before = [...prepared].map(([name, { count, seconds }]) => host(name, count, seconds));
+    const preparing = before.reduce((sum, { seconds }) => sum + seconds, 0);
     return [
       ...kernels.sort((a, b) => b.seconds - a.seconds),
-      host("bindings and copies", Math.max(0, running - walking)),
-      host("JavaScript", Math.max(0, this.seconds - Math.max(running, walking))),
+      host("bindings and copies", this.#runs.length, Math.max(0, running - walking)),
+      ...before,
+      host("JavaScript", this.calls, Math.max(0, this.seconds - running - preparing)),
     ];
   }
 
   toString(): string {
-    const percent = (part: number) => `${(part * 100).toFixed(1)} %`;
+    const giga = (perSecond: number) => (perSecond / 1e9).toFixed(1);
     const rows = this.rows.map((row) => [
       row.kind,
       row.extents.length === 0 ? "" : shapeText(row.extents),
-      `${row.runs}`,
-      `${((row.seconds / this.calls) * 1e6).toPrecision(4)}`,
+      row.runs,
+      ((row.seconds / this.calls) * 1e6).toFixed(1),
       percent(row.share),
-      row.kind === "host" ? "" : (row.flopsPerSecond / 1e9).toFixed(1),
-      row.kind === "host" ? "" : (row.bytesPerSecond / 1e9).toFixed(1),
-      row.ofPeak === null ? "" : percent(row.ofPeak),
+      ...(row.bound === null
+        ? ["–", "–", "–", ""]
+        : [giga(row.flopsPerSecond), giga(row.bytesPerSecond), percent(row.ofPeak), row.bound]),
       row.name,
     ]);
-    const head = ["kind", "extents", "runs", "µs a call", "share", "GFLOP/s", "GB/s", "of peak", "what"];
-    const peaks =
-      this.peaks === null
-        ? ""
-        : `; this machine: ${(this.peaks.flops / 1e9).toFixed(0)} GFLOP/s, ${(this.peaks.bytes / 1e9).toFixed(1)} GB/s`;
+    const head = [
+      "kind",
+      "extents",
+      "runs",
+      "µs a call",
+      "share",
+      "GFLOP/s",
+      "GB/s",
+      "of peak",
+      "of",
+      "what",
+    ];
+    const { flops, bytes } = this.peaks;
+    const machine = `${giga(flops)} GFLOP/s, ${giga(bytes)} GB/s`;
     const each = ((this.seconds / this.calls) * 1e3).toPrecision(4);
-    return [...table(head, rows), `${this.calls} calls, ${each} ms each${peaks}`].join("\n");
+    const calls = this.calls === 1 ? "1 call" : `${this.calls} calls`;
+    return [...table(head, rows), `${calls}, ${each} ms each; this machine: ${machine}`].join("\n");
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
@@ -144,9 +181,12 @@ export class Profile {
       for (const [i, { name, kind, extents, flops, bytes }] of kernels.entries()) {
         const from = i === 0 ? 0 : ends[i - 1]!;
         const took = ends[i]! - from;
-        if (took > 0) add(name, kind, start * 1e3 + from / 1e3, took / 1e3, { extents, flops, bytes }, 2);
+        if (!Number.isNaN(took))
+          add(name, kind, start * 1e3 + from / 1e3, took / 1e3, { extents, flops, bytes }, 2);
       }
     }
+    for (const { name, start, end } of this.#preparations)
+      add(name, "host", start * 1e3, (end - start) * 1e3, {}, 1);
     return JSON.stringify({ traceEvents: events, displayTimeUnit: "ns" });
   }
 }
@@ -160,20 +200,33 @@ export async function profile(fn: () => unknown, options: ProfileOptions = {}): 
   if (!Number.isInteger(calls) || calls < 1)
     throw new ArgumentError(`profile: calls is ${calls}; it must be a whole number of at least 1`);
   for (let i = 0; i < warmup; i++) await fn();
-  const runs: TimedRun[] = [];
-  const stop = observeRuns((run) => runs.push(run));
-  const start = performance.now();
+  const { read, stop } = startProfile();
   try {
     for (let i = 0; i < calls; i++) await fn();
+    return read(calls);
   } finally {
     stop();
   }
-  const seconds = (performance.now() - start) / 1e3;
-  const explained = new Map<number, PlanExplanation>();
-  const traced = runs.map((run): TracedRun => {
-    const { id } = run.plan;
-    if (!explained.has(id)) explained.set(id, run.plan.explain());
-    return { ...run, kernels: explained.get(id)!.kernels };
+}
+
+/** Times everything that computes until `stop`; `read` gives what it was so far, of so many calls. */
+export function startProfile(): { read(calls: number): Profile; stop(): void } {
+  const runs: TimedRun[] = [];
+  const preparations: TimedPreparation[] = [];
+  const stop = observeRuns({
+    run: (run) => runs.push(run),
+    prepared: (work) => preparations.push(work),
   });
-  return new Profile(calls, seconds, currentBackend().peaks?.() ?? null, traced);
+  const start = performance.now();
+  const read = (calls: number): Profile => {
+    const seconds = (performance.now() - start) / 1e3;
+    const explained = new Map<number, PlanExplanation>();
+    const traced = runs.map((run): TracedRun => {
+      const { id } = run.plan;
+      if (!explained.has(id)) explained.set(id, run.plan.explain());
+      return { ...run, kernels: explained.get(id)!.kernels };
+    });
+    return new Profile(calls, seconds, currentBackend().peaks(), traced, preparations);
+  };
+  return { read, stop };
 }

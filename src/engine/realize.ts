@@ -7,7 +7,7 @@ import { buildPlan } from "../plan/build.ts";
 import type { Binding, Executable, Plan } from "../plan/plan.ts";
 import { findNonFinite, isCheckingFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";
-import { runPlan } from "./run-plan.ts";
+import { preparing, runPlan } from "./run-plan.ts";
 import { type Signature, signatureOf } from "./signature.ts";
 import type { Storage } from "./storage.ts";
 import {
@@ -95,7 +95,10 @@ export function planned(fn: () => readonly Node[]): Plan {
 }
 
 /** Makes, or finds, the plan of a request. */
-export function compile(request: Request): { compiled: Compiled; signature: Signature } {
+export const compile = (request: Request): { compiled: Compiled; signature: Signature } =>
+  preparing("planning", () => findOrMake(request));
+
+function findOrMake(request: Request): { compiled: Compiled; signature: Signature } {
   const { outputs, writes, checks } = request;
   const targets = targetsOf(request);
   const roots = [...outputs, ...writes.map(([, value]) => value), ...targets, ...checks.map((c) => c.status)];
@@ -104,7 +107,7 @@ export function compile(request: Request): { compiled: Compiled; signature: Sign
     const plan = planOf(request, targets);
     return {
       plan,
-      executable: currentBackend().load(plan),
+      executable: preparing("compiling", () => currentBackend().load(plan)),
       inputs: plan.graph.leaves.map((leaf) => signature.storages.indexOf(leaf.attrs.source as Storage)),
       scalars: plan.graph.scalars.map((scalar) => signature.scalars.indexOf(scalar)),
       numbers: signature.numbers,

@@ -24,8 +24,8 @@ const free = new Set<Value["op"]>(["load", "constant", "index", "gather", "rando
  * The cost of a kernel over dimensions of some extents, as it would be counted by hand: an operation on floats counts
  * once for each element of the dimensions along which its value differs (a fused multiply-add twice, a fold once an
  * element that is folded); what memory holds counts once where it is read, through however many accesses, and once
- * where it is written. `bodies` share the accesses; `folded` are the dimensions that a reduction or a product's sum
- * runs over.
+ * where it is written (a constant or host scalar that is an argument: one element). `bodies` share the accesses;
+ * `folded` are the dimensions that a reduction or a product's sum runs over.
  */
 export function costOf(
   bodies: readonly { readonly values: readonly Value[]; readonly stores: readonly Store[] }[],

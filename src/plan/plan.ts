@@ -114,7 +114,10 @@ export interface Executable {
   free(): void;
 }
 
-/** What a machine can do, per second: floating-point operations on f32, and bytes to and from memory. */
+/**
+ * What a machine can do, per second: floating-point operations on f32, and bytes to and from memory (0: there was not
+ * enough of it to tell).
+ */
 export interface Peaks {
   readonly flops: number;
   readonly bytes: number;
@@ -146,8 +149,8 @@ export interface Backend {
   /** A line on what runs: SIMD, threads. */
   describe(): string;
   setThreads(count: number): void;
-  /** Measures what the machine can do with the present threads, in some 80 ms; not there where that is unknown. */
-  peaks?(): Peaks;
+  /** Measures what the machine can do with the present threads, in some 80 ms. */
+  peaks(): Peaks;
   /** Where kernels are kept on disk. */
   readonly cache?: KernelCache;
 }

@@ -3,6 +3,7 @@ import { dtypes } from "../../base/dtype.ts";
 import { evaluate } from "../../ir/evaluate.ts";
 import { isOp, type Node } from "../../ir/node.ts";
 import type { Allocation, Backend, Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
+import { measurePeaks } from "../peaks.ts";
 
 class HostAllocation implements Allocation {
   readonly bytes: number;
@@ -58,7 +59,7 @@ class ReferenceExecutable implements Executable {
     return -1;
   }
 
-  /** It has no kernels, so each call is given an equal part of the time. */
+  /** It has no kernels, so each call is given an equal part of the time; none where a check stops them. */
   runTimed(
     bindings: readonly Binding[],
     scalars: Float64Array,
@@ -67,9 +68,10 @@ class ReferenceExecutable implements Executable {
   ): number {
     const start = performance.now();
     const failed = this.run(bindings, scalars, results);
+    if (failed >= 0) return failed;
     const each = ((performance.now() - start) * 1e6) / Math.max(1, ends.length);
     for (let i = 0; i < ends.length; i++) ends[i] = (i + 1) * each;
-    return failed;
+    return -1;
   }
 
   free(): void {}
@@ -78,7 +80,7 @@ class ReferenceExecutable implements Executable {
 /** The oracle: evaluates a plan's graph node by node in plain TypeScript. */
 export function createReference(): Backend {
   let held = 0;
-  return {
+  const backend: Backend = {
     name: "reference",
     allocate(bytes) {
       held += bytes;
@@ -91,5 +93,7 @@ export function createReference(): Backend {
     kernelsCompiled: () => 0,
     describe: () => "plain TypeScript, one thread",
     setThreads() {},
+    peaks: () => measurePeaks(backend, 32, 2 ** 16),
   };
+  return backend;
 }

@@ -1,7 +1,8 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import type { Kernel } from "../../plan/kernel.ts";
-import type { Allocation, Backend, Executable, LoadablePlan } from "../../plan/plan.ts";
+import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../../plan/plan.ts";
+import { measurePeaks } from "../peaks.ts";
 import { emitAxis } from "./axis.ts";
 import { emitContract, scratchBytes } from "./contract.ts";
 import { type Host, WasmExecutable } from "./executable.ts";
@@ -102,6 +103,11 @@ class WasmBackend implements Backend, Host {
       ? `${this.threads} of the machine's threads`
       : "one thread (no shared memory here)";
     return `WebAssembly ${simd}, ${shared}, up to ${Math.round(this.memory.maximum / 16)} MiB`;
+  }
+
+  peaks(): Peaks {
+    // Three arrays of 32 MiB: more than caches hold.
+    return measurePeaks(this, 256, 2 ** 23);
   }
 
   /** Workers that have joined so far. */

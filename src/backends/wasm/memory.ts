@@ -1,12 +1,11 @@
 import type { DType, TypedArray } from "../../base/dtype.ts";
 import { BackendError, OutOfMemoryError } from "../../base/errors.ts";
+import { mib } from "../../base/mib.ts";
 import { settings } from "../../base/settings.ts";
 import type { Allocation } from "../../plan/plan.ts";
 
 const page = 65_536;
 const round = (n: number): number => Math.max(64, Math.ceil(n / 64) * 64);
-const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-
 /** One memory seen as arrays of each element type. */
 export interface Views {
   readonly buffer: ArrayBufferLike;

@@ -1,0 +1,49 @@
+import { FileError } from "../base/errors.ts";
+import { writeFile } from "../base/storage/index.ts";
+import { startProfile } from "../engine/profile.ts";
+
+/**
+ * `thaw profile`: runs a script in this process, and says where its time went once it has ended, by itself or not;
+ * `trace`: a file for that as a Chrome trace. Throws `FileError` where there is no script.
+ */
+export async function profileScript(
+  script: string,
+  args: readonly string[],
+  { trace }: { readonly trace?: string },
+  print: (line: string) => void,
+): Promise<void> {
+  const { resolve } = process.getBuiltinModule("node:path");
+  const { pathToFileURL } = process.getBuiltinModule("node:url");
+  const path = resolve(script);
+  if (!process.getBuiltinModule("node:fs").existsSync(path)) throw new FileError(`There is no ${path}`);
+  // Where it was when it was asked for, whatever folder the script goes to.
+  const file = trace === undefined ? null : resolve(trace);
+  process.argv.splice(1, process.argv.length - 1, path, ...args);
+  const { read, stop } = startProfile();
+  const report = (): void => {
+    stop();
+    const profile = read(1);
+    if (profile.rows.every(({ kind }) => kind === "host")) {
+      print(`${script} has computed nothing with the thaw that profiles it.`);
+      return;
+    }
+    print(profile.toString());
+    if (file === null) return;
+    try {
+      writeFile(file, new TextEncoder().encode(profile.toChromeTrace()));
+      print(`${file} can be opened by chrome://tracing and ui.perfetto.dev`);
+    } catch (error) {
+      // Nobody else would hear of it now.
+      console.error(`thaw: ${(error as Error).message}`);
+      process.exitCode = 1;
+    }
+  };
+  process.once("exit", report);
+  try {
+    await import(pathToFileURL(path).href);
+  } catch (error) {
+    stop();
+    process.off("exit", report);
+    throw error;
+  }
+}

@@ -8,14 +8,14 @@ import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../../plan/plan.ts";
 import { type Host, NativeExecutable } from "./executable.ts";
-import { cacheFolder } from "./folder.ts";
+import { cacheFolder, cachePlace } from "./folder.ts";
 import { KernelFolder } from "./kernel-folder.ts";
 import { loadKoffi } from "./koffi.ts";
 import { type NativeAllocation, NativeMemory } from "./memory.ts";
 import { node } from "./node.ts";
 import { Runtime } from "./runtime.ts";
 import { KernelStore } from "./store.ts";
-import { findToolchain, type Toolchain } from "./toolchain.ts";
+import { findCompiler, type Toolchain, toolchainOf } from "./toolchain.ts";
 
 /** C written for this machine, compiled by its own compiler and kept on disk. */
 class NativeBackend implements Backend, Host {
@@ -32,9 +32,11 @@ class NativeBackend implements Backend, Host {
   constructor() {
     const koffi = loadKoffi();
     const named = settings.kernels === undefined ? null : KernelFolder.open(settings.kernels);
-    const folder = cacheFolder();
-    // Kernels that were compiled ahead need no compiler; with their fingerprint their names are found again.
-    this.#toolchain = named === null ? findToolchain(folder) : { ...named.manifest, compiler: "" };
+    // Kernels that were compiled ahead need no compiler, and no folder to write to; with their fingerprint their names
+    // are found again.
+    const compiler = named === null ? findCompiler() : "";
+    const folder = named === null ? cacheFolder() : cachePlace();
+    this.#toolchain = named === null ? toolchainOf(compiler, folder) : { ...named.manifest, compiler };
     const { target } = this.#toolchain;
     this.cache = new KernelStore(folder, this.#toolchain, named);
     this.runtime = new Runtime(koffi, this.cache, target, scratchBytes(target));
@@ -95,8 +97,12 @@ class NativeBackend implements Backend, Host {
 
   describe(): string {
     const { version, target } = this.#toolchain;
-    const lanes = `${target.vectorBytes * 8}-bit vectors${target.fma ? " with fused multiply-add" : ""}`;
-    return `C through ${version} for ${lanes}, ${this.#threads} thread(s), kernels in ${this.cache.folder}`;
+    const { vectorBytes, fma, l1, l2 } = target;
+    const lanes = `${vectorBytes * 8}-bit vectors${fma ? " with fused multiply-add" : ""}`;
+    const caches = `caches of ${l1 / 1024} and ${l2 / 1024} KiB`;
+    // What is before the first comma tells one arithmetic from another: nothing that changes from run to run.
+    const arithmetic = `C through ${version.replaceAll(",", "")} for ${lanes}`;
+    return `${arithmetic}, ${this.#threads} thread(s), ${caches}, kernels in ${settings.kernels ?? this.cache.folder}`;
   }
 
   setThreads(count: number): void {

@@ -78,34 +78,25 @@ export function compile(
   for (const { name, text } of units) fs.writeFileSync(at(name, "c"), text);
   const link = ["-shared", "-Wl,-O1", ...(process.platform === "darwin" ? [] : ["-Wl,--build-id=none"])];
   // What a compiler that fails has written is no object.
-  const command = (name: string): string =>
-    [
-      ...[compiler, ...flags(), ...link, "-o", at(name, "so"), at(name, "c"), "-lm", "-lpthread", "-ldl"].map(
-        quoted,
-      ),
-      `>${quoted(at(name, "txt"))} 2>&1 || rm -f ${quoted(at(name, "so"))}`,
-    ].join(" ");
+  const command = (name: string): string => {
+    const libraries = ["-lm", "-lpthread", "-ldl"];
+    const args = [compiler, ...flags(), ...link, "-o", at(name, "so"), at(name, "c"), ...libraries];
+    return `${args.map(quoted).join(" ")} >&2 || rm -f ${quoted(at(name, "so"))}`;
+  };
   const lists = shares(units, cores);
   const script = `export LC_ALL=C TMPDIR=${quoted(folder)}\n${lists.map((list) => `{ ${list.map(({ name }) => command(name)).join("; ")}; } &`).join("\n")}\nwait`;
-  const ended = runBounded("/bin/sh", ["-c", script], settings.compilerTimeout);
-  // What the shell itself says: that there is no room for what the compiler says, say.
-  const told = (name: string): string => {
-    const text = fs.existsSync(at(name, "txt")) ? fs.readFileSync(at(name, "txt"), "utf8") : "";
-    const said = (text.trim() || ended.stderr.trim()).slice(0, 2000);
-    return said === "" ? "It said nothing." : `It said: ${said}`;
-  };
-  if (ended.late) {
-    const silent = units.find(({ name }) => !fs.existsSync(at(name, "so"))) ?? units[0]!;
-    throw new CompileError(
-      `native: ${compiler} has not ended after ${settings.compilerTimeout} s (THAW_CC_TIMEOUT); THAW_BACKEND=wasm needs no compiler. ${told(silent.name)}`,
-    );
-  }
-  if (ended.problem !== null)
-    throw new CompileError(`native: ${compiler} cannot be run: ${ended.problem}`);
-  const missing = units.find(({ name }) => !fs.existsSync(at(name, "so")));
-  if (missing !== undefined)
-    throw new CompileError(
-      `native: ${compiler} did not compile a kernel; THAW_BACKEND=wasm needs no compiler. ${told(missing.name)}`,
-    );
-  return units;
+  const { stderr, late, problem } = runBounded("/bin/sh", ["-c", script], settings.compilerTimeout);
+  const missing = units.some(({ name }) => !fs.existsSync(at(name, "so")));
+  if (!late && problem === null && !missing) return units;
+  const why = late
+    ? `has not ended after ${settings.compilerTimeout} s (THAW_CC_TIMEOUT)`
+    : problem === null
+      ? "did not compile a kernel"
+      : `cannot be run (${problem})`;
+  // Not through files: compilers that run at the same time share this, but their disk may be full.
+  const said = stderr.trim().slice(0, 2000);
+  throw new CompileError(
+    `native: ${compiler} ${why}; THAW_BACKEND=wasm needs no compiler. ` +
+      (said === "" ? "It said nothing." : `It said: ${said}`),
+  );
 }

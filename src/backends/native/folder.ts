@@ -2,10 +2,12 @@ import { BackendError, FileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import { node } from "./node.ts";
 
-/** Where kernels are kept unless `THAW_CACHE` says otherwise. */
-const usualFolder = (): string => {
+/** Where compiled kernels are kept: what `THAW_CACHE` names, or the usual place. */
+export const cachePlace = (): string => {
   const { os, path } = node();
-  return path.join(settings.xdgCache ?? path.join(os.homedir(), ".cache"), "thaw");
+  return path.resolve(
+    settings.cache ?? path.join(settings.xdgCache ?? path.join(os.homedir(), ".cache"), "thaw"),
+  );
 };
 
 /** Why a folder or file cannot be trusted: somebody else could have written it; null: nobody could. */
@@ -63,7 +65,7 @@ export function linkOrCopy(file: string, other: string): void {
  * warning; if that cannot be had either, its error is thrown.
  */
 export function cacheFolder(): string {
-  const folder = node().path.resolve(settings.cache ?? usualFolder());
+  const folder = cachePlace();
   try {
     prepare(folder);
     return folder;

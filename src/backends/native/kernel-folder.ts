@@ -1,6 +1,6 @@
 import { BackendError } from "../../base/errors.ts";
-import { featureOf, processor } from "./machine.ts";
 import { linkOrCopy } from "./folder.ts";
+import { featureOf, processor } from "./machine.ts";
 import { node } from "./node.ts";
 import { isSealed } from "./seal.ts";
 import type { Toolchain } from "./toolchain.ts";
@@ -50,7 +50,7 @@ export class KernelFolder {
         `native: the kernels in ${folder} need ${missing.map(featureOf).join(", ")}, which this processor lacks; ` +
           "compile them on one like it",
       );
-    return new KernelFolder(folder, manifest);
+    return new KernelFolder(path.resolve(folder), manifest);
   }
 
   /** A new one, or one that the same toolchain has begun. */

@@ -11,7 +11,13 @@ export interface Processor {
 }
 
 /** Instruction sets that Linux calls otherwise than compilers do. */
-const renamed: Readonly<Record<string, string>> = { bmi: "bmi1", lzcnt: "abm", sse3: "pni", dotprod: "asimddp" };
+const renamed: Readonly<Record<string, string>> = {
+  bmi: "bmi1",
+  lzcnt: "abm",
+  sse3: "pni",
+  dotprod: "asimddp",
+  rcpc: "lrcpc",
+};
 
 /** The instruction set that a compiler's macro stands for, as `Processor.features` has it. */
 export function featureOf(macro: string): string {

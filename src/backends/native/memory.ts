@@ -1,8 +1,7 @@
 import { OutOfMemoryError } from "../../base/errors.ts";
+import { mib } from "../../base/mib.ts";
 import type { Allocation } from "../../plan/plan.ts";
 import type { Runtime } from "./runtime.ts";
-
-const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** The process's memory as the backend uses it: counted, and bounded. */
 export class NativeMemory {

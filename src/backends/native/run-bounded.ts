@@ -11,14 +11,15 @@ interface Ended {
 
 /** Runs a program for so many seconds at most: then it is ended, with everything that it has started. */
 export function runBounded(program: string, args: readonly string[], seconds: number): Ended {
-  const { pid, status, stdout, stderr, error } = node().spawn(program, args, {
+  const options = {
     // A group of its own, so that nothing is left behind.
     detached: true,
-    encoding: "utf8",
+    encoding: "utf8" as const,
     input: "",
     timeout: seconds * 1000,
-    killSignal: "SIGKILL",
-  });
+    killSignal: "SIGKILL" as const,
+  };
+  const { pid, status, stdout, stderr, error } = node().spawn(program, args, options);
   // Where nothing has been started the id is 0, which would mean our own group.
   if (error !== undefined && pid > 0)
     try {

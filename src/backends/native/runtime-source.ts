@@ -5,7 +5,7 @@ import type { CTarget } from "../../codegen/c/target.ts";
 export const row = { function: 0, args: 1, total: 2, chunk: 3, status: 4, words: 5 };
 
 /** Threads that one runtime may have beside its caller. */
-export const mostWorkers = 255;
+const mostWorkers = 255;
 
 /** Sums enough to keep both of a core's multipliers busy, few enough for every machine's registers. */
 const sums = Array.from({ length: 12 }, (_, i) => `s${i}`);

@@ -46,15 +46,19 @@ function isProgram(place: string): boolean {
   }
 }
 
-/** The compiler that is asked for, or the first on the path; throws `BackendError` where there is none. */
-function findCompiler(): string {
-  const { fs, path } = node();
+/** Path of the compiler that is asked for, or of the first there is; throws `BackendError` where there is none. */
+export function findCompiler(): string {
+  const { platform, arch } = process;
+  if (!["linux", "darwin"].includes(platform) || !["x64", "arm64"].includes(arch))
+    throw new BackendError(`native: not supported on ${platform} ${arch}; the wasm backend runs everywhere`);
+  const { path } = node();
   const names = settings.compiler === undefined ? ["cc", "gcc", "clang"] : [settings.compiler];
   const folders = settings.path.split(path.delimiter).filter((folder) => folder !== "");
   for (const name of names) {
     const places = name.includes("/") ? [path.resolve(name)] : folders.map((f) => path.join(f, name));
     const found = places.find(isProgram);
-    if (found !== undefined) return fs.realpathSync(found);
+    // As it is called: what a link points to may be a program that acts by its name (ccache).
+    if (found !== undefined) return found;
   }
   throw new BackendError(
     settings.compiler === undefined
@@ -74,14 +78,20 @@ function ask(compiler: string, args: readonly string[]): string {
   throw new BackendError(`native: ${compiler} ${args.join(" ")} failed (${why})`);
 }
 
+/** Instruction sets that compilers use without being asked to in so many words. */
+const unasked =
+  /^__(ARM_FEATURE_)?(AVX(?!512VP2)|SSE[23]|SSE4_|SSSE3|FMA|F16C|BMI|LZCNT|POPCNT|MOVBE|GFNI|SVE|DOTPROD|ATOMICS|RCPC)/;
+
 function probe(compiler: string): Toolchain {
-  const version = ask(compiler, ["--version"]).split("\n")[0]!;
+  const line = ask(compiler, ["--version"]).split("\n")[0]!;
   const macros = ask(compiler, [nativeSwitch(), "-dM", "-E", "-x", "c", "-"])
     .split("\n")
     .filter((line) => line !== "")
     .sort();
   const names = new Set(macros.map((line) => line.split(" ")[1]!));
   const has = (...wanted: string[]) => wanted.every((name) => names.has(name));
+  // Gcc begins with what it was called as: cc, or a name with its number.
+  const version = has("__clang__") ? line : line.replace(/^\S+ \(/, "gcc (");
   const { caches, features } = processor();
   const vectorBytes = has("__AVX512F__", "__AVX512BW__", "__AVX512DQ__", "__AVX512VL__")
     ? 64
@@ -93,21 +103,17 @@ function probe(compiler: string): Toolchain {
     compiler,
     version,
     target: { vectorBytes, fma, ...caches },
-    features: [...names].filter((name) => features.includes(featureOf(name))),
+    features: [...names].filter((name) => unasked.test(name) && features.includes(featureOf(name))),
     fingerprint: digestOf(version, macros.join("\n"), JSON.stringify(caches)),
   };
 }
 
 /**
- * What compiles here. What a compiler said of itself is remembered in `folder` while neither it nor the processor is
+ * What a compiler makes here. What it said of itself is remembered in `folder` while neither it nor the processor is
  * another one, so that a process that finds all its kernels compiled runs no compiler at all.
  */
-export function findToolchain(folder: string): Toolchain {
-  const { platform, arch } = process;
-  if (!["linux", "darwin"].includes(platform) || !["x64", "arm64"].includes(arch))
-    throw new BackendError(`native: not supported on ${platform} ${arch}; the wasm backend runs everywhere`);
+export function toolchainOf(compiler: string, folder: string): Toolchain {
   const { fs, path } = node();
-  const compiler = findCompiler();
   const { mtimeMs, size } = fs.statSync(compiler);
   const key = digestOf(compiler, `${mtimeMs} ${size}`, processor().id);
   const file = path.join(folder, `compiler-${key.slice(0, 32)}.json`);

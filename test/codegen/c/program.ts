@@ -90,7 +90,7 @@ function sources(units: readonly string[], target: CTarget): string[] {
     const prelude = preludeC(target, wide);
     const texts = units.flatMap((unit, i) => {
       if (!unit.startsWith(prelude)) return [];
-      const text = unit.slice(prelude.length);
+      const text = `${unit.slice(prelude.length)}\n`;
       const names = ["run", ...[...text.matchAll(/^static .*?(\w+)\(/gm)].map((found) => found[1]!)];
       const line = (make: (name: string) => string) => `${names.map(make).join("\n")}\n`;
       return line((name) => `#define ${name} ${name}_${i}`) + text + line((name) => `#undef ${name}`);

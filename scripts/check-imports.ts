@@ -15,13 +15,18 @@ export function checkImports(sources: Sources, publicFolders: readonly string[])
       problems.push(`src/${file}: ${lines} lines; split it, a file has at most ${maxLines}`);
 
     const targets: string[] = [];
-    const { imports, builtin } = scan(file, text);
+    const { imports, builtin, relativeUrl } = scan(file, text);
     for (const { specifier, line } of imports) {
       const target = specifier.startsWith(".") ? posix.join(posix.dirname(file), specifier) : null;
       const problem =
         target === null ? packageProblem(file, specifier) : fileProblem(file, target, publicFolders);
       if (problem !== null) problems.push(`src/${file}:${line}: ${problem}`);
       if (target !== null && sources.has(target)) targets.push(target);
+    }
+    if (relativeUrl !== null && file.split("/").length > 2) {
+      problems.push(
+        `src/${file}:${relativeUrl}: a URL relative to this file; only files one folder deep, as dist/chunks/ is, find the same there`,
+      );
     }
     if (builtin !== null && !nodeOnly.some((pattern) => pattern.test(file))) {
       problems.push(
@@ -45,12 +50,14 @@ interface Scan {
   imports: { specifier: string; line: number }[];
   /** The first line that names getBuiltinModule. */
   builtin: number | null;
+  /** The first line that makes a URL relative to the file. */
+  relativeUrl: number | null;
 }
 
 /** Finds what a file imports: statements, re-exports, `import type`, `import()` of values and of types. */
 function scan(file: string, text: string): Scan {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest);
-  const found: Scan = { imports: [], builtin: null };
+  const found: Scan = { imports: [], builtin: null, relativeUrl: null };
   const lineOf = (node: ts.Node) => source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;
   const visit = (node: ts.Node): void => {
     const specifier = importedModule(node);
@@ -59,6 +66,8 @@ function scan(file: string, text: string): Scan {
     }
     const names = ts.isIdentifier(node) || ts.isStringLiteralLike(node);
     if (names && node.text === "getBuiltinModule") found.builtin ??= lineOf(node);
+    if (ts.isNewExpression(node) && node.arguments?.[1]?.getText(source) === "import.meta.url")
+      found.relativeUrl ??= lineOf(node);
     ts.forEachChild(node, visit);
   };
   visit(source);

@@ -1,6 +1,6 @@
 import { currentBackend } from "../backends/registry.ts";
 import { grouped, percent, table } from "../base/table.ts";
-import { loadDigits, tasks } from "./digits/network.ts";
+import { digitsOf, tasks } from "./digits/network.ts";
 import { leaky, trains } from "./digits/recipes.ts";
 import { type RunOptions, type RunResult, run } from "./digits/run.ts";
 
@@ -9,7 +9,8 @@ export async function digits(
   options: RunOptions,
   print: (line: string) => void,
 ): Promise<{ ours: RunResult; theirs: RunResult }> {
-  const data = loadDigits();
+  const { readFileSync } = process.getBuiltinModule("node:fs");
+  const data = digitsOf(readFileSync(new URL("../../data/digits.csv", import.meta.url), "utf8"));
   const backend = currentBackend();
   print(
     `${grouped(data.train.length + data.test.length)} handwritten digits, a quarter of them for the test.`,

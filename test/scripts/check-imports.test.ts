@@ -130,6 +130,14 @@ test("packages are imported only where they may be", () => {
   ]);
 });
 
+test("a URL relative to a file is found from the built chunks too", () => {
+  const text = 'const there = new URL("../../data/x.csv", import.meta.url);';
+  expect(check({ "cli/a.ts": text })).toEqual([]);
+  expect(check({ "cli/a/b.ts": text })).toEqual([
+    "src/cli/a/b.ts:1: a URL relative to this file; only files one folder deep, as dist/chunks/ is, find the same there",
+  ]);
+});
+
 test("a file has at most 500 lines", () => {
   expect(check({ "ir/a.ts": "\n".repeat(500) })).toEqual([]);
   expect(check({ "ir/a.ts": "\n".repeat(501) })).toEqual([

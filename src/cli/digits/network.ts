@@ -50,10 +50,9 @@ export class TwoInputs extends Module {
   }
 }
 
-/** The digits that come with the package; a quarter of them, always the same ones, is for the test. */
-export function loadDigits(): { train: Subset<Digits>; test: Subset<Digits> } {
-  const { readFileSync } = process.getBuiltinModule("node:fs");
-  const table = parseCsv(readFileSync(new URL("../../../data/digits.csv", import.meta.url), "utf8"));
+/** Reads digits; a quarter of them, always the same ones, is for the test. */
+export function digitsOf(csv: string): { train: Subset<Digits>; test: Subset<Digits> } {
+  const table = parseCsv(csv);
   const pixels = table.narrow(1, 0, 64).div(16);
   const blocks = pixels.reshape([-1, 4, 2, 4, 2]).mean([2, 4]).reshape([-1, 16]);
   const digits: Dataset<Digits> = new TensorDataset(pixels, blocks, table.select(1, 64).to("i32"));

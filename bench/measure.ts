@@ -50,6 +50,8 @@ const turnMs = 150;
 /** A system may take so long for one workload before its turns become fewer. */
 const limitMs = 20_000;
 const mostIterations = 5_000;
+/** How long a system runs before its turns: engines that compile while a program runs are in their stride then. */
+const warmMs = 2_000;
 /** A pause between turns, in which a peer's threads stop spinning and leave the cores to the next. */
 const pauseMs = 30;
 
@@ -148,7 +150,7 @@ async function interleave(
   return all.map((samples) => row(samples, workload, threads));
 }
 
-/** The first step, one more that may still compile, then more and more until they fill a turn. */
+/** The first step, one more that may still compile, then more and more until they fill a turn; and such turns. */
 async function warmUp(running: Running, workload: string, rounds: number): Promise<Samples> {
   const first = await running.peer.ask({ workload, iterations: 1 });
   let iterations = 1;
@@ -156,6 +158,9 @@ async function warmUp(running: Running, workload: string, rounds: number): Promi
   while (sum(last.ms) < turnMs && iterations < mostIterations) {
     const each = Math.max(sum(last.ms) / iterations, 1e-3);
     iterations = Math.min(mostIterations, 4 * iterations, Math.ceil(turnMs / each) + 1);
+    last = await running.peer.ask({ workload, iterations });
+  }
+  for (let spent = 0; spent < warmMs; spent += sum(last.ms)) {
     last = await running.peer.ask({ workload, iterations });
   }
   await pause();

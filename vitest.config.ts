@@ -15,6 +15,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
     testTimeout: 30_000,
+    maxWorkers: "100%",
     // Graphs are verified between passes.
     env: { THAW_VERIFY: "1" },
   },

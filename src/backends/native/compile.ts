@@ -69,9 +69,10 @@ function shares(units: readonly Unit[], count: number): Unit[][] {
 export function compile(
   sources: readonly Source[],
   folder: string,
-  { compiler }: Toolchain,
+  toolchain: Toolchain,
 ): readonly { readonly name: string; readonly names: readonly string[] }[] {
   const { fs, path, os } = node();
+  const { compiler } = toolchain;
   const cores = os.availableParallelism();
   const units = unitsOf(sources, cores);
   const at = (name: string, kind: string) => path.join(folder, `${name}.${kind}`);
@@ -80,7 +81,7 @@ export function compile(
   // What a compiler that fails has written is no object.
   const command = (name: string): string => {
     const libraries = ["-lm", "-lpthread", "-ldl"];
-    const args = [compiler, ...flags(), ...link, "-o", at(name, "so"), at(name, "c"), ...libraries];
+    const args = [compiler, ...flags(toolchain), ...link, "-o", at(name, "so"), at(name, "c"), ...libraries];
     return `${args.map(quoted).join(" ")} >&2 || rm -f ${quoted(at(name, "so"))}`;
   };
   const lists = shares(units, cores);

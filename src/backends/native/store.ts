@@ -28,7 +28,8 @@ export class KernelStore {
 
   /** The file's name for a source. */
   #keyOf({ prelude, body }: CUnit): string {
-    return digestOf(prelude, body, flags().join(" "), this.#toolchain.fingerprint);
+    const { fingerprint } = this.#toolchain;
+    return digestOf(prelude, body, flags(this.#toolchain).join(" "), fingerprint);
   }
 
   /** Paths of the objects of some sources, in order; what is missing is compiled. Throws `CompileError`. */

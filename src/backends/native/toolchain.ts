@@ -21,12 +21,17 @@ export interface Toolchain {
 /** The switch that has a compiler use all that this machine's processor can. */
 const nativeSwitch = (): string => (process.arch === "arm64" ? "-mcpu=native" : "-march=native");
 
-/** How kernels are compiled: arithmetic is as it is written, nothing is fused or reordered. */
-export const flags = (): readonly string[] => [
+/**
+ * How kernels are compiled: arithmetic is as it is written, nothing is fused or reordered. The C is in vectors and
+ * unrolled already, so that of what gcc does beyond -O1 only -fgcse shows; -O2 takes 30 % longer for 2 % on polynomials.
+ */
+export const flags = ({ version }: Pick<Toolchain, "version">): readonly string[] => [
   "-std=gnu11",
   ...(settings.sanitize
     ? ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    : ["-O2"]),
+    : version.startsWith("gcc (")
+      ? ["-O1", "-fgcse"]
+      : ["-O2"]),
   "-ffp-contract=off",
   "-fno-math-errno",
   "-fno-trapping-math",

@@ -1,4 +1,4 @@
-import type { ContractKernel, KernelCall } from "../../plan/kernel.ts";
+import type { ContractKernel, KernelCall, LoopKernel } from "../../plan/kernel.ts";
 import type { CTarget } from "./target.ts";
 import { fewRows } from "./tiling.ts";
 
@@ -24,30 +24,28 @@ function productForm(kernel: ContractKernel, m: number, n: number): string {
 }
 
 /**
- * Bytes of vectors for rows as short as those of a loop: vectors that are mostly empty cost as much as full ones, and
- * folding their lanes takes more steps. Elements that lie apart are loaded one by one into the shortest.
+ * The form of a loop: "one" for rows that fit in a vector, which is all that is written then and compiles in half the time;
+ * "one16" if they fit in one of 16 bytes, since vectors that are mostly empty cost as much as full ones and folding their
+ * lanes takes more steps; "16" for longer rows, still short, whose elements lie apart: those are loaded one by one into
+ * the shortest vectors. "" for all others.
  */
-function shortVectors({ kernel, extents }: KernelCall, { vectorBytes }: CTarget): number {
-  if (kernel.kind !== "loop") return vectorBytes;
+function loopForm(extents: readonly number[], kernel: LoopKernel, { vectorBytes }: CTarget): string {
   const length = extents[kernel.vector === "inner" ? kernel.outer + kernel.inner - 1 : kernel.outer - 1]!;
-  const bytes = [...kernel.accesses, ...kernel.body].some(({ dtype }) => dtype === "f64") ? 8 : 4;
-  if (length * bytes >= vectorBytes) return vectorBytes;
-  if (kernel.accesses.some(({ vector }) => vector === "strided")) return 16;
-  return length * bytes <= 16 ? 16 : Math.min(32, vectorBytes);
+  const bytes = length * ([...kernel.accesses, ...kernel.body].some(({ dtype }) => dtype === "f64") ? 8 : 4);
+  if (bytes > vectorBytes) return "";
+  if (bytes > 16 && kernel.accesses.some(({ vector }) => vector === "strided")) return "16";
+  return bytes <= 16 ? "one16" : "one";
 }
 
-/**
- * Which code a call needs, where one structure has several by its extents: a product's form; for loops over short rows
- * the bytes of their vectors; else "".
- */
-export function formOf(call: KernelCall, target: CTarget): string {
-  const { kernel, extents } = call;
+/** Which code a call needs, where one structure has several by its extents: a product's form or a loop's; else "". */
+export function formOf({ kernel, extents }: Pick<KernelCall, "kernel" | "extents">, target: CTarget): string {
   if (kernel.kind === "contract")
     return productForm(kernel, extents[kernel.batch]!, extents[kernel.batch + 1]!);
-  const bytes = shortVectors(call, target);
-  return bytes === target.vectorBytes ? "" : `${bytes}`;
+  return kernel.kind === "loop" ? loopForm(extents, kernel, target) : "";
 }
 
-/** The target that a form is written for. */
-export const targetOf = (form: string, target: CTarget): CTarget =>
-  form === "16" || form === "32" ? { ...target, vectorBytes: form === "16" ? 16 : 32 } : target;
+/** What a loop's form is written for: the vectors, and whether a row is one of them at most. */
+export const shapeOf = (form: string, target: CTarget): { target: CTarget; oneVector: boolean } => ({
+  target: form.endsWith("16") ? { ...target, vectorBytes: 16 } : target,
+  oneVector: form.startsWith("one"),
+});

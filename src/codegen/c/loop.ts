@@ -9,12 +9,12 @@ import type { CTarget } from "./target.ts";
 import { emitValues } from "./value.ts";
 import { CWriter } from "./writer.ts";
 
-/** The C of a loop kernel, a whole translation unit. */
-export function emitLoop(kernel: LoopKernel, target: CTarget): string {
+/** The C of a loop kernel, a whole translation unit. `oneVector`: its rows are a vector, or less. */
+export function emitLoop(kernel: LoopKernel, target: CTarget, oneVector = false): string {
   const w = new CWriter();
   const wide = [...kernel.accesses, ...kernel.body].some((x) => x.dtype === "f64");
   w.block("void run(const i64 *args, i64 begin, i64 end, char *scratch)", () => {
-    new LoopEmitter(kernel, w, target, lanesOf(target, wide)).emit();
+    new LoopEmitter(kernel, w, target, lanesOf(target, wide), oneVector).emit();
   });
   return preludeC(target, wide) + w.toString();
 }
@@ -32,6 +32,7 @@ class LoopEmitter {
   readonly #target: CTarget;
   readonly #structure: LoopStructure;
   readonly #lanes: number;
+  readonly #oneVector: boolean;
   readonly #vectorDim: number;
   /** Per dimension, first index and end. */
   readonly #ranges: (readonly [string, string])[];
@@ -42,13 +43,14 @@ class LoopEmitter {
   readonly #strides: (string | null)[][] = [];
   readonly #reductions: Reductions;
 
-  constructor(kernel: LoopKernel, w: CWriter, target: CTarget, lanes: number) {
+  constructor(kernel: LoopKernel, w: CWriter, target: CTarget, lanes: number, oneVector: boolean) {
     const { accesses, outer, inner, body, vector } = kernel;
     this.#kernel = kernel;
     this.#w = w;
     this.#target = target;
     this.#structure = analyse(kernel);
     this.#lanes = lanes;
+    this.#oneVector = oneVector;
     this.#vectorDim = vector === "inner" ? outer + inner - 1 : outer - 1;
     const layout = argsLayout(kernel);
     const read = (at: number, prefix: string) => w.define("i64", `args[${at}]`, prefix);
@@ -151,6 +153,7 @@ class LoopEmitter {
   /**
    * Runs along the vector's dimension: `copies` vectors at a time, then one, then the lanes that are left. `around`,
    * where given, writes what the loop of `copies` is to have around it: that is run only where there is enough for it.
+   * Where a row is one vector there are no loops.
    */
   #vectors(
     copies: number,
@@ -161,6 +164,12 @@ class LoopEmitter {
     const [first, end] = this.#ranges[this.#vectorDim]!;
     const i = w.name("j");
     w.line(`i64 ${i} = ${first};`);
+    const rest = () => body(i, 1, w.define("int", `(int)(${end} - ${i})`, "live"));
+    if (this.#oneVector) {
+      w.block(`if (${i} + ${this.#lanes} == ${end})`, () => body(i, 1, null));
+      w.block(`else if (${i} < ${end})`, rest);
+      return;
+    }
     const loop = (count: number) => {
       const step = count * this.#lanes;
       w.block(`for (; ${i} + ${step} <= ${end}; ${i} += ${step})`, () => body(i, count, null));
@@ -169,7 +178,7 @@ class LoopEmitter {
       w.block(`if (${i} + ${copies * this.#lanes} <= ${end})`, () => around(() => loop(copies)));
     else if (copies > 1) loop(copies);
     loop(1);
-    w.block(`if (${i} < ${end})`, () => body(i, 1, w.define("int", `(int)(${end} - ${i})`, "live")));
+    w.block(`if (${i} < ${end})`, rest);
   }
 
   /** A row with the vector along it. */
@@ -185,7 +194,7 @@ class LoopEmitter {
 
   /** Vectors side by side: sums enough to hide the latency of adding, and a loop that costs little beside its loads. */
   #copies({ heavy, reduces, accesses }: Stage): number {
-    if (heavy) return 1;
+    if (heavy || this.#oneVector) return 1;
     if (reduces.length === 0) return 2;
     // Elements fetched one by one take longer than they take to add.
     return accesses.some((a) => this.#kernel.accesses[a]!.vector === "strided") ? 1 : 4;
@@ -255,7 +264,8 @@ class LoopEmitter {
     const { outer, inner, accesses } = this.#kernel;
     const { stages } = this.#structure;
     // A row of memory that is wide enough to be worth fetching; gathering elements is slow anyway.
-    const alone = accesses.some((a) => a.vector === "strided") || stages.some((s) => s.heavy);
+    const alone =
+      this.#oneVector || accesses.some((a) => a.vector === "strided") || stages.some((s) => s.heavy);
     const copies = alone ? 1 : stages.some((s) => s.reduces.length > 1) ? 4 : 8;
     this.#vectors(copies, (index, count, live) => {
       const contexts = (at: readonly string[]) =>

@@ -1,5 +1,6 @@
 import { dtypes } from "../../../src/base/dtype.ts";
 import { argsLayout } from "../../../src/codegen/args.ts";
+import { formOf } from "../../../src/codegen/c/forms.ts";
 import { emitKernelC } from "../../../src/codegen/c/kernel.ts";
 import type { CTarget } from "../../../src/codegen/c/target.ts";
 import type { AxisCase } from "../axis-cases.ts";
@@ -20,6 +21,7 @@ export function jobOf(
   { call, buffers }: Pick<LoopCase | AxisCase, "call" | "buffers">,
   target: CTarget,
   chunk: number,
+  form = "",
 ): Job {
   const { kernel, extents } = call;
   const layout = argsLayout(kernel);
@@ -36,21 +38,26 @@ export function jobOf(
   const total = whole ? 1 : extents[0]!;
   const tasks: [number, number][] = [];
   for (let begin = 0; begin < total; begin += chunk) tasks.push([begin, Math.min(total, begin + chunk)]);
-  const { prelude, body } = emitKernelC(kernel, "", target);
+  const { prelude, body } = emitKernelC(kernel, form, target);
   return { unit: prelude + body, buffers, args, tasks, scratchBytes: 0 };
 }
 
-/** In C each case gives what plain loops give, in one task and in small ones. */
+/** In C each case gives what plain loops give, in one task and in small ones, and as one vector where its rows are. */
 export function checkCases(
   cases: readonly LoopCase[],
   compiler: string,
   target: CTarget,
   options: readonly string[] = flags.fast,
 ): void {
-  const chunks = [Number.POSITIVE_INFINITY, 3];
-  const jobs = cases.flatMap((c) => chunks.map((chunk) => jobOf(c, target, chunk)));
+  const runs = cases.flatMap((c) => {
+    const forms = formOf(c.call, target).startsWith("one") ? ["", "one"] : [""];
+    return forms.flatMap((form) =>
+      [Number.POSITIVE_INFINITY, 3].map((chunk) => ({ c, job: jobOf(c, target, chunk, form) })),
+    );
+  });
+  const jobs = runs.map(({ job }) => job);
   for (const [i, got] of runJobs(jobs, compiler, target, options).entries()) {
-    const c = cases[Math.floor(i / chunks.length)]!;
+    const { c } = runs[i]!;
     expectClose(c, got, expectLoop(c.call, c.buffers));
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { formOf } from "../../../src/codegen/c/forms.ts";
 import { emitLoop } from "../../../src/codegen/c/loop.ts";
 import { preludeC } from "../../../src/codegen/c/prelude.ts";
 import type { Value } from "../../../src/plan/kernel.ts";
@@ -11,9 +12,9 @@ const f32 = { dtype: "f32" as const };
 const load = (access: number): Value => ({ op: "load", dtype: "f32", access });
 
 /** What is written for a kernel after the prelude. */
-function textOf({ kernel }: ReturnType<typeof makeCall>, vectorBytes: 16 | 64): string {
+function textOf({ kernel }: ReturnType<typeof makeCall>, vectorBytes: 16 | 64, oneVector = false): string {
   const target = targetOf(vectorBytes);
-  const text = emitLoop(kernel, target);
+  const text = emitLoop(kernel, target, oneVector);
   expect(text.startsWith(preludeC(target, false))).toBe(true);
   return text.slice(preludeC(target, false).length);
 }
@@ -37,6 +38,14 @@ describe.each([16, 64] as const)("the text, vectors of %i bytes", (vectorBytes) 
     const call = makeCall([9], [100], [access(0), access(1)], body, [{ access: 1, value: 4 }]);
     await expect(textOf(call, vectorBytes)).toMatchFileSnapshot(`golden/rows-${vectorBytes}.c`);
   });
+});
+
+test("the text of a map whose rows are one vector", async () => {
+  const access = (buffer: number) => ({ ...f32, buffer, strides: [3, 1] });
+  const body: Value[] = [load(0), load(1), { op: "mul", dtype: "f32", args: [0, 1] }];
+  const call = makeCall([5], [3], [access(0), access(1), access(2)], body, [{ access: 2, value: 2 }]);
+  expect(formOf(call, targetOf(64))).toBe("one16");
+  await expect(textOf(call, 16, true)).toMatchFileSnapshot("golden/map-one.c");
 });
 
 describe.each(compilers)("%s", (compiler) => {

@@ -31,7 +31,7 @@ export const compilers: readonly string[] = ["gcc", "clang"].filter((cc) => {
 
 /** How kernels are compiled, and how they are where whatever C does not define is to stop the program. */
 export const flags: { readonly [K in "fast" | "sanitized"]: readonly string[] } = {
-  fast: ["-O2"],
+  fast: ["-O1"],
   sanitized: ["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
 };
 const always = ["-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-march=native"];

@@ -6,7 +6,10 @@ export const node = () => {
     path: get("node:path"),
     os: get("node:os"),
     crypto: get("node:crypto"),
-    spawn: get("node:child_process").spawnSync,
+    /** Loaded only where something is to be run. */
+    get spawn() {
+      return get("node:child_process").spawnSync;
+    },
   };
 };
 

@@ -1,6 +1,6 @@
 import { CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
-import type { CUnit } from "../../codegen/c/kernel.ts";
+import type { CUnit } from "../../codegen/c/writer.ts";
 import { compile, type Source } from "./compile.ts";
 import { distrust, linkOrCopy, temporaryFolder } from "./folder.ts";
 import { KernelFolder } from "./kernel-folder.ts";

@@ -7,10 +7,10 @@ import type { Line } from "./axis-line.ts";
 import { lanesOf, preludeC } from "./prelude.ts";
 import { emitScatter } from "./scatter.ts";
 import type { CTarget } from "./target.ts";
-import { CWriter } from "./writer.ts";
+import { type CUnit, CWriter } from "./writer.ts";
 
 /** Serial work along one axis, element by element, as a unit; tasks are outer indices. */
-export function emitAxis(kernel: AxisKernel, target: CTarget): string {
+export function emitAxis(kernel: AxisKernel, target: CTarget): CUnit {
   const { kind, accesses } = kernel;
   const moves = kind === "scatter";
   for (const { dtype } of accesses)
@@ -44,7 +44,7 @@ export function emitAxis(kernel: AxisKernel, target: CTarget): string {
       });
     });
   });
-  return preludeC(target, wide) + w.toString();
+  return { prelude: preludeC(target, wide), body: w.toString() };
 }
 
 /** Element `index` along the axis. */

@@ -10,7 +10,7 @@ import { emitMultiply } from "./micro.ts";
 import { lanesOf, preludeC } from "./prelude.ts";
 import type { CTarget } from "./target.ts";
 import { fewRows, scratchLayout, stretch, tileOf } from "./tiling.ts";
-import { CWriter } from "./writer.ts";
+import { type CUnit, CWriter } from "./writer.ts";
 
 /**
  * A product as one unit. A task is a block of the result. For each stretch of the contracted dimension it packs the right
@@ -18,7 +18,7 @@ import { CWriter } from "./writer.ts";
  * prologues. On the last stretch the epilogue follows while the sums are in the cache. (Goto and van de Geijn, "Anatomy
  * of High-Performance Matrix Multiplication", 2008.) Every sum runs over k in an order that depends on k alone.
  */
-export function emitContract(kernel: ContractKernel, form: string, target: CTarget): string {
+export function emitContract(kernel: ContractKernel, form: string, target: CTarget): CUnit {
   if (kernel.dtype !== "f32")
     throw new InternalError(`C: a product of ${kernel.dtype}; only f32 has kernels`);
   const w = new CWriter();
@@ -54,7 +54,7 @@ export function emitContract(kernel: ContractKernel, form: string, target: CTarg
     emitMultiply(parts);
     emitRun(parts, () => emitStretches(parts));
   }
-  return preludeC(target, wide) + w.toString();
+  return { prelude: preludeC(target, wide), body: w.toString() };
 }
 
 /** place(args, batch, at): every access's address at a batch index. */

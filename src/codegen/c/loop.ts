@@ -7,16 +7,16 @@ import { Reductions } from "./loop-reduce.ts";
 import { lanesOf, preludeC } from "./prelude.ts";
 import type { CTarget } from "./target.ts";
 import { emitValues } from "./value.ts";
-import { CWriter } from "./writer.ts";
+import { type CUnit, CWriter } from "./writer.ts";
 
-/** The C of a loop kernel, a whole translation unit. `oneVector`: its rows are a vector, or less. */
-export function emitLoop(kernel: LoopKernel, target: CTarget, oneVector = false): string {
+/** The C of a loop kernel. `oneVector`: its rows are a vector, or less. */
+export function emitLoop(kernel: LoopKernel, target: CTarget, oneVector = false): CUnit {
   const w = new CWriter();
   const wide = [...kernel.accesses, ...kernel.body].some((x) => x.dtype === "f64");
   w.block("void run(const i64 *args, i64 begin, i64 end, char *scratch)", () => {
     new LoopEmitter(kernel, w, target, lanesOf(target, wide), oneVector).emit();
   });
-  return preludeC(target, wide) + w.toString();
+  return { prelude: preludeC(target, wide), body: w.toString() };
 }
 
 /** Names of the C variables of values, by index in the body. */

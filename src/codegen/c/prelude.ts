@@ -213,6 +213,16 @@ export const lanesOf = (target: CTarget, wide: boolean): number => target.vector
  * store_part, each with the vector's type at its end: `floor_vf`.
  */
 export function preludeC(target: CTarget, wide: boolean): string {
+  const key = `${target.vectorBytes} ${wide}`;
+  let text = preludes.get(key);
+  if (text === undefined) preludes.set(key, (text = writePrelude(target, wide)));
+  return text;
+}
+
+/** Every kernel has one of these few. */
+const preludes = new Map<string, string>();
+
+function writePrelude(target: CTarget, wide: boolean): string {
   const lanes = lanesOf(target, wide);
   const text: string[] = [
     "#ifndef __has_builtin",

@@ -1,3 +1,9 @@
+/** The C of a kernel: units with the same prelude may hold several bodies, if each has no function but `run`. */
+export interface CUnit {
+  readonly prelude: string;
+  readonly body: string;
+}
+
 /** Text of a C-like language: lines, indentation, and names that nothing else has. */
 export class CWriter {
   readonly #lines: string[] = [];

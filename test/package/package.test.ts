@@ -51,6 +51,14 @@ test.each(subpaths)("%s is importable and exports something", async (subpath) =>
   expect(Number(await run("node", ["--input-type=module", "-e", script]))).toBeGreaterThan(0);
 });
 
+test("classes are called what they are exported as", async () => {
+  // A bundler may give a class another name, and errors and reports tell names.
+  const script = `for (const path of ${JSON.stringify(subpaths.map(specifier))})
+    for (const [name, value] of Object.entries(await import(path)))
+      if (/^class\\b/.test(String(value)) && value.name !== name) console.log(path, name, value.name);`;
+  expect(await run("node", ["--input-type=module", "-e", script])).toBe("");
+});
+
 test("what is not exported cannot be imported", async () => {
   const script = 'await import("thaw/plan")';
   await expect(run("node", ["--input-type=module", "-e", script])).rejects.toThrow(

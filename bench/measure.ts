@@ -40,6 +40,8 @@ export interface MeasureOptions {
   threads: number[];
   /** How many times each system has its turn. */
   rounds: number;
+  /** How long each runs before its turns: engines that compile while a program runs are in their stride then. */
+  warmupMs: number;
   /** The cores of a number of threads, as `taskset` wants them; undefined where nothing can be pinned. */
   cores(threads: number): string | undefined;
   progress(line: string): void;
@@ -50,8 +52,6 @@ const turnMs = 150;
 /** A system may take so long for one workload before its turns become fewer. */
 const limitMs = 20_000;
 const mostIterations = 5_000;
-/** How long a system runs before its turns: engines that compile while a program runs are in their stride then. */
-const warmMs = 2_000;
 /** A pause between turns, in which a peer's threads stop spinning and leave the cores to the next. */
 const pauseMs = 30;
 
@@ -77,7 +77,7 @@ export async function measure(options: MeasureOptions): Promise<Measurements> {
       try {
         for (const workload of workloads) {
           options.progress(`${workload}, ${threads} ${threads === 1 ? "core" : "cores"}`);
-          found.rows.push(...(await interleave(running, workload, threads, options.rounds, found.absent)));
+          found.rows.push(...(await interleave(running, workload, threads, options, found.absent)));
         }
       } finally {
         await Promise.all(running.map(({ peer }) => peer.stop()));
@@ -124,13 +124,13 @@ async function interleave(
   running: Running[],
   workload: string,
   threads: number,
-  rounds: number,
+  { rounds, warmupMs }: MeasureOptions,
   absent: Map<string, string>,
 ): Promise<Measured[]> {
   const all: Samples[] = [];
   for (const one of running) {
     try {
-      all.push(await warmUp(one, workload, rounds));
+      all.push(await warmUp(one, workload, rounds, warmupMs));
     } catch (error) {
       absent.set(`${one.system.label}, ${workload}, threads ${threads}`, messageOf(error));
     }
@@ -151,7 +151,12 @@ async function interleave(
 }
 
 /** The first step, one more that may still compile, then more and more until they fill a turn; and such turns. */
-async function warmUp(running: Running, workload: string, rounds: number): Promise<Samples> {
+async function warmUp(
+  running: Running,
+  workload: string,
+  rounds: number,
+  warmupMs: number,
+): Promise<Samples> {
   const first = await running.peer.ask({ workload, iterations: 1 });
   let iterations = 1;
   let last = await running.peer.ask({ workload, iterations });
@@ -160,7 +165,7 @@ async function warmUp(running: Running, workload: string, rounds: number): Promi
     iterations = Math.min(mostIterations, 4 * iterations, Math.ceil(turnMs / each) + 1);
     last = await running.peer.ask({ workload, iterations });
   }
-  for (let spent = 0; spent < warmMs; spent += sum(last.ms)) {
+  for (let spent = 0; spent < warmupMs; spent += sum(last.ms)) {
     last = await running.peer.ask({ workload, iterations });
   }
   await pause();

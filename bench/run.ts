@@ -11,6 +11,7 @@ const help = `npm run bench -- [options]
   --only W1,W2        workloads: ${allWorkloads.join(", ")}; "matmul" is all products
   --systems thaw,tfjs thaw, pytorch, pytorch-fused, pytorch-compile, jax-js, tfjs
   --threads 1,2       numbers of cores to pin each system to
+  --warmup 2          seconds that each system runs before its turns
   --rounds 10         turns of each system; more is steadier and slower
   --python PATH       a Python with PyTorch; default bench/.venv/bin/python, else python3
   --json              results as JSON
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
       systems: { type: "string" },
       threads: { type: "string", default: "1,2" },
       rounds: { type: "string", default: "10" },
+      warmup: { type: "string", default: "2" },
       python: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -37,6 +39,7 @@ async function main(): Promise<void> {
     workloads: pickWorkloads(values.only),
     threads: positive("--threads", values.threads).filter((count) => count <= machine.cores),
     rounds: positive("--rounds", values.rounds)[0]!,
+    warmupMs: 1000 * secondsOf("--warmup", values.warmup),
     cores: coresFor,
     progress: (line) => process.stderr.write(`${line}\n`),
   });
@@ -67,6 +70,12 @@ function pickWorkloads(list: string | undefined): string[] {
     throw new UsageError(`unknown workload ${name}`);
   });
   return [...new Set(picked)];
+}
+
+function secondsOf(option: string, text: string): number {
+  const seconds = Number(text);
+  if (!(seconds >= 0)) throw new UsageError(`${option} ${text}: seconds are wanted`);
+  return seconds;
 }
 
 function positive(option: string, list: string): number[] {

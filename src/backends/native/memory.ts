@@ -25,10 +25,11 @@ export class NativeMemory {
           "Use smaller batches or a smaller model, or set THAW_MAX_MEMORY.",
       );
     this.inUse += bytes;
-    return new NativeAllocation(address, this.#runtime.view(address, bytes), () => {
+    const release = (): void => {
       this.inUse -= bytes;
       this.#runtime.release(address, size);
-    });
+    };
+    return new NativeAllocation(address, bytes, () => this.#runtime.view(address, bytes), release);
   }
 }
 
@@ -36,21 +37,25 @@ export class NativeMemory {
 export class NativeAllocation implements Allocation {
   readonly address: number;
   readonly bytes: number;
-  /** The block itself: out of date once it is freed. */
-  readonly buffer: ArrayBuffer;
-  readonly #view: Uint8Array;
+  readonly #open: () => ArrayBuffer;
   #release: (() => void) | null;
+  /** Made when it is first asked for: V8 collects garbage sooner for every buffer that it knows of. */
+  #view: Uint8Array<ArrayBuffer> | null = null;
 
-  constructor(address: number, buffer: ArrayBuffer, release: () => void) {
+  constructor(address: number, bytes: number, open: () => ArrayBuffer, release: () => void) {
     this.address = address;
-    this.buffer = buffer;
-    this.bytes = buffer.byteLength;
-    this.#view = new Uint8Array(buffer);
+    this.bytes = bytes;
+    this.#open = open;
     this.#release = release;
   }
 
-  view(): Uint8Array {
-    return this.#view;
+  /** The block itself: out of date once it is freed. */
+  get buffer(): ArrayBuffer {
+    return this.view().buffer;
+  }
+
+  view(): Uint8Array<ArrayBuffer> {
+    return (this.#view ??= new Uint8Array(this.#open()));
   }
 
   free(): void {

@@ -8,13 +8,10 @@ import { root } from "./sources.ts";
 // file by file.
 
 const { exports, bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-  exports: Record<string, string | { default: string }>;
+  exports: Record<string, string>;
   bin: Record<string, string>;
 };
-const files = [
-  ...Object.values(exports).map((to) => (typeof to === "string" ? to : to.default)),
-  ...Object.values(bin),
-];
+const files = [...Object.values(exports), ...Object.values(bin)];
 const entries = files.flatMap((file) => /^(?:\.\/)?dist\/(.*)\.js$/.exec(file)?.[1] ?? []);
 
 const bundle = await rolldown({

@@ -6,6 +6,7 @@ import type { Allocation } from "../../plan/plan.ts";
 
 const page = 65_536;
 const round = (n: number): number => Math.max(64, Math.ceil(n / 64) * 64);
+
 /** One memory seen as arrays of each element type. */
 export interface Views {
   readonly buffer: ArrayBufferLike;

@@ -8,6 +8,7 @@ const marks = {
   array: Symbol("array"),
   object: Symbol("object"),
   other: Symbol("other"),
+  number: Symbol("number"),
 };
 
 /** Whether a value is a plain object, whose properties are arguments themselves. */
@@ -21,10 +22,13 @@ export const isPlainObject = (value: unknown): value is Record<string, unknown> 
 export class CallKey {
   #parts: unknown[] = [];
   #length = 0;
+  /** Where in the parts plain numbers stand. */
+  #numbers: number[] = [];
 
   /** Empties it. */
   restart(): void {
     this.#length = 0;
+    if (this.#numbers.length > 0) this.#numbers = [];
   }
 
   #push(part: unknown): void {
@@ -52,6 +56,7 @@ export class CallKey {
 
   /** Anything that is compared as it is. */
   value(value: unknown): void {
+    if (typeof value === "number") this.#numbers.push(this.#length);
     if (value === null || (typeof value !== "object" && typeof value !== "function")) this.#push(value);
     else {
       this.#push(marks.other);
@@ -68,7 +73,16 @@ export class CallKey {
     const copy = new CallKey();
     copy.#parts = this.#parts.slice(0, this.#length);
     copy.#length = this.#length;
+    copy.#numbers = [...this.#numbers];
     return copy;
+  }
+
+  /** A copy with a mark in the place of each number; null where it has none. */
+  withoutNumbers(): CallKey | null {
+    if (this.#numbers.length === 0) return null;
+    const form = this.copy();
+    for (const at of this.#numbers) form.#parts[at] = marks.number;
+    return form;
   }
 
   equals(other: CallKey): boolean {

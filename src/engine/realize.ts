@@ -2,21 +2,23 @@ import { currentBackend } from "../backends/registry.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import type { ThawError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
-import { type Node, nextWalk, topological } from "../ir/node.ts";
+import { foldedValue, lift } from "../ir/lift.ts";
+import { becomeInput, type Node, nextWalk, topological } from "../ir/node.ts";
 import { buildPlan } from "../plan/build.ts";
 import type { Binding, Executable, Plan } from "../plan/plan.ts";
+import { carriedNodes } from "./carried.ts";
 import { findNonFinite, isCheckingFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";
 import { preparing, runPlan } from "./run-plan.ts";
 import { type Signature, signatureOf } from "./signature.ts";
-import type { Storage } from "./storage.ts";
+import { presentStorage, type Storage } from "./storage.ts";
 import {
   type Check,
   currentTrace,
   type Holder,
   hostNode,
   inputNode,
-  onOverflow,
+  onUnread,
   type Resident,
   storedLeaf,
   Trace,
@@ -30,13 +32,22 @@ export interface Request {
   readonly checks: readonly Check[];
 }
 
+/**
+ * Where a number that a plan takes is found: `scalar` is the index among the signature's scalars, or `constant` the place
+ * in its order of a node that is the number everywhere; the other is -1.
+ */
+export interface PlanScalar {
+  readonly scalar: number;
+  readonly constant: number;
+}
+
 /** A plan ready on a backend, and how a signature's leaves fill its slots. */
 export interface Compiled {
   readonly plan: Plan;
   readonly executable: Executable;
-  /** Per plan input, the index among the signature's storages; per plan scalar, among its scalars. */
+  /** Per plan input, the index among the signature's storages. */
   readonly inputs: readonly number[];
-  readonly scalars: readonly number[];
+  readonly scalars: readonly PlanScalar[];
   /** The numbers of its signature. */
   readonly numbers: readonly number[];
   /** Nodes of the graph it came from. */
@@ -71,6 +82,22 @@ export const planCounts = (): { made: number; held: number } => ({ made: plans.m
 const targetsOf = ({ writes }: Request): Node<"input">[] =>
   writes.map(([resident]) => inputNode(resident.storage, resident.shape));
 
+const rootsOf = ({ outputs, writes, checks }: Request): Node[] => [
+  ...outputs,
+  ...writes.map(([, value]) => value),
+  ...checks.map(({ status }) => status),
+];
+
+/** A request with other roots, in the order of `rootsOf`. */
+function withRoots({ outputs, writes, checks }: Request, roots: readonly Node[]): Request {
+  const values = roots.slice(outputs.length);
+  return {
+    outputs: roots.slice(0, outputs.length),
+    writes: writes.map(([resident], i) => [resident, values[i]!] as const),
+    checks: checks.map((check, i) => ({ ...check, status: values[writes.length + i]! })),
+  };
+}
+
 const planOf = ({ outputs, writes, checks }: Request, targets: readonly Node<"input">[]): Plan =>
   buildPlan({
     outputs,
@@ -103,13 +130,17 @@ function findOrMake(request: Request): { compiled: Compiled; signature: Signatur
   const targets = targetsOf(request);
   const roots = [...outputs, ...writes.map(([, value]) => value), ...targets, ...checks.map((c) => c.status)];
   const signature = signatureOf(roots, [outputs.length, writes.length, checks.length]);
-  const compiled = plans.get(signature, () => {
-    const plan = planOf(request, targets);
+  const compiled = plans.get(signature, (places) => {
+    const lifted = lift(signature.order, rootsOf(request), places);
+    const plan = planOf(withRoots(request, lifted.roots), targets);
     return {
       plan,
       executable: preparing("compiling", () => currentBackend().load(plan)),
       inputs: plan.graph.leaves.map((leaf) => signature.storages.indexOf(leaf.attrs.source as Storage)),
-      scalars: plan.graph.scalars.map((scalar) => signature.scalars.indexOf(scalar)),
+      scalars: plan.graph.scalars.map((n) => ({
+        scalar: signature.scalars.indexOf(n),
+        constant: places[lifted.inputs.indexOf(n)] ?? -1,
+      })),
       numbers: signature.numbers,
       size: signature.order.length,
       users: 1,
@@ -118,12 +149,16 @@ function findOrMake(request: Request): { compiled: Compiled; signature: Signatur
   return { compiled, signature };
 }
 
+/** A number that a plan takes, for the graph of a signature. */
+export const scalarOf = ({ scalars, order }: Signature, { scalar, constant }: PlanScalar): number =>
+  constant >= 0 ? foldedValue(order[constant]!)! : scalars[scalar]!.attrs.compute();
+
 /** Runs a compiled request with the signature's own leaves; gives the outputs' arrays. */
 function run(request: Request, trace: Trace): TypedArray[] {
   const { compiled, signature } = compile(request);
   const backend = currentBackend();
   const bindings: Binding[] = compiled.inputs.map((i) => signature.storages[i]!.binding(backend));
-  const scalars = Float64Array.from(compiled.scalars, (i) => signature.scalars[i]!.attrs.compute());
+  const scalars = Float64Array.from(compiled.scalars, (s) => scalarOf(signature, s));
   const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
   if (isCheckingFinite()) findNonFinite(signature.order);
   const failed = runPlan(compiled, bindings, scalars, results);
@@ -182,6 +217,12 @@ export function realize(holder: Holder): void {
   }
 }
 
+/** Where a value is, once it is computed; throws `StaleTensorError` where something else has been stored there since. */
+export function storageOf(holder: Holder): Storage {
+  realize(holder);
+  return presentStorage(storedLeaf(holder.node)!);
+}
+
 /** Whether a step computes a pending value although something consumes it. */
 const leaves = (h: Holder): boolean => storedLeaf(h.node) === null && (h.kept || h.node.shape.length === 0);
 
@@ -199,7 +240,7 @@ function shareWritten(trace: Trace): void {
   const written = new Map([...trace.writes].map(([resident, value]) => [value, resident]));
   for (const holder of trace.pending) {
     const resident = written.get(holder.node);
-    if (resident !== undefined) holder.node = inputNode(resident.storage, resident.shape);
+    if (resident !== undefined) holder.node = resident.stored;
   }
 }
 
@@ -215,9 +256,12 @@ function endEffects(trace: Trace): void {
   trace.events = [];
 }
 
-/** The pending values a step computes: those that nothing consumes, scalars, and what is kept. */
-function outputsOf(trace: Trace): Holder[] {
-  const order = topological([...trace.writes.values(), ...trace.pending.map((h) => h.node)]);
+/** All that a trace asks for, operands before users. */
+const orderOf = (trace: Trace): Node[] =>
+  topological([...trace.writes.values(), ...trace.pending.map((h) => h.node)]);
+
+/** The pending values a step computes, of those in `order`: those that nothing consumes, scalars, and what is kept. */
+function outputsOf(trace: Trace, order: readonly Node[]): Holder[] {
   const consumed = nextWalk();
   for (const n of order) for (const s of n.src) s.mark = consumed;
   // What a write stores can be read from there; anything else that nothing consumes must survive the step.
@@ -226,21 +270,33 @@ function outputsOf(trace: Trace): Holder[] {
   return [...new Set(trace.pending)].filter((h) => leaves(h) || unconsumed(h));
 }
 
-/** Carries out everything that a trace asks for, as one step. If a check fails, nothing is written or lost. */
-export function commit(trace: Trace = currentTrace()): void {
+/**
+ * Carries out everything that a trace asks for, as one step. If a check fails, nothing is written or lost. Nobody asked
+ * for an `unasked` one: whatever the program still holds can be computed after it as before.
+ */
+export function commit(trace: Trace = currentTrace(), { unasked = false } = {}): void {
   if (trace.pending.length === 0 && trace.writes.size === 0 && trace.checks.length === 0) {
     endEffects(trace);
     return;
   }
-  const holders = outputsOf(trace);
+  const order = orderOf(trace);
+  const holders = outputsOf(trace, order);
+  const carried = unasked ? carriedNodes(order, trace.newest) : [];
+  for (const n of order) trace.newest = Math.max(trace.newest, n.id);
   const request: Request = {
-    outputs: holders.map((h) => h.node),
+    outputs: [...holders.map((h) => h.node), ...carried],
     writes: [...trace.writes],
     checks: trace.checks,
   };
   try {
     if (holders.length > 0 || request.writes.length > 0 || request.checks.length > 0) {
-      settle(holders, run(request, trace));
+      if (unasked) for (const [resident] of request.writes) resident.preserve();
+      const results = run(request, trace);
+      settle(holders, results);
+      for (const [i, n] of carried.entries())
+        if (storedLeaf(n) === null)
+          becomeInput(n, hostNode(results[holders.length + i]!, n.dtype, n.shape).attrs);
+      if (unasked) for (const [resident, value] of request.writes) resident.adopt(value);
       shareWritten(trace);
     }
     endEffects(trace);
@@ -253,7 +309,9 @@ export function commit(trace: Trace = currentTrace()): void {
     trace.assigned = [];
     trace.checks = [];
     trace.events = [];
+    trace.backwards = 0;
+    trace.rewrites.clear();
   }
 }
 
-onOverflow(() => commit());
+onUnread(() => commit(currentTrace(), { unasked: true }));

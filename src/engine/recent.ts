@@ -27,6 +27,14 @@ export class Recent<T> {
     }
   }
 
+  /** Evicts everything. */
+  clear(): void {
+    for (const thing of [...this.#sizes.keys()]) {
+      this.delete(thing);
+      this.#evict(thing);
+    }
+  }
+
   /** Forgets a thing, without evicting it. */
   delete(thing: T): void {
     this.#total -= this.#sizes.get(thing) ?? 0;

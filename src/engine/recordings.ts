@@ -33,6 +33,11 @@ export class Recordings<V> {
     return this.#found;
   }
 
+  /** All of them. */
+  all(): V[] {
+    return endsOf(this.#root ?? undefined);
+  }
+
   /** Adds a recording with what it has read; gives those whose place it takes. */
   add(reads: ReadonlyMap<Cell<unknown>, unknown>, value: V): V[] {
     this.#forget();

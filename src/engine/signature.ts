@@ -1,8 +1,7 @@
 import { dtypes } from "../base/dtype.ts";
-import { StaleTensorError } from "../base/errors.ts";
 import { isOp, type Node, topological } from "../ir/node.ts";
 import { type Op, type OpAttrs, ops } from "../ir/op.ts";
-import type { Storage } from "./storage.ts";
+import { presentStorage, type Storage } from "./storage.ts";
 
 const opCode = new Map(Object.keys(ops).map((op, i) => [op as Op, i]));
 /** By code, whether an operation has no attributes that a plan depends on. */
@@ -19,6 +18,9 @@ export interface Signature {
   readonly storages: readonly Storage[];
   readonly leaves: readonly Node<"input">[];
   readonly scalars: readonly Node<"hostScalar">[];
+  readonly constants: readonly Node<"constant">[];
+  /** Where in `numbers` the value of each constant stands; `hash` leaves those out. */
+  readonly constantPlaces: readonly number[];
 }
 
 function pushAttrs(out: number[], attrs: OpAttrs[Op]): void {
@@ -34,15 +36,6 @@ function pushAttrs(out: number[], attrs: OpAttrs[Op]): void {
   }
 }
 
-/** Throws `StaleTensorError` if a leaf's value has been overwritten since the graph was made. */
-function refuseStale(leaf: Node<"input">, storage: Storage): void {
-  if (leaf.attrs.version !== storage.version)
-    throw new StaleTensorError(
-      `This tensor was computed from ${storage.label || "a parameter or buffer"} as it was before a step overwrote it, ` +
-        "and was not kept. Call keep() on it before the step, or return it from the step.",
-    );
-}
-
 /** The signature of the graph under `roots`; the roots' positions are part of it. */
 export function signatureOf(roots: readonly Node[], marks: readonly number[]): Signature {
   const order = topological(roots);
@@ -51,12 +44,13 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
   const leaves: Node<"input">[] = [];
   const slots = new Map<Storage, number>();
   const scalars: Node<"hostScalar">[] = [];
+  const constants: Node<"constant">[] = [];
+  const constantPlaces: number[] = [];
   for (const n of order) {
     const code = opCode.get(n.op)!;
     numbers.push(code);
     if (isOp(n, "input")) {
-      const storage = n.attrs.source as Storage;
-      refuseStale(n, storage);
+      const storage = presentStorage(n);
       let slot = slots.get(storage);
       if (slot === undefined) {
         slot = storages.length;
@@ -69,6 +63,10 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
     } else if (isOp(n, "hostScalar")) {
       scalars.push(n);
       numbers.push(dtypeCode.get(n.dtype)!);
+    } else if (isOp(n, "constant")) {
+      constants.push(n);
+      constantPlaces.push(numbers.length);
+      numbers.push(n.attrs.value, dtypeCode.get(n.dtype)!);
     } else {
       for (const s of n.src) numbers.push(s.index);
       if (!plain[code]) pushAttrs(numbers, n.attrs);
@@ -77,13 +75,27 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
   for (const root of roots) numbers.push(root.index);
   numbers.push(...marks);
   let hash = numbers.length;
-  for (const x of numbers) hash = (Math.imul(hash, 31) + (x | 0) + Math.imul((x * 65537) | 0, 7)) | 0;
-  return { numbers, hash, order, storages, leaves, scalars };
+  let constant = 0;
+  for (let i = 0; i < numbers.length; i++) {
+    if (i === constantPlaces[constant]) {
+      constant++;
+      continue;
+    }
+    const x = numbers[i]!;
+    hash = (Math.imul(hash, 31) + (x | 0) + Math.imul((x * 65537) | 0, 7)) | 0;
+  }
+  return { numbers, hash, order, storages, leaves, scalars, constants, constantPlaces };
 }
 
-/** Whether two signatures stand for the same plan. */
-export function sameSignature(a: readonly number[], b: readonly number[]): boolean {
+/** Whether two signatures stand for the same plan, whatever stands in some places. */
+export function sameSignature(
+  a: readonly number[],
+  b: readonly number[],
+  whatever: ReadonlySet<number> = nowhere,
+): boolean {
   if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i]) && !whatever.has(i)) return false;
   return true;
 }
+
+const nowhere: ReadonlySet<number> = new Set();

@@ -1,4 +1,6 @@
 import { allocate, type DType, dtypes, readElement, type TypedArray } from "../base/dtype.ts";
+import { StaleTensorError } from "../base/errors.ts";
+import type { Node } from "../ir/node.ts";
 import type { Source } from "../ir/op.ts";
 import type { Allocation, Backend, Binding } from "../plan/plan.ts";
 
@@ -94,6 +96,16 @@ export class Storage implements Source {
     const copy = this.#device.view().slice(index * bytes, (index + 1) * bytes);
     return readElement(this.dtype, new array(copy.buffer, 0, 1), 0);
   }
+}
+
+/** Throws `StaleTensorError` where a leaf of a graph means a value that has been overwritten; gives its storage. */
+export function presentStorage(leaf: Node<"input">): Storage {
+  const storage = leaf.attrs.source as Storage;
+  if (leaf.attrs.version === storage.version) return storage;
+  throw new StaleTensorError(
+    `This tensor was computed from ${storage.label || "a parameter or buffer"} as it was before a step overwrote it, ` +
+      "and was not kept. Call keep() or clone() on it before the step, or return it from the step.",
+  );
 }
 
 /** Frees the memory of resident storage that nothing refers to any more (a dropped model; never a loop's values). */

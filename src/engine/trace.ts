@@ -1,7 +1,7 @@
 import type { DType, TypedArray } from "../base/dtype.ts";
 import { CaptureError, ShapeError, type ThawError } from "../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
-import { isOp, type Node, node } from "../ir/node.ts";
+import { becomeInput, isOp, type Node, node } from "../ir/node.ts";
 import { Cell } from "./cell.ts";
 import { Storage } from "./storage.ts";
 
@@ -43,6 +43,12 @@ export class Trace {
   assigned: Node[] = [];
   checks: Check[] = [];
   events: HostEvent[] = [];
+  /** The newest node of what was carried out last. */
+  newest = 0;
+  /** How many times gradients were asked for since it was last carried out. */
+  backwards = 0;
+  /** How often each value was assigned since then, by whoever writes in nobody's name: an optimizer's step is no loop. */
+  rewrites = new Map<Resident, number>();
   /** What the check was about that failed last. */
   refuted: Node | null = null;
   readonly recording: boolean;
@@ -70,18 +76,29 @@ export function withTrace<T>(trace: Trace, fn: () => T): T {
   }
 }
 
-/** Pending values beyond which they are computed unasked, so that a loop that never reads stays bounded. */
-const maxPending = 20_000;
-let overflow: () => void = () => {};
+/**
+ * When pending values are computed unasked, so that a loop that never reads one stays bounded in time and memory. A loop
+ * shows itself: it overwrites again what it has overwritten, or asks for gradients again and again. Where it is cut then,
+ * it is cut at the same place of every round, and the plan of one such stretch serves all. A loop that does neither is
+ * cut wherever so many values are pending.
+ */
+const unread = { loop: 64, rewrites: 4, backwards: 8, pending: 4000 };
+let commitUnasked: () => void = () => {};
 
-/** Says what to do when too much is pending. */
-export function onOverflow(fn: () => void): void {
-  overflow = fn;
+/** Says what to do when much is pending that nobody has asked for. */
+export function onUnread(fn: () => void): void {
+  commitUnasked = fn;
 }
 
 /** Notes a holder whose node is not computed yet. */
 export function notePending(holder: Holder): void {
-  if (current.pending.push(holder) > maxPending && !current.recording) overflow();
+  if (current.pending.push(holder) > unread.pending && !current.recording) commitUnasked();
+}
+
+/** Notes that gradients were asked for, all of which are held. */
+export function noteBackward(): void {
+  if (++current.backwards >= unread.backwards && current.pending.length > unread.loop && !current.recording)
+    commitUnasked();
 }
 
 /** Adds a condition that must hold before the next step writes anything; what is made of `guarded` depends on it. */
@@ -165,11 +182,35 @@ export class Resident {
 
   /** The present value: what was last assigned, or what is stored. */
   get node(): Node {
-    const written = current.writes.get(this);
-    if (written !== undefined) return written;
+    return current.writes.get(this) ?? this.stored;
+  }
+
+  /** What is stored, as the one leaf that graphs have for its present version. */
+  get stored(): Node<"input"> {
     if (this.#leaf === null || this.#leaf.attrs.version !== this.storage.version)
       this.#leaf = inputNode(this.storage, this.shape);
     return this.#leaf;
+  }
+
+  /** Gives graphs that were built on the present value a copy of it to read, before it is overwritten. */
+  preserve(): void {
+    const { storage, shape, dtype } = this;
+    const leaf = this.#leaf;
+    if (leaf === null || leaf.attrs.version !== storage.version) return;
+    this.#leaf = null;
+    becomeInput(leaf, {
+      source: new Storage(dtype, storage.length, storage.read(), false),
+      version: 0,
+      shape,
+      dtype,
+    });
+  }
+
+  /** Has graphs that were built on a value read it from here, where it has just been stored. */
+  adopt(value: Node): void {
+    const { storage, shape, dtype } = this;
+    if (value.tracked || storedLeaf(value) !== null) return;
+    this.#leaf = becomeInput(value, { source: storage, version: storage.version, shape, dtype });
   }
 
   assign(value: Node): void {
@@ -180,6 +221,10 @@ export class Resident {
       );
     current.writes.set(this, value);
     current.assigned.push(value);
+    if (writer !== null || current.recording) return;
+    const rewrites = (current.rewrites.get(this) ?? 0) + 1;
+    current.rewrites.set(this, rewrites);
+    if (rewrites >= unread.rewrites && current.pending.length > unread.loop) commitUnasked();
   }
 }
 

@@ -1,5 +1,6 @@
 import { infer } from "./infer.ts";
 import type { Node, Op, OpAttrs } from "./op.ts";
+import { noteOrigin } from "./origin.ts";
 
 export type { Node };
 
@@ -18,7 +19,21 @@ export function node<K extends Op>(
     tracked = false;
     if (gradEnabled && op !== "detach") for (const s of src) if (s.tracked) tracked = true;
   }
-  return { id: nextId++, op, src, attrs, shape, dtype, tracked, mark: 0, index: 0 };
+  const made: Node<K> = { id: nextId++, op, src, attrs, shape, dtype, tracked, mark: 0, index: 0 };
+  noteOrigin(made);
+  return made;
+}
+
+/**
+ * Makes an untracked node stand for a stored value that equals its own: every graph that was built on the node reads the
+ * value from then on, and what the node was made of can be collected. Only the engine may say that they are equal.
+ */
+export function becomeInput(n: Node, attrs: OpAttrs["input"]): Node<"input"> {
+  return Object.assign(n as { -readonly [K in keyof Node]: Node[K] }, {
+    op: "input",
+    src: [],
+    attrs,
+  }) as Node<"input">;
 }
 
 /** Whether nodes made now are tracked by autograd. */

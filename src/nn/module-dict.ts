@@ -1,11 +1,13 @@
 import { ArgumentError } from "../base/errors.ts";
-import { bumpEpoch } from "../engine/cell.ts";
+import { Cell } from "../engine/cell.ts";
 import { type contents, type Member, Module } from "./module.ts";
+import { noteStructure } from "./watched.ts";
 
 /** Modules by name, found by walking under it. */
 export class ModuleDict<D extends Record<string, Module> = Record<string, Module>> extends Module {
   declare readonly [contents]?: D;
   readonly #items = new Map<string, Module>();
+  readonly #changes = new Cell(0);
 
   constructor(modules?: D) {
     super();
@@ -13,26 +15,36 @@ export class ModuleDict<D extends Record<string, Module> = Record<string, Module
   }
 
   protected override members(): [string, Member][] {
-    return [...super.members(), ...this.#items];
+    return [...super.members(), ...this.#read()];
+  }
+
+  /** The items, for a recording that then depends on which they are. */
+  #read(): ReadonlyMap<string, Module> {
+    void this.#changes.value;
+    return this.#items;
+  }
+  #changed(): void {
+    this.#changes.value++;
+    noteStructure();
   }
 
   get size(): number {
-    return this.#items.size;
+    return this.#read().size;
   }
   /** The names, in the order in which they were added. */
   keys(): (keyof D & string)[] {
-    return [...this.#items.keys()];
+    return [...this.#read().keys()];
   }
   /** Names and modules. */
   entries(): [keyof D & string, D[keyof D & string]][] {
-    return [...this.#items] as [keyof D & string, D[keyof D & string]][];
+    return [...this.#read()] as [keyof D & string, D[keyof D & string]][];
   }
   has(key: string): boolean {
-    return this.#items.has(key);
+    return this.#read().has(key);
   }
   /** The module of a name. */
   get<K extends keyof D & string>(key: K): D[K] {
-    const found = this.#items.get(key);
+    const found = this.#read().get(key);
     if (found === undefined)
       throw new ArgumentError(
         `ModuleDict.get: no module is called "${key}"; there are ${this.keys().join(", ") || "none"}`,
@@ -46,11 +58,11 @@ export class ModuleDict<D extends Record<string, Module> = Record<string, Module
         `ModuleDict.set: "${key}" cannot be a name: it would be part of paths, so it is not empty and has no dot`,
       );
     this.#items.set(key, module);
-    bumpEpoch();
+    this.#changed();
     return this;
   }
   delete(key: keyof D & string): boolean {
-    bumpEpoch();
+    this.#changed();
     return this.#items.delete(key);
   }
 }

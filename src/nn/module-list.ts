@@ -1,11 +1,13 @@
 import { IndexError } from "../base/errors.ts";
-import { bumpEpoch } from "../engine/cell.ts";
+import { Cell } from "../engine/cell.ts";
 import { type contents, type Member, Module } from "./module.ts";
+import { noteStructure } from "./watched.ts";
 
 /** Modules in a row, found by walking under their index. */
 export class ModuleList<M extends Module = Module> extends Module {
   declare readonly [contents]?: readonly M[];
   readonly #items: M[];
+  readonly #changes = new Cell(0);
 
   constructor(modules: Iterable<M> = []) {
     super();
@@ -13,18 +15,29 @@ export class ModuleList<M extends Module = Module> extends Module {
   }
 
   protected override members(): [string, Member][] {
-    return [...super.members(), ...this.#items.map((item, i): [string, Member] => [String(i), item])];
+    return [...super.members(), ...this.#read().map((item, i): [string, Member] => [String(i), item])];
+  }
+
+  /** The items, for a recording that then depends on which they are. */
+  #read(): readonly M[] {
+    void this.#changes.value;
+    return this.#items;
+  }
+  #changed(): this {
+    this.#changes.value++;
+    noteStructure();
+    return this;
   }
 
   get length(): number {
-    return this.#items.length;
+    return this.#read().length;
   }
   [Symbol.iterator](): Iterator<M> {
-    return this.#items[Symbol.iterator]();
+    return this.#read()[Symbol.iterator]();
   }
   /** The module at an index; negative ones count from the end. */
   at(index: number): M {
-    const found = this.#items.at(index);
+    const found = this.#read().at(index);
     if (found === undefined)
       throw new IndexError(`ModuleList.at: index ${index} in a list of ${this.length}`);
     return found;
@@ -36,14 +49,12 @@ export class ModuleList<M extends Module = Module> extends Module {
   /** Adds modules at the end. */
   extend(modules: Iterable<M>): this {
     this.#items.push(...modules);
-    bumpEpoch();
-    return this;
+    return this.#changed();
   }
   /** Puts a module before the one at an index. */
   insert(index: number, module: M): this {
     this.#items.splice(index, 0, module);
-    bumpEpoch();
-    return this;
+    return this.#changed();
   }
 
   /** Modules that print alike are printed once, with their range. */

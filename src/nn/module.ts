@@ -1,6 +1,6 @@
 import { ArgumentError, StateDictError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
-import { bumpEpoch, Cell } from "../engine/cell.ts";
+import { Cell } from "../engine/cell.ts";
 import { hostNode } from "../engine/trace.ts";
 import { Buffer } from "../tensor/buffer.ts";
 import { zerosLike } from "../tensor/create.ts";
@@ -9,6 +9,7 @@ import { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { keepWidth } from "../tensor/wide-integers.ts";
 import { bitsOf } from "./bits.ts";
+import { noteStructure, structureEpoch, Watched } from "./watched.ts";
 
 /** What walking a module finds in it. */
 export type Member = Module | Parameter | Buffer;
@@ -34,6 +35,8 @@ interface Visit {
   readonly path: string;
   readonly module: Module;
   readonly members: readonly [string, Member][];
+  /** Whether it holds members in arrays, which can be changed without the module being told. */
+  readonly hasArrays: boolean;
 }
 
 /** The paths in which a state dict and a module differ. */
@@ -51,14 +54,16 @@ const joinPath = (path: string, name: string): string => (path === "" ? name : `
  * A part of a network: a plain class whose parameters, buffers and submodules are its own fields (arrays of them
  * too), found by walking. What a parameter is called is the path to it: `hiddenTask1.weight`.
  */
-export abstract class Module {
+export abstract class Module extends Watched {
   readonly #training = new Cell(true);
   readonly #heldMode = new Cell<boolean | null>(null);
   #visits: readonly Visit[] | null = null;
+  #visitsLooked = -1;
   #tree: (ParameterTree & { readonly visits: readonly Visit[] }) | null = null;
 
   constructor() {
-    bumpEpoch();
+    super();
+    noteStructure();
   }
 
   /**
@@ -178,9 +183,12 @@ export abstract class Module {
 
   /** Visits this module and all below it, each under all its paths, before those inside it. */
   #walk(): readonly Visit[] {
-    // Fields are plain, so that they have changed can only be seen by looking; to look takes less than to walk.
-    if (this.#visits?.every(({ module, members }) => sameMembers(module.members(), members)))
-      return this.#visits;
+    const looked = this.#visitsLooked === structureEpoch();
+    // To look takes less than to walk, and what has been walked stays one object.
+    const same = ({ module, members, hasArrays }: Visit): boolean =>
+      (looked && !hasArrays) || sameMembers(module.members(), members);
+    this.#visitsLooked = structureEpoch();
+    if (this.#visits?.every(same)) return this.#visits;
     const visits: Visit[] = [];
     const entered = new Set<Module>();
     const enter = (module: Module, path: string): void => {
@@ -188,7 +196,7 @@ export abstract class Module {
       if (entered.has(module)) return;
       entered.add(module);
       const members = module.members();
-      visits.push({ path, module, members });
+      visits.push({ path, module, members, hasArrays: Object.values(module).some(mayHoldMembers) });
       for (const [name, member] of members) if (member instanceof Module) enter(member, joinPath(path, name));
       entered.delete(module);
     };
@@ -293,7 +301,7 @@ export abstract class Module {
     return this.namedChildren().map(([name, child]) => [name, String(child)]);
   }
   /** The tree of modules, as PyTorch prints it. */
-  toString(): string {
+  override toString(): string {
     const extra = this.extraRepr();
     const children = this.childLines().map(([name, text]) => `(${name}): ${text.replaceAll("\n", "\n  ")}`);
     const name = this.constructor.name;
@@ -323,6 +331,10 @@ function sameMembers(now: readonly [string, Member][], before: readonly [string,
     if (now[i]![1] !== before[i]![1] || now[i]![0] !== before[i]![0]) return false;
   return true;
 }
+
+/** Whether a field is an array that holds members, or comes to. */
+const mayHoldMembers = (value: unknown): boolean =>
+  Array.isArray(value) && (value.length === 0 || (typeof value[0] === "object" && value[0] !== null));
 
 /** Adds the members in one field: itself, or what is in an array. */
 function collect(module: Module, name: string, value: unknown, found: [string, Member][]): void {

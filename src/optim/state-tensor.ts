@@ -21,6 +21,10 @@ export class StateTensor extends Tensor {
   override set node(_: Node) {
     // The engine has computed the value: it is where it belongs already.
   }
+
+  override keep(): Tensor {
+    return this.clone();
+  }
 }
 
 /** One parameter's state as a plain object: its numbers, and its tensors by name. */

@@ -37,6 +37,10 @@ export abstract class Stored extends Tensor {
     // The engine has computed the value: it is where it belongs already.
   }
 
+  override keep(): Tensor {
+    return this.clone();
+  }
+
   /** Overwrites the value, in program order, with one of its shape and dtype; no gradient flows through. */
   assign(value: Tensor | Node): void {
     const next = value instanceof Tensor ? value.node : value;

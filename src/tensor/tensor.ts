@@ -9,11 +9,13 @@ import {
   type ThawError,
 } from "../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
-import { realize } from "../engine/realize.ts";
-import type { Storage } from "../engine/storage.ts";
+import { realize, storageOf } from "../engine/realize.ts";
+import { presentStorage } from "../engine/storage.ts";
 import {
   currentTrace,
   type Holder,
+  hostNode,
+  noteBackward,
   notePending,
   refuseWhileRecording,
   storedLeaf,
@@ -168,6 +170,7 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
     const wants = (owner: object): boolean => owner instanceof Tensor && owner.collectsGrad;
     const found = gradientsOf("backward", this.node, gradient?.node, wants, options);
     for (const [owner, g] of found) (owner as Tensor).#accumulate(g, options.createGraph ?? false);
+    noteBackward();
   }
 
   /** Whether `backward` leaves a gradient here. */
@@ -192,16 +195,24 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
     return new Tensor(node("detach", [this.node], {}));
   }
 
-  /** The same value as a tensor of its own. */
+  /** The same value as a tensor of its own, which it stays whatever becomes of this one. A gradient flows through. */
   clone(): Tensor {
-    return new Tensor(this.node);
+    return new Tensor(isGradEnabled() ? this.node : node("detach", [this.node], {})).keep();
   }
 
   // Values.
 
-  /** Has the next step compute this value too, so that it can still be read when what it is made of has changed. */
-  keep(): this {
+  /**
+   * Has the next step compute this value too, so that it can still be read when what it is made of has changed. Gives
+   * this; what is overwritten in place itself (a parameter, a buffer, an optimizer's state) gives a clone.
+   */
+  keep(): Tensor {
     this.kept = true;
+    const leaf = storedLeaf(this.#node);
+    if (leaf === null || currentTrace().recording) return this;
+    const storage = presentStorage(leaf);
+    // What is stored in place is copied now: a write would not ask who still means the value of before.
+    if (storage.resident) this.node = hostNode(storage.read(), leaf.dtype, leaf.shape);
     return this;
   }
 
@@ -212,9 +223,8 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   /** As `data`, at once. */
   dataSync(): TypedArray {
     refuseWhileRecording("data()");
-    realize(this);
     const { dtype } = this;
-    const raw = (storedLeaf(this.node)!.attrs.source as Storage).read();
+    const raw = storageOf(this).read();
     return dtype === "bf16" || dtype === "f16"
       ? Float32Array.from(raw, (_, i) => readElement(dtype, raw, i))
       : raw;
@@ -231,8 +241,7 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
         `item: the tensor has shape ${shapeText(this.shape)}, not one element; use data() or toArray()`,
       );
     refuseWhileRecording("item()");
-    realize(this);
-    const value = (storedLeaf(this.node)!.attrs.source as Storage).at(0);
+    const value = storageOf(this).at(0);
     return this.dtype === "bool" ? value !== 0 : value;
   }
 
@@ -369,8 +378,10 @@ export function gradient(
     (owner) => wanted.has(owner),
     options,
   );
-  return leaves.map((leaf) => {
+  const gradients = leaves.map((leaf) => {
     const g = found.get(leaf);
     return g === undefined ? null : new Tensor(cast(g, leaf.dtype));
   });
+  noteBackward();
+  return gradients;
 }

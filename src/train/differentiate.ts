@@ -1,3 +1,4 @@
+import type { DType } from "../base/dtype.ts";
 import { ArgumentError, GradientError } from "../base/errors.ts";
 import { topological } from "../ir/node.ts";
 import { type Regions, unite, widened } from "../optim/accumulate.ts";
@@ -48,7 +49,12 @@ export function differentiate(result: LossResult, { regions, text }: TrainedSet)
  * gradient of. What a loss does not reach is not in it, as zeros are gradients too.
  */
 export function combine(
-  parts: readonly { readonly found: Gradients; readonly regions: Regions; readonly weight: number }[],
+  parts: readonly {
+    readonly found: Gradients;
+    readonly regions: Regions;
+    /** The weight, as a scalar of a dtype; null: it is 1. */
+    readonly weight: ((dtype: DType) => Node) | null;
+  }[],
 ): { readonly gradients: Gradients; readonly regions: Regions } {
   const regions = parts
     .map(({ found, regions }): Regions => new Map([...regions].filter(([p]) => found.has(p))))
@@ -56,7 +62,7 @@ export function combine(
   const sums = new Map<Parameter, Node>();
   for (const { found, regions: own, weight } of parts)
     for (const [p, gradient] of found) {
-      const scaled = weight === 1 ? gradient : mul(gradient, weight);
+      const scaled = weight === null ? gradient : mul(gradient, weight(gradient.dtype));
       const share = widened(p, scaled, own.get(p)!, regions.get(p)!);
       const before = sums.get(p);
       sums.set(p, before === undefined ? share : add(before, share));

@@ -2,6 +2,7 @@ import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts"
 import { shapeText } from "../base/shape.ts";
 import { detectAnomaly, isCheckingFinite } from "../engine/finite.ts";
 import { commit, planned } from "../engine/realize.ts";
+import { hostScalar } from "../engine/trace.ts";
 import type { Checked } from "../freeze/checked.ts";
 import { freeze, unfreeze } from "../freeze/freeze.ts";
 import { selectParts } from "../freeze/select.ts";
@@ -155,7 +156,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   ];
   for (const [selector, policy] of Object.entries(options.state ?? {}))
     optimizer.setStatePolicy(wholeParameters(module, selector), policy);
-  const sets = new TrainedSets(module, optimizer.parameters());
+  const sets = new TrainedSets(module, optimizer);
   const plans = new CallPlans(accumulate);
   const accumulator = new Accumulator(accumulate);
   const tracker = new Tracker(module, options.report);
@@ -164,11 +165,19 @@ export function trainStep<A extends unknown[], L extends LossResult>(
 
   const differentiated = (call: CallPlan, all: Together<A>): Differentiated[] =>
     call.members.map((set, i) => differentiate(options.loss(...(all[i] as unknown as A)), set));
+  /** The weights of the losses of the present call: inputs of the step, so that others cost nothing. */
+  let weights: readonly number[] = [];
   /** Everything a call does, in terms of graphs. */
-  const body = (call: CallPlan, weights: readonly number[], all: Together<A>) => {
+  const body = (call: CallPlan, weighted: boolean, all: Together<A>) => {
     const parts = differentiated(call, all);
     const { gradients: found, regions: reached } = noGrad(() =>
-      combine(parts.map((part, i) => ({ ...part, regions: call.members[i]!.regions, weight: weights[i]! }))),
+      combine(
+        parts.map((part, i) => ({
+          ...part,
+          regions: call.members[i]!.regions,
+          weight: weighted ? (dtype) => hostScalar(() => weights[i]!, dtype) : null,
+        })),
+      ),
     );
     const { earlier, last } = call;
     const sofar = unite(earlier, reached);
@@ -225,14 +234,16 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const selectorOf = (args: A): Selector =>
     typeof options.trains === "function" ? options.trains(...args) : options.trains;
 
-  const callAll = (all: Together<A>, weights: readonly number[]) => {
+  const callAll = (all: Together<A>, given: readonly number[] | null) => {
     for (const args of all) refuseEmpty(args);
     const members = all.map((args) => sets.get(selectorOf(args as unknown as A)));
     const trained = sets.union(members);
     const call = plans.next(members, trained);
     if (call.last) tracker.beforeCall(call.updated);
+    const weighted = given !== null;
+    if (weighted) weights = given;
     const carryOut = (): ReturnType<typeof body> => {
-      const ran = run(call, weights, all);
+      const ran = run(call, weighted, all);
       plans.done(call, ran.reached());
       return ran;
     };
@@ -246,12 +257,12 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const resultOf = (loss: number, others: Record<string, Tensor> | null): StepResult<L> =>
     (others === null ? loss : { ...others, loss }) as StepResult<L>;
   const step = async (...args: A): Promise<StepResult<L>> => {
-    const { losses, others } = held(() => callAll([args], single));
+    const { losses, others } = held(() => callAll([args], null));
     return resultOf(Number(losses[0]!.itemSync()), others[0]!);
   };
-  const together: TrainStep<A, L>["together"] = async (calls, { weights = calls.map(() => 1) } = {}) => {
-    refuseWeights(calls.length, weights);
-    const { losses, others } = held(() => callAll(calls, weights));
+  const together: TrainStep<A, L>["together"] = async (calls, { weights: given } = {}) => {
+    refuseWeights(calls.length, given ?? calls.map(() => 1));
+    const { losses, others } = held(() => callAll(calls, given ?? null));
     return losses.map((loss, i) => resultOf(Number(loss.itemSync()), others[i]!));
   };
   const explain = (...args: A): Explanation =>
@@ -263,7 +274,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
         reached = new Map();
         try {
           return planned(() => {
-            const made = body(new CallPlan([set], set, new Map(), true), single, [args]);
+            const made = body(new CallPlan([set], set, new Map(), true), false, [args]);
             reached = made.reached();
             return made.losses.map(({ node }) => node);
           }).explain();
@@ -284,8 +295,6 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     { get: () => recorded.plan },
   ) as TrainStep<A, L>;
 }
-
-const single = [1];
 
 /** The parameters that a selector names all of; state policies are of those. */
 function wholeParameters(module: Module, selector: string): Parameter[] {

@@ -7,6 +7,7 @@ import type { Module } from "../nn/module.ts";
 import { type Regions, unite } from "../optim/accumulate.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
+import type { StepOptimizer } from "./step-optimizer.ts";
 
 /** What one step trains: the same object wherever it is the same parameters, so that it can key a recording. */
 export interface TrainedSet {
@@ -33,16 +34,26 @@ function sameText(a: Selector, b: Selector): boolean {
 /** Finds the parameters that selectors name in a module, and remembers them while nothing changes. */
 export class TrainedSets {
   readonly #module: Module;
-  readonly #known: ReadonlySet<Parameter>;
+  readonly #optimizer: Pick<StepOptimizer, "parameters">;
+  #known: ReadonlySet<Parameter> = new Set();
+  #knownAt = -1;
   readonly #bySelector = new Map<string, { epoch: number; set: TrainedSet }>();
   #latest: readonly { readonly selector: Selector; readonly epoch: number; readonly set: TrainedSet }[] = [];
   readonly #byParts = new WeakMap<SelectedParts, TrainedSet>();
   readonly #byContent = new Map<string, TrainedSet>();
 
-  /** `known` are the parameters that can be trained: the optimizer's. */
-  constructor(module: Module, known: Iterable<Parameter>) {
+  /** What can be trained is what the optimizer has. */
+  constructor(module: Module, optimizer: Pick<StepOptimizer, "parameters">) {
     this.#module = module;
-    this.#known = new Set(known);
+    this.#optimizer = optimizer;
+  }
+
+  #trainable(): ReadonlySet<Parameter> {
+    if (this.#knownAt !== stateEpoch()) {
+      this.#known = new Set(this.#optimizer.parameters());
+      this.#knownAt = stateEpoch();
+    }
+    return this.#known;
   }
 
   /** The set that a selector names; throws `SelectorError` where it matches nothing. */
@@ -68,7 +79,7 @@ export class TrainedSets {
 
   /** Everything that can be trained. */
   all(): TrainedSet {
-    return this.#named(new Map([...this.#known].map((p) => [p, null])), "everything");
+    return this.#named(new Map([...this.#trainable()].map((p) => [p, null])), "everything");
   }
 
   /** What any of several sets trains. */
@@ -84,14 +95,15 @@ export class TrainedSets {
     for (const { parameter } of parts.values()) if (parameter.frozenRegion !== null) partly = true;
     const known = partly ? undefined : this.#byParts.get(parts);
     if (known !== undefined) return known;
+    const trainable = this.#trainable();
     const regions = new Map<Parameter, Region | null>();
     for (const [path, { parameter, region }] of parts) {
-      if (!this.#known.has(parameter))
+      if (!trainable.has(parameter))
         throw new ArgumentError(
           `trainStep: trains names ${path}, which the optimizer does not have; add it with addParamGroup`,
         );
-      const trainable = parameter.trainable(region);
-      if (trainable !== "none") regions.set(parameter, trainable);
+      const open = parameter.trainable(region);
+      if (open !== "none") regions.set(parameter, open);
       // No gradient is found of what is frozen whole: the set can be the same when it is not.
       else if (parameter.frozen) regions.set(parameter, region);
     }

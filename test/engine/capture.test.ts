@@ -24,7 +24,9 @@ test("recordings beyond the limit go, those unused for longest first, and are ma
     expect(call("plus", 20 + (i % 2))).toEqual([2 ** (20 + (i % 2)), 2 ** (21 + (i % 2))]);
     expect(call("times", 3)).toEqual([1, 256]);
   }
-  expect(recorded).toEqual(["plus20", "times3", "plus21"]);
+  expect(new Set(recorded)).toEqual(new Set(["plus20", "times3", "plus21"]));
+  // Of forty calls, the first and those that are 1, 2, 4, 8, 16 and 32 later.
+  expect(recorded.filter((name) => name === "times3")).toHaveLength(7);
   // A graph of so many nodes leaves room for two small ones at most.
   call("plus", 90);
   expect(f.variants).toBeLessThan(4);
@@ -39,8 +41,7 @@ test("recordings beyond the limit go, those unused for longest first, and are ma
   for (let times = 20; times < 60; times++) call("plus", times);
   expect(currentBackend().memoryInUse()).toBe(after);
   // One larger than the limit is kept as long as it is the last.
-  call("plus", 120);
-  call("plus", 120);
-  expect(recorded.filter((name) => name === "plus120")).toHaveLength(1);
+  for (let i = 0; i < 4; i++) call("plus", 120);
+  expect(recorded.filter((name) => name === "plus120")).toHaveLength(3);
   expect(f.variants).toBe(1);
 });

@@ -1,0 +1,149 @@
+import { currentBackend } from "../backends/registry.ts";
+import { allocate, type DType, type TypedArray } from "../base/dtype.ts";
+import { sizeOf } from "../base/shape.ts";
+import type { Node } from "../ir/node.ts";
+import type { Binding } from "../plan/plan.ts";
+import type { CallKey } from "./call-key.ts";
+import type { Cell } from "./cell.ts";
+import type { FieldReads } from "./fields.ts";
+import { type Compiled, type Request, scalarOf } from "./realize.ts";
+import type { Fill } from "./result-pattern.ts";
+import { runPlan } from "./run-plan.ts";
+import { type Signature, sameSignature } from "./signature.ts";
+import { relocations, type Storage } from "./storage.ts";
+import { type Check, type Holder, type HostEffect, type Resident, storedLeaf, type Trace } from "./trace.ts";
+
+/** What recording a function gives. */
+export interface Recorded<T> {
+  readonly trace: Trace;
+  readonly reads: ReadonlyMap<Cell<unknown>, unknown>;
+  readonly fields: FieldReads;
+  readonly request: Request;
+  /** The storages that stand for tensor arguments, in their order. */
+  readonly leaves: readonly Storage[];
+  readonly pattern: Fill<T>;
+  readonly compiled: Compiled;
+  readonly signature: Signature;
+}
+
+/** A host event with the place among the plan's scalars that a number goes to (-1: the plan has no use for it). */
+type VariantEvent =
+  | { readonly compute: () => number; readonly at: number; readonly first: number; readonly effect: null }
+  | { readonly effect: HostEffect };
+
+/**
+ * A recorded step: replayed by binding arguments, computing its scalars and one call of the plan. It does not hold on
+ * to the graph that was recorded.
+ */
+export class Variant<T extends Holder> {
+  readonly key: CallKey;
+  readonly reads: ReadonlyMap<Cell<unknown>, unknown>;
+  readonly fields: FieldReads;
+  readonly compiled: Compiled;
+  /** The numbers of its signature, and of its constants their places there, values and dtypes. */
+  readonly numbers: readonly number[];
+  readonly constantPlaces: readonly number[];
+  readonly constants: readonly { readonly value: number; readonly dtype: DType }[];
+  /** Per plan input, where its value is stored. */
+  readonly storages: readonly Storage[];
+  readonly written: readonly Resident[];
+  /** Calls that it has served, recorded or replayed. */
+  calls = 0;
+  /** Whether its function has been seen to do other things without saying so: then each call is recorded. */
+  follows = false;
+  readonly #events: readonly VariantEvent[];
+  readonly #errors: readonly Check["error"][];
+  /** Per plan input: the argument it comes from, or -1 for a storage of the recording's own. */
+  readonly #fromArgument: readonly number[];
+  /** Bound when it runs, so that what it has done on the host is undone if there is no memory for that. */
+  readonly #bindings: Binding[] = [];
+  /** `relocations()` when bindings were last taken. */
+  #relocations = -1;
+  readonly #scalars: Float64Array;
+  readonly #result: Fill<T>;
+
+  constructor(key: CallKey, recorded: Recorded<T>) {
+    const { trace, reads, fields, request, leaves, pattern, compiled, signature } = recorded;
+    this.key = key;
+    this.reads = reads;
+    this.fields = fields;
+    this.compiled = compiled;
+    // Most are those of the plan, which is shared.
+    this.numbers = sameSignature(compiled.numbers, signature.numbers) ? compiled.numbers : signature.numbers;
+    this.constantPlaces = signature.constantPlaces;
+    this.constants = signature.constants.map(({ dtype, attrs: { value } }) => ({ value, dtype }));
+    this.storages = compiled.inputs.map((i) => signature.storages[i]!);
+    this.written = request.writes.map(([resident]) => resident);
+    this.#errors = request.checks.map(({ error }) => error);
+    this.#fromArgument = this.storages.map((s) => (s.resident ? -1 : leaves.indexOf(s)));
+    const places = new Map<Node, number>();
+    this.#scalars = Float64Array.from(compiled.scalars, (from, at) => {
+      if (from.constant >= 0) return scalarOf(signature, from);
+      places.set(signature.scalars[from.scalar]!, at);
+      return 0;
+    });
+    this.#events = trace.events.map((e) =>
+      "effect" in e
+        ? { effect: e.effect }
+        : { compute: e.scalar.attrs.compute, at: places.get(e.scalar) ?? -1, first: e.value, effect: null },
+    );
+    this.#result = pattern;
+  }
+
+  /** Runs it; `replay`: its effects on the host have not happened yet, as they have in a call that was recorded. */
+  execute(tensors: readonly T[], replay: boolean, make: (data: TypedArray, index: number) => T): unknown {
+    this.#prepare(replay);
+    let results: TypedArray[];
+    try {
+      const ran = this.#run(tensors);
+      if (ran.failed >= 0) throw this.#errors[ran.failed]!(1);
+      ({ results } = ran);
+    } catch (error) {
+      this.#undo();
+      throw error;
+    }
+    for (const { storage } of this.written) storage.version++;
+    for (const event of this.#events) event.effect?.done?.();
+    return this.#result(results.map(make));
+  }
+
+  /** What happens on the host before a run: numbers are computed, and effects replayed, all of them or none. */
+  #prepare(replay: boolean): void {
+    for (let i = 0; i < this.#events.length; i++) {
+      const event = this.#events[i]!;
+      if (event.effect === null) {
+        const value = replay ? event.compute() : event.first;
+        if (event.at >= 0) this.#scalars[event.at] = value;
+      } else if (replay)
+        try {
+          event.effect.apply();
+        } catch (error) {
+          this.#undo(i);
+          throw error;
+        }
+    }
+  }
+
+  /** Undoes effects, last first: all, or the first so many. */
+  #undo(count = this.#events.length): void {
+    for (const event of this.#events.slice(0, count).reverse()) event.effect?.undo();
+  }
+
+  /** Binds it to its arguments and runs it; gives its results, and the check that has failed, or -1. */
+  #run(tensors: readonly T[]): { results: TypedArray[]; failed: number } {
+    const { compiled, storages } = this;
+    const backend = currentBackend();
+    if (this.#relocations !== relocations()) {
+      for (const [i, storage] of storages.entries())
+        if (this.#fromArgument[i]! < 0) this.#bindings[i] = storage.binding(backend);
+      this.#relocations = relocations();
+    }
+    for (let i = 0; i < this.#fromArgument.length; i++) {
+      const argument = this.#fromArgument[i]!;
+      if (argument >= 0)
+        this.#bindings[i] = (storedLeaf(tensors[argument]!.node)!.attrs.source as Storage).binding(backend);
+    }
+    const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
+    return { results, failed: runPlan(compiled, this.#bindings, this.#scalars, results) };
+  }
+}

@@ -1,0 +1,3 @@
+import { drawPrograms } from "./run.ts";
+
+drawPrograms("wasm");

@@ -9,13 +9,22 @@ import { recordReads } from "./cell.ts";
 import { driftOf } from "./drift.ts";
 import { recordFieldReads } from "./fields.ts";
 import { isCheckingFinite } from "./finite.ts";
+import { headOf, sameHead } from "./head.ts";
 import { commit, compile, keptNodes, realize, release, retain, undoEffects } from "./realize.ts";
 import { Recent } from "./recent.ts";
 import { Recordings } from "./recordings.ts";
 import { patternOf } from "./result-pattern.ts";
 import { preparing } from "./run-plan.ts";
 import { presentStorage, type Storage } from "./storage.ts";
-import { type Holder, hostNode, refuseWhileRecording, storedLeaf, Trace, withTrace } from "./trace.ts";
+import {
+  type Holder,
+  type HostEvent,
+  hostNode,
+  refuseWhileRecording,
+  storedLeaf,
+  Trace,
+  withTrace,
+} from "./trace.ts";
 import { type Recorded, Variant } from "./variant.ts";
 
 /** What a captured function may take besides tensors: part of the recording's key. */
@@ -70,6 +79,13 @@ function isDue(n: number): boolean {
 /** Calls after which a recording is made again at the latest. */
 const longest = 512;
 
+/** What is recorded of one call: a user's function, and what is done with what it gives. */
+interface Parts<A extends unknown[], H> {
+  readonly fn: (...args: A) => H;
+  readonly then: (out: H, args: A) => unknown;
+  readonly options: CaptureOptions;
+}
+
 /** Makes `capture` for a kind of tensor. Each function that it gives keeps recordings of so many nodes in all. */
 export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptNodes) {
   /** Adds an argument to a key; tensors, also inside arrays and plain objects, are collected in order. */
@@ -93,12 +109,23 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     } else key.value(arg);
   };
 
-  /** Runs a function in a trace of its own, and finds the plan of what it asks for. Its effects on the host stand. */
-  const record = <A extends unknown[]>(
-    fn: (...args: A) => unknown,
+  /** The tensors in what a function gives, as far as they are in arrays and plain objects. */
+  const tensorsIn = (value: unknown): T[] => {
+    if (kind.is(value)) return [value];
+    if (Array.isArray(value)) return value.flatMap(tensorsIn);
+    return isPlainObject(value) ? Object.values(value).flatMap(tensorsIn) : [];
+  };
+
+  /**
+   * Runs a function in a trace of its own, and finds the plan of what it asks for. Where that begins as `before`, gives
+   * what has happened on the host up to there instead, and leaves the rest to the recording that there is. Effects on the
+   * host stand.
+   */
+  const record = <A extends unknown[], H>(
+    { fn, then, options }: Parts<A, H>,
     args: A,
-    finish?: () => void,
-  ): Recorded<T> => {
+    before: Variant<T> | null,
+  ): (Recorded<T> & { readonly drift: string | null }) | readonly HostEvent[] => {
     const trace = new Trace(true);
     // Each tensor argument gets a storage of its own, so that two that are the same now may differ later.
     const leaves: Storage[] = [];
@@ -115,23 +142,29 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       return storage.resident ? arg : kind.make(own);
     };
     const fresh = args.map(replace) as A;
+    const inTrace = () =>
+      withTrace(trace, () => {
+        const out = fn(...fresh);
+        const { head, constants } = headOf(trace, tensorsIn(out), leaves);
+        const same = before !== null && sameHead(before.head, head);
+        const drift = before === null || same ? null : driftOf(before.head, head, constants);
+        const result = same ? null : then(out, fresh);
+        options.finish?.();
+        return { head, same, drift, result };
+      });
     try {
-      const inTrace = (): unknown =>
-        withTrace(trace, () => {
-          const out = fn(...fresh);
-          finish?.();
-          return out;
-        });
       const { result: read, fields } = recordFieldReads(() => recordReads(inTrace));
+      const { head, same, drift, result } = read.result;
+      if (same) return trace.events;
       const holders: T[] = [];
-      const pattern = patternOf(read.result, kind.is, holders) as Recorded<T>["pattern"];
+      const pattern = patternOf(result, kind.is, holders) as Recorded<T>["pattern"];
       const request = {
         outputs: holders.map((h) => h.node),
         writes: [...trace.writes],
         checks: trace.checks,
       };
       const compiled = withTrace(trace, () => compile(request));
-      return { trace, reads: read.reads, fields, request, leaves, pattern, ...compiled };
+      return { trace, reads: read.reads, fields, head, drift, request, leaves, pattern, ...compiled };
     } catch (error) {
       undoEffects(trace);
       throw error;
@@ -146,12 +179,15 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
    * and plain objects of them, compared by value; other objects are told apart by identity. Now and then a call is
    * recorded again, in place of its replay: where the function has come to do something else (a number it closes over
    * has changed), that is said once, and it is recorded at every call from then on. Values cannot be read inside; only
-   * what is returned (a tensor, or an array or object of tensors) leaves.
+   * what is returned (a tensor, or an array or object of tensors) leaves. With `then`, the call goes on with that, which
+   * must follow from what `fn` asked for and from cells alone.
    */
-  return function capture<A extends unknown[], R>(
-    fn: (...args: A) => R,
+  return function capture<A extends unknown[], H, R = H>(
+    fn: (...args: A) => H,
     options: CaptureOptions = {},
+    then: (out: H, args: A) => R = (out) => out as unknown as R,
   ): Captured<A, R> {
+    const parts: Parts<A, H> = { fn, then, options };
     const variants = new ByCallKey<Recordings<Variant<T>>>();
     const drop = (variant: Variant<T>): void => {
       if (!variants.get(variant.key)!.delete(variant.reads)) variants.delete(variant.key);
@@ -186,7 +222,6 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
         recent.delete(old);
         release(old.compiled);
       }
-      recent.use(variant, compiled.size);
     };
 
     /** Sees to it that a number among the arguments which is another at each call does not fill memory. */
@@ -207,32 +242,38 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       }
     };
 
-    /** Records a call, and compares with what was recorded of the same before. */
-    const recordCall = (key: CallKey, args: A, before: Variant<T> | null): Variant<T> => {
+    /** Says, once, that the function has come to do something else, and that it is followed. */
+    const tell = (drift: string): void => {
+      if (!told) console.warn(`thaw: ${head}. ${drift}. ${following} ${remedy} (This is said once.)`);
+      told = true;
+    };
+
+    /** Records a call; gives the recording to run, and how much of it has happened on the host. */
+    const recordCall = (key: CallKey, args: A, before: Variant<T> | null): [Variant<T>, number] => {
       // Where a number comes from is asked for only where it can have changed and that has not been said yet.
       const locating = before !== null && !told && !notesOrigins();
-      if (locating) noteOrigins(true);
+      if (locating) noteOrigins("numbers");
+      let recorded: ReturnType<typeof record>;
       try {
-        const recorded = preparing("recording", () => record(fn, args, options.finish));
-        const variant = new Variant<T>(key, recorded);
-        variant.follows = before?.follows ?? false;
-        variant.calls = before?.calls ?? first;
-        if (before === null || (before.follows && told)) return variant;
-        try {
-          const drift = driftOf(before, recorded);
-          if (drift === null) return variant;
-          if (options.check) throw new CaptureError(`${head}. ${drift}. ${remedy}`);
-          variant.follows = true;
-          if (!told) console.warn(`thaw: ${head}. ${drift}. ${following} ${remedy} (This is said once.)`);
-          told = true;
-          return variant;
-        } catch (error) {
-          undoEffects(recorded.trace);
-          throw error;
-        }
+        recorded = preparing("recording", () => record(parts, args, before));
       } finally {
         if (locating) noteOrigins(false);
       }
+      if (!("trace" in recorded)) {
+        before!.begin(recorded);
+        return [before!, recorded.length];
+      }
+      const { drift, trace } = recorded;
+      if (drift !== null && options.check) {
+        undoEffects(trace);
+        throw new CaptureError(`${head}. ${drift}. ${remedy}`);
+      }
+      if (drift !== null) tell(drift);
+      const variant = new Variant<T>(key, recorded);
+      variant.follows = drift !== null || (before?.follows ?? false);
+      variant.calls = before?.calls ?? first;
+      keep(variant);
+      return [variant, variant.eventCount];
     };
 
     const captured = (...args: A): R => {
@@ -243,22 +284,20 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       for (const arg of args) describe(arg, asked, tensors);
       const found = isCheckingFinite() ? null : (variants.get(asked)?.find() ?? null);
       const holds = found?.fields.hold() ?? false;
-      const due = options.check
-        ? (calls + 1) % Math.min(options.check, longest) === 0
-        : isDue((found?.calls ?? 0) + 1);
       let variant = found!;
-      let replay = true;
-      if (!holds || due || variant.follows) {
-        variant = recordCall(found?.key ?? asked.copy(), args, holds ? found : null);
-        keep(variant);
-        replay = false;
-      } else recent.use(variant, variant.compiled.size);
+      let happened = 0;
+      if (!holds || isDueNow(variant) || variant.follows)
+        [variant, happened] = recordCall(found?.key ?? asked.copy(), args, holds ? found : null);
+      recent.use(variant, variant.compiled.size);
       last = variant;
-      const result = variant.execute(tensors, replay, make) as R;
+      const result = variant.execute(tensors, happened, make) as R;
       variant.calls++;
       calls++;
       return result;
     };
+
+    const isDueNow = (variant: Variant<T>): boolean =>
+      options.check ? (calls + 1) % Math.min(options.check, longest) === 0 : isDue(variant.calls + 1);
 
     const setCalls = (count: number): void => {
       recent.clear();

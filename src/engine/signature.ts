@@ -75,10 +75,11 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
   for (const root of roots) numbers.push(root.index);
   numbers.push(...marks);
   let hash = numbers.length;
-  let constant = 0;
+  let skipped = 0;
+  let skip = skipped < constantPlaces.length ? constantPlaces[skipped]! : -1;
   for (let i = 0; i < numbers.length; i++) {
-    if (i === constantPlaces[constant]) {
-      constant++;
+    if (i === skip) {
+      skip = ++skipped < constantPlaces.length ? constantPlaces[skipped]! : -1;
       continue;
     }
     const x = numbers[i]!;

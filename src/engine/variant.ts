@@ -1,23 +1,33 @@
 import { currentBackend } from "../backends/registry.ts";
-import { allocate, type DType, type TypedArray } from "../base/dtype.ts";
+import { allocate, type TypedArray } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import type { Binding } from "../plan/plan.ts";
 import type { CallKey } from "./call-key.ts";
 import type { Cell } from "./cell.ts";
 import type { FieldReads } from "./fields.ts";
+import type { Head } from "./head.ts";
 import { type Compiled, type Request, scalarOf } from "./realize.ts";
 import type { Fill } from "./result-pattern.ts";
 import { runPlan } from "./run-plan.ts";
-import { type Signature, sameSignature } from "./signature.ts";
+import type { Signature } from "./signature.ts";
 import { relocations, type Storage } from "./storage.ts";
-import { type Check, type Holder, type HostEffect, type Resident, storedLeaf, type Trace } from "./trace.ts";
+import {
+  type Check,
+  type Holder,
+  type HostEffect,
+  type HostEvent,
+  type Resident,
+  storedLeaf,
+  type Trace,
+} from "./trace.ts";
 
 /** What recording a function gives. */
 export interface Recorded<T> {
   readonly trace: Trace;
   readonly reads: ReadonlyMap<Cell<unknown>, unknown>;
   readonly fields: FieldReads;
+  readonly head: Head;
   readonly request: Request;
   /** The storages that stand for tensor arguments, in their order. */
   readonly leaves: readonly Storage[];
@@ -40,18 +50,15 @@ export class Variant<T extends Holder> {
   readonly reads: ReadonlyMap<Cell<unknown>, unknown>;
   readonly fields: FieldReads;
   readonly compiled: Compiled;
-  /** The numbers of its signature, and of its constants their places there, values and dtypes. */
-  readonly numbers: readonly number[];
-  readonly constantPlaces: readonly number[];
-  readonly constants: readonly { readonly value: number; readonly dtype: DType }[];
-  /** Per plan input, where its value is stored. */
-  readonly storages: readonly Storage[];
-  readonly written: readonly Resident[];
+  readonly head: Head;
   /** Calls that it has served, recorded or replayed. */
   calls = 0;
   /** Whether its function has been seen to do other things without saying so: then each call is recorded. */
   follows = false;
-  readonly #events: readonly VariantEvent[];
+  /** Per plan input, where its value is stored. */
+  readonly #storages: readonly Storage[];
+  readonly #written: readonly Resident[];
+  readonly #events: VariantEvent[];
   readonly #errors: readonly Check["error"][];
   /** Per plan input: the argument it comes from, or -1 for a storage of the recording's own. */
   readonly #fromArgument: readonly number[];
@@ -63,19 +70,16 @@ export class Variant<T extends Holder> {
   readonly #result: Fill<T>;
 
   constructor(key: CallKey, recorded: Recorded<T>) {
-    const { trace, reads, fields, request, leaves, pattern, compiled, signature } = recorded;
+    const { trace, reads, fields, head, request, leaves, pattern, compiled, signature } = recorded;
     this.key = key;
     this.reads = reads;
     this.fields = fields;
+    this.head = head;
     this.compiled = compiled;
-    // Most are those of the plan, which is shared.
-    this.numbers = sameSignature(compiled.numbers, signature.numbers) ? compiled.numbers : signature.numbers;
-    this.constantPlaces = signature.constantPlaces;
-    this.constants = signature.constants.map(({ dtype, attrs: { value } }) => ({ value, dtype }));
-    this.storages = compiled.inputs.map((i) => signature.storages[i]!);
-    this.written = request.writes.map(([resident]) => resident);
+    this.#storages = compiled.inputs.map((i) => signature.storages[i]!);
+    this.#written = request.writes.map(([resident]) => resident);
     this.#errors = request.checks.map(({ error }) => error);
-    this.#fromArgument = this.storages.map((s) => (s.resident ? -1 : leaves.indexOf(s)));
+    this.#fromArgument = this.#storages.map((s) => (s.resident ? -1 : leaves.indexOf(s)));
     const places = new Map<Node, number>();
     this.#scalars = Float64Array.from(compiled.scalars, (from, at) => {
       if (from.constant >= 0) return scalarOf(signature, from);
@@ -90,9 +94,29 @@ export class Variant<T extends Holder> {
     this.#result = pattern;
   }
 
-  /** Runs it; `replay`: its effects on the host have not happened yet, as they have in a call that was recorded. */
-  execute(tensors: readonly T[], replay: boolean, make: (data: TypedArray, index: number) => T): unknown {
-    this.#prepare(replay);
+  /** How many things it does on the host. */
+  get eventCount(): number {
+    return this.#events.length;
+  }
+
+  /** Puts events that have happened now in the place of those that it began with: they are what a failure undoes. */
+  begin(events: readonly HostEvent[]): void {
+    for (const [i, event] of events.entries()) {
+      const before = this.#events[i]!;
+      if ("effect" in event) this.#events[i] = { effect: event.effect };
+      else if (before.effect === null)
+        this.#events[i] = {
+          compute: event.scalar.attrs.compute,
+          at: before.at,
+          first: event.value,
+          effect: null,
+        };
+    }
+  }
+
+  /** Runs it; so many of its events on the host have happened already, in a call that was recorded. */
+  execute(tensors: readonly T[], happened: number, make: (data: TypedArray, index: number) => T): unknown {
+    this.#prepare(happened);
     let results: TypedArray[];
     try {
       const ran = this.#run(tensors);
@@ -102,19 +126,19 @@ export class Variant<T extends Holder> {
       this.#undo();
       throw error;
     }
-    for (const { storage } of this.written) storage.version++;
+    for (const { storage } of this.#written) storage.version++;
     for (const event of this.#events) event.effect?.done?.();
     return this.#result(results.map(make));
   }
 
   /** What happens on the host before a run: numbers are computed, and effects replayed, all of them or none. */
-  #prepare(replay: boolean): void {
+  #prepare(happened: number): void {
     for (let i = 0; i < this.#events.length; i++) {
       const event = this.#events[i]!;
       if (event.effect === null) {
-        const value = replay ? event.compute() : event.first;
+        const value = i < happened ? event.first : event.compute();
         if (event.at >= 0) this.#scalars[event.at] = value;
-      } else if (replay)
+      } else if (i >= happened)
         try {
           event.effect.apply();
         } catch (error) {
@@ -131,7 +155,8 @@ export class Variant<T extends Holder> {
 
   /** Binds it to its arguments and runs it; gives its results, and the check that has failed, or -1. */
   #run(tensors: readonly T[]): { results: TypedArray[]; failed: number } {
-    const { compiled, storages } = this;
+    const { compiled } = this;
+    const storages = this.#storages;
     const backend = currentBackend();
     if (this.#relocations !== relocations()) {
       for (const [i, storage] of storages.entries())

@@ -14,14 +14,19 @@ export interface Origin {
 const frames = 100;
 
 let origins: WeakMap<Node, Origin> | null = null;
+let numbersOnly = false;
 let scope: string | null = null;
 let forward: Node | null = null;
 let replaced: Node | null = null;
 
-/** Has where nodes are made noted from now on, which takes as long as making them several times over; or not. */
-export function noteOrigins(enabled: boolean): void {
-  if (!enabled) origins = null;
+/**
+ * Has where nodes are made noted from now on, which takes as long as making them several times over; or not. With
+ * `"numbers"` only where plain numbers come in is noted, outside of what autograd and optimizers add of their own.
+ */
+export function noteOrigins(enabled: boolean | "numbers"): void {
+  if (enabled === false) origins = null;
   else origins ??= new WeakMap();
+  numbersOnly = enabled === "numbers";
   // Whoever has set these may have thrown before they were put back.
   forward = null;
   replaced = null;
@@ -36,6 +41,7 @@ export const originOf = (n: Node): Origin | undefined => origins?.get(n);
 /** Notes where a node is made, if that is asked for. */
 export function noteOrigin(n: Node): void {
   if (origins === null) return;
+  if (numbersOnly && (n.op !== "constant" || forward !== null)) return;
   const known = replaced === null ? undefined : origins.get(replaced);
   if (known !== undefined) {
     origins.set(n, known);

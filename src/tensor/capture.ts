@@ -17,9 +17,21 @@ export function capture<A extends unknown[], R>(
   fn: (...args: A) => R,
   options: CaptureOptions = {},
 ): Captured<A, R> {
+  return captureThen(fn, (out) => out, options);
+}
+
+/**
+ * As `capture`, of a function and of what is done `then` with what it gives, which must follow from that and from cells
+ * alone: where a call is recorded again, it is so only if the function does something else than before.
+ */
+export function captureThen<A extends unknown[], H, R>(
+  fn: (...args: A) => H,
+  then: (out: H, args: A) => R,
+  options: CaptureOptions = {},
+): Captured<A, R> {
   const finish = (): void => {
     options.finish?.();
     discardGradients(currentTrace());
   };
-  return record(fn, { ...options, finish });
+  return record(fn, { ...options, finish }, then);
 }

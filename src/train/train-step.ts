@@ -17,7 +17,7 @@ import type { StatePolicy } from "../optim/state-policy.ts";
 import type { Node } from "../optim/transform.ts";
 import type { Plan, PlanExplanation } from "../plan/plan.ts";
 import { noGrad } from "../tensor/autograd.ts";
-import { capture } from "../tensor/capture.ts";
+import { captureThen } from "../tensor/capture.ts";
 import { full } from "../tensor/operations/elementwise.ts";
 import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -163,13 +163,16 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const verifier = options.verify ? new Verifier(module, optimizer) : null;
   const warnOfUnreached = unreachedWarning(module);
 
-  const differentiated = (call: CallPlan, all: Together<A>): Differentiated[] =>
-    call.members.map((set, i) => differentiate(options.loss(...(all[i] as unknown as A)), set));
+  /** What the losses of a call give: all that is the user's in it. */
+  const lossesOf = (_: CallPlan, __: boolean, all: Together<A>): L[] =>
+    all.map((args) => options.loss(...(args as unknown as A)));
+  const differentiated = (given: readonly L[], call: CallPlan): Differentiated[] =>
+    call.members.map((set, i) => differentiate(given[i]!, set));
   /** The weights of the losses of the present call: inputs of the step, so that others cost nothing. */
   let weights: readonly number[] = [];
-  /** Everything a call does, in terms of graphs. */
-  const body = (call: CallPlan, weighted: boolean, all: Together<A>) => {
-    const parts = differentiated(call, all);
+  /** What a call does with its losses, in terms of graphs. */
+  const carryOn = (given: readonly L[], [call, weighted]: [CallPlan, boolean, Together<A>]) => {
+    const parts = differentiated(given, call);
     const { gradients: found, regions: reached } = noGrad(() =>
       combine(
         parts.map((part, i) => ({
@@ -200,7 +203,8 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       reached: constant(reached),
     };
   };
-  const recorded = capture(body, { check });
+  const body = (...args: Parameters<typeof lossesOf>) => carryOn(lossesOf(...args), args);
+  const recorded = captureThen(lossesOf, carryOn, { check });
 
   const unrecorded = (...args: Parameters<typeof body>): ReturnType<typeof body> => {
     commit();
@@ -222,8 +226,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       // The check only says that something is not finite: a search says what made it so.
       if (finite && error instanceof NonFiniteError)
         searching(() => {
-          const [call, , all] = args;
-          for (const { loss, found } of differentiated(call, all))
+          for (const { loss, found } of differentiated(lossesOf(...args), args[0]))
             for (const value of [loss, ...[...found.values()].map((g) => new Tensor(g))]) value.keep();
           commit();
         });

@@ -3,6 +3,7 @@ import { InternalError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
+import { makingGradientOf } from "../ir/origin.ts";
 import { add, cast } from "./build.ts";
 import { type VjpRule, vjpRules } from "./vjp.ts";
 
@@ -42,12 +43,14 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
       continue;
     }
     const rules = vjpRules[n.op] as VjpRule<Op>;
+    makingGradientOf(n);
     for (let i = 0; i < n.src.length; i++) {
       const operand = n.src[i]!;
       const rule = rules[Math.min(i, rules.length - 1)];
       if (rule && order.has(operand)) accumulate(gradients, operand, rule(n, g, i));
     }
   }
+  makingGradientOf(null);
   return byOwner;
 }
 

@@ -9,6 +9,7 @@ import { type Cell, recordReads } from "./cell.ts";
 import { isCheckingFinite } from "./finite.ts";
 import {
   type Compiled,
+  checkFinite,
   commit,
   compile,
   keptNodes,
@@ -168,6 +169,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
           writes: [...trace.writes],
           checks: trace.checks,
         };
+        checkFinite(request, trace);
         return { trace, reads, request, leaves, pattern, ...withTrace(trace, () => compile(request)) };
       } catch (error) {
         undoEffects(trace);

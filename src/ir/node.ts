@@ -1,5 +1,6 @@
 import { infer } from "./infer.ts";
 import type { Node, Op, OpAttrs } from "./op.ts";
+import { noteOrigin } from "./origin.ts";
 
 export type { Node };
 
@@ -18,7 +19,9 @@ export function node<K extends Op>(
     tracked = false;
     if (gradEnabled && op !== "detach") for (const s of src) if (s.tracked) tracked = true;
   }
-  return { id: nextId++, op, src, attrs, shape, dtype, tracked, mark: 0, index: 0 };
+  const made: Node<K> = { id: nextId++, op, src, attrs, shape, dtype, tracked, mark: 0, index: 0 };
+  noteOrigin(made);
+  return made;
 }
 
 /** Whether nodes made now are tracked by autograd. */

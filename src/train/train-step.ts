@@ -1,11 +1,12 @@
 import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
-import { detectAnomaly, isCheckingFinite } from "../engine/finite.ts";
-import { commit, planned } from "../engine/realize.ts";
+import { isCheckingFinite } from "../engine/finite.ts";
+import { carriedOut, planned } from "../engine/realize.ts";
 import type { Checked } from "../freeze/checked.ts";
 import { freeze, unfreeze } from "../freeze/freeze.ts";
 import { selectParts } from "../freeze/select.ts";
 import type { Selector, SelectorPredicate } from "../freeze/selector.ts";
+import { inScope } from "../ir/origin.ts";
 import { Module } from "../nn/module.ts";
 import { Accumulator, type Regions, trainableOf, unite } from "../optim/accumulate.ts";
 import { clipByNorm, clipByValue } from "../optim/clip.ts";
@@ -22,6 +23,7 @@ import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { CallPlan, CallPlans } from "./call-plan.ts";
+import { diagnose } from "./diagnose.ts";
 import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
 import { type Report, Tracker } from "./report.ts";
@@ -163,7 +165,12 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const warnOfUnreached = unreachedWarning(module);
 
   const differentiated = (call: CallPlan, all: Together<A>): Differentiated[] =>
-    call.members.map((set, i) => differentiate(options.loss(...(all[i] as unknown as A)), set));
+    call.members.map((set, i) =>
+      differentiate(
+        inScope("the loss", () => options.loss(...(all[i] as unknown as A))),
+        set,
+      ),
+    );
   /** Everything a call does, in terms of graphs. */
   const body = (call: CallPlan, weights: readonly number[], all: Together<A>) => {
     const parts = differentiated(call, all);
@@ -193,30 +200,24 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   };
   const recorded = capture(body, { check });
 
-  const unrecorded = (...args: Parameters<typeof body>): ReturnType<typeof body> => {
-    commit();
-    const made = body(...args);
-    for (const tensor of [
-      ...made.losses,
-      ...made.others.flatMap((o) => Object.values(o ?? {})),
-      ...made.grads,
-    ])
-      tensor.keep();
-    commit();
-    return made;
-  };
+  const unrecorded = (...args: Parameters<typeof body>): ReturnType<typeof body> =>
+    carriedOut(() => {
+      const made = body(...args);
+      const others = made.others.flatMap((o) => Object.values(o ?? {}));
+      for (const tensor of [...made.losses, ...others, ...made.grads]) tensor.keep();
+      return made;
+    });
   const run = (...args: Parameters<typeof body>): ReturnType<typeof body> => {
-    if (isCheckingFinite()) return unrecorded(...args);
     try {
-      return recorded(...args);
+      return isCheckingFinite() ? unrecorded(...args) : recorded(...args);
     } catch (error) {
       // The check only says that something is not finite: a search says what made it so.
-      if (finite && error instanceof NonFiniteError)
-        searching(() => {
-          const [call, , all] = args;
-          for (const { loss, found } of differentiated(call, all))
-            for (const value of [loss, ...[...found.values()].map((g) => new Tensor(g))]) value.keep();
-          commit();
+      if (error instanceof NonFiniteError && (finite || isCheckingFinite()))
+        throw diagnose(error, {
+          module,
+          parameters: optimizer.parameters(),
+          calls: args[2],
+          body: () => body(...args).losses,
         });
       throw error;
     }
@@ -336,14 +337,4 @@ function taskOf(args: readonly unknown[]): string {
   let task = "";
   for (const arg of args) if (typeof arg === "string") task = task === "" ? arg : `${task} ${arg}`;
   return task;
-}
-
-/** Runs `fn` so that it throws an error that names the first operation to make a NaN or an infinity. */
-function searching(fn: () => void): void {
-  detectAnomaly(true);
-  try {
-    fn();
-  } finally {
-    detectAnomaly(false);
-  }
 }

@@ -54,6 +54,12 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
   return byOwner;
 }
 
+/** The owners of all variables that a gradient of `root` would reach. */
+export function reachedOwners(root: Node): Set<object> {
+  const isVariable = (n: Node): n is Node<"variable"> => isOp(n, "variable");
+  return new Set([...reaching(root, isVariable)].filter(isVariable).map(({ attrs }) => attrs.owner));
+}
+
 function accumulate<K>(sums: Map<K, Node>, key: K, g: Node): void {
   const before = sums.get(key);
   sums.set(key, before ? add(before, g) : g);

@@ -8,6 +8,7 @@ import { gradientsOf, noGrad } from "../tensor/autograd.ts";
 import { add, mul } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { nameOfParameter, reachedBy } from "./outside.ts";
 import type { TrainedSet } from "./trained-set.ts";
 
 /** What a loss function gives: the loss, or an object with it and other tensors to be returned. */
@@ -28,12 +29,15 @@ export function differentiate(result: LossResult, { regions, text }: TrainedSet)
   const whole: ReadonlyMap<object, Node> = loss.node.tracked
     ? gradientsOf("trainStep", loss.node, undefined, wanted)
     : new Map();
-  if (whole.size === 0)
+  if (whole.size === 0) {
+    const others = reachedBy([loss]).map(nameOfParameter);
     throw new GradientError(
-      `trainStep: the loss depends on nothing that this step trains: trains is ${text}. ` +
+      `trainStep: the loss depends on nothing that this step trains: trains is ${text}` +
+        `${others.length === 0 ? "" : `, and the loss depends on ${others.join(", ")}`}. ` +
         "Check that the forward pass uses what it names, that none of it has requiresGrad = false or is frozen, " +
         "and that the loss is not detached or made in noGrad().",
     );
+  }
   const cut = [...regions.values()].some((region) => region !== null);
   const computed = cut ? new Set(topological([loss.node])) : undefined;
   const found = noGrad(

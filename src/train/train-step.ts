@@ -26,6 +26,7 @@ import { CallPlan, CallPlans } from "./call-plan.ts";
 import { diagnose } from "./diagnose.ts";
 import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
+import { outsideOf, outsideWarning } from "./outside.ts";
 import { type Report, Tracker } from "./report.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 import { type TrainedSet, TrainedSets } from "./trained-set.ts";
@@ -163,6 +164,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const tracker = new Tracker(module, options.report);
   const verifier = options.verify ? new Verifier(module, optimizer) : null;
   const warnOfUnreached = unreachedWarning(module);
+  const warnOfOutside = outsideWarning(module, optimizer);
 
   const differentiated = (call: CallPlan, all: Together<A>): Differentiated[] =>
     call.members.map((set, i) =>
@@ -190,12 +192,14 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     optimizer.update(gradients, updated);
     const stepped = [...gradients.keys()];
     if (last) ema?.update(stepped.map((p) => [p, updated.get(p) ?? null] as const));
+    const losses = parts.map(({ loss }) => loss);
     return {
-      losses: parts.map(({ loss }) => loss),
+      losses,
       others: parts.map(({ others }) => others),
       grads: keepGrads ? stepped.map((p) => new Tensor(wholeGradient(p, gradients.get(p)!, updated))) : [],
       stepped: constant(stepped),
       reached: constant(reached),
+      outside: constant(outsideOf(losses, module, optimizer)),
     };
   };
   const recorded = capture(body, { check });
@@ -238,8 +242,9 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       return ran;
     };
     const made = verifier === null ? carryOut() : verifier.around(call.updated, carryOut);
-    const { grads, stepped, reached } = made;
+    const { grads, stepped, reached, outside } = made;
     warnOfUnreached(trained, reached());
+    warnOfOutside(outside());
     for (const [i, grad] of grads.entries()) stepped()[i]!.grad = grad;
     tracker.afterCall(stepped(), all.length === 1 ? taskOf(all[0]!) : all.map(taskOf).join(" "));
     return made;
@@ -259,13 +264,20 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     held(() => {
       const selector = selectorOf(args);
       let reached: Regions = new Map();
-      const forward = (): PlanExplanation => planned(() => [lossOf(options.loss(...args)).node]).explain();
+      let outside: readonly Parameter[] = [];
+      const forward = (): PlanExplanation =>
+        planned(() => {
+          const loss = lossOf(options.loss(...args));
+          outside = outsideOf([loss], module, optimizer);
+          return [loss.node];
+        }).explain();
       const costOf = (set: TrainedSet): PlanExplanation => {
         reached = new Map();
         try {
           return planned(() => {
             const made = body(new CallPlan([set], set, new Map(), true), single, [args]);
             reached = made.reached();
+            outside = made.outside();
             return made.losses.map(({ node }) => node);
           }).explain();
         } catch (error) {
@@ -276,8 +288,8 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       };
       const costOfAll = unfreeze(module, "**", () => costOf(sets.all()));
       const cost = costOf(sets.get(selector));
-      const known = new Set(optimizer.parameters());
-      return explainCall({ module, known, selector, task: taskOf(args), reached, cost, costOfAll });
+      const task = taskOf(args);
+      return explainCall({ module, optimizer, selector, task, reached, outside, cost, costOfAll });
     });
   return Object.defineProperty(
     Object.assign(step, { optimizer, module, together, explain, report: () => tracker.report() }),

@@ -32,8 +32,8 @@ export function differentiate(result: LossResult, { regions, text }: TrainedSet)
   if (whole.size === 0) {
     const others = reachedBy([loss]).map(nameOfParameter);
     throw new GradientError(
-      `trainStep: the loss depends on nothing that this step trains: trains is ${text}` +
-        `${others.length === 0 ? "" : `, and the loss depends on ${others.join(", ")}`}. ` +
+      `trainStep: the loss depends on nothing that this step trains: trains is ${text}. ` +
+        `${others.length === 0 ? "" : `It depends on ${others.join(", ")}. `}` +
         "Check that the forward pass uses what it names, that none of it has requiresGrad = false or is frozen, " +
         "and that the loss is not detached or made in noGrad().",
     );
@@ -73,6 +73,6 @@ export function lossOf(result: LossResult): Tensor {
   const loss = result instanceof Tensor ? result : result?.loss;
   if (loss instanceof Tensor) return loss;
   throw new ArgumentError(
-    `trainStep: loss gave ${(result as unknown) instanceof Promise ? "a promise" : typeof result}; it must give a tensor, or { loss, … }, at once`,
+    `trainStep: loss gave ${result === null ? "null" : typeof result}; it must give a tensor, or { loss, … }, at once`,
   );
 }

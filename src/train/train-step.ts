@@ -1,12 +1,13 @@
 import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts";
+import { disown, isPromiseLike } from "../base/promise.ts";
 import { shapeText } from "../base/shape.ts";
 import { isCheckingFinite } from "../engine/finite.ts";
 import { carriedOut, planned } from "../engine/realize.ts";
+import { refuseWhileRecording } from "../engine/trace.ts";
 import type { Checked } from "../freeze/checked.ts";
 import { freeze, unfreeze } from "../freeze/freeze.ts";
 import { selectParts } from "../freeze/select.ts";
 import type { Selector, SelectorPredicate } from "../freeze/selector.ts";
-import { inScope } from "../ir/origin.ts";
 import { Module } from "../nn/module.ts";
 import { Accumulator, type Regions, trainableOf, unite } from "../optim/accumulate.ts";
 import { clipByNorm, clipByValue } from "../optim/clip.ts";
@@ -22,6 +23,7 @@ import { full } from "../tensor/operations/elementwise.ts";
 import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { callLoss } from "./call-loss.ts";
 import { CallPlan, CallPlans } from "./call-plan.ts";
 import { diagnose } from "./diagnose.ts";
 import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
@@ -148,6 +150,10 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     freezes,
     keepGrads = false,
   } = options;
+  if (typeof options.loss !== "function")
+    throw new ArgumentError(
+      `trainStep: loss is ${typeof options.loss}; it must be a function that gives a tensor`,
+    );
   if (!Number.isInteger(accumulate) || accumulate < 1)
     throw new ArgumentError(
       `trainStep: accumulate is ${accumulate}; it must be a whole number of at least 1`,
@@ -167,12 +173,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const warnOfOutside = outsideWarning(module, optimizer);
 
   const differentiated = (call: CallPlan, all: Together<A>): Differentiated[] =>
-    call.members.map((set, i) =>
-      differentiate(
-        inScope("the loss", () => options.loss(...(all[i] as unknown as A))),
-        set,
-      ),
-    );
+    call.members.map((set, i) => differentiate(callLoss(options.loss, all[i] as unknown as A), set));
   /** Everything a call does, in terms of graphs. */
   const body = (call: CallPlan, weights: readonly number[], all: Together<A>) => {
     const parts = differentiated(call, all);
@@ -208,7 +209,8 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     carriedOut(() => {
       const made = body(...args);
       const others = made.others.flatMap((o) => Object.values(o ?? {}));
-      for (const tensor of [...made.losses, ...others, ...made.grads]) tensor.keep();
+      for (const value of [...made.losses, ...others, ...made.grads])
+        if (value instanceof Tensor) value.keep();
       return made;
     });
   const run = (...args: Parameters<typeof body>): ReturnType<typeof body> => {
@@ -227,11 +229,15 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     }
   };
   const held = <T>(fn: () => T): T => (freezes === undefined ? fn() : freeze(module, freezes, fn));
-  const selectorOf = (args: A): Selector =>
-    typeof options.trains === "function" ? options.trains(...args) : options.trains;
+  const selectorOf = (args: A): Selector => {
+    const given: Selector = typeof options.trains === "function" ? options.trains(...args) : options.trains;
+    if (!isPromiseLike(given)) return given;
+    disown(given);
+    throw new ArgumentError("trainStep: trains gave a promise; it must give a selector at once");
+  };
 
   const callAll = (all: Together<A>, weights: readonly number[]) => {
-    for (const args of all) refuseEmpty(args);
+    for (const args of all) refuseArguments(args);
     const members = all.map((args) => sets.get(selectorOf(args as unknown as A)));
     const trained = sets.union(members);
     const call = plans.next(members, trained);
@@ -251,13 +257,20 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   };
   const resultOf = (loss: number, others: Record<string, Tensor> | null): StepResult<L> =>
     (others === null ? loss : { ...others, loss }) as StepResult<L>;
-  const step = async (...args: A): Promise<StepResult<L>> => {
+  const stepped = async (args: A): Promise<StepResult<L>> => {
     const { losses, others } = held(() => callAll([args], single));
     return resultOf(Number(losses[0]!.itemSync()), others[0]!);
   };
-  const together: TrainStep<A, L>["together"] = async (calls, { weights = calls.map(() => 1) } = {}) => {
-    refuseWeights(calls.length, weights);
-    const { losses, others } = held(() => callAll(calls, weights));
+  const step = (...args: A): Promise<StepResult<L>> => {
+    // Thrown, not a promise that nobody awaits there.
+    refuseWhileRecording("trainStep: calling a step");
+    return stepped(args);
+  };
+  const together: TrainStep<A, L>["together"] = async (calls, { weights } = {}) => {
+    refuseCalls(calls);
+    const factors = weights ?? calls.map(() => 1);
+    refuseWeights(calls.length, factors);
+    const { losses, others } = held(() => callAll(calls, factors));
     return losses.map((loss, i) => resultOf(Number(loss.itemSync()), others[i]!));
   };
   const explain = (...args: A): Explanation =>
@@ -267,7 +280,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       let outside: readonly Parameter[] = [];
       const forward = (): PlanExplanation =>
         planned(() => {
-          const loss = lossOf(options.loss(...args));
+          const loss = lossOf(callLoss(options.loss, args));
           outside = outsideOf([loss], module, optimizer);
           return [loss.node];
         }).explain();
@@ -325,6 +338,14 @@ function wholeGradient(p: Parameter, gradient: Node, regions: Regions): Node {
   return region === null ? gradient : putRegion(full(p.shape, 0, gradient.dtype), region, gradient);
 }
 
+/** Throws for what is no list of calls: a task's arguments stand in an array of their own. */
+function refuseCalls(calls: readonly unknown[]): void {
+  if (!Array.isArray(calls) || !calls.every(Array.isArray))
+    throw new ArgumentError(
+      "together: give an array of calls, each an array of the arguments of its loss: [[x, y], [u, v]]",
+    );
+}
+
 function refuseWeights(calls: number, weights: readonly number[]): void {
   if (calls === 0) throw new ArgumentError("together: no calls; give the arguments of at least one");
   if (weights.length !== calls || !weights.every(Number.isFinite))
@@ -333,14 +354,18 @@ function refuseWeights(calls: number, weights: readonly number[]): void {
     );
 }
 
-/** Throws for an argument without elements: a mean over it would be NaN. */
-function refuseEmpty(args: readonly unknown[]): void {
+/** Throws for an argument without elements, a mean over which would be NaN, and for one that is not there yet. */
+function refuseArguments(args: readonly unknown[]): void {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
     if (arg instanceof Tensor && arg.numel === 0)
       throw new ArgumentError(
         `trainStep: argument ${i + 1} is an empty batch, of shape ${shapeText(arg.shape)}; skip it`,
       );
+    if (isPromiseLike(arg)) {
+      disown(arg);
+      throw new ArgumentError(`trainStep: argument ${i + 1} is a promise; await it before the call`);
+    }
   }
 }
 

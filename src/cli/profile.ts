@@ -1,6 +1,6 @@
-import { FileError } from "../base/errors.ts";
 import { writeFile } from "../base/storage/index.ts";
 import { startProfile } from "../engine/profile.ts";
+import { scriptPath } from "./script-path.ts";
 
 /**
  * `thaw profile`: runs a script in this process, and says where its time went once it has ended, by itself or not;
@@ -14,8 +14,7 @@ export async function profileScript(
 ): Promise<void> {
   const { resolve } = process.getBuiltinModule("node:path");
   const { pathToFileURL } = process.getBuiltinModule("node:url");
-  const path = resolve(script);
-  if (!process.getBuiltinModule("node:fs").existsSync(path)) throw new FileError(`There is no ${path}`);
+  const path = scriptPath(script);
   // Where it was when it was asked for, whatever folder the script goes to.
   const file = trace === undefined ? null : resolve(trace);
   process.argv.splice(1, process.argv.length - 1, path, ...args);

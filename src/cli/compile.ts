@@ -1,5 +1,6 @@
 import { ArgumentError, FileError } from "../base/errors.ts";
 import { mib } from "../base/mib.ts";
+import { printable } from "../base/printable.ts";
 import { isFolder, joinPath, namesIn, readFile } from "../base/storage/index.ts";
 import { scriptPath } from "./script-path.ts";
 
@@ -22,8 +23,9 @@ export function compile(
   script: string,
   args: readonly string[],
   out: string,
-  print: (line: string) => void,
+  printLine: (line: string) => void,
 ): number {
+  const print = (line: string): void => printLine(printable(line));
   const path = scriptPath(script);
   if (out === "") throw new ArgumentError("compile: --out is empty; name a folder for the kernels");
   if (isThere(out)) {

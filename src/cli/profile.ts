@@ -1,3 +1,4 @@
+import { printable, printableLines } from "../base/printable.ts";
 import { writeFile } from "../base/storage/index.ts";
 import { startProfile } from "../engine/profile.ts";
 import { scriptPath } from "./script-path.ts";
@@ -23,17 +24,17 @@ export async function profileScript(
     stop();
     const profile = read(1);
     if (profile.rows.every(({ kind }) => kind === "host")) {
-      print(`${script} has computed nothing with the thaw that profiles it.`);
+      print(`${printable(script)} has computed nothing with the thaw that profiles it.`);
       return;
     }
     print(profile.toString());
     if (file === null) return;
     try {
       writeFile(file, new TextEncoder().encode(profile.toChromeTrace()));
-      print(`${file} can be opened by chrome://tracing and ui.perfetto.dev`);
+      print(`${printable(file)} can be opened by chrome://tracing and ui.perfetto.dev`);
     } catch (error) {
       // Nobody else would hear of it now.
-      console.error(`thaw: ${(error as Error).message}`);
+      console.error(`thaw: ${printableLines((error as Error).message)}`);
       process.exitCode = 1;
     }
   };

@@ -1,4 +1,5 @@
 import { reachedOwners } from "../autodiff/index.ts";
+import { printable } from "../base/printable.ts";
 import { shapeText } from "../base/shape.ts";
 import type { Module } from "../nn/module.ts";
 import { holdersOf } from "../optim/holders.ts";
@@ -54,7 +55,7 @@ export function outsideWarning(
     const [it, they, are] = many ? ["them", "they", "are"] : ["it", "it", "is"];
     const inOptimizer = missing.every((p) => optimizer.parameters().includes(p));
     console.warn(
-      `thaw: the loss depends on ${missing.map(nameOfParameter).join(", ")}, which ${module.constructor.name} does not hold, ` +
+      `thaw: the loss depends on ${missing.map(nameOfParameter).map(printable).join(", ")}, which ${module.constructor.name} does not hold, ` +
         `so that no path of this step names ${it}: ${they} ${are} not trained${inOptimizer ? `, although ${optimizer.name} has ${it}` : ""}. ` +
         "Hold it in a field of the module, an array, nn.ModuleList or nn.ModuleDict (private fields, maps and other " +
         "objects are not walked), or pass a module that holds both: { module }. " +

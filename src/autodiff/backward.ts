@@ -3,6 +3,7 @@ import { InternalError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
+import { makingGradientOf } from "../ir/origin.ts";
 import { add, cast } from "./build.ts";
 import { type VjpRule, vjpRules } from "./vjp.ts";
 
@@ -42,13 +43,21 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
       continue;
     }
     const rules = vjpRules[n.op] as VjpRule<Op>;
+    makingGradientOf(n);
     for (let i = 0; i < n.src.length; i++) {
       const operand = n.src[i]!;
       const rule = rules[Math.min(i, rules.length - 1)];
       if (rule && order.has(operand)) accumulate(gradients, operand, rule(n, g, i));
     }
   }
+  makingGradientOf(null);
   return byOwner;
+}
+
+/** The owners of all variables that a gradient of `root` would reach. */
+export function reachedOwners(root: Node): Set<object> {
+  const isVariable = (n: Node): n is Node<"variable"> => isOp(n, "variable");
+  return new Set([...reaching(root, isVariable)].filter(isVariable).map(({ attrs }) => attrs.owner));
 }
 
 function accumulate<K>(sums: Map<K, Node>, key: K, g: Node): void {

@@ -1,5 +1,6 @@
 import { type Node, node, topological } from "../ir/node.ts";
 import { type Op, ops } from "../ir/op.ts";
+import { makingInPlaceOf } from "../ir/origin.ts";
 import { sliceAxis } from "./build.ts";
 import { along, type Cut, cutShape, type NarrowRule, narrowRules, type Pushed } from "./narrow-rules.ts";
 import { placesOf, type Selection } from "./places.ts";
@@ -75,11 +76,14 @@ function plan(x: Node, root: Cut, whole: ReadonlySet<Node>): Step[] {
 
 /** Makes the nodes of a plan's parts; gives the last. */
 function build(steps: readonly Step[]): Node {
-  for (const step of steps)
+  for (const step of steps) {
+    makingInPlaceOf(step.of);
     step.part =
       step.pushed === null
         ? take(step.of, step.cut)
         : step.pushed.build(step.sources.map((s) => ("op" in s ? s : s.part!)));
+  }
+  makingInPlaceOf(null);
   return steps.at(-1)!.part!;
 }
 

@@ -20,7 +20,7 @@ export const backendNames = (): string[] => Object.keys(registry);
 
 /** The backend of a name, made at first use; throws `BackendError` if there is none or it cannot run here. */
 export function backendOf(name: string): Backend {
-  const make = registry[name];
+  const make = Object.hasOwn(registry, name) ? registry[name] : undefined;
   if (make === undefined)
     throw new BackendError(`There is no backend "${name}"; there are ${backendNames().join(", ")}.`);
   let backend = made.get(name);

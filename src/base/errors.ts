@@ -1,9 +1,22 @@
-/** The base of every error that thaw throws on purpose. */
+import { printable, printableLines } from "./printable.ts";
+
+/**
+ * The base of every error that thaw throws on purpose. It may quote what is in a file, and Node prints an uncaught one
+ * to a terminal, with its cause: neither has control characters, and lines only where the message is made of some.
+ */
 export class ThawError extends Error {
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(printableLines(message), printableCause(options));
     this.name = new.target.name;
   }
+}
+
+/** A cause that a terminal may have: as text, where it quotes what one may not. */
+function printableCause(options: ErrorOptions | undefined): ErrorOptions | undefined {
+  const cause = options?.cause;
+  if (!(cause instanceof Error) || cause instanceof ThawError) return options;
+  const said = `${cause.name}: ${cause.message}`;
+  return printable(said) === said ? options : { cause: printable(said) };
 }
 
 /** Shapes that an operation cannot take. */
@@ -37,9 +50,17 @@ export class CompileError extends BackendError {}
 /** Optimizer state that cannot be written to, or read back from, where it waits. */
 export class StateOffloadError extends ThawError {}
 /** A file that cannot be read or written. */
-export class FileError extends ThawError {}
+export class FileError extends ThawError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
+}
 /** A safetensors file, or an index of such files, that is broken, truncated or hostile. */
-export class SafetensorsError extends ThawError {}
+export class SafetensorsError extends ThawError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
+}
 /** A checkpoint that does not fit what it is loaded into, or is none. */
 export class CheckpointError extends ThawError {}
 /** A fault of thaw itself: a graph or a plan that breaks its own rules. */

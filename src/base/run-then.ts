@@ -1,3 +1,5 @@
+import { isPromiseLike } from "./promise.ts";
+
 /**
  * Runs `fn` and then `after`: when `fn` returns or throws, or when its promise settles if it gives one. `after` is told
  * what it failed with; what `after` throws is thrown in place of that.
@@ -25,6 +27,3 @@ export function runThen<T>(fn: () => T, after: (failure: { readonly error: unkno
     },
   ) as T;
 }
-
-const isPromiseLike = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";

@@ -43,3 +43,13 @@ export function broadcastShapes(a: Shape, b: Shape): Shape | null {
   }
   return out;
 }
+
+/** The index, one a dimension, of an element by its place in row-major order. */
+export function indexAt(position: number, shape: Shape): number[] {
+  const index: number[] = [];
+  for (let i = shape.length - 1; i >= 0; i--) {
+    index.unshift(position % shape[i]!);
+    position = Math.floor(position / shape[i]!);
+  }
+  return index;
+}

@@ -1,4 +1,5 @@
 import { CheckpointError } from "../base/errors.ts";
+import { printable } from "../base/printable.ts";
 import { commit } from "../engine/realize.ts";
 import { bytesOf } from "../engine/storage.ts";
 import { currentTrace, refuseWhileRecording } from "../engine/trace.ts";
@@ -77,7 +78,7 @@ function loadFrom(from: string, source: TensorSource, options: LoadOptions): Loa
 function recordedTensor(source: TensorSource, name: string, own: Set<string>): Tensor {
   if (!source.entries.has(name))
     throw new CheckpointError(
-      `The checkpoint's record refers to the tensor ${name}, which is not in the file.`,
+      `The checkpoint's record refers to the tensor ${printable(name)}, which is not in the file.`,
     );
   own.add(name);
   return readTensor(source, name);
@@ -90,7 +91,7 @@ function checkOptimizer(from: string, record: CheckpointRecord | null, { name }:
     );
   if (record.optimizer.name !== name)
     throw new CheckpointError(
-      `${from} has the state of ${record.optimizer.name}, and the optimizer is ${name}; nothing was loaded.`,
+      `${from} has the state of ${printable(record.optimizer.name)}, and the optimizer is ${name}; nothing was loaded.`,
     );
 }
 
@@ -134,7 +135,7 @@ function frozenParts(from: string, module: Module, record: CheckpointRecord | nu
     const p = parameters.get(path);
     if (p === undefined)
       throw new CheckpointError(
-        `${from} says that ${path} was frozen, which ${module.constructor.name} does not have.`,
+        `${from} says that ${printable(path)} was frozen, which ${module.constructor.name} does not have.`,
       );
     regions.set(p, what === "all" ? what : regionOf(path, p, what));
   }
@@ -193,6 +194,6 @@ function warnOfArithmetic(from: string, record: CheckpointRecord): void {
   const here = arithmetic();
   if (record.arithmetic === here) return;
   console.warn(
-    `thaw: ${from} was made with ${record.arithmetic}, and this is ${here}: training goes on, but its last digits may differ.`,
+    `thaw: ${from} was made with ${printable(record.arithmetic)}, and this is ${here}: training goes on, but its last digits may differ.`,
   );
 }

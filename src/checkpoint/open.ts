@@ -113,7 +113,7 @@ function readIndex(path: string): Map<string, string> {
   const wanted = new Map(Object.entries(files as Record<string, unknown>));
   // A name, not a path: an index must not reach out of its folder.
   for (const [tensor, name] of wanted)
-    if (typeof name !== "string" || !/^[^/\\:\0]+\.safetensors$/.test(name))
+    if (typeof name !== "string" || !/^[^/\\:\p{Cc}]+\.safetensors$/u.test(name))
       throw broken(
         `${shown(tensor)} is in ${typeof name === "string" ? shown(name) : typeof name}, which is not the name of a .safetensors file beside it`,
       );

@@ -1,4 +1,5 @@
 import { CheckpointError } from "../base/errors.ts";
+import { printable } from "../base/printable.ts";
 import type { OptimizerStateDict } from "../optim/state-dict.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -90,7 +91,9 @@ export function decodeRecord(text: string, tensor: (name: string) => Tensor): Ch
 }
 
 const broken = (problem: string, cause?: unknown): CheckpointError =>
-  new CheckpointError(`The checkpoint's record is broken: ${problem}. Nothing was loaded.`, { cause });
+  new CheckpointError(`The checkpoint's record is broken: ${printable(problem)}. Nothing was loaded.`, {
+    cause,
+  });
 
 /** Whether a value has fields. */
 const isObject = (value: unknown): value is { readonly [name: string]: Plain } =>

@@ -1,5 +1,6 @@
 import { backendOf } from "../backends/registry.ts";
 import { mib } from "../base/mib.ts";
+import { printable } from "../base/printable.ts";
 
 /** What is asked of `thaw cache`. */
 export interface CacheOptions {
@@ -8,7 +9,8 @@ export interface CacheOptions {
 }
 
 /** `thaw cache`: the compiled kernels on disk; throws `BackendError` where no backend keeps any. */
-export function cache({ clear, json }: CacheOptions, print: (line: string) => void): void {
+export function cache({ clear, json }: CacheOptions, printLine: (line: string) => void): void {
+  const print = (line: string): void => printLine(printable(line));
   const kept = backendOf("native").cache!;
   if (clear) {
     const { folder } = kept.info();

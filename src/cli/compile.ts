@@ -1,11 +1,14 @@
 import { ArgumentError, FileError } from "../base/errors.ts";
 import { mib } from "../base/mib.ts";
+import { printable } from "../base/printable.ts";
 import { isFolder, joinPath, namesIn, readFile } from "../base/storage/index.ts";
+import { scriptPath } from "./script-path.ts";
 
-/** Whether a folder is there. */
+/** Whether a folder is there; throws `ArgumentError` where something else is. */
 function isThere(folder: string): boolean {
   try {
-    return isFolder(folder);
+    if (isFolder(folder)) return true;
+    throw new ArgumentError(`compile: ${folder} is a file; name a folder for the kernels`);
   } catch (error) {
     if (error instanceof FileError) return false;
     throw error;
@@ -20,8 +23,11 @@ export function compile(
   script: string,
   args: readonly string[],
   out: string,
-  print: (line: string) => void,
+  printLine: (line: string) => void,
 ): number {
+  const print = (line: string): void => printLine(printable(line));
+  const path = scriptPath(script);
+  if (out === "") throw new ArgumentError("compile: --out is empty; name a folder for the kernels");
   if (isThere(out)) {
     const other = namesIn(out).find((name) => name !== "manifest.json" && !name.endsWith(".so"));
     if (other !== undefined)
@@ -31,7 +37,7 @@ export function compile(
   const { resolve } = process.getBuiltinModule("node:path");
   const { statSync } = process.getBuiltinModule("node:fs");
   // What runs this runs the script too: a loader of TypeScript, say.
-  const { status, signal, error } = spawnSync(process.execPath, [...process.execArgv, script, ...args], {
+  const { status, signal, error } = spawnSync(process.execPath, [...process.execArgv, path, ...args], {
     stdio: "inherit",
     // Kernels that were compiled before would stand in for the compiler.
     env: { ...process.env, THAW_BACKEND: "native", THAW_KERNELS: "", THAW_KERNELS_OUT: resolve(out) },

@@ -1,5 +1,6 @@
 import { backendNames, backendOf, currentBackend } from "../backends/registry.ts";
 import { BackendError } from "../base/errors.ts";
+import { printable } from "../base/printable.ts";
 import { settings } from "../base/settings.ts";
 import { table } from "../base/table.ts";
 
@@ -7,7 +8,7 @@ import { table } from "../base/table.ts";
 export function devices({ peaks = false }: { peaks?: boolean }, print: (line: string) => void): void {
   const { backend: asked } = settings;
   const known = asked === undefined || backendNames().includes(asked);
-  const rows = backendNames().map((name) => [name, ...stateOf(name, known)]);
+  const rows = backendNames().map((name) => [name, ...stateOf(name, known)].map(printable));
   for (const line of table(["backend", "state", "what it is"], rows)) print(line);
   print("");
   if (peaks) {
@@ -15,8 +16,11 @@ export function devices({ peaks = false }: { peaks?: boolean }, print: (line: st
     print("");
   }
   if (asked === undefined) print("The first that can run is used; THAW_BACKEND=NAME picks another.");
-  else if (known) print(`THAW_BACKEND=${asked} picked the one in use.`);
-  else print(`THAW_BACKEND=${asked} names no backend, so nothing can run; unset it, or name one of these.`);
+  else if (known) print(`THAW_BACKEND=${printable(asked)} picked the one in use.`);
+  else
+    print(
+      `THAW_BACKEND=${printable(asked)} names no backend, so nothing can run; unset it, or name one of these.`,
+    );
 }
 
 /** What the backend in use measures. */

@@ -1,9 +1,9 @@
+import { printable } from "../base/printable.ts";
 import { grouped } from "../base/table.ts";
 import type { DiffKind, SourceDiff, TensorDiff } from "../checkpoint/diff.ts";
 import type { Movement } from "../checkpoint/diff-tally.ts";
 import type { SourceEntry } from "../checkpoint/open.ts";
 import { fittedTable } from "./fitted-table.ts";
-import { printable } from "./printable.ts";
 
 /** What `thaw diff` has found. */
 export interface DiffReport {

@@ -1,4 +1,5 @@
 import { SelectorError } from "../base/errors.ts";
+import { printable } from "../base/printable.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { TensorDiff } from "../checkpoint/diff.ts";
 import type { ElementTest } from "../checkpoint/diff-tensor.ts";
@@ -52,7 +53,13 @@ function frozenTensors(
     const names = [...shapes.keys()].filter((name) => pattern.test(name));
     if (names.length === 0)
       throw new SelectorError(
-        `--expect-frozen "${selector}" names no tensor. Nearest: ${nearest(indexed?.path ?? text, [...shapes.keys()], 3).join(", ")}.`,
+        `--expect-frozen "${selector}" names no tensor. Nearest: ${nearest(
+          indexed?.path ?? text,
+          [...shapes.keys()],
+          3,
+        )
+          .map(printable)
+          .join(", ")}.`,
       );
     for (const name of names)
       parts.add(name, indexed && parseRegion(indexed.index, shapes.get(name)!, name), exclusion);

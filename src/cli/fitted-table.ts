@@ -1,5 +1,5 @@
+import { printable } from "../base/printable.ts";
 import { table } from "../base/table.ts";
-import { printable } from "./printable.ts";
 
 /** How a table is made to fit a terminal. */
 export interface Fit {

@@ -1,10 +1,10 @@
+import { printable } from "../base/printable.ts";
 import { sizeOf } from "../base/shape.ts";
 import { grouped } from "../base/table.ts";
 import type { TensorSource } from "../checkpoint/open.ts";
 import { statisticsOf, type TensorStatistics } from "../checkpoint/statistics.ts";
 import { type CheckpointSummary, summaryOf } from "./checkpoint-summary.ts";
 import { fittedTable } from "./fitted-table.ts";
-import { printable } from "./printable.ts";
 import { withSource } from "./with-source.ts";
 
 /** Options of `thaw inspect`. */

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { ThawError } from "../base/errors.ts";
+import { printableLines } from "../base/printable.ts";
 
 // Each command is imported when it runs, so that `--help` starts none of the engine.
 
-const print = (line: string): void => console.log(line);
+// Whatever a line quotes: commands see to it that it begins no other.
+const print = (line: string): void => console.log(printableLines(line));
 /** Of the terminal; undefined in a pipe. */
 const { columns } = process.stdout;
 
@@ -16,12 +18,14 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 const { readFileSync } = process.getBuiltinModule("node:fs");
+const { inspect } = process.getBuiltinModule("node:util");
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
 const program = new Command("thaw")
   .description("Train only what you mean to: what a step does not train does not move by a bit.")
   .version(version)
   .exitOverride()
+  .configureOutput({ writeErr: (text) => void process.stderr.write(printableLines(text)) })
   .showHelpAfterError("(thaw --help says what there is)")
   .addHelpText(
     "after",
@@ -186,7 +190,7 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : failure;
   else {
     // What thaw throws on purpose says what to do; a stack of its insides would bury that.
-    console.error(error instanceof ThawError ? `thaw: ${error.message}` : error);
+    console.error(printableLines(error instanceof ThawError ? `thaw: ${error.message}` : inspect(error)));
     process.exitCode = failure;
   }
 }

@@ -1,6 +1,7 @@
-import { FileError } from "../base/errors.ts";
+import { printable, printableLines } from "../base/printable.ts";
 import { writeFile } from "../base/storage/index.ts";
 import { startProfile } from "../engine/profile.ts";
+import { scriptPath } from "./script-path.ts";
 
 /**
  * `thaw profile`: runs a script in this process, and says where its time went once it has ended, by itself or not;
@@ -14,8 +15,7 @@ export async function profileScript(
 ): Promise<void> {
   const { resolve } = process.getBuiltinModule("node:path");
   const { pathToFileURL } = process.getBuiltinModule("node:url");
-  const path = resolve(script);
-  if (!process.getBuiltinModule("node:fs").existsSync(path)) throw new FileError(`There is no ${path}`);
+  const path = scriptPath(script);
   // Where it was when it was asked for, whatever folder the script goes to.
   const file = trace === undefined ? null : resolve(trace);
   process.argv.splice(1, process.argv.length - 1, path, ...args);
@@ -24,17 +24,17 @@ export async function profileScript(
     stop();
     const profile = read(1);
     if (profile.rows.every(({ kind }) => kind === "host")) {
-      print(`${script} has computed nothing with the thaw that profiles it.`);
+      print(`${printable(script)} has computed nothing with the thaw that profiles it.`);
       return;
     }
     print(profile.toString());
     if (file === null) return;
     try {
       writeFile(file, new TextEncoder().encode(profile.toChromeTrace()));
-      print(`${file} can be opened by chrome://tracing and ui.perfetto.dev`);
+      print(`${printable(file)} can be opened by chrome://tracing and ui.perfetto.dev`);
     } catch (error) {
       // Nobody else would hear of it now.
-      console.error(`thaw: ${(error as Error).message}`);
+      console.error(`thaw: ${printableLines((error as Error).message)}`);
       process.exitCode = 1;
     }
   };

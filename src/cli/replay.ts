@@ -1,3 +1,4 @@
+import { printable } from "../base/printable.ts";
 import { type ReplayCase, readCases } from "./replay/case.ts";
 import { type Difference, runCase } from "./replay/run.ts";
 
@@ -22,7 +23,7 @@ export async function replay(
       if (failure === null) result.passed++;
       else {
         result.failed++;
-        print(`FAILED ${replayed.name}: ${failure}`);
+        print(printable(`FAILED ${replayed.name}: ${failure}`));
       }
     }
   print(`${result.passed} passed, ${result.failed} failed`);

@@ -10,7 +10,7 @@ import { driftOf } from "./drift.ts";
 import { recordFieldReads } from "./fields.ts";
 import { isCheckingFinite } from "./finite.ts";
 import { headOf, sameHead } from "./head.ts";
-import { commit, compile, keptNodes, realize, release, retain, undoEffects } from "./realize.ts";
+import { checkFinite, commit, compile, keptNodes, realize, release, retain, undoEffects } from "./realize.ts";
 import { Recent } from "./recent.ts";
 import { Recordings } from "./recordings.ts";
 import { patternOf } from "./result-pattern.ts";
@@ -163,6 +163,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
         writes: [...trace.writes],
         checks: trace.checks,
       };
+      checkFinite(request, trace);
       const compiled = withTrace(trace, () => compile(request));
       return { trace, reads: read.reads, fields, head, drift, request, leaves, pattern, ...compiled };
     } catch (error) {

@@ -3,11 +3,11 @@ import { allocate, type TypedArray } from "../base/dtype.ts";
 import type { ThawError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import { foldedValue, lift } from "../ir/lift.ts";
-import { becomeInput, type Node, nextWalk, topological } from "../ir/node.ts";
+import { becomeInput, type Node, nextWalk, node, topological } from "../ir/node.ts";
 import { buildPlan } from "../plan/build.ts";
 import type { Binding, Executable, Plan } from "../plan/plan.ts";
 import { carriedNodes } from "./carried.ts";
-import { findNonFinite, isCheckingFinite } from "./finite.ts";
+import { isCheckingFinite, refuseNonFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";
 import { preparing, runPlan } from "./run-plan.ts";
 import { type Signature, signatureOf } from "./signature.ts";
@@ -106,20 +106,24 @@ const planOf = ({ outputs, writes, checks }: Request, targets: readonly Node<"in
     resident: (leaf) => (leaf.attrs.source as Storage).resident,
   });
 
-/** The plan of what `fn` asks for and of the values it gives, which is not carried out: nothing is changed. */
-export function planned(fn: () => readonly Node[]): Plan {
+/** Has `fn` ask for things in a trace of its own, which is not carried out: nothing is changed. */
+export function notCarriedOut<T>(fn: (trace: Trace) => T): T {
   const trace = new Trace(true);
   try {
-    return withTrace(trace, () => {
-      const outputs = fn();
-      const request: Request = { outputs, writes: [...trace.writes], checks: trace.checks };
-      return planOf(request, targetsOf(request));
-    });
+    return withTrace(trace, () => fn(trace));
   } finally {
     undoEffects(trace);
     trace.open = false;
   }
 }
+
+/** The plan of what `fn` asks for and of the values it gives, which is not carried out. */
+export const planned = (fn: () => readonly Node[]): Plan =>
+  notCarriedOut((trace) => {
+    const outputs = fn();
+    const request: Request = { outputs, writes: [...trace.writes], checks: trace.checks };
+    return planOf(request, targetsOf(request));
+  });
 
 /** Makes, or finds, the plan of a request. */
 export const compile = (request: Request): { compiled: Compiled; signature: Signature } =>
@@ -152,6 +156,22 @@ function findOrMake(request: Request): { compiled: Compiled; signature: Signatur
 /** A number that a plan takes, for the graph of a signature. */
 export const scalarOf = ({ scalars, order }: Signature, { scalar, constant }: PlanScalar): number =>
   constant >= 0 ? foldedValue(order[constant]!)! : scalars[scalar]!.attrs.compute();
+/** Throws `NonFiniteError` where anomalies are looked for and a request makes one. */
+export function checkFinite({ outputs, writes, checks }: Request, trace: Trace): void {
+  if (!isCheckingFinite()) return;
+  const roots = [...outputs, ...writes.map(([, value]) => value), ...checks.map((c) => c.status)];
+  refuseNonFinite(roots, trace, computeAlone);
+}
+
+/** The value of one node on the current backend, given those of its operands; what is pending is left alone. */
+export function computeAlone(n: Node, operands: readonly TypedArray[]): TypedArray {
+  const leaves = n.src.map((s, i) => hostNode(operands[i]!, s.dtype, s.shape));
+  const { compiled, signature } = compile({ outputs: [node(n.op, leaves, n.attrs)], writes: [], checks: [] });
+  const bindings = compiled.inputs.map((i) => signature.storages[i]!.binding(currentBackend()));
+  const result = allocate(n.dtype, sizeOf(n.shape));
+  runPlan(compiled, bindings, new Float64Array(0), [result]);
+  return result;
+}
 
 /** Runs a compiled request with the signature's own leaves; gives the outputs' arrays. */
 function run(request: Request, trace: Trace): TypedArray[] {
@@ -160,7 +180,7 @@ function run(request: Request, trace: Trace): TypedArray[] {
   const bindings: Binding[] = compiled.inputs.map((i) => signature.storages[i]!.binding(backend));
   const scalars = Float64Array.from(compiled.scalars, (s) => scalarOf(signature, s));
   const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
-  if (isCheckingFinite()) findNonFinite(signature.order);
+  checkFinite(request, trace);
   const failed = runPlan(compiled, bindings, scalars, results);
   if (failed >= 0) throw fail(request.checks[failed]!, trace);
   for (const [resident] of request.writes) resident.storage.version++;
@@ -311,6 +331,22 @@ export function commit(trace: Trace = currentTrace(), { unasked = false } = {}):
     trace.events = [];
     trace.backwards = 0;
     trace.rewrites.clear();
+  }
+}
+
+/** Carries out what is pending, then what `fn` asks for, in a trace of its own: if it throws, nothing of it is done. */
+export function carriedOut<T>(fn: () => T): T {
+  commit();
+  const trace = new Trace(false);
+  try {
+    return withTrace(trace, () => {
+      const made = fn();
+      commit(trace);
+      return made;
+    });
+  } catch (error) {
+    undoEffects(trace);
+    throw error;
   }
 }
 

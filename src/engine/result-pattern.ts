@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { disown, isPromiseLike } from "../base/promise.ts";
 import { isPlainObject } from "./call-key.ts";
 
 /** Makes a result out of its tensors. */
@@ -18,9 +19,11 @@ export function patternOf<T>(value: unknown, is: (v: unknown) => v is T, found: 
     return (tensors) => items.map((item) => item(tensors));
   }
   if (value === null || typeof value !== "object") return constant(value);
+  if (isPromiseLike(value)) disown(value);
   if (!isPlainObject(value))
     throw new ArgumentError(
-      "capture: a captured function returns tensors, plain values, or arrays and plain objects of them",
+      "capture: a captured function returns tensors, plain values, or arrays and plain objects of them" +
+        (isPromiseLike(value) ? ", at once: not a promise" : ""),
     );
   const names = Object.keys(value);
   const properties = names.map((name) => patternOf(value[name], is, found));

@@ -157,7 +157,8 @@ export function selectorKey(selector: Selector): string | null {
     }
     return `${keys}]`;
   }
-  if (typeof selector === "function") return null;
+  // What is no selector has no key either: whoever looks it up says so.
+  if (typeof selector !== "object" || selector === null) return null;
   if (selector instanceof RegExp) return String(selector);
   if (selector instanceof ModuleSelector && typeof selector.target === "string") return selector.text;
   return String(idOf(selector));

@@ -24,14 +24,19 @@ export function evaluate(order: readonly Node[], leaf: (n: Node) => TypedArray):
       if (value === undefined) throw new InternalError(`evaluate: ${n.op} comes before its operand ${s.op}`);
       return value;
     });
-    const value = isElementwise(n)
-      ? evaluateElementwise(n, src)
-      : (rules[n.op as keyof typeof rules] as Rule<Op>)(n, src, leaf);
-    if (value.length !== sizeOf(n.shape))
-      throw new InternalError(`evaluate: ${n.op} of shape [${n.shape}] was given ${value.length} elements`);
-    values.set(n, value);
+    values.set(n, evaluateNode(n, src, leaf));
   }
   return values;
+}
+
+/** The value of one node, given those of its operands. */
+export function evaluateNode(n: Node, src: readonly TypedArray[], leaf: (n: Node) => TypedArray): TypedArray {
+  const value = isElementwise(n)
+    ? evaluateElementwise(n, src)
+    : (rules[n.op as keyof typeof rules] as Rule<Op>)(n, src, leaf);
+  if (value.length !== sizeOf(n.shape))
+    throw new InternalError(`evaluate: ${n.op} of shape [${n.shape}] was given ${value.length} elements`);
+  return value;
 }
 
 type Rule<K extends Op> = (

@@ -1,4 +1,5 @@
 import { ArgumentError, StateDictError } from "../base/errors.ts";
+import { printable } from "../base/printable.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
 import { hostNode } from "../engine/trace.ts";
@@ -250,7 +251,7 @@ export abstract class Module extends Watched {
     }
     if (wrong.length > 0)
       throw new StateDictError(
-        `loadStateDict: the state dict does not fit ${this.constructor.name}; nothing was loaded.\n  ${wrong.join("\n  ")}` +
+        `loadStateDict: the state dict does not fit ${this.constructor.name}; nothing was loaded.\n  ${wrong.map(printable).join("\n  ")}` +
           (strict && missingKeys.length + unexpectedKeys.length > 0
             ? "\nPass { strict: false } to load what fits by path and leave the rest."
             : ""),

@@ -1,5 +1,6 @@
 import { isFloat } from "../base/dtype.ts";
 import { ArgumentError, CaptureError, StateDictError } from "../base/errors.ts";
+import { printable } from "../base/printable.ts";
 import { runThen } from "../base/run-then.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
@@ -240,7 +241,7 @@ export class EMA {
     }
     if (wrong.length > 0)
       throw new StateDictError(
-        `loadStateDict: the state dict does not fit this EMA; nothing was loaded.\n  ${wrong.join("\n  ")}`,
+        `loadStateDict: the state dict does not fit this EMA; nothing was loaded.\n  ${wrong.map(printable).join("\n  ")}`,
       );
     for (const [path, average] of byPath) {
       average.tensor.resident.assign(averages[path]!.detach().node);

@@ -11,6 +11,7 @@ import { putRegion, takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { type ChainOutput, runChain } from "./chain.ts";
+import { noteHeld } from "./holders.ts";
 import { warnOfLeak } from "./leak.ts";
 import { optionProblem } from "./options.ts";
 import { isSwitchedOn, makeParamGroup, type OptimizerDefinition, type ParamGroup } from "./param-group.ts";
@@ -171,6 +172,7 @@ export abstract class Optimizer<
     );
     for (const [given, p] of named) if (given !== null) this.#names.set(p, given);
     this.paramGroups.push(group);
+    noteHeld(group.params);
     this.#structure.value++;
   }
 

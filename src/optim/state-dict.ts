@@ -1,4 +1,5 @@
 import { StateDictError } from "../base/errors.ts";
+import { printable } from "../base/printable.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { commit } from "../engine/realize.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
@@ -104,7 +105,7 @@ export function loadOptimizerState(dict: OptimizerStateDict, target: LoadTarget)
   const wrong = [...wrongGroups(dict, target), ...wrongStates(dict, target)];
   if (wrong.length > 0)
     throw new StateDictError(
-      `loadStateDict: the state dict does not fit this ${target.optimizer}; nothing was loaded.\n  ${wrong.join("\n  ")}`,
+      `loadStateDict: the state dict does not fit this ${target.optimizer}; nothing was loaded.\n  ${wrong.map(printable).join("\n  ")}`,
     );
   for (const [i, group] of target.groups.entries()) {
     const { params: _, ...options } = dict.paramGroups[i]!;

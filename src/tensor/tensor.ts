@@ -217,8 +217,9 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   }
 
   /** The elements in row-major order, as they are now (bf16 and f16 as f32, bool as 0 and 1). */
-  async data(): Promise<TypedArray> {
-    return this.dataSync();
+  data(): Promise<TypedArray> {
+    refuseWhileRecording("data()");
+    return later(() => this.dataSync());
   }
   /** As `data`, at once. */
   dataSync(): TypedArray {
@@ -231,8 +232,9 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   }
 
   /** The one element of a one-element tensor, as it is now: a boolean if it is bool. */
-  async item(): Promise<number | boolean> {
-    return this.itemSync();
+  item(): Promise<number | boolean> {
+    refuseWhileRecording("item()");
+    return later(() => this.itemSync());
   }
   /** As `item`, at once. */
   itemSync(): number | boolean {
@@ -246,8 +248,9 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   }
 
   /** The elements as nested arrays, a scalar as a number. */
-  async toArray(): Promise<Nested> {
-    return this.toArraySync();
+  toArray(): Promise<Nested> {
+    refuseWhileRecording("toArray()");
+    return later(() => this.toArraySync());
   }
   /** As `toArray`, at once. */
   toArraySync(): Nested {
@@ -347,6 +350,9 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
     return `${made.op[0]!.toUpperCase()}${made.op.slice(1)}Backward0`;
   }
 }
+
+/** A promise of what is read now. That it cannot be read while a step is recorded is thrown: nobody awaits it there. */
+const later = async <T>(read: () => T): Promise<T> => read();
 
 /** Whether a node's value cannot be lost: it is stored, or a constant. */
 const lasting = (n: Node): boolean => storedLeaf(n) !== null;

@@ -9,6 +9,7 @@ import { gradientsOf, noGrad } from "../tensor/autograd.ts";
 import { add, mul } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { nameOfParameter, reachedBy } from "./outside.ts";
 import type { TrainedSet } from "./trained-set.ts";
 
 /** What a loss function gives: the loss, or an object with it and other tensors to be returned. */
@@ -29,12 +30,15 @@ export function differentiate(result: LossResult, { regions, text }: TrainedSet)
   const whole: ReadonlyMap<object, Node> = loss.node.tracked
     ? gradientsOf("trainStep", loss.node, undefined, wanted)
     : new Map();
-  if (whole.size === 0)
+  if (whole.size === 0) {
+    const others = reachedBy([loss]).map(nameOfParameter);
     throw new GradientError(
       `trainStep: the loss depends on nothing that this step trains: trains is ${text}. ` +
+        `${others.length === 0 ? "" : `It depends on ${others.join(", ")}. `}` +
         "Check that the forward pass uses what it names, that none of it has requiresGrad = false or is frozen, " +
         "and that the loss is not detached or made in noGrad().",
     );
+  }
   const cut = [...regions.values()].some((region) => region !== null);
   const computed = cut ? new Set(topological([loss.node])) : undefined;
   const found = noGrad(
@@ -75,6 +79,6 @@ export function lossOf(result: LossResult): Tensor {
   const loss = result instanceof Tensor ? result : result?.loss;
   if (loss instanceof Tensor) return loss;
   throw new ArgumentError(
-    `trainStep: loss gave ${(result as unknown) instanceof Promise ? "a promise" : typeof result}; it must give a tensor, or { loss, … }, at once`,
+    `trainStep: loss gave ${result === null ? "null" : typeof result}; it must give a tensor, or { loss, … }, at once`,
   );
 }

@@ -7,14 +7,20 @@ import type { Regions } from "../optim/accumulate.ts";
 import type { PlanExplanation } from "../plan/plan.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
+import { nameOfParameter, trainsElsewhere } from "./outside.ts";
+import type { StepOptimizer } from "./step-optimizer.ts";
 
 /** What a call does with one parameter, and why. */
 export interface ExplainedParameter {
+  /** Where no module has named it, what it is: "a parameter of shape [3]". */
   readonly path: string;
   /** Its other paths, where it is tied. */
   readonly ties: readonly string[];
-  /** `unreachable`: it was to be trained, and the loss does not depend on it. */
-  readonly status: "trained" | "partly trained" | "frozen" | "unreachable";
+  /**
+   * `unreachable`: it was to be trained, and the loss does not depend on it; `outside`: the loss depends on it, but the
+   * module does not hold it, so that nothing can name it.
+   */
+  readonly status: "trained" | "partly trained" | "frozen" | "unreachable" | "outside";
   /** What is trained where that is not all of it: `[32000:]`. */
   readonly region: string | null;
   readonly why: string;
@@ -35,11 +41,13 @@ const costNames = [
 /** What is known of a call. */
 interface Call {
   readonly module: Module;
-  readonly known: ReadonlySet<Parameter>;
+  readonly optimizer: StepOptimizer;
   readonly selector: Selector;
   readonly task: string;
   /** What the loss has a gradient for, of what is to be trained. */
   readonly reached: Regions;
+  /** What the loss has a gradient for and the module does not hold. */
+  readonly outside: readonly Parameter[];
   readonly cost: PlanExplanation;
   readonly costOfAll: PlanExplanation;
 }
@@ -94,9 +102,10 @@ export function explainCall(call: Call): Explanation {
   const named = new Map(
     [...selectParts(module, call.selector).values()].map((part) => [part.parameter, part]),
   );
+  const known = new Set(call.optimizer.parameters());
   const parameters = [...paths].map(([p, [path, ...ties]]): ExplainedParameter => {
     const part = named.get(p);
-    const told = part === undefined ? notNamed(p, call) : explained(p, part, call);
+    const told = part === undefined ? notNamed(known.has(p), call.task) : explained(p, part, call);
     const trainedElements = told.status === "trained" ? p.numel : (told.trained?.numel ?? 0);
     const { status, why } = told;
     return {
@@ -109,13 +118,27 @@ export function explainCall(call: Call): Explanation {
       trainedElements,
     };
   });
-  return new Explanation(parameters, costOf(cost), costOf(costOfAll));
+  const outside = call.outside.map((p) => explainedOutside(p, call));
+  return new Explanation([...parameters, ...outside], costOf(cost), costOf(costOfAll));
 }
 
 type Told = Pick<ExplainedParameter, "status" | "why"> & { readonly trained: Region | null };
 
-function notNamed(p: Parameter, { known, task }: Call): Told {
-  const why = known.has(p) ? `trains${forTask(task)} does not name it` : "the optimizer does not have it";
+function explainedOutside(p: Parameter, { module, optimizer }: Call): ExplainedParameter {
+  const elsewhere = trainsElsewhere(p, optimizer) ? "; another optimizer has it" : "";
+  return {
+    path: nameOfParameter(p),
+    ties: [],
+    status: "outside",
+    region: null,
+    why: `the loss depends on it, but ${module.constructor.name} does not hold it${elsewhere}`,
+    elements: p.numel,
+    trainedElements: 0,
+  };
+}
+
+function notNamed(known: boolean, task: string): Told {
+  const why = known ? `trains${forTask(task)} does not name it` : "the optimizer does not have it";
   return { status: "frozen", why, trained: null };
 }
 

@@ -1,8 +1,9 @@
 import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts";
+import { disown, isPromiseLike } from "../base/promise.ts";
 import { shapeText } from "../base/shape.ts";
-import { detectAnomaly, isCheckingFinite } from "../engine/finite.ts";
-import { commit, planned } from "../engine/realize.ts";
-import { hostScalar } from "../engine/trace.ts";
+import { isCheckingFinite } from "../engine/finite.ts";
+import { carriedOut, planned } from "../engine/realize.ts";
+import { hostScalar, refuseWhileRecording } from "../engine/trace.ts";
 import type { Checked } from "../freeze/checked.ts";
 import { freeze, unfreeze } from "../freeze/freeze.ts";
 import { selectParts } from "../freeze/select.ts";
@@ -22,9 +23,12 @@ import { full } from "../tensor/operations/elementwise.ts";
 import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { callLoss } from "./call-loss.ts";
 import { CallPlan, CallPlans } from "./call-plan.ts";
+import { diagnose } from "./diagnose.ts";
 import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
+import { outsideOf, outsideWarning } from "./outside.ts";
 import { type Report, Tracker } from "./report.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 import { type TrainedSet, TrainedSets } from "./trained-set.ts";
@@ -146,6 +150,10 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     freezes,
     keepGrads = false,
   } = options;
+  if (typeof options.loss !== "function")
+    throw new ArgumentError(
+      `trainStep: loss is ${typeof options.loss}; it must be a function that gives a tensor`,
+    );
   if (!Number.isInteger(accumulate) || accumulate < 1)
     throw new ArgumentError(
       `trainStep: accumulate is ${accumulate}; it must be a whole number of at least 1`,
@@ -162,16 +170,17 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const tracker = new Tracker(module, options.report);
   const verifier = options.verify ? new Verifier(module, optimizer) : null;
   const warnOfUnreached = unreachedWarning(module);
+  const warnOfOutside = outsideWarning(module, optimizer);
 
   /** What the losses of a call give: all that is the user's in it. */
-  const lossesOf = (_: CallPlan, __: boolean, all: Together<A>): L[] =>
-    all.map((args) => options.loss(...(args as unknown as A)));
-  const differentiated = (given: readonly L[], call: CallPlan): Differentiated[] =>
+  const lossesOf = (_: CallPlan, __: boolean, all: Together<A>): LossResult[] =>
+    all.map((args) => callLoss(options.loss, args as unknown as A));
+  const differentiated = (given: readonly LossResult[], call: CallPlan): Differentiated[] =>
     call.members.map((set, i) => differentiate(given[i]!, set));
   /** The weights of the losses of the present call: inputs of the step, so that others cost nothing. */
   let weights: readonly number[] = [];
   /** What a call does with its losses, in terms of graphs. */
-  const carryOn = (given: readonly L[], [call, weighted]: [CallPlan, boolean, Together<A>]) => {
+  const carryOn = (given: readonly LossResult[], [call, weighted]: [CallPlan, boolean, Together<A>]) => {
     const parts = differentiated(given, call);
     const { gradients: found, regions: reached } = noGrad(() =>
       combine(
@@ -195,50 +204,52 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     optimizer.update(gradients, updated);
     const stepped = [...gradients.keys()];
     if (last) ema?.update(stepped.map((p) => [p, updated.get(p) ?? null] as const));
+    const losses = parts.map(({ loss }) => loss);
     return {
-      losses: parts.map(({ loss }) => loss),
+      losses,
       others: parts.map(({ others }) => others),
       grads: keepGrads ? stepped.map((p) => new Tensor(wholeGradient(p, gradients.get(p)!, updated))) : [],
       stepped: constant(stepped),
       reached: constant(reached),
+      outside: constant(outsideOf(losses, module, optimizer)),
     };
   };
   const body = (...args: Parameters<typeof lossesOf>) => carryOn(lossesOf(...args), args);
   const recorded = captureThen(lossesOf, carryOn, { check });
 
-  const unrecorded = (...args: Parameters<typeof body>): ReturnType<typeof body> => {
-    commit();
-    const made = body(...args);
-    for (const tensor of [
-      ...made.losses,
-      ...made.others.flatMap((o) => Object.values(o ?? {})),
-      ...made.grads,
-    ])
-      tensor.keep();
-    commit();
-    return made;
-  };
+  const unrecorded = (...args: Parameters<typeof body>): ReturnType<typeof body> =>
+    carriedOut(() => {
+      const made = body(...args);
+      const others = made.others.flatMap((o) => Object.values(o ?? {}));
+      for (const value of [...made.losses, ...others, ...made.grads])
+        if (value instanceof Tensor) value.keep();
+      return made;
+    });
   const run = (...args: Parameters<typeof body>): ReturnType<typeof body> => {
-    if (isCheckingFinite()) return unrecorded(...args);
     try {
-      return recorded(...args);
+      return isCheckingFinite() ? unrecorded(...args) : recorded(...args);
     } catch (error) {
       // The check only says that something is not finite: a search says what made it so.
-      if (finite && error instanceof NonFiniteError)
-        searching(() => {
-          for (const { loss, found } of differentiated(lossesOf(...args), args[0]))
-            for (const value of [loss, ...[...found.values()].map((g) => new Tensor(g))]) value.keep();
-          commit();
+      if (error instanceof NonFiniteError && (finite || isCheckingFinite()))
+        throw diagnose(error, {
+          module,
+          parameters: optimizer.parameters(),
+          calls: args[2],
+          body: () => body(...args).losses,
         });
       throw error;
     }
   };
   const held = <T>(fn: () => T): T => (freezes === undefined ? fn() : freeze(module, freezes, fn));
-  const selectorOf = (args: A): Selector =>
-    typeof options.trains === "function" ? options.trains(...args) : options.trains;
+  const selectorOf = (args: A): Selector => {
+    const given: Selector = typeof options.trains === "function" ? options.trains(...args) : options.trains;
+    if (!isPromiseLike(given)) return given;
+    disown(given);
+    throw new ArgumentError("trainStep: trains gave a promise; it must give a selector at once");
+  };
 
   const callAll = (all: Together<A>, given: readonly number[] | null) => {
-    for (const args of all) refuseEmpty(args);
+    for (const args of all) refuseArguments(args);
     const members = all.map((args) => sets.get(selectorOf(args as unknown as A)));
     const trained = sets.union(members);
     const call = plans.next(members, trained);
@@ -251,19 +262,26 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       return ran;
     };
     const made = verifier === null ? carryOut() : verifier.around(call.updated, carryOut);
-    const { grads, stepped, reached } = made;
+    const { grads, stepped, reached, outside } = made;
     warnOfUnreached(trained, reached());
+    warnOfOutside(outside());
     for (const [i, grad] of grads.entries()) stepped()[i]!.grad = grad;
     tracker.afterCall(stepped(), all.length === 1 ? taskOf(all[0]!) : all.map(taskOf).join(" "));
     return made;
   };
   const resultOf = (loss: number, others: Record<string, Tensor> | null): StepResult<L> =>
     (others === null ? loss : { ...others, loss }) as StepResult<L>;
-  const step = async (...args: A): Promise<StepResult<L>> => {
+  const stepped = async (args: A): Promise<StepResult<L>> => {
     const { losses, others } = held(() => callAll([args], null));
     return resultOf(Number(losses[0]!.itemSync()), others[0]!);
   };
+  const step = (...args: A): Promise<StepResult<L>> => {
+    // Thrown, not a promise that nobody awaits there.
+    refuseWhileRecording("trainStep: calling a step");
+    return stepped(args);
+  };
   const together: TrainStep<A, L>["together"] = async (calls, { weights: given } = {}) => {
+    refuseCalls(calls);
     refuseWeights(calls.length, given ?? calls.map(() => 1));
     const { losses, others } = held(() => callAll(calls, given ?? null));
     return losses.map((loss, i) => resultOf(Number(loss.itemSync()), others[i]!));
@@ -272,13 +290,20 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     held(() => {
       const selector = selectorOf(args);
       let reached: Regions = new Map();
-      const forward = (): PlanExplanation => planned(() => [lossOf(options.loss(...args)).node]).explain();
+      let outside: readonly Parameter[] = [];
+      const forward = (): PlanExplanation =>
+        planned(() => {
+          const loss = lossOf(callLoss(options.loss, args));
+          outside = outsideOf([loss], module, optimizer);
+          return [loss.node];
+        }).explain();
       const costOf = (set: TrainedSet): PlanExplanation => {
         reached = new Map();
         try {
           return planned(() => {
             const made = body(new CallPlan([set], set, new Map(), true), false, [args]);
             reached = made.reached();
+            outside = made.outside();
             return made.losses.map(({ node }) => node);
           }).explain();
         } catch (error) {
@@ -289,8 +314,8 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       };
       const costOfAll = unfreeze(module, "**", () => costOf(sets.all()));
       const cost = costOf(sets.get(selector));
-      const known = new Set(optimizer.parameters());
-      return explainCall({ module, known, selector, task: taskOf(args), reached, cost, costOfAll });
+      const task = taskOf(args);
+      return explainCall({ module, optimizer, selector, task, reached, outside, cost, costOfAll });
     });
   return Object.defineProperty(
     Object.assign(step, { optimizer, module, together, explain, report: () => tracker.report() }),
@@ -324,6 +349,14 @@ function wholeGradient(p: Parameter, gradient: Node, regions: Regions): Node {
   return region === null ? gradient : putRegion(full(p.shape, 0, gradient.dtype), region, gradient);
 }
 
+/** Throws for what is no list of calls: a task's arguments stand in an array of their own. */
+function refuseCalls(calls: readonly unknown[]): void {
+  if (!Array.isArray(calls) || !calls.every(Array.isArray))
+    throw new ArgumentError(
+      "together: give an array of calls, each an array of the arguments of its loss: [[x, y], [u, v]]",
+    );
+}
+
 function refuseWeights(calls: number, weights: readonly number[]): void {
   if (calls === 0) throw new ArgumentError("together: no calls; give the arguments of at least one");
   if (weights.length !== calls || !weights.every(Number.isFinite))
@@ -332,14 +365,18 @@ function refuseWeights(calls: number, weights: readonly number[]): void {
     );
 }
 
-/** Throws for an argument without elements: a mean over it would be NaN. */
-function refuseEmpty(args: readonly unknown[]): void {
+/** Throws for an argument without elements, a mean over which would be NaN, and for one that is not there yet. */
+function refuseArguments(args: readonly unknown[]): void {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
     if (arg instanceof Tensor && arg.numel === 0)
       throw new ArgumentError(
         `trainStep: argument ${i + 1} is an empty batch, of shape ${shapeText(arg.shape)}; skip it`,
       );
+    if (isPromiseLike(arg)) {
+      disown(arg);
+      throw new ArgumentError(`trainStep: argument ${i + 1} is a promise; await it before the call`);
+    }
   }
 }
 
@@ -348,14 +385,4 @@ function taskOf(args: readonly unknown[]): string {
   let task = "";
   for (const arg of args) if (typeof arg === "string") task = task === "" ? arg : `${task} ${arg}`;
   return task;
-}
-
-/** Runs `fn` so that it throws an error that names the first operation to make a NaN or an infinity. */
-function searching(fn: () => void): void {
-  detectAnomaly(true);
-  try {
-    fn();
-  } finally {
-    detectAnomaly(false);
-  }
 }

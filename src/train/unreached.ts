@@ -1,3 +1,4 @@
+import { printable } from "../base/printable.ts";
 import type { Module } from "../nn/module.ts";
 import type { Regions } from "../optim/accumulate.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -15,7 +16,7 @@ export function unreachedWarning(module: Module): (trained: TrainedSet, reached:
     const paths = new Map(module.namedParameters().map(([path, p]) => [p, path]));
     for (const p of missing) told.add(p);
     console.warn(
-      `thaw: trains (${text}) names ${missing.map((p) => paths.get(p)).join(", ")}, which the loss does not depend on: ` +
+      `thaw: trains (${text}) names ${missing.map((p) => printable(paths.get(p)!)).join(", ")}, which the loss does not depend on: ` +
         "no gradient reaches it, and it is not updated. Leave it out of trains, or use it in the forward pass. " +
         "(This is said once a parameter.)",
     );

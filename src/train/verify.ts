@@ -1,5 +1,6 @@
 import { FreezeError } from "../base/errors.ts";
 import { hashBytes } from "../base/hash.ts";
+import { callSiteOf } from "../engine/call-site.ts";
 import { commit } from "../engine/realize.ts";
 import { bytesOf } from "../engine/storage.ts";
 import { type Resident, watchAssignments } from "../engine/trace.ts";
@@ -99,17 +100,12 @@ function hashOf({ storage }: Resident, region: Region | null): string {
   return hashBytes(bytesOf(region === null ? bits : pick(bits, region.flat())));
 }
 
-/** The folder that this program lies in, whose own lines are not where a write comes from. */
-const home = new URL("..", import.meta.url).href;
-
 /** The line outside of thaw that has led here, as ` at file:line`. */
 function callSite(): string {
   const { stackTraceLimit } = Error;
   // The lines of thaw itself can be more than the ten that engines keep.
   Error.stackTraceLimit = 50;
-  const lines = (new Error().stack ?? "").split("\n").slice(1);
+  const { place } = callSiteOf(new Error().stack ?? "");
   Error.stackTraceLimit = stackTraceLimit;
-  const outside = lines.find((line) => !line.includes(home) && !line.includes(home.replace("file://", "")));
-  const place = outside?.match(/\(?((?:file|https?):\/\/\S+?|\/\S+?):(\d+):\d+\)?$/);
-  return place ? ` at ${place[1]}:${place[2]}` : "";
+  return place === null ? "" : ` at ${place.replace(/:\d+$/, "")}`;
 }

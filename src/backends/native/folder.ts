@@ -1,4 +1,5 @@
 import { BackendError, FileError } from "../../base/errors.ts";
+import { printable } from "../../base/printable.ts";
 import { settings } from "../../base/settings.ts";
 import { node } from "./node.ts";
 
@@ -72,8 +73,10 @@ export function cacheFolder(): string {
   } catch (error) {
     const temporary = temporaryFolder();
     console.warn(
-      `thaw: compiled kernels are not kept: ${folder} cannot be used (${(error as Error).message}). ` +
-        "Remove it, or name another with THAW_CACHE.",
+      printable(
+        `thaw: compiled kernels are not kept: ${folder} cannot be used (${(error as Error).message}). ` +
+          "Remove it, or name another with THAW_CACHE.",
+      ),
     );
     return temporary;
   }

@@ -1,4 +1,5 @@
 import { CompileError } from "../../base/errors.ts";
+import { printable } from "../../base/printable.ts";
 import { settings } from "../../base/settings.ts";
 import type { CUnit } from "../../codegen/c/writer.ts";
 import { compile, type Source } from "./compile.ts";
@@ -88,7 +89,7 @@ export class KernelStore {
       const why = (error as Error).message;
       const before = this.folder;
       this.folder = temporaryFolder();
-      console.warn(`thaw: ${before} cannot be written to (${why}); kernels are not kept`);
+      console.warn(printable(`thaw: ${before} cannot be written to (${why}); kernels are not kept`));
       try {
         this.#compileInto(sources);
       } catch (second) {

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
+import { printable } from "../../base/printable.ts";
 
 /** A value as a case holds it: a number or nested arrays of numbers. */
 export type Value = number | readonly Value[];
@@ -61,7 +62,7 @@ export function readCases(file: string): ReplayCase[] {
     const gzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
     content = JSON.parse((gzip ? gunzipSync(bytes) : bytes).toString("utf8"));
   } catch (error) {
-    throw new ArgumentError(`replay: ${file} cannot be read: ${(error as Error).message}`);
+    throw new ArgumentError(printable(`replay: ${file} cannot be read: ${(error as Error).message}`));
   }
   if (content?.format !== "replay/1" || !Array.isArray(content.cases))
     throw new ArgumentError(

@@ -1,3 +1,4 @@
+import { indexAt } from "../../base/shape.ts";
 import { crossEntropy } from "../../nn/index.ts";
 import { type Parameter, Tensor, tensor } from "../../tensor/index.ts";
 import type { Expected, ReplayCase, StepSpec, Value } from "./case.ts";
@@ -129,13 +130,7 @@ function compare(
 }
 
 /** A position in row-major order as one index a dimension: `[1, 2]`. */
-function indexText(position: number, shape: readonly number[]): string {
-  const index: number[] = [];
-  for (let i = shape.length - 1; i >= 0; i--) {
-    index.unshift(position % shape[i]!);
-    position = Math.floor(position / shape[i]!);
-  }
-  return index.length === 0 ? "" : `[${index.join(", ")}]`;
-}
+const indexText = (position: number, shape: readonly number[]): string =>
+  shape.length === 0 ? "" : `[${indexAt(position, shape).join(", ")}]`;
 
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -53,14 +53,15 @@ describe("a compiler", () => {
     }),
   );
 
-  test("that fails at once: its message is told, and wasm takes over", limit, () =>
+  test("that fails at once: its message is told, and wasm takes over where nobody named it", limit, () =>
     inFolder((folder) => {
       const env = {
         THAW_CACHE: join(folder, "cache"),
         THAW_CC: fakeCompiler(folder, 'echo "out of ink" >&2; exit 3'),
       };
-      expect(runProgram(env).stdout).toMatch(/^wasm /);
       expect(runProgram({ ...env, THAW_BACKEND: "native" }).stderr).toContain("out of ink");
+      symlinkSync(env.THAW_CC, join(folder, "cc"));
+      expect(runProgram({ ...env, THAW_CC: "", PATH: folder }).stdout).toMatch(/^wasm /);
     }),
   );
 

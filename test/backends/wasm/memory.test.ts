@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { WasmMemory } from "../../../src/backends/wasm/memory.ts";
 import { OutOfMemoryError } from "../../../src/base/errors.ts";
 
@@ -74,11 +74,13 @@ test("running out is an error that says what there is, and leaves the rest usabl
 test("where the system gives fewer addresses, it is one of fewer", () => {
   const { Memory } = WebAssembly;
   let [most, asked] = [2 ** 14, 0];
-  const refusing = vi.spyOn(WebAssembly, "Memory").mockImplementation((descriptor) => {
-    asked++;
-    if (descriptor.maximum! > most) throw new RangeError("could not allocate memory");
-    return new Memory(descriptor);
-  });
+  WebAssembly.Memory = class extends Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      asked++;
+      if (descriptor.maximum! > most) throw new RangeError("could not allocate memory");
+      super(descriptor);
+    }
+  };
   try {
     const memory = new WasmMemory(2 ** 32);
     expect(memory.maximum).toBe(2 ** 14);
@@ -91,6 +93,6 @@ test("where the system gives fewer addresses, it is one of fewer", () => {
     // What was asked for is never exceeded.
     expect(new WasmMemory(2 ** 22).maximum).toBe(2 ** 6);
   } finally {
-    refusing.mockRestore();
+    WebAssembly.Memory = Memory;
   }
 });

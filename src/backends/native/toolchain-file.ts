@@ -1,3 +1,4 @@
+import { parseJson } from "../../base/bounded-json.ts";
 import type { CTarget } from "../../codegen/c/target.ts";
 import { node } from "./node.ts";
 
@@ -39,7 +40,7 @@ function isDescribed(value: unknown): value is Described {
 export function readDescribed(file: string, format: number): Described & Readonly<Record<string, unknown>> {
   const { fs } = node();
   if (fs.statSync(file).size > most) throw new Error(`it is larger than ${most} bytes`);
-  const content = JSON.parse(fs.readFileSync(file, "utf8")) as { format?: unknown } | null;
+  const content = parseJson(fs.readFileSync(file, "utf8")) as { format?: unknown } | null;
   if (content?.format !== format) throw new Error(`its format is ${content?.format}`);
   if (!isDescribed(content)) throw new Error("it does not say what they are for");
   return content as Described & Record<string, unknown>;

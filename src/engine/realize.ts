@@ -9,6 +9,7 @@ import { findNonFinite, isCheckingFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";
 import { preparing, runPlan } from "./run-plan.ts";
 import { type Signature, signatureOf } from "./signature.ts";
+import { slotOf, standInsFor } from "./stand-ins.ts";
 import type { Storage } from "./storage.ts";
 import {
   type Check,
@@ -71,11 +72,15 @@ export const planCounts = (): { made: number; held: number } => ({ made: plans.m
 const targetsOf = ({ writes }: Request): Node<"input">[] =>
   writes.map(([resident]) => inputNode(resident.storage, resident.shape));
 
-const planOf = ({ outputs, writes, checks }: Request, targets: readonly Node<"input">[]): Plan =>
+const planOf = (
+  { outputs, writes, checks }: Request,
+  targets: readonly Node<"input">[],
+  of: (n: Node) => Node = (n) => n,
+): Plan =>
   buildPlan({
-    outputs,
-    writes: writes.map(([, value], i) => ({ target: targets[i]!, value })),
-    checks: checks.map((c) => c.status),
+    outputs: outputs.map(of),
+    writes: writes.map(([, value], i) => ({ target: of(targets[i]!) as Node<"input">, value: of(value) })),
+    checks: checks.map((c) => of(c.status)),
     resident: (leaf) => (leaf.attrs.source as Storage).resident,
   });
 
@@ -104,12 +109,13 @@ function findOrMake(request: Request): { compiled: Compiled; signature: Signatur
   const roots = [...outputs, ...writes.map(([, value]) => value), ...targets, ...checks.map((c) => c.status)];
   const signature = signatureOf(roots, [outputs.length, writes.length, checks.length]);
   const compiled = plans.get(signature, () => {
-    const plan = planOf(request, targets);
+    const standIns = standInsFor(signature);
+    const plan = planOf(request, targets, standIns.of);
     return {
       plan,
       executable: preparing("compiling", () => currentBackend().load(plan)),
-      inputs: plan.graph.leaves.map((leaf) => signature.storages.indexOf(leaf.attrs.source as Storage)),
-      scalars: plan.graph.scalars.map((scalar) => signature.scalars.indexOf(scalar)),
+      inputs: plan.graph.leaves.map(slotOf),
+      scalars: plan.graph.scalars.map((scalar) => standIns.scalars.indexOf(scalar)),
       numbers: signature.numbers,
       size: signature.order.length,
       users: 1,

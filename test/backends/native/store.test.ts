@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -14,6 +15,7 @@ import {
 import { basename, join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { cacheFolder, distrust } from "../../../src/backends/native/folder.ts";
+import { loadKoffi } from "../../../src/backends/native/koffi.ts";
 import { isSealed } from "../../../src/backends/native/seal.ts";
 import { KernelStore } from "../../../src/backends/native/store.ts";
 import { findCompiler, toolchainOf } from "../../../src/backends/native/toolchain.ts";
@@ -241,5 +243,18 @@ test.runIf(canMount)("where nothing has room, that is said, and the step before 
       places.mockRestore();
       spawnSync("umount", [disk]);
     }
+  }),
+);
+
+test.runIf(process.platform === "linux")("an object takes two maps of memory, or three", () =>
+  inFolder((folder) => {
+    const files = new KernelStore(folder, toolchain(folder), null).obtain([1, 2, 3, 4, 5].map(source));
+    const { load } = loadKoffi();
+    for (const file of files) load(file);
+    const lines = readFileSync("/proc/self/maps", "utf8").split("\n");
+    const inodes = new Set(files.map((file) => statSync(file).ino));
+    const maps = lines.filter((line) => inodes.has(Number(line.split(/ +/)[4])));
+    expect(maps.length).toBeGreaterThanOrEqual(inodes.size);
+    expect(maps.length).toBeLessThanOrEqual(3 * inodes.size);
   }),
 );

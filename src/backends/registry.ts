@@ -20,9 +20,10 @@ export const backendNames = (): string[] => Object.keys(registry);
 
 /** The backend of a name, made at first use; throws `BackendError` if there is none or it cannot run here. */
 export function backendOf(name: string): Backend {
-  const make = Object.hasOwn(registry, name) ? registry[name] : undefined;
-  if (make === undefined)
+  // Own names only: objects inherit some, such as __proto__ and constructor.
+  if (!Object.hasOwn(registry, name))
     throw new BackendError(`There is no backend "${name}"; there are ${backendNames().join(", ")}.`);
+  const make = registry[name]!;
   let backend = made.get(name);
   if (backend === undefined) made.set(name, (backend = make()));
   return backend;
@@ -40,13 +41,23 @@ function hint(name: string, { message }: BackendError): void {
 /** The backend that runs everything: `THAW_BACKEND`, or else the best that can run. Fixed at first use. */
 export function currentBackend(): Backend {
   if (current !== null) return current;
-  if (settings.backend !== undefined) return (current = backendOf(settings.backend));
+  const { backend, compiler, kernels } = settings;
+  if (backend !== undefined) return (current = backendOf(backend));
+  // Who names a compiler, or a folder of kernels, has asked for what runs them.
+  const asked = compiler !== undefined ? "THAW_CC" : kernels !== undefined ? "THAW_KERNELS" : null;
   const reasons: string[] = [];
   for (const name of backendNames()) {
     try {
       return (current = backendOf(name));
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
+      if (name === "native" && asked !== null)
+        throw new BackendError(
+          `${error.message} (${asked} asks for native; without it another backend runs)`,
+          {
+            cause: error,
+          },
+        );
       hint(name, error);
       reasons.push(error.message);
     }

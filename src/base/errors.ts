@@ -27,6 +27,8 @@ export class DTypeError extends ThawError {}
 export class IndexError extends ThawError {}
 /** An option or argument with a value that cannot be. */
 export class ArgumentError extends ThawError {}
+/** An environment variable with a value that cannot be. */
+export class SettingError extends ArgumentError {}
 /** A selector or path that names no parameter. */
 export class SelectorError extends ThawError {}
 /** A gradient that cannot be computed: the loss depends on nothing that is trained, or is not a scalar. */

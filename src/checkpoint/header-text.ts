@@ -6,6 +6,9 @@ const backslash = 92;
 const isSpace = (code: number): boolean => code === 32 || code === 10 || code === 13 || code === 9;
 const isDigit = (code: number): boolean => code >= 48 && code <= 57;
 
+/** The most names of an object: each takes far more memory than its text. */
+const mostNames = 2 ** 20;
+
 /** Something of a header for an error message, however long it is. */
 export const shown = (text: string): string =>
   JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
@@ -22,14 +25,15 @@ export class HeaderText {
     this.#text = text;
   }
 
-  /** Calls `entry` for each name in an object, which must read what belongs to it. */
-  object(what: string, entry: (name: string) => void): void {
+  /** Calls `entry` for each name in an object, of which there may be `most`; it must read what belongs to the name. */
+  object(what: string, entry: (name: string) => void, most = mostNames): void {
     this.expect("{", what);
     if (this.#skip("}")) return;
     const seen = new Set<string>();
     do {
       const name = this.string(`a name in ${what}`);
       if (seen.has(name)) throw this.error(`${what} has ${shown(name)} twice`);
+      if (seen.size === most) throw this.error(`${what} has more than ${most} names`);
       seen.add(name);
       this.expect(":", what);
       entry(name);

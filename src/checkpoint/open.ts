@@ -1,3 +1,4 @@
+import { parseJson } from "../base/bounded-json.ts";
 import { SafetensorsError } from "../base/errors.ts";
 import { type FileReader, folderOf, isFolder, joinPath, namesIn, openFile } from "../base/storage/index.ts";
 import { beginningBytes, foreignFormat, isPickleName } from "./foreign.ts";
@@ -101,7 +102,7 @@ function readIndex(path: string): Map<string, string> {
     new SafetensorsError(`${path} is no index of safetensors files: ${problem}`, options);
   let index: unknown;
   try {
-    index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(readBounded(path)));
+    index = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(readBounded(path)));
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError)
       throw broken(error.message, { cause: error });

@@ -1,3 +1,4 @@
+import { parseJson } from "../base/bounded-json.ts";
 import { CheckpointError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import type { OptimizerStateDict } from "../optim/state-dict.ts";
@@ -81,9 +82,9 @@ export function decodeRecord(text: string, tensor: (name: string) => Tensor): Ch
   };
   let value: Plain;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text) as Plain;
   } catch (cause) {
-    throw broken("it is not JSON", cause);
+    throw broken(`it is not JSON that can be read: ${(cause as Error).message}`, cause);
   }
   const record = decoded(value, maxDepth);
   checkRecord(record);

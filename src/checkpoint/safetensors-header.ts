@@ -26,6 +26,8 @@ export const maxHeaderBytes = 100_000_000;
 export const prefixBytes = 8;
 /** The name under which a header has its metadata. */
 export const metadataName = "__metadata__";
+/** The most names of a file's metadata, of which writers have a few. */
+const maxMetadata = 2 ** 16;
 /** The most dimensions of a tensor, as in PyTorch. */
 const maxRank = 64;
 /** Elements beyond this could not be counted in bits; no file holds so many. */
@@ -85,9 +87,13 @@ export function parseHeader(bytes: Uint8Array, fileSize: number): SafetensorsHea
   const metadata: Record<string, string> = Object.create(null);
   text.object("the header", (name) => {
     if (name === metadataName)
-      text.object("the metadata", (key) => {
-        metadata[key] = text.string("a value of the metadata");
-      });
+      text.object(
+        "the metadata",
+        (key) => {
+          metadata[key] = text.string("a value of the metadata");
+        },
+        maxMetadata,
+      );
     else tensors.set(name, readEntry(text, name, dataStart));
   });
   text.end();

@@ -1,3 +1,4 @@
+import { parseJson } from "../base/bounded-json.ts";
 /** What a checkpoint of thaw says of itself, in short. */
 export interface CheckpointSummary {
   /** The arithmetic that its numbers come from. */
@@ -65,7 +66,7 @@ function optimizerOf(
 /** A record's fields; null for text that has none. */
 function parsed(text: string | undefined): Fields | null {
   try {
-    const value: unknown = JSON.parse(text ?? "null");
+    const value: unknown = parseJson(text ?? "null");
     return isFields(value) ? value : null;
   } catch {
     return null;

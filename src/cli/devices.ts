@@ -1,4 +1,4 @@
-import { backendNames, backendOf, currentBackend } from "../backends/registry.ts";
+import { type Backend, backendNames, backendOf, currentBackend } from "../backends/index.ts";
 import { BackendError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { settings } from "../base/settings.ts";
@@ -8,14 +8,16 @@ import { table } from "../base/table.ts";
 export function devices({ peaks = false }: { peaks?: boolean }, print: (line: string) => void): void {
   const { backend: asked } = settings;
   const known = asked === undefined || backendNames().includes(asked);
-  const rows = backendNames().map((name) => [name, ...stateOf(name, known)].map(printable));
+  const used = known ? inUse() : null;
+  const rows = backendNames().map((name) => [name, ...stateOf(name, used)].map(printable));
   for (const line of table(["backend", "state", "what it is"], rows)) print(line);
   print("");
   if (peaks) {
     print(peaksOf());
     print("");
   }
-  if (asked === undefined) print("The first that can run is used; THAW_BACKEND=NAME picks another.");
+  if (known && used === null) print("None is in use: what was asked for cannot run.");
+  else if (asked === undefined) print("The first that can run is used; THAW_BACKEND=NAME picks another.");
   else if (known) print(`THAW_BACKEND=${printable(asked)} picked the one in use.`);
   else
     print(
@@ -32,10 +34,20 @@ function peaksOf(): string {
   );
 }
 
-function stateOf(name: string, known: boolean): [string, string] {
+/** The backend in use; null where what the environment asks for cannot run. */
+function inUse(): Backend | null {
+  try {
+    return currentBackend();
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    return null;
+  }
+}
+
+function stateOf(name: string, used: Backend | null): [string, string] {
   try {
     const backend = backendOf(name);
-    return [known && backend === currentBackend() ? "in use" : "available", backend.describe()];
+    return [backend === used ? "in use" : "available", backend.describe()];
   } catch (error) {
     if (!(error instanceof BackendError)) throw error;
     return ["missing", error.message];

@@ -38,9 +38,10 @@ Start with:
 
 Environment:
   THAW_BACKEND         backend to use: see thaw devices
-  THAW_THREADS         threads of the CPU backends (default 1)
-  THAW_MAX_MEMORY      bytes that a backend may use
-  THAW_CC              C compiler of the native backend (default: cc, gcc or clang on the path)
+  THAW_THREADS         threads of the CPU backends, 1 to 256 (default 1)
+  THAW_MAX_MEMORY      bytes that a backend may use, as 1073741824 or 1GiB
+  THAW_CC              C compiler of the native backend (default: cc, gcc or clang on the path); if it
+                       does not work, nothing else takes its place
   THAW_CC_TIMEOUT      seconds that it may take (default 120)
   THAW_CACHE           folder of compiled kernels (default ~/.cache/thaw)
   THAW_CACHE_MAX       bytes that it may hold (default 256 MiB)

@@ -88,8 +88,8 @@ export class CallKey {
   equals(other: CallKey): boolean {
     if (this.#length !== other.#length) return false;
     const [a, b] = [this.#parts, other.#parts];
-    // NaN is the same as NaN.
-    for (let i = 0; i < this.#length; i++) if (a[i] !== b[i] && !Object.is(a[i], b[i])) return false;
+    // NaN is the same as NaN, and -0 is not 0: a step that divides by it does something else.
+    for (let i = 0; i < this.#length; i++) if (!Object.is(a[i], b[i])) return false;
     return true;
   }
 }

@@ -11,10 +11,8 @@ type Found = Map<object, Map<PropertyKey, unknown>>;
 
 let found: Found | null = null;
 const observed = new WeakMap<object, Set<PropertyKey>>();
-let epoch = 0;
-
 /** Counts changes of fields that some recording has read. */
-export const fieldEpoch = (): number => epoch;
+let epoch = 0;
 
 /** Whether what is read now is being recorded. */
 export const readsFields = (): boolean => found !== null;

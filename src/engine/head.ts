@@ -53,7 +53,7 @@ export const sameForm = (a: Head, b: Head): boolean =>
   sameSignature(a.numbers, b.numbers, new Set(b.constantPlaces));
 
 /** Whether two heads of one form read and write the same, and do as many things on the host. */
-export const sameUse = (a: Head, b: Head): boolean =>
+const sameUse = (a: Head, b: Head): boolean =>
   a.storages.every((_, i) => sameStorage(a, b, i)) &&
   sameList(a.written, b.written) &&
   sameList(a.effects, b.effects);

@@ -2,7 +2,7 @@ import { currentBackend } from "../backends/registry.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import type { ThawError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
-import { foldedValue, lift } from "../ir/lift.ts";
+import { foldedValue } from "../ir/lift.ts";
 import { becomeInput, type Node, nextWalk, node, topological } from "../ir/node.ts";
 import { buildPlan } from "../plan/build.ts";
 import type { Binding, Executable, Plan } from "../plan/plan.ts";
@@ -11,6 +11,7 @@ import { isCheckingFinite, refuseNonFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";
 import { preparing, runPlan } from "./run-plan.ts";
 import { type Signature, signatureOf } from "./signature.ts";
+import { slotOf, standInsFor } from "./stand-ins.ts";
 import { presentStorage, type Storage } from "./storage.ts";
 import {
   type Check,
@@ -82,27 +83,15 @@ export const planCounts = (): { made: number; held: number } => ({ made: plans.m
 const targetsOf = ({ writes }: Request): Node<"input">[] =>
   writes.map(([resident]) => inputNode(resident.storage, resident.shape));
 
-const rootsOf = ({ outputs, writes, checks }: Request): Node[] => [
-  ...outputs,
-  ...writes.map(([, value]) => value),
-  ...checks.map(({ status }) => status),
-];
-
-/** A request with other roots, in the order of `rootsOf`. */
-function withRoots({ outputs, writes, checks }: Request, roots: readonly Node[]): Request {
-  const values = roots.slice(outputs.length);
-  return {
-    outputs: roots.slice(0, outputs.length),
-    writes: writes.map(([resident], i) => [resident, values[i]!] as const),
-    checks: checks.map((check, i) => ({ ...check, status: values[writes.length + i]! })),
-  };
-}
-
-const planOf = ({ outputs, writes, checks }: Request, targets: readonly Node<"input">[]): Plan =>
+const planOf = (
+  { outputs, writes, checks }: Request,
+  targets: readonly Node<"input">[],
+  of: (n: Node) => Node = (n) => n,
+): Plan =>
   buildPlan({
-    outputs,
-    writes: writes.map(([, value], i) => ({ target: targets[i]!, value })),
-    checks: checks.map((c) => c.status),
+    outputs: outputs.map(of),
+    writes: writes.map(([, value], i) => ({ target: of(targets[i]!) as Node<"input">, value: of(value) })),
+    checks: checks.map((c) => of(c.status)),
     resident: (leaf) => (leaf.attrs.source as Storage).resident,
   });
 
@@ -134,16 +123,16 @@ function findOrMake(request: Request): { compiled: Compiled; signature: Signatur
   const targets = targetsOf(request);
   const roots = [...outputs, ...writes.map(([, value]) => value), ...targets, ...checks.map((c) => c.status)];
   const signature = signatureOf(roots, [outputs.length, writes.length, checks.length]);
-  const compiled = plans.get(signature, (places) => {
-    const lifted = lift(signature.order, rootsOf(request), places);
-    const plan = planOf(withRoots(request, lifted.roots), targets);
+  const compiled = plans.get(signature, (lifted) => {
+    const standIns = standInsFor(signature, lifted);
+    const plan = planOf(request, targets, standIns.of);
     return {
       plan,
       executable: preparing("compiling", () => currentBackend().load(plan)),
-      inputs: plan.graph.leaves.map((leaf) => signature.storages.indexOf(leaf.attrs.source as Storage)),
+      inputs: plan.graph.leaves.map(slotOf),
       scalars: plan.graph.scalars.map((n) => ({
-        scalar: signature.scalars.indexOf(n),
-        constant: places[lifted.inputs.indexOf(n)] ?? -1,
+        scalar: standIns.scalars.indexOf(n),
+        constant: lifted[standIns.lifted.indexOf(n)] ?? -1,
       })),
       numbers: signature.numbers,
       size: signature.order.length,

@@ -1,4 +1,5 @@
 import { dtypes } from "../base/dtype.ts";
+import { attributeNames } from "../ir/attributes.ts";
 import { isOp, type Node, topological } from "../ir/node.ts";
 import { type Op, type OpAttrs, ops } from "../ir/op.ts";
 import { presentStorage, type Storage } from "./storage.ts";
@@ -23,10 +24,10 @@ export interface Signature {
   readonly constantPlaces: readonly number[];
 }
 
-function pushAttrs(out: number[], attrs: OpAttrs[Op]): void {
-  for (const key in attrs) {
-    const value = (attrs as Record<string, unknown>)[key];
-    if (typeof value === "number") out.push(Object.is(value, -0) ? Number.MIN_VALUE : value);
+function pushAttrs(out: number[], op: Op, attrs: OpAttrs[Op]): void {
+  for (const name of attributeNames[op]) {
+    const value = (attrs as Record<string, unknown>)[name];
+    if (typeof value === "number") out.push(value);
     else if (typeof value === "string") out.push(dtypeCode.get(value)!);
     else if (typeof value === "boolean") out.push(value ? 1 : 0);
     else if (Array.isArray(value)) {
@@ -68,8 +69,10 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
       constantPlaces.push(numbers.length);
       numbers.push(n.attrs.value, dtypeCode.get(n.dtype)!);
     } else {
+      // Of all others the code says how many there are.
+      if (n.op === "concat") numbers.push(n.src.length);
       for (const s of n.src) numbers.push(s.index);
-      if (!plain[code]) pushAttrs(numbers, n.attrs);
+      if (!plain[code]) pushAttrs(numbers, n.op, n.attrs);
     }
   }
   for (const root of roots) numbers.push(root.index);

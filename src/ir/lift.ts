@@ -1,5 +1,5 @@
 import { roundTo } from "../base/dtype.ts";
-import { isOp, type Node, node } from "./node.ts";
+import { isOp, type Node } from "./node.ts";
 import { ops } from "./op.ts";
 import { simplify } from "./simplify.ts";
 import { constantOf } from "./simplify-builder.ts";
@@ -43,34 +43,4 @@ export function liftedPlaces(order: readonly Node[], free: ReadonlySet<Node>): n
 /** The number that a part made of constants alone is everywhere; null where it is not folded to one. */
 export function foldedValue(n: Node): number | null {
   return isOp(n, "constant") ? roundTo(n.dtype, n.attrs.value) : constantOf(simplify([n])[0]!);
-}
-
-/** The graph of `roots` with inputs in the place of some parts, and these inputs in the order of the places. */
-export function lift(
-  order: readonly Node[],
-  roots: readonly Node[],
-  places: readonly number[],
-): { readonly roots: Node[]; readonly inputs: Node<"hostScalar">[] } {
-  const replaced = new Map<Node, Node>();
-  const inputs: Node<"hostScalar">[] = [];
-  const lifted = new Set(places);
-  for (const [place, n] of order.entries()) {
-    if (lifted.has(place)) {
-      const input = node("hostScalar", [], { compute: () => Number.NaN, dtype: n.dtype });
-      inputs.push(input);
-      const ones = n.shape.map(() => 1);
-      const wide = n.shape.length === 0 ? input : node("reshape", [input], { shape: ones });
-      replaced.set(n, n.shape.length === 0 ? wide : node("expand", [wide], { shape: n.shape }));
-    } else if (n.src.some((s) => replaced.has(s)))
-      replaced.set(
-        n,
-        node(
-          n.op,
-          n.src.map((s) => replaced.get(s) ?? s),
-          n.attrs,
-          false,
-        ),
-      );
-  }
-  return { roots: roots.map((root) => replaced.get(root) ?? root), inputs };
 }

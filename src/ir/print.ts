@@ -1,3 +1,4 @@
+import { numberText } from "../base/exact-text.ts";
 import { shapeText } from "../base/shape.ts";
 import type { Node } from "./node.ts";
 
@@ -24,7 +25,7 @@ function attrsText(n: Node): string {
 
 function valueText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.join(", ")}]`;
-  if (Object.is(value, -0)) return "-0";
+  if (typeof value === "number") return numberText(value);
   if (typeof value === "object" && value !== null && "id" in value) return `#${value.id}`;
   return String(value);
 }

@@ -1,6 +1,7 @@
 import { type DType, dtypes, roundTo } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { sameShape } from "../base/shape.ts";
+import { attributeNames } from "./attributes.ts";
 import { isOp, type Node, node } from "./node.ts";
 import { type Op, type OpAttrs, ops } from "./op.ts";
 
@@ -52,7 +53,7 @@ export class Builder {
         this.#table.set(hash, made);
         return made;
       }
-      if (found.op === op && sameNodes(found.src, src) && sameAttrs(found.attrs, attrs)) return found;
+      if (found.op === op && sameNodes(found.src, src) && sameAttrs(op, found.attrs, attrs)) return found;
     }
   }
 }
@@ -67,7 +68,8 @@ export function constantOf(n: Node): number | null {
 function hashOf(op: Op, src: readonly Node[], attrs: OpAttrs[Op]): number {
   let hash = codeOf[op];
   for (const s of src) hash = Math.imul(hash, 31) + s.id;
-  for (const key in attrs) hash = Math.imul(hash, 31) + hashValue((attrs as Record<string, unknown>)[key]);
+  for (const name of attributeNames[op])
+    hash = Math.imul(hash, 31) + hashValue((attrs as Record<string, unknown>)[name]);
   return hash | 0;
 }
 
@@ -90,11 +92,11 @@ function sameNodes(a: readonly Node[], b: readonly Node[]): boolean {
   return true;
 }
 
-function sameAttrs(a: OpAttrs[Op], b: OpAttrs[Op]): boolean {
+function sameAttrs(op: Op, a: OpAttrs[Op], b: OpAttrs[Op]): boolean {
   if (a === b) return true;
-  for (const key in a) {
-    const x = (a as Record<string, unknown>)[key];
-    const y = (b as Record<string, unknown>)[key];
+  for (const name of attributeNames[op]) {
+    const x = (a as Record<string, unknown>)[name];
+    const y = (b as Record<string, unknown>)[name];
     if (Array.isArray(x) ? !sameShape(x as number[], y as number[]) : !Object.is(x, y)) return false;
   }
   return true;

@@ -5,8 +5,8 @@ import type { OpAttrs } from "./op.ts";
 import { type Builder, constantOf, type SimplifyRule } from "./simplify-builder.ts";
 
 /**
- * Algebra on elementwise primitives. Rules give the same bits as what they replace, NaN and infinities included;
- * only the sign of a zero may change (x + 0), and x² is one product.
+ * Algebra on elementwise primitives. Rules give the same bits as what they replace, NaN, infinities and the
+ * signs of zeros included; only x² is one product.
  */
 
 type Rule<K extends ElementwiseOp> = SimplifyRule<K>;
@@ -21,6 +21,15 @@ const widerThan: { readonly [D in DType]: readonly DType[] } = {
   f16: ["f32", "f64"],
   f32: ["f64"],
   f64: [],
+};
+
+/**
+ * Whether adding a constant changes nothing. Of floats only -0 is that: -0 + 0 is 0. Integers have one zero, however
+ * their constant was written.
+ */
+const addsNothing = (y: Node, sign: 1 | -1): boolean => {
+  const c = constantOf(y);
+  return c === 0 && (!isFloat(y.dtype) || Object.is(c * sign, -0));
 };
 
 const filledLike = (b: Builder, value: number, x: Node): Node => b.filled(value, x.shape, x.dtype);
@@ -49,12 +58,12 @@ const algebra: { readonly [K in ElementwiseOp]?: Rule<K> } = {
     return widerThan[from.dtype].includes(x.dtype) ? b.make("cast", [from], { dtype }) : null;
   },
   add: ([x, y], _, b) => {
-    if (constantOf(y!) === 0) return x!;
+    if (addsNothing(y!, 1)) return x!;
     if (y!.op === "neg") return b.make("sub", [x!, y!.src[0]!], {});
     return x!.op === "neg" ? b.make("sub", [y!, x!.src[0]!], {}) : null;
   },
   sub: ([x, y], _, b) => {
-    if (constantOf(y!) === 0) return x!;
+    if (addsNothing(y!, -1)) return x!;
     if (x === y && !isFloat(x!.dtype)) return filledLike(b, 0, x!);
     return y!.op === "neg" ? b.make("add", [x!, y!.src[0]!], {}) : null;
   },

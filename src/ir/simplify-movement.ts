@@ -1,4 +1,4 @@
-import { isFloat } from "../base/dtype.ts";
+import { isFloat, roundTo } from "../base/dtype.ts";
 import { type Shape, sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "./node.ts";
 import type { OpAttrs } from "./op.ts";
@@ -69,7 +69,7 @@ export const movementSimplifications = {
 
   pad: ([x]: readonly Node[], { low, high, value }: OpAttrs["pad"], b: Builder): Node | null => {
     if (low.every((p) => p === 0) && high.every((p) => p === 0)) return x!;
-    if (constantOf(x!) === value)
+    if (Object.is(constantOf(x!), roundTo(x!.dtype, value)))
       return uniform(
         x!,
         x!.shape.map((d, i) => d + low[i]! + high[i]!),
@@ -123,13 +123,15 @@ export const reductionSimplifications = {
     const count = attrs.axes.reduce((product, a) => product * x.shape[a]!, 1);
     const exact = x.dtype === "f32" ? 2 ** 24 : 2 ** 53;
     if (isFloat(x.dtype) && !(Number.isInteger(c) && Math.abs(c) * count <= exact)) return null;
-    const total = isFloat(x.dtype) ? c * count : Math.imul(c, count);
+    // A sum of nothing is 0, not -0, whatever the constant's sign.
+    const total = count === 0 ? 0 : isFloat(x.dtype) ? c * count : Math.imul(c, count);
     return b.filled(
       total,
       x.shape.filter((_, i) => !attrs.axes.includes(i)),
       x.dtype,
     );
   },
-  cumsum: ([x]: readonly Node[], { axis }: OpAttrs["cumsum"]): Node | null =>
-    x!.shape[axis] === 1 ? x! : null,
+  /** A running sum begins with 0, so that of -0 alone is 0: see the rule of `add`. */
+  cumsum: ([x]: readonly Node[], { axis }: OpAttrs["cumsum"], b: Builder): Node | null =>
+    x!.shape[axis] === 1 ? b.make("add", [x!, b.filled(0, x!.shape, x!.dtype)], {}) : null,
 };

@@ -19,7 +19,7 @@ export interface Part {
   /** Whether its state has been dropped: it starts anew when it is next trained. */
   dropped: boolean;
   /** Where the state's tensors are while they are not in the backend's memory. */
-  offloaded: { restore(): void; discard(): void } | null;
+  offloaded: { restore(): void; discard(): void; readonly lost: boolean } | null;
 }
 
 /** The shape of what belongs to a part. */

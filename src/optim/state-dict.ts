@@ -68,14 +68,21 @@ function keyOf(name: string, { region }: Part, taken: object): string {
   return free;
 }
 
+/** The numbers and tensors of a part's state, copied. */
+function valuesOf(part: Part): Record<string, number | Tensor> {
+  const { state, offloaded } = part;
+  const lost = offloaded?.lost;
+  const values = Object.fromEntries(
+    Object.entries(state).map(([name, value]) => [name, typeof value === "number" ? value : copyOf(value)]),
+  );
+  // One of its tensors could not be had back, so the state has started anew: what was copied before that is none of it.
+  return offloaded?.lost === lost ? values : valuesOf(part);
+}
+
 /** What there is to know of a part, copied. */
-function entriesOf(
-  { region, state, lastUpdate, thawedAt }: Part,
-  states: States,
-): Record<string, number | Tensor> {
-  const entries: Record<string, number | Tensor> = {};
-  for (const [name, value] of Object.entries(state))
-    entries[name] = typeof value === "number" ? value : copyOf(value);
+function entriesOf(part: Part, states: States): Record<string, number | Tensor> {
+  const entries = valuesOf(part);
+  const { region, lastUpdate, thawedAt } = part;
   if (region !== null) {
     entries.dim = region.dim ?? -1;
     entries.indices = fromArray(region.indices, [region.indices.length], { dtype: "i32" });

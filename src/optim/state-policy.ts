@@ -70,8 +70,6 @@ export class StatePolicies<O extends object> {
               made.push(this.#leave(states, part, policy));
       for (const { part, group } of stepped) {
         if (part.dropped) made.push(wake(states, part));
-        // Before its first step too, as Adagrad's state can be: what was copied then is out of date after it.
-        part.offloaded?.restore();
         const policy = this.#of.get(part.parameter);
         const missed = states.updates - part.lastUpdate;
         if (policy === undefined || missed === 0) continue;
@@ -92,12 +90,19 @@ export class StatePolicies<O extends object> {
   #leave(states: States, part: Part, { state }: StatePolicy): Transition {
     if (state === "drop")
       return { undo: nothing, done: () => this.#drop(states, part, this.#groupOf(part.parameter)) };
-    const offload = new Offload(part, typeof state === "object" && "offload" in state ? state.offload : null);
+    const directory = typeof state === "object" && "offload" in state ? state.offload : null;
+    const offload = new Offload(part, directory, () => this.#clear(part, this.#groupOf(part.parameter)));
     return { undo: () => offload.discard(), done: () => offload.leave() };
   }
 
-  /** Lets go of a state: what is left takes no memory, and is as at the start. */
+  /** Lets go of a state: what is left takes no memory. */
   #drop(states: States, part: Part, group: ParamGroup<O>): void {
+    this.#clear(part, group);
+    states.setDropped(part, true);
+  }
+
+  /** Has a state be as at the start, outside the backend's memory. */
+  #clear(part: Part, group: ParamGroup<O>): void {
     const { state } = part;
     const start = startOf(this.#chain);
     for (const [name, value] of Object.entries(state)) {
@@ -108,7 +113,6 @@ export class StatePolicies<O extends object> {
       storage.version++;
     }
     Object.assign(state, makeState(this.#chain, group));
-    states.setDropped(part, true);
   }
 
   #enter(

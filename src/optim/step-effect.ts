@@ -49,6 +49,9 @@ export class StepEffect<O extends object> implements HostEffect {
     const states = this.#states;
     for (let i = 0; i < this.#stepped.length; i++) {
       const { part, added } = this.#stepped[i]!;
+      // Before its first step too, as Adagrad's state can be: what was copied then is out of date after it. And before
+      // its numbers are taken down: a state that is not to be had back starts anew, whether or not the step fails.
+      part.offloaded?.restore();
       // Taken down anew each time: a replay that fails goes back to before the replay, not to the recording.
       const before = this.#before[i]!;
       const { state } = part;

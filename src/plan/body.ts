@@ -1,5 +1,6 @@
-import { type DType, isFloat } from "../base/dtype.ts";
+import { type DType, isFloat, roundTo } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
+import { numberText } from "../base/exact-text.ts";
 import type { ElementwiseOp } from "../ir/evaluate-elementwise.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
@@ -65,13 +66,15 @@ export class Body {
   }
 
   constant(dtype: DType, value: number): number {
-    return this.#push({ op: "constant", dtype, value }, `c${dtype}${Object.is(value, -0) ? "-0" : value}`);
+    return this.#push({ op: "constant", dtype, value }, `c${dtype}${numberText(value)}`);
   }
 
   /** The value at a strided place of a leaf or of another kernel's result. */
   load(base: Node, offset: number, strides: readonly number[]): number {
     const dtype = valueDType(base.dtype);
-    if (isOp(base, "constant") && isInline(base)) return this.constant(dtype, base.attrs.value);
+    // As its own dtype holds it: 300 is 44 in i8, which is computed with as an i32.
+    if (isOp(base, "constant") && isInline(base))
+      return this.constant(dtype, roundTo(base.dtype, base.attrs.value));
     if (isOp(base, "iota")) {
       const index = this.index(offset, strides);
       return dtype === "i32" ? index : this.element("cast", dtype, [index]);

@@ -1,4 +1,5 @@
 import type { DType } from "../base/dtype.ts";
+import { exactText } from "../base/exact-text.ts";
 import type { ElementwiseOp } from "../ir/evaluate-elementwise.ts";
 
 /**
@@ -136,7 +137,7 @@ const kernels = new Map<string, Kernel>();
 
 /** The kernel of a structure: one object for it, however many plans call it. */
 export function kernelOf<K extends Kernel>(structure: Omit<K, "key">): K {
-  const key = JSON.stringify(structure);
+  const key = exactText(structure);
   let kernel = kernels.get(key);
   if (kernel === undefined) kernels.set(key, (kernel = { ...structure, key } as K));
   return kernel as K;

@@ -1,4 +1,5 @@
 import { dtypes } from "../base/dtype.ts";
+import { numberText } from "../base/exact-text.ts";
 import { settings } from "../base/settings.ts";
 import { sizeOf } from "../base/shape.ts";
 import { isOp, type Node, topological } from "../ir/node.ts";
@@ -145,7 +146,7 @@ export function lower(
   for (const [n, span] of spanOf) own.set(n, arena(span));
   const constants = new Map<string, number>();
   const constantBuffer = ({ dtype, attrs: { value } }: Node<"constant">): number => {
-    const key = `${dtype}${value}`;
+    const key = `${dtype}${numberText(value)}`;
     let buffer = constants.get(key);
     if (buffer === undefined)
       constants.set(key, (buffer = buffers.push({ kind: "constant", value, dtype }) - 1));

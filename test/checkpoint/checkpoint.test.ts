@@ -377,6 +377,10 @@ describe("a load that fails changes nothing", () => {
       () => `{"format":1,"random":${"[".repeat(50_000)}${"]".repeat(50_000)}}`,
       "it is nested too deeply",
     ],
+    "more values than any record has": [
+      () => `[${"0,".repeat(5_000_000)}0]`,
+      "it has more than 4194304 values",
+    ],
     "what is no JSON": [() => "{", "it is not JSON"],
   };
   test.each(Object.entries(records))("the record: %s", (_, [change, message]) => {

@@ -131,8 +131,19 @@ describe("folders and indices, as Hugging Face writes them", () => {
     );
     expect(opened({ "a.safetensors": "a.safetensors", x: "b.safetensors" })).toThrow("is both in");
     expect(opened({ x: "c.safetensors" })).toThrow(FileError);
-    for (const text of ["", "[]", "null", "1", '{"weight_map":[]}', '{"weight_map":null}', "\u0000", "{"])
-      expect(opened(text), text).toThrow("is no index of safetensors files");
+    for (const text of [
+      "[".repeat(30_000_000),
+      `{"weight_map":{"a":${"[".repeat(1000)}`,
+      "",
+      "[]",
+      "null",
+      "1",
+      '{"weight_map":[]}',
+      '{"weight_map":null}',
+      "\u0000",
+      "{",
+    ])
+      expect(opened(text), text.slice(0, 99)).toThrow("is no index of safetensors files");
   });
 
   test("an index must not leave its folder", () => {

@@ -89,6 +89,11 @@ describe("refuses", () => {
     "three offsets": [entry('"dtype":"U8","shape":[0],"data_offsets":[0,0,0]'), 0, "more than 2 numbers"],
     "metadata that is not text": ['{"__metadata__":{"a":1}}', 0, 'needs "\\"", not "1"'],
     "metadata that is no object": ['{"__metadata__":null}', 0, 'the metadata needs "{", not "n"'],
+    "metadata without end": [
+      `{"__metadata__":{${Array.from({ length: 65537 }, (_, i) => `"${i}":""`).join()}}}`,
+      0,
+      "the metadata has more than 65536 names",
+    ],
     "nested metadata": ['{"__metadata__":{"a":{}}}', 0, 'needs "\\"", not "{"'],
     "a comma at the end": [`{${one},}`, 1, 'needs "\\"", not "}"'],
     "something after it": [`{${one}}x`, 1, "something after its end"],

@@ -45,3 +45,17 @@ test("recordings beyond the limit go, those unused for longest first, and are ma
   expect(recorded.filter((name) => name === "plus120")).toHaveLength(3);
   expect(f.variants).toBe(1);
 });
+
+test("numbers of a call are told apart as values are: NaN is NaN, and -0 is not 0", () => {
+  const capture = makeCapture<Tensor>({ is: isTensor, make: (n) => new Tensor(n) });
+  const numbers = [0, -0, Number.NaN, Number.POSITIVE_INFINITY, 5e-324, -0, 0, Number.NaN];
+  const zero = tensor([-0]);
+  let recorded = 0;
+  const f = capture((given: { of: number[] }, x: Tensor) => {
+    recorded++;
+    return x.add(given.of[0]!);
+  });
+  for (const order of [numbers, [...numbers].reverse()])
+    for (const n of order) expect(f({ of: [n] }, zero).dataSync()[0]).toBe(Math.fround(-0 + n));
+  expect(recorded).toBe(5);
+});

@@ -30,10 +30,20 @@ const cast = (n: Node, dtype: DType): Node => apply("cast", [n], { dtype });
 const reshape = (n: Node, ...shape: number[]): Node => apply("reshape", [n], { shape });
 const permute = (n: Node, ...axes: number[]): Node => apply("permute", [n], { axes });
 
+test.each<[string, Node]>([
+  ["x + 0", apply("add", [x, c(0)])],
+  ["0 + x", apply("add", [c(0), x])],
+  ["x - -0", apply("sub", [x, c(-0)])],
+])("%s stays: of -0 it makes 0", (_, n) => {
+  expect(opsOf(n)).toMatch(/add|sub/);
+});
+
 describe("gives back the operand itself", () => {
   test.each<[string, Node, Node]>([
-    ["x + 0", apply("add", [x, c(0)]), x],
-    ["0 + x", apply("add", [c(0), x]), x],
+    ["x + -0", apply("add", [x, c(-0)]), x],
+    ["-0 + x", apply("add", [c(-0), x]), x],
+    ["i + 0", apply("add", [i, c(0, i)]), i],
+    ["i - -0", apply("sub", [i, c(-0, i)]), i],
     ["x - 0", apply("sub", [x, c(0)]), x],
     ["x · 1", apply("mul", [x, c(1)]), x],
     ["1 · x", apply("mul", [c(1), x]), x],

@@ -71,22 +71,6 @@ const condition = (x: Node, pick: Choices, pool: readonly Node[]): Node => {
   return bools.length === 0 || pick.below(4) === 0 ? filled(pick.below(2), x.shape, "bool") : pick.of(bools);
 };
 
-/** Dividing by ±0 would show the sign of a zero, which alone simplification may change. */
-const div: Maker = (x, pick, pool) => {
-  const y = mate(x, pick, pool);
-  const zero = node("eq", [y, filled(0, y.shape, y.dtype)], {});
-  return node(
-    "div",
-    [
-      x,
-      pick.below(2) === 0
-        ? filled(2 ** pick.below(6) * 0.5, x.shape, x.dtype)
-        : node("where", [zero, filled(3, y.shape, y.dtype), y], {}),
-    ],
-    {},
-  );
-};
-
 const subset = (x: Node, pick: Choices): number[] =>
   x.shape.map((_, i) => i).filter(() => pick.below(2) === 0);
 const reduce =
@@ -214,8 +198,8 @@ const numbers = [
 const bits = (["and", "or", "xor"] as const).map(binary);
 const floats = [
   ...(["floor", "ceil", "round", "sqrt", "exp", "log", "tanh", "sigmoid"] as const).map(unary),
-  div,
-  div,
+  binary("div"),
+  binary("div"),
   (x: Node, pick: Choices, pool: readonly Node[]) =>
     node("fma", [x, mate(x, pick, pool), mate(x, pick, pool)], {}),
 ];

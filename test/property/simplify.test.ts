@@ -5,7 +5,7 @@ import { print } from "../../src/ir/print.ts";
 import { simplify } from "../../src/ir/simplify.ts";
 import { verify } from "../../src/ir/verify.ts";
 import { allElementsOf } from "../ir/values.ts";
-import { build, Choices, equal, graph } from "./random-graph.ts";
+import { build, Choices, graph } from "./random-graph.ts";
 
 test("simplified graphs compute the same bits", () => {
   fc.assert(
@@ -17,7 +17,7 @@ test("simplified graphs compute the same bits", () => {
       const after = allElementsOf(simplified);
       roots.forEach((root, i) => {
         expect([simplified[i]!.shape, simplified[i]!.dtype]).toEqual([root.shape, root.dtype]);
-        const wrong = before[i]!.findIndex((x, e) => !equal(x, after[i]![e]!));
+        const wrong = before[i]!.findIndex((x, e) => !Object.is(x, after[i]![e]!));
         if (wrong >= 0)
           expect.fail(
             `root ${i}, element ${wrong}: ${before[i]![wrong]} became ${after[i]![wrong]}\n` +

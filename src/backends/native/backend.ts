@@ -7,6 +7,7 @@ import type { Tasks } from "../../codegen/tasks.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../../plan/plan.ts";
+import { allowedMemory } from "../memory-limit.ts";
 import { type Host, NativeExecutable } from "./executable.ts";
 import { cacheFolder, cachePlace } from "./folder.ts";
 import { KernelFolder } from "./kernel-folder.ts";
@@ -35,12 +36,15 @@ class NativeBackend implements Backend, Host {
     // Kernels that were compiled ahead need no compiler, and no folder to write to; with their fingerprint their names
     // are found again.
     const compiler = named === null ? findCompiler() : "";
-    const folder = named === null ? cacheFolder() : cachePlace();
+    const folder = named === null ? cacheFolder() : (cachePlace() ?? "");
     this.#toolchain = named === null ? toolchainOf(compiler, folder) : { ...named.manifest, compiler };
     const { target } = this.#toolchain;
     this.cache = new KernelStore(folder, this.#toolchain, named);
     this.runtime = new Runtime(koffi, this.cache, target, scratchBytes(target));
-    this.memory = new NativeMemory(this.runtime, settings.maxMemory ?? node().os.totalmem());
+    this.memory = new NativeMemory(
+      this.runtime,
+      settings.maxMemory ?? Math.min(node().os.totalmem(), allowedMemory()),
+    );
     this.arena = this.memory.allocate(64);
     this.#threads = this.runtime.setThreads(settings.threads);
   }

@@ -46,6 +46,13 @@ function unitsOf(sources: readonly Source[], cores: number): Unit[] {
   return units;
 }
 
+/**
+ * A process has so many maps of memory (65,530 on Linux), and an object that is linked as usual takes nine: code beside
+ * its tables rather than apart from them, nothing made read-only afterwards, and nothing that runs at its loading make
+ * it fewer. Linkers that do not know a -z switch warn, and go on.
+ */
+const fewMaps = ["-Wl,--build-id=none", "-Wl,-z,noseparate-code", "-Wl,-z,norelro", "-nostartfiles"];
+
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** Units in as many lists as there are cores, of about the same length of text together. */
@@ -77,7 +84,7 @@ export function compile(
   const units = unitsOf(sources, cores);
   const at = (name: string, kind: string) => path.join(folder, `${name}.${kind}`);
   for (const { name, text } of units) fs.writeFileSync(at(name, "c"), text);
-  const link = ["-shared", "-Wl,-O1", ...(process.platform === "darwin" ? [] : ["-Wl,--build-id=none"])];
+  const link = ["-shared", "-Wl,-O1", ...(process.platform === "darwin" ? [] : fewMaps)];
   // What a compiler that fails has written is no object.
   const command = (name: string): string => {
     const libraries = ["-lm", "-lpthread", "-ldl"];

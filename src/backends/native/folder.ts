@@ -3,13 +3,32 @@ import { printable } from "../../base/printable.ts";
 import { settings } from "../../base/settings.ts";
 import { node } from "./node.ts";
 
-/** Where compiled kernels are kept: what `THAW_CACHE` names, or the usual place. */
-export const cachePlace = (): string => {
+/** The user's own folder, as the environment has it or else the system; null where neither names one. */
+function homeFolder(): string | null {
   const { os, path } = node();
-  return path.resolve(
-    settings.cache ?? path.join(settings.xdgCache ?? path.join(os.homedir(), ".cache"), "thaw"),
-  );
-};
+  for (const find of [() => os.homedir(), () => os.userInfo().homedir])
+    try {
+      // An empty or relative HOME would mean wherever the program happens to be run.
+      const folder = find();
+      if (path.isAbsolute(folder)) return folder;
+    } catch {
+      // A user of whom the system has no entry, as in many containers.
+    }
+  return null;
+}
+
+/**
+ * Where compiled kernels are kept: what `THAW_CACHE` names, or the usual place; null where there is none. A relative
+ * `XDG_CACHE_HOME` counts as none, as its specification has it.
+ */
+export function cachePlace(): string | null {
+  const { path } = node();
+  const { cache, xdgCache } = settings;
+  if (cache !== undefined) return path.resolve(cache);
+  if (xdgCache !== undefined && path.isAbsolute(xdgCache)) return path.join(xdgCache, "thaw");
+  const home = homeFolder();
+  return home === null ? null : path.join(home, ".cache", "thaw");
+}
 
 /** Why a folder or file cannot be trusted: somebody else could have written it; null: nobody could. */
 export function distrust(place: string): string | null {
@@ -17,12 +36,14 @@ export function distrust(place: string): string | null {
   const stats = fs.lstatSync(place);
   if (stats.isSymbolicLink()) return "it is a link";
   const user = process.getuid?.();
-  if (user !== undefined && stats.uid !== user) return `it belongs to user ${stats.uid}, not to ${user}`;
+  // What belongs to the system's administrator nobody else could have written either: an image's own kernels, say.
+  if (user !== undefined && stats.uid !== user && stats.uid !== 0)
+    return `it belongs to user ${stats.uid}, not to ${user}`;
   if ((stats.mode & 0o022) !== 0) return `others may write to it (mode ${(stats.mode & 0o777).toString(8)})`;
   return null;
 }
 
-/** Makes a private folder, or sees that the one that is there is private and can be written to. */
+/** Makes a private folder, or sees that the one that is there is private; whether it can be written to shows later. */
 function prepare(folder: string): void {
   const { fs, path } = node();
   fs.mkdirSync(path.dirname(folder), { recursive: true });
@@ -33,15 +54,24 @@ function prepare(folder: string): void {
   }
   const why = distrust(folder);
   if (why !== null) throw new FileError(why);
-  fs.accessSync(folder, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
+  fs.accessSync(folder, fs.constants.R_OK | fs.constants.X_OK);
+}
+
+/** Where folders for a while are made, the best first: the system's place, and on Linux one that is in memory. */
+export function temporaryPlaces(): string[] {
+  const { fs, os } = node();
+  return [
+    os.tmpdir(),
+    ...["/dev/shm", "/var/tmp"].filter((place) => place !== os.tmpdir() && fs.existsSync(place)),
+  ];
 }
 
 /** A folder for this process alone, which goes with it; throws `BackendError` where there can be none. */
-export function temporaryFolder(): string {
-  const { fs, os, path } = node();
+export function temporaryFolder(place = temporaryPlaces()[0]!): string {
+  const { fs, path } = node();
   let folder: string;
   try {
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), "thaw-kernels-"));
+    folder = fs.mkdtempSync(path.join(place, "thaw-kernels-"));
   } catch (error) {
     throw new BackendError(`native: kernels can be written nowhere: ${(error as Error).message}`, {
       cause: error,
@@ -67,6 +97,12 @@ export function linkOrCopy(file: string, other: string): void {
  */
 export function cacheFolder(): string {
   const folder = cachePlace();
+  if (folder === null) {
+    console.warn(
+      "thaw: compiled kernels are not kept: HOME names no folder, and neither does the system. Name one with THAW_CACHE.",
+    );
+    return temporaryFolder();
+  }
   try {
     prepare(folder);
     return folder;

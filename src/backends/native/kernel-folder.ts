@@ -4,9 +4,10 @@ import { featureOf, processor } from "./machine.ts";
 import { node } from "./node.ts";
 import { isSealed } from "./seal.ts";
 import type { Toolchain } from "./toolchain.ts";
+import { type Described, readDescribed } from "./toolchain-file.ts";
 
 /** What the file `manifest.json` of a folder of kernels says of them. */
-type Manifest = Omit<Toolchain, "compiler"> & { readonly format: 1; readonly platform: string };
+type Manifest = Described & { readonly format: 1; readonly platform: string };
 
 /** Machines whose loader takes each other's objects. */
 const platform = (): string => `${process.platform} ${process.arch}`;
@@ -25,14 +26,10 @@ export class KernelFolder {
 
   /** One that is there; throws `BackendError` where it is none, or is for another processor. */
   static open(folder: string): KernelFolder {
-    const { fs, path } = node();
+    const { path } = node();
     let manifest: Manifest;
     try {
-      manifest = JSON.parse(fs.readFileSync(path.join(folder, "manifest.json"), "utf8")) as Manifest;
-      const { format, target, features } = manifest;
-      if (format !== 1) throw new Error(`its format is ${format}`);
-      if (!Array.isArray(features) || typeof target?.vectorBytes !== "number")
-        throw new Error("it does not say what they are for");
+      manifest = readDescribed(path.join(folder, "manifest.json"), 1) as Described as Manifest;
     } catch (error) {
       throw new BackendError(
         `native: ${folder}, which THAW_KERNELS names, holds no kernels (${(error as Error).message}); make it with thaw compile`,

@@ -9,17 +9,43 @@ interface Ended {
   readonly problem: string | null;
 }
 
-/** Runs a program for so many seconds at most: then it is ended, with everything that it has started. */
+/**
+ * Runs its arguments, beside a guard that ends the whole group once this process has gone, however it went: the
+ * system then closes its end of descriptor 3, at which the guard's reading ends. Nothing else holds the other end. Shells say on
+ * their standard error that a guard was killed, which is nothing that the program said.
+ */
+const guarded = `
+{ read -r end <&3; kill -s KILL -- -$$; } >/dev/null 2>&1 &
+guard=$!
+"$@" 3<&-
+status=$?
+exec 2>/dev/null
+kill -s KILL $guard
+wait $guard
+exit $status`;
+
+/**
+ * Runs a program, named by its path, for so many seconds at most: then it is ended, with everything that it has
+ * started, and so it is where this process ends before it.
+ */
 export function runBounded(program: string, args: readonly string[], seconds: number): Ended {
+  const { fs, spawn } = node();
+  try {
+    fs.accessSync(program, fs.constants.X_OK);
+  } catch (error) {
+    return { status: null, stdout: "", stderr: "", late: false, problem: (error as Error).message };
+  }
   const options = {
     // A group of its own, so that nothing is left behind.
     detached: true,
     encoding: "utf8" as const,
     input: "",
-    timeout: seconds * 1000,
+    stdio: new Array<"pipe">(4).fill("pipe"),
+    timeout: Math.ceil(seconds * 1000),
     killSignal: "SIGKILL" as const,
   };
-  const { pid, status, stdout, stderr, error } = node().spawn(program, args, options);
+  const run = ["-c", guarded, "sh", program, ...args];
+  const { pid, status, stdout, stderr, error } = spawn("/bin/sh", run, options);
   // Where nothing has been started the id is 0, which would mean our own group.
   if (error !== undefined && pid > 0)
     try {

@@ -1,9 +1,9 @@
-import { CompileError } from "../../base/errors.ts";
+import { BackendError, CompileError } from "../../base/errors.ts";
 import { printable } from "../../base/printable.ts";
 import { settings } from "../../base/settings.ts";
 import type { CUnit } from "../../codegen/c/writer.ts";
 import { compile, type Source } from "./compile.ts";
-import { distrust, linkOrCopy, temporaryFolder } from "./folder.ts";
+import { distrust, linkOrCopy, temporaryFolder, temporaryPlaces } from "./folder.ts";
 import { KernelFolder } from "./kernel-folder.ts";
 import { digestOf, node } from "./node.ts";
 import { isSealed, seal } from "./seal.ts";
@@ -14,7 +14,10 @@ const stale = 1;
 
 /** Compiled kernels on disk: those of a folder that is named, or else the cache and what the compiler adds to it. */
 export class KernelStore {
+  /** Where what is compiled goes. */
   folder: string;
+  /** Folders that could be written to once, or can only be read: their kernels go on being used. */
+  readonly #older: string[] = [];
   readonly #toolchain: Toolchain;
   readonly #named: KernelFolder | null;
   readonly #out: KernelFolder | null;
@@ -49,26 +52,27 @@ export class KernelStore {
     return found as string[];
   }
 
+  /** Where an object is put. */
   #place(key: string): string {
     return node().path.join(this.folder, `${key}.so`);
   }
 
   /** The path of a cached object that is whole and ours; what is not is removed. */
   #cached(key: string): string | null {
-    const { fs } = node();
-    const file = this.#place(key);
-    try {
-      if (distrust(file) === null && isSealed(file)) {
-        // So that what is used stays.
-        const now = new Date();
-        fs.utimesSync(file, now, now);
-        return file;
+    const { path } = node();
+    for (const folder of [this.folder, ...this.#older]) {
+      const file = path.join(folder, `${key}.so`);
+      try {
+        if (distrust(file) === null && isSealed(file)) {
+          touch(file);
+          return file;
+        }
+      } catch (error) {
+        // Another process may remove what this one looks at; what cannot be read is no object.
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") continue;
       }
-    } catch (error) {
-      // Another process may remove what this one looks at; what cannot be read is no object.
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+      removeQuietly(file);
     }
-    fs.rmSync(file, { force: true, recursive: true });
     return null;
   }
 
@@ -82,23 +86,37 @@ export class KernelStore {
     try {
       this.#compileInto(sources);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (error instanceof CompileError && !/No space left|quota exceeded/i.test(error.message)) throw error;
-      if (!(error instanceof CompileError) && code === undefined) throw error;
-      // The disk is full, or the folder has gone: once more elsewhere.
-      const why = (error as Error).message;
-      const before = this.folder;
-      this.folder = temporaryFolder();
-      console.warn(printable(`thaw: ${before} cannot be written to (${why}); kernels are not kept`));
-      try {
-        this.#compileInto(sources);
-      } catch (second) {
-        if (second instanceof CompileError) throw second;
-        throw new CompileError(`native: kernels can be written nowhere: ${(second as Error).message}`, {
-          cause: second,
-        });
-      }
+      if (!isForWantOfRoom(error, this.folder)) throw error;
+      this.#compileElsewhere(sources, error as Error);
     }
+  }
+
+  /** Once more where there is room, when the disk is full, or the folder has gone or cannot be written to. */
+  #compileElsewhere(sources: readonly Source[], first: Error): void {
+    let last = first;
+    for (const place of temporaryPlaces()) {
+      const before = this.folder;
+      try {
+        this.folder = temporaryFolder(place);
+        this.#compileInto(sources);
+      } catch (error) {
+        const without = isForWantOfRoom(error, this.folder);
+        this.folder = before;
+        last = error as Error;
+        if (!without && !(error instanceof BackendError && !(error instanceof CompileError))) throw error;
+        continue;
+      }
+      this.#older.unshift(before);
+      console.warn(
+        printable(`thaw: ${before} cannot be written to (${first.message}); kernels are not kept`),
+      );
+      return;
+    }
+    throw new CompileError(
+      `native: kernels can be written nowhere, not to ${[this.folder, ...temporaryPlaces()].join(", ")}: ${last.message}; ` +
+        "make room, or name a folder with THAW_CACHE",
+      { cause: last },
+    );
   }
 
   #compileInto(sources: readonly Source[]): void {
@@ -124,7 +142,7 @@ export class KernelStore {
   /** Throws away what was left half made long ago, and what was unused for longest beyond the bound; not what is `needed`. */
   #tidy(needed: ReadonlySet<string>): void {
     const entries = entriesOf(this.folder);
-    for (const entry of entries) if (isLeftOver(entry)) remove(entry);
+    for (const entry of entries) if (isLeftOver(entry)) removeQuietly(entry.file);
     const objects = entries.filter(isObject).sort((a, b) => a.time - b.time || a.inode - b.inode);
     const kept = new Set(objects.flatMap(({ file, inode }) => (needed.has(file) ? [inode] : [])));
     let total = bytesOf(objects);
@@ -134,7 +152,7 @@ export class KernelStore {
       if (total <= settings.cacheMax && object.inode !== last) break;
       if (kept.has(object.inode)) continue;
       // An object that is loaded stays so after its name is gone.
-      remove(object);
+      removeQuietly(object.file);
       total -= object.bytes;
       last = object.inode;
     }
@@ -175,6 +193,40 @@ const isLeftOver = (entry: Entry): boolean =>
 const bytesOf = (entries: readonly Entry[]): number =>
   Math.round(entries.reduce((sum, { bytes }) => sum + bytes, 0));
 const remove = ({ file }: Entry): void => node().fs.rmSync(file, { recursive: true, force: true });
+
+/** Removes what is only in the way, where it can be. */
+function removeQuietly(file: string): void {
+  try {
+    node().fs.rmSync(file, { recursive: true, force: true });
+  } catch {
+    // A folder that can only be read keeps it.
+  }
+}
+
+/** Says that a file is used, so that it stays. */
+function touch(file: string): void {
+  const now = new Date();
+  try {
+    node().fs.utimesSync(file, now, now);
+  } catch {
+    // In a folder that can only be read nothing goes either.
+  }
+}
+
+/** Bytes without which a disk counts as full: a compiler that runs out of them dies in many ways. */
+const room = 2 ** 22;
+
+/** Whether something failed because a folder has no room, or cannot be written to. */
+function isForWantOfRoom(error: unknown, folder: string): boolean {
+  if (!(error instanceof CompileError)) return (error as NodeJS.ErrnoException).code !== undefined;
+  if (/No space left|quota exceeded|read-only file system|file too large/i.test(error.message)) return true;
+  try {
+    const { bavail, bsize } = node().fs.statfsSync(folder);
+    return bavail * bsize < room;
+  } catch {
+    return true;
+  }
+}
 
 /** Names of what thaw keeps: nothing else in a folder is counted, or removed. */
 const own = /^([0-9a-f]{64}\.so|tmp-\w{6}|compiler-[0-9a-f]{32}\.json(\.\d+\.tmp)?)$/;

@@ -1,21 +1,14 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
-import type { CTarget } from "../../codegen/c/target.ts";
 import { featureOf, processor } from "./machine.ts";
 import { digestOf, node } from "./node.ts";
 import { runBounded } from "./run-bounded.ts";
+import { type Described, readDescribed } from "./toolchain-file.ts";
 
 /** A compiler, and the machine that it compiles for. */
-export interface Toolchain {
+export interface Toolchain extends Described {
   /** Path of the compiler. */
   readonly compiler: string;
-  /** The first line of what it says of itself. */
-  readonly version: string;
-  readonly target: CTarget;
-  /** Instruction sets that its code may use, as the compiler names them; empty where the system does not list its own. */
-  readonly features: readonly string[];
-  /** Everything that its output depends on besides the source. */
-  readonly fingerprint: string;
 }
 
 /** The switch that has a compiler use all that this machine's processor can. */
@@ -113,6 +106,9 @@ function probe(compiler: string): Toolchain {
   };
 }
 
+/** Of the file in which what a compiler said is remembered. Another one with another meaning of its fields. */
+const format = 1;
+
 /**
  * What a compiler makes here. What it said of itself is remembered in `folder` while neither it nor the processor is
  * another one, so that a process that finds all its kernels compiled runs no compiler at all.
@@ -123,13 +119,13 @@ export function toolchainOf(compiler: string, folder: string): Toolchain {
   const key = digestOf(compiler, `${mtimeMs} ${size}`, processor().id);
   const file = path.join(folder, `compiler-${key.slice(0, 32)}.json`);
   try {
-    const known = JSON.parse(fs.readFileSync(file, "utf8")) as Toolchain;
-    if (known.compiler === compiler) return known;
+    const { version, target, features, fingerprint, ...rest } = readDescribed(file, format);
+    if (rest.compiler === compiler) return { compiler, version, target, features, fingerprint };
   } catch {
-    // Nothing is remembered, or it cannot be read.
+    // Nothing is remembered, or it cannot be read, or another version of thaw has written it.
   }
   const found = probe(compiler);
-  writeQuietly(file, JSON.stringify(found));
+  writeQuietly(file, JSON.stringify({ format, ...found }));
   return found;
 }
 
@@ -141,6 +137,10 @@ function writeQuietly(file: string, text: string): void {
     fs.writeFileSync(temporary, text, { mode: 0o600 });
     fs.renameSync(temporary, file);
   } catch {
-    fs.rmSync(temporary, { force: true });
+    try {
+      fs.rmSync(temporary, { force: true });
+    } catch {
+      // It was never there.
+    }
   }
 }

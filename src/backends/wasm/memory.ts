@@ -3,8 +3,13 @@ import { BackendError, OutOfMemoryError } from "../../base/errors.ts";
 import { mib } from "../../base/mib.ts";
 import { settings } from "../../base/settings.ts";
 import type { Allocation } from "../../plan/plan.ts";
+import { allowedMemory } from "../memory-limit.ts";
 
 const page = 65_536;
+/** Pages at the start. */
+const initial = 16;
+/** Where not even so many bytes of addresses are to be had, there is no use in trying. */
+const leastReserved = 2 ** 26;
 const round = (n: number): number => Math.max(64, Math.ceil(n / 64) * 64);
 
 /** One memory seen as arrays of each element type. */
@@ -62,21 +67,34 @@ export class WasmMemory {
   inUse = 0;
   #views: Views;
   #free: Block[] = [];
+  #reserved = 0;
 
-  constructor(maxBytes: number = Math.min(2 ** 32, settings.maxMemory ?? 2 ** 32)) {
-    this.maximum = Math.floor(maxBytes / page);
+  /** Grows to `maxBytes` at most, or to less where the system does not give a program so many addresses. */
+  constructor(maxBytes: number = Math.min(2 ** 32, settings.maxMemory ?? allowedMemory())) {
     const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
     this.shared = typeof SharedArrayBuffer === "function" && isolated !== false;
-    try {
-      this.memory = new WebAssembly.Memory({ initial: 16, maximum: this.maximum, shared: this.shared });
-    } catch (error) {
-      throw new BackendError(
-        `wasm: no memory of up to ${mib(maxBytes)} can be reserved (${(error as Error).message}); set THAW_MAX_MEMORY lower`,
-      );
-    }
+    this.memory = this.#reserve(maxBytes, Math.min(leastReserved, maxBytes));
+    this.maximum = Math.floor(this.#reserved / page);
     this.#views = viewsOf(this.memory.buffer);
     // Address 0 stays unused, so that a null pointer is never a value's.
     this.#free.push({ start: 64, bytes: this.memory.buffer.byteLength - 64 });
+  }
+
+  /** A memory of up to `most` bytes; of half, and half of that, down to `least`, where the engine or system has no more. */
+  #reserve(most: number, least: number): WebAssembly.Memory {
+    for (let bytes = most; ; bytes = Math.max(bytes / 2, least))
+      try {
+        this.#reserved = bytes;
+        const maximum = Math.floor(bytes / page);
+        return new WebAssembly.Memory({ initial: Math.min(initial, maximum), maximum, shared: this.shared });
+      } catch (error) {
+        if (bytes > least) continue;
+        throw new BackendError(
+          `wasm: no memory of up to ${mib(bytes)} can be reserved (${(error as Error).message}). Where addresses are limited (ulimit -v), ` +
+            "Node before 22 needs --disable-wasm-trap-handler for it; else set THAW_MAX_MEMORY lower",
+          { cause: error },
+        );
+      }
   }
 
   /** The whole memory as arrays, as it is now: growing replaces the buffer. */

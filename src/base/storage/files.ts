@@ -42,6 +42,28 @@ export const writeFile = (path: string, bytes: Uint8Array): void =>
 export const removeFile = (path: string): void =>
   withFiles(`remove ${path}`, ({ fs }) => fs.rmSync(path, { force: true }));
 
+const leaving = new Set<string>();
+let watching = false;
+
+/** Has files removed when the program ends; gives what takes that back. A program that is killed leaves them. */
+export function removeAtExit(paths: readonly string[]): () => void {
+  const { fs } = nodeFiles("remove files");
+  for (const path of paths) leaving.add(path);
+  if (!watching)
+    process.once("exit", () => {
+      for (const path of leaving)
+        try {
+          fs.rmSync(path, { force: true });
+        } catch {
+          // There is nobody left to tell.
+        }
+    });
+  watching = true;
+  return () => {
+    for (const path of paths) leaving.delete(path);
+  };
+}
+
 /** Whether a path is a folder; throws `FileError` where there is nothing. */
 export const isFolder = (path: string): boolean =>
   withFiles(`read ${path}`, ({ fs }) => fs.statSync(path).isDirectory());

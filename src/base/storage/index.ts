@@ -7,6 +7,7 @@ export {
   namesIn,
   openFile,
   readFile,
+  removeAtExit,
   removeFile,
   writeFile,
 } from "./files.ts";

@@ -1,3 +1,4 @@
+import { parseJson, usualBounds } from "../../base/bounded-json.ts";
 import { ArgumentError } from "../../base/errors.ts";
 import { printable } from "../../base/printable.ts";
 
@@ -52,15 +53,22 @@ export interface ReplayCase {
   readonly expected: readonly Expected[];
 }
 
+/** The most bytes of a file of cases, unpacked, and the most values in it: numbers, nearly all. */
+const mostBytes = 2 ** 28;
+const mostValues = 2 ** 25;
+
 /** The cases in a file, plain JSON or gzip. */
 export function readCases(file: string): ReplayCase[] {
-  const { readFileSync } = process.getBuiltinModule("node:fs");
+  const { readFileSync, statSync } = process.getBuiltinModule("node:fs");
   const { gunzipSync } = process.getBuiltinModule("node:zlib");
   let content: { format?: unknown; cases?: unknown };
   try {
+    // A few bytes may unpack to anything.
+    if (statSync(file).size > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`);
     const bytes = readFileSync(file);
     const gzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
-    content = JSON.parse((gzip ? gunzipSync(bytes) : bytes).toString("utf8"));
+    const text = (gzip ? gunzipSync(bytes, { maxOutputLength: mostBytes }) : bytes).toString("utf8");
+    content = parseJson(text, { ...usualBounds, values: mostValues }) as typeof content;
   } catch (error) {
     throw new ArgumentError(printable(`replay: ${file} cannot be read: ${(error as Error).message}`));
   }

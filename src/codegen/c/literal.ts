@@ -1,4 +1,5 @@
 import { type DType, isFloat, roundTo } from "../../base/dtype.ts";
+import { numberText } from "../../base/exact-text.ts";
 import { vectorType } from "./access.ts";
 
 /** A number of a dtype as C has it. */
@@ -9,7 +10,7 @@ export function literal(dtype: DType, number: number): string {
   const suffix = dtype === "f64" ? "" : "f";
   if (Number.isNaN(value)) return `__builtin_nan${suffix}("")`;
   if (!Number.isFinite(value)) return `${value < 0 ? "-" : ""}__builtin_inf${suffix}()`;
-  const text = Object.is(value, -0) ? "-0" : `${value}`;
+  const text = numberText(value);
   return `${/[.e]/.test(text) ? text : `${text}.0`}${suffix}`;
 }
 

@@ -1,6 +1,9 @@
-import { execFileSync } from "node:child_process";
-import { expect, test } from "vitest";
+import { execFileSync, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, test, vi } from "vitest";
 import { runBounded } from "../../../src/backends/native/run-bounded.ts";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 test("what a program says, and how it ended", () => {
   expect(runBounded("/bin/sh", ["-c", "echo out; echo err >&2; exit 3"], 10)).toEqual({
@@ -32,4 +35,32 @@ test("a program that does not end is ended, and so is what it has started", () =
   expect({ late, stdout }).toEqual({ late: true, stdout: "begun\n" });
   expect(performance.now() - started).toBeLessThan(10_000);
   expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain(length);
+});
+
+test.each(["SIGKILL", "SIGTERM", "SIGINT"] as const)(
+  "a program dies with what ran it, ended by %s",
+  async (signal) => {
+    const length = `${signal.length}876.${process.pid}`;
+    const running = () =>
+      execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }).split("\n").includes(`sleep ${length}`);
+    const text = `
+    const { runBounded } = await import("${root}src/backends/native/run-bounded.ts");
+    runBounded("/bin/sh", ["-c", "sleep ${length} & sleep ${length}"], 100);
+  `;
+    const tsx = `${root}node_modules/tsx/dist/loader.mjs`;
+    const parent = spawn(process.execPath, ["--import", tsx, "--input-type=module", "-e", text], {
+      stdio: "ignore",
+    });
+    await vi.waitUntil(running, { timeout: 20_000 });
+    parent.kill(signal);
+    await vi.waitUntil(() => !running(), { timeout: 5000 });
+  },
+);
+
+test("what is left of a run is nothing, and its guard keeps nobody waiting", () => {
+  const started = performance.now();
+  for (let i = 0; i < 10; i++) expect(runBounded("/bin/sh", ["-c", "exit 5"], 10).status).toBe(5);
+  expect(performance.now() - started).toBeLessThan(5000);
+  const left = execFileSync("ps", ["-eo", "ppid,args"], { encoding: "utf8" });
+  expect(left.split("\n").filter((line) => line.includes("read -r end"))).toEqual([]);
 });

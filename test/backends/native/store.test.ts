@@ -1,18 +1,24 @@
 import { spawnSync } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
+import { cacheFolder, distrust } from "../../../src/backends/native/folder.ts";
+import { loadKoffi } from "../../../src/backends/native/koffi.ts";
 import { isSealed } from "../../../src/backends/native/seal.ts";
 import { KernelStore } from "../../../src/backends/native/store.ts";
+import { findCompiler, toolchainOf } from "../../../src/backends/native/toolchain.ts";
 import { CompileError } from "../../../src/base/errors.ts";
 import { settings } from "../../../src/base/settings.ts";
 import { fakeCompiler, inFolder } from "./child.ts";
@@ -135,6 +141,15 @@ test("a folder that goes away: another takes its place", () =>
     rmSync(store.folder, { recursive: true });
   }));
 
+test.runIf(process.getuid?.() === 0)("what belongs to the administrator is as good as one's own", () =>
+  inFolder((folder) => {
+    vi.spyOn(process, "getuid").mockReturnValue(12345);
+    expect(distrust(folder)).toBe(null);
+    chmodSync(folder, 0o775);
+    expect(distrust(folder)).toMatch(/others may write to it/);
+  }),
+);
+
 /** Whether a disk of few bytes can be had; only the system's administrator may. */
 const mounted = (folder: string): boolean =>
   spawnSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", folder]).status === 0;
@@ -168,5 +183,78 @@ test.runIf(canMount)("a disk that is full, at any moment: kernels are made elsew
     expect(warned.mock.calls.length).toBeGreaterThan(0);
     for (const [line] of warned.mock.calls)
       expect(line).toMatch(/cannot be written to .*(no space left|did not compile).*kernels are not kept/is);
+  }),
+);
+
+test.runIf(canMount)(
+  "a folder that can only be read: its kernels are used, and new ones made elsewhere",
+  () =>
+    inFolder((folder) => {
+      const warned = vi.spyOn(console, "warn").mockImplementation(() => {});
+      const disk = join(folder, "disk");
+      mkdirSync(disk, { mode: 0o700 });
+      spawnSync("mount", ["-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", disk]);
+      const { cache } = settings;
+      settings.cache = disk;
+      try {
+        const compiler = findCompiler();
+        const tools = toolchainOf(compiler, disk);
+        const [there, broken] = new KernelStore(disk, tools, null).obtain([source(1), source(2)]);
+        truncateSync(broken!, 100);
+        spawnSync("mount", ["-o", "remount,ro", disk]);
+        expect(cacheFolder()).toBe(disk);
+        expect(toolchainOf(compiler, disk)).toEqual(tools);
+        const store = new KernelStore(disk, tools, null);
+        expect(store.obtain([source(1)])).toEqual([there]);
+        expect(warned).not.toHaveBeenCalled();
+        const made = store.obtain([source(3), source(1), source(2)]);
+        expect(made[1]).toBe(there);
+        expect(made.every(isSealed)).toBe(true);
+        expect(warned).toHaveBeenCalledOnce();
+        // Both folders serve from now on, and nothing is compiled twice.
+        expect(store.obtain([source(1), source(2), source(3)])).toEqual([there, made[2], made[0]]);
+        expect(warned).toHaveBeenCalledOnce();
+        rmSync(store.folder, { recursive: true });
+      } finally {
+        settings.cache = cache;
+        spawnSync("umount", [disk]);
+      }
+    }),
+);
+
+test.runIf(canMount)("where nothing has room, that is said, and the step before it stays good", () =>
+  inFolder((folder) => {
+    vi.spyOn(console, "warn").mockImplementation(() => {});
+    const places = vi.spyOn(process.getBuiltinModule("node:os"), "tmpdir").mockReturnValue("/nowhere");
+    const tools = toolchain(folder);
+    const disk = join(folder, "disk");
+    mkdirSync(disk);
+    mounted(disk);
+    try {
+      writeFileSync(join(disk, "much"), Buffer.alloc(250 * 1024));
+      const store = new KernelStore(disk, tools, null);
+      // The memory's disk is the last resort.
+      if (existsSync("/dev/shm")) {
+        const [file] = store.obtain([source(1)]);
+        expect(file).toMatch(/^\/dev\/shm\/|^\/var\/tmp\//);
+        rmSync(store.folder, { recursive: true });
+      } else expect(() => store.obtain([source(1)])).toThrow(/can be written nowhere.*make room/s);
+    } finally {
+      places.mockRestore();
+      spawnSync("umount", [disk]);
+    }
+  }),
+);
+
+test.runIf(process.platform === "linux")("an object takes two maps of memory, or three", () =>
+  inFolder((folder) => {
+    const files = new KernelStore(folder, toolchain(folder), null).obtain([1, 2, 3, 4, 5].map(source));
+    const { load } = loadKoffi();
+    for (const file of files) load(file);
+    const lines = readFileSync("/proc/self/maps", "utf8").split("\n");
+    const inodes = new Set(files.map((file) => statSync(file).ino));
+    const maps = lines.filter((line) => inodes.has(Number(line.split(/ +/)[4])));
+    expect(maps.length).toBeGreaterThanOrEqual(inodes.size);
+    expect(maps.length).toBeLessThanOrEqual(3 * inodes.size);
   }),
 );

@@ -57,14 +57,44 @@ test("what a compiler says of itself is asked once, and again where what is reme
     expect(toolchainOf(fake, folder)).toEqual(first);
     expect(asked()).toBe(once);
     const [remembered] = readdirSync(folder).filter((name) => name.startsWith("compiler-"));
-    for (const text of ["", "{", "{}", "null", '{"compiler":"/another"}']) {
-      writeFileSync(join(folder, remembered!), text);
+    const file = join(folder, remembered!);
+    const good = JSON.parse(readFileSync(file, "utf8"));
+    const { target } = good;
+    const bad = [
+      "",
+      "{",
+      "null",
+      "[]",
+      "3",
+      "[".repeat(2 ** 19),
+      ...[
+        {},
+        { ...good, compiler: "/another" },
+        { ...good, format: undefined },
+        { ...good, format: 0 },
+        { ...good, format: 2 },
+        { ...good, features: "__AVX2__" },
+        { ...good, features: [3] },
+        { ...good, fingerprint: 7 },
+        { ...good, version: null },
+        { ...good, target: null },
+        { ...good, target: { ...target, vectorBytes: 1024 } },
+        { ...good, target: { ...target, vectorBytes: "32" } },
+        { ...good, target: { ...target, fma: "no" } },
+        { ...good, target: { ...target, l1: -1 } },
+        { ...good, target: { ...target, l2: "512K" } },
+      ].map((content) => JSON.stringify(content)),
+    ];
+    for (const [i, text] of bad.entries()) {
+      writeFileSync(file, text);
       expect(toolchainOf(fake, folder)).toEqual(first);
+      expect(asked(), text.slice(0, 200)).toBe((i + 2) * once);
+      // What is remembered from then on is good.
+      expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(good);
     }
-    expect(asked()).toBe(6 * once);
     // Where nothing can be written it is asked each time.
     expect(toolchainOf(fake, join(folder, "missing"))).toEqual(first);
-    expect(asked()).toBe(7 * once);
+    expect(asked()).toBe((bad.length + 2) * once);
   }));
 
 test("another compiler, or another machine, has another fingerprint", () =>

@@ -70,3 +70,29 @@ test("running out is an error that says what there is, and leaves the rest usabl
   expect(kept.view().length).toBe(mib);
   expect(memory.allocate(2 * mib).bytes).toBe(2 * mib);
 });
+
+test("where the system gives fewer addresses, it is one of fewer", () => {
+  const { Memory } = WebAssembly;
+  let [most, asked] = [2 ** 14, 0];
+  WebAssembly.Memory = class extends Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      asked++;
+      if (descriptor.maximum! > most) throw new RangeError("could not allocate memory");
+      super(descriptor);
+    }
+  };
+  try {
+    const memory = new WasmMemory(2 ** 32);
+    expect(memory.maximum).toBe(2 ** 14);
+    expect(asked).toBe(3);
+    expect(memory.allocate(2 ** 21).view().length).toBe(2 ** 21);
+    most = 2 ** 9;
+    expect(() => new WasmMemory(2 ** 32)).toThrow(
+      /no memory of up to 64\.0 MiB.*--disable-wasm-trap-handler/s,
+    );
+    // What was asked for is never exceeded.
+    expect(new WasmMemory(2 ** 22).maximum).toBe(2 ** 6);
+  } finally {
+    WebAssembly.Memory = Memory;
+  }
+});

@@ -179,7 +179,7 @@ function putInto(
     const keys = module.loadStateDict(tensors, { strict });
     if (optimizer !== undefined) {
       const { name: _, ...dict } = record!.optimizer!;
-      optimizer.loadStateDict(dict);
+      optimizer.loadStateDict(dict, { module });
     }
     return keys;
   } catch (error) {

@@ -9,6 +9,7 @@ import { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { keepWidth } from "../tensor/wide-integers.ts";
 import { bitsOf } from "./bits.ts";
+import { label, rootOf } from "./label.ts";
 
 /** What walking a module finds in it. */
 export type Member = Module | Parameter | Buffer;
@@ -43,6 +44,9 @@ export interface IncompatibleKeys {
 }
 
 const isMember = (value: object): value is Member => value instanceof Module || value instanceof Stored;
+
+/** The outermost module, of those that are alive, whose walk a parameter or buffer has been found by. */
+export const namedFrom = (member: Parameter | Buffer): Module | null => rootOf(member) as Module | null;
 
 /** A path one level down. */
 const joinPath = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);
@@ -169,7 +173,7 @@ export abstract class Module {
       for (const [name, member] of members) {
         if (!(member instanceof kind)) continue;
         const path = joinPath(prefix, name);
-        if (!seen.has(member)) label(member, path);
+        if (!seen.has(member)) label(member, path, this);
         if (!removeDuplicate || !seen.has(member)) found.push([path, member]);
         seen.add(member);
       }
@@ -344,9 +348,4 @@ function hidesMembers(value: object): boolean {
   const holds = (item: unknown): boolean => typeof item === "object" && item !== null && isMember(item);
   if (value instanceof Map || value instanceof Set) return [...value.values()].some(holds);
   return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).some(holds);
-}
-
-/** Names a value for errors by its path from the outermost module that it has been named from. */
-function label(member: Parameter | Buffer, path: string): void {
-  if (member.label !== path && !member.label.endsWith(`.${path}`)) member.label = path;
 }

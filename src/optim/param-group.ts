@@ -30,7 +30,7 @@ export type ParamGroup<O extends object> = O & {
 const switches = new WeakMap<object, Map<string, Cell<boolean>>>();
 
 /** Whether an option switches something on: a flag that is true, a number that is not zero. */
-const isOn = (value: unknown): boolean => value !== false && value !== 0;
+export const isOn = (value: unknown): boolean => value !== false && value !== 0;
 
 /** A group whose options are checked when they are set. */
 export function makeParamGroup<O extends object>(

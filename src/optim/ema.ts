@@ -22,7 +22,7 @@ import { putRegion, takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { between, optionProblem, refuseUnknownOptions } from "./options.ts";
+import { between, optionProblem, refuseNoOptions, refuseUnknownOptions } from "./options.ts";
 import { copyOf, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
 
@@ -84,6 +84,7 @@ export class EMA {
   constructor(module: Module, options: EMAOptions = {}) {
     if (currentTrace().recording)
       throw new CaptureError("EMA: it cannot be made inside a captured function; make it outside");
+    refuseNoOptions("EMA", options, Object.keys(defaults));
     refuseUnknownOptions("EMA", options, Object.keys(defaults));
     for (const [name, known] of Object.entries(choices)) {
       const given = options[name as keyof typeof choices];

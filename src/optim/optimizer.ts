@@ -12,7 +12,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { type ChainOutput, runChain } from "./chain.ts";
 import { warnOfLeak } from "./leak.ts";
-import { optionProblem } from "./options.ts";
+import { optionProblem, refuseNoOptions } from "./options.ts";
 import { isSwitchedOn, makeParamGroup, type OptimizerDefinition, type ParamGroup } from "./param-group.ts";
 import { nameParameters, type Origin, type ParameterNames } from "./parameter-names.ts";
 import {
@@ -82,6 +82,7 @@ export abstract class Optimizer<
     params: OptimizerParams<O, M>,
     options: Partial<O>,
   ) {
+    refuseNoOptions(definition.name, options, Object.keys(definition.defaults));
     this.#definition = definition;
     this.#defaults = options;
     this.module = (params instanceof Module ? params : null) as M;

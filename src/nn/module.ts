@@ -1,15 +1,17 @@
-import { ArgumentError, StateDictError } from "../base/errors.ts";
-import { sameShape, shapeText } from "../base/shape.ts";
+import { ArgumentError } from "../base/errors.ts";
 import { bumpEpoch, Cell } from "../engine/cell.ts";
 import { hostNode } from "../engine/trace.ts";
 import { Buffer } from "../tensor/buffer.ts";
 import { zerosLike } from "../tensor/create.ts";
+import { like } from "../tensor/operations/elementwise.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { keepWidth } from "../tensor/wide-integers.ts";
 import { bitsOf } from "./bits.ts";
+import type { MatchOptions } from "./compare-state.ts";
 import { label, rootOf } from "./label.ts";
+import { checkMatchOptions, type IncompatibleKeys, matchState } from "./match-state.ts";
 
 /** What walking a module finds in it. */
 export type Member = Module | Parameter | Buffer;
@@ -35,12 +37,6 @@ interface Visit {
   readonly path: string;
   readonly module: Module;
   readonly members: readonly [string, Member][];
-}
-
-/** The paths in which a state dict and a module differ. */
-export interface IncompatibleKeys {
-  missingKeys: string[];
-  unexpectedKeys: string[];
 }
 
 const isMember = (value: object): value is Member => value instanceof Module || value instanceof Stored;
@@ -224,42 +220,26 @@ export abstract class Module {
 
   /**
    * Puts the values of a state dict into parameters and buffers. All of it is checked first: where a shape or dtype
-   * differs, or (unless `strict` is false) a path is missing or unknown, one error lists everything that is wrong and
-   * nothing is written.
+   * differs, or (unless `strict` is false) a path is missing or unknown, or nothing at all is found, one error lists
+   * everything that is wrong, with the options that would load it, and nothing is written.
    */
-  loadStateDict(dict: StateDict, { strict = true }: { strict?: boolean } = {}): IncompatibleKeys {
+  loadStateDict(dict: StateDict, options: MatchOptions = {}): IncompatibleKeys {
+    checkMatchOptions("loadStateDict", options);
     const given = new Map(dict instanceof Map ? dict : Object.entries(dict as Record<string, Tensor>));
-    const state = this.#state();
-    const known = new Set(state.map(([path]) => path));
-    const missingKeys = [...known].filter((path) => !given.has(path));
-    const unexpectedKeys = [...given.keys()].filter((path) => !known.has(path));
-    const wrong: string[] = [];
-    if (strict && missingKeys.length > 0) wrong.push(`missing: ${missingKeys.join(", ")}`);
-    if (strict && unexpectedKeys.length > 0) wrong.push(`unexpected: ${unexpectedKeys.join(", ")}`);
-    for (const [path, member] of state) {
-      const value = given.get(path);
-      if (value === undefined) continue;
-      const [is, should] = [value, member].map((t) => `${t.dtype}${shapeText(t.shape)}`);
-      if (!sameShape(value.shape, member.shape)) wrong.push(`${path} is ${is}, the module has ${should}`);
-      else if (value.dtype !== member.dtype)
-        wrong.push(`${path} is ${is}, the module has ${should}: cast it with to("${member.dtype}")`);
-    }
-    if (wrong.length > 0)
-      throw new StateDictError(
-        `loadStateDict: the state dict does not fit ${this.constructor.name}; nothing was loaded.\n  ${wrong.join("\n  ")}` +
-          (strict && missingKeys.length + unexpectedKeys.length > 0
-            ? "\nPass { strict: false } to load what fits by path and leave the rest."
-            : ""),
-      );
+    const members = new Map(this.#state());
+    const { names, keys } = matchState("loadStateDict", this.constructor.name, given, members, options);
     // All values first: one of them may be a parameter that is itself about to be overwritten.
-    const writes = state
-      .filter(([path]) => given.has(path))
-      .map(([path, member]) => [member, given.get(path)!, given.get(path)!.node] as const);
+    const writes = [...names].map(([path, name]) => {
+      const [member, source] = [members.get(path)!, given.get(name)!];
+      const { shape, dtype } = member;
+      const value = source.dtype === dtype ? source.node : like(source.node, shape, dtype, "loadStateDict");
+      return [member, source, value] as const;
+    });
     for (const [member, source, value] of writes) {
       member.assign(value);
       keepWidth(source, member);
     }
-    return { missingKeys, unexpectedKeys };
+    return keys;
   }
 
   // All parameters at once.

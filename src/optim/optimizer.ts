@@ -1,7 +1,8 @@
 import { ArgumentError } from "../base/errors.ts";
-import { Cell } from "../engine/cell.ts";
+import { Cell, structureEpoch } from "../engine/cell.ts";
 import { commit, withoutRefuted } from "../engine/realize.ts";
 import { currentTrace, hostEffect, writingAs } from "../engine/trace.ts";
+import { warnOfUnfrozenPlaces } from "../nn/frozen-paths.ts";
 import { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { zerosLike } from "../tensor/create.ts";
@@ -23,6 +24,7 @@ import {
   parametersOf,
 } from "./params.ts";
 import { narrowTo, type Part, partShape, type Stepped } from "./part.ts";
+import { findReplaced, type Replaced, warnOfReplaced } from "./replaced.ts";
 import type { OptimizerStateDict, StateOwner } from "./saved-state.ts";
 import { Scalars } from "./scalars.ts";
 import { addTensors, makeState } from "./state.ts";
@@ -75,6 +77,9 @@ export abstract class Optimizer<
   readonly #policies: StatePolicies<O>;
   /** Counts changes of groups, and of state from outside: a recorded step refers to both. */
   readonly #structure = new Cell(0);
+  /** When parameters that their modules no longer hold were last looked for, and those that were found. */
+  #structuresSeen = -1;
+  #replaced: Replaced | null = null;
   readonly #observer = new Cell<((update: ObservedUpdate) => void) | null>(null);
 
   protected constructor(
@@ -216,6 +221,8 @@ export abstract class Optimizer<
         if (grad !== null && !p.frozen) gradients.set(p, grad.node);
       }
     if (this.warnOfLeaks) this.#lookForLeaks(gradients);
+    if (structureEpoch() !== this.#structuresSeen || this.#replaced !== null)
+      this.#lookForReplaced(gradients);
     const trace = currentTrace();
     if (trace.recording) {
       this.update(gradients);
@@ -366,6 +373,18 @@ export abstract class Optimizer<
       optionNames: Object.keys(defaults),
       chain: chain as readonly AnyTransform<object>[],
     };
+  }
+
+  #lookForReplaced(gradients: ReadonlyMap<Parameter, Node>): void {
+    if (structureEpoch() !== this.#structuresSeen) {
+      this.#structuresSeen = structureEpoch();
+      const found = findReplaced(this.parameters(), this.#origins);
+      for (const module of found.modules) warnOfUnfrozenPlaces(module, new Set(gradients.keys()));
+      this.#replaced = found.parameters.length > 0 ? found : null;
+    }
+    // What took their place may have its first gradient later than this step.
+    if (this.#replaced !== null && warnOfReplaced(this.name, this.#replaced, new Set(this.parameters())))
+      this.#replaced = null;
   }
 
   /** Copies of the state, by the names of the parameters (their paths in `module`), and the options of the groups. */

@@ -4,25 +4,27 @@ import { commit } from "../engine/realize.ts";
 import { bytesOf } from "../engine/storage.ts";
 import { currentTrace, refuseWhileRecording } from "../engine/trace.ts";
 import { bitsOf } from "../nn/bits.ts";
-import type { IncompatibleKeys, Module } from "../nn/module.ts";
+import { type Described, type MatchOptions, pathIn } from "../nn/compare-state.ts";
+import { checkMatchOptions, type IncompatibleKeys, matchState } from "../nn/match-state.ts";
+import type { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { setRandomState } from "../tensor/random.ts";
 import { Region } from "../tensor/region.ts";
 import type { Stored } from "../tensor/stored.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { arithmetic } from "./arithmetic.ts";
+import { held, integers } from "./dtypes.ts";
 import { bytesSource, openTensors, type TensorSource } from "./open.ts";
 import { readTensor } from "./read.ts";
 import { type CheckpointRecord, decodeRecord, type FrozenRecord, recordName } from "./record.ts";
 import type { SavedOptimizer } from "./save.ts";
+import { translateRecord } from "./translate-record.ts";
 
-/** What a checkpoint is loaded into. */
-export interface LoadOptions {
+/** What a checkpoint is loaded into; `prefix` and `rename` hold for the optimizer's state and the frozen set too. */
+export interface LoadOptions extends MatchOptions {
   module: Module;
   /** Goes on from the checkpoint, if it is one of this kind of optimizer. */
   optimizer?: SavedOptimizer;
-  /** Whether the module must have exactly the paths of the file; default true. */
-  strict?: boolean;
   /** Whether what was frozen is frozen again, and all else thawed; default false. */
   frozen?: boolean;
   /** Whether the random numbers go on where they were; default: if an optimizer is given. */
@@ -50,25 +52,31 @@ export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions): LoadResu
   loadFrom("The checkpoint", bytesSource(bytes), options);
 
 function loadFrom(from: string, source: TensorSource, options: LoadOptions): LoadResult {
-  const { module, optimizer, strict = true, frozen = false, random = optimizer !== undefined } = options;
+  const { module, optimizer, frozen = false, random = optimizer !== undefined } = options;
   refuseWhileRecording("load()");
+  checkMatchOptions("load()", options);
   try {
     const { [recordName]: text, ...metadata } = source.metadata;
     const own = new Set<string>();
     const record =
-      text === undefined ? null : decodeRecord(text, (name) => recordedTensor(source, name, own));
+      text === undefined
+        ? null
+        : translateRecord(
+            decodeRecord(text, (name) => recordedTensor(source, name, own)),
+            options,
+          );
     if (optimizer !== undefined) checkOptimizer(from, record, optimizer);
     const names = [...source.entries.keys()].filter((name) => !own.has(name));
-    const { tensors, left } = tensorsFor(module, source, names, strict);
     const setFrozen = frozen ? frozenParts(from, module, record) : null;
+    const { tensors, keys } = tensorsFor(module, source, names, options);
     // What was asked for before has its own errors, and is not the load's to lose.
     commit();
-    const keys = putInto(module, tensors, strict, optimizer, record);
+    putInto(module, tensors, optimizer, record);
     setFrozen?.();
     if (record !== null && random) setRandomState(record.random);
     commit();
     if (optimizer !== undefined) warnOfArithmetic(from, record!);
-    return { ...keys, unexpectedKeys: [...keys.unexpectedKeys, ...left], metadata };
+    return { ...keys, metadata };
   } finally {
     source.close();
   }
@@ -95,19 +103,28 @@ function checkOptimizer(from: string, record: CheckpointRecord | null, { name }:
     );
 }
 
-/** The file's tensors for a module's paths, and the names that are left where they need not fit. */
-function tensorsFor(module: Module, source: TensorSource, names: readonly string[], strict: boolean) {
+/** The file's tensors for a module's paths, and the names on both sides that are left. */
+function tensorsFor(module: Module, source: TensorSource, names: readonly string[], options: MatchOptions) {
   const walk = { removeDuplicate: false };
-  const members: [string, Stored][] = [...module.namedParameters(walk), ...module.namedBuffers(walk)];
-  const known = new Set(members.map(([path]) => path));
+  const buffers = module.namedBuffers(walk).filter(([, buffer]) => buffer.persistent);
+  const all = new Map<string, Stored>([...module.namedParameters(walk), ...buffers]);
   const paths = new Map<Stored, string[]>();
-  for (const [path, member] of members) paths.set(member, [...(paths.get(member) ?? []), path]);
-  const tensors = new Map<string, Tensor>();
-  for (const name of names) if (strict || known.has(name)) tensors.set(name, readTensor(source, name));
+  for (const [path, member] of all) paths.set(member, [...(paths.get(member) ?? []), path]);
+  const found = new Set(names.map((name) => pathIn(options, name)));
+  // Of the paths of a tied parameter, those that the file has are enough.
+  const wanted = [...paths].flatMap(([member, tied]) => {
+    const there = tied.filter((path) => found.has(path));
+    return (there.length > 0 ? there : tied).map((path) => [path, member] as const);
+  });
+  const given = new Map(names.map((name) => [name, described(source, name)]));
+  const order = [...all.keys()];
+  const members = new Map(wanted.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b)));
+  const match = matchState("load()", module.constructor.name, given, members, options);
+  const tensors = new Map([...match.names].map(([path, name]) => [path, readTensor(source, name)]));
   for (const tied of paths.values()) {
-    const given = tied.filter((path) => tensors.has(path));
-    if (tied.length === 1 || given.length === 0) continue;
-    const [first, ...others] = given as [string, ...string[]];
+    const there = tied.filter((path) => tensors.has(path));
+    if (tied.length === 1 || there.length === 0) continue;
+    const [first, ...others] = there as [string, ...string[]];
     for (const other of others)
       if (!sameBits(tensors.get(first)!, tensors.get(other)!))
         throw new CheckpointError(
@@ -115,7 +132,13 @@ function tensorsFor(module: Module, source: TensorSource, names: readonly string
         );
     for (const path of tied) tensors.set(path, tensors.get(first)!);
   }
-  return { tensors, left: names.filter((name) => !strict && !known.has(name)) };
+  return { tensors, keys: match.keys };
+}
+
+/** Dtype and shape of a tensor as it is when it has been read; a dtype that thaw does not have as the file has it. */
+function described(source: TensorSource, name: string): Described {
+  const { dtype, shape } = source.entries.get(name)!;
+  return { dtype: held.get(dtype) ?? (integers.has(dtype) ? "i32" : dtype), shape };
 }
 
 function sameBits(a: Tensor, b: Tensor): boolean {
@@ -170,19 +193,18 @@ function regionOf(
 function putInto(
   module: Module,
   tensors: ReadonlyMap<string, Tensor>,
-  strict: boolean,
   optimizer: SavedOptimizer | undefined,
   record: CheckpointRecord | null,
-): IncompatibleKeys {
+): void {
   const trace = currentTrace();
   const before = new Map(trace.writes);
   try {
-    const keys = module.loadStateDict(tensors, { strict });
+    // They have been matched: what is not among them is to be left.
+    if (tensors.size > 0) module.loadStateDict(tensors, { strict: false, dtype: "module" });
     if (optimizer !== undefined) {
       const { name: _, ...dict } = record!.optimizer!;
-      optimizer.loadStateDict(dict);
+      optimizer.loadStateDict(dict, { module });
     }
-    return keys;
   } catch (error) {
     // The module's new values are not written yet.
     trace.writes = before;

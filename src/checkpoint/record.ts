@@ -1,7 +1,7 @@
 import { parseJson } from "../base/bounded-json.ts";
 import { CheckpointError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
-import type { OptimizerStateDict } from "../optim/state-dict.ts";
+import type { OptimizerStateDict } from "../optim/saved-state.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** The name under which a checkpoint has, as JSON in the file's metadata, what is not a tensor. */

@@ -1,7 +1,8 @@
 import { ArgumentError } from "../base/errors.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import type { Module } from "../nn/module.ts";
-import type { OptimizerStateDict } from "../optim/state-dict.ts";
+import type { NamingOptions } from "../optim/optimizer.ts";
+import type { OptimizerStateDict } from "../optim/saved-state.ts";
 import { fromArray } from "../tensor/create.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { getRandomState } from "../tensor/random.ts";
@@ -13,8 +14,8 @@ import { serializeSafetensors, type WriteOptions, writeSafetensors } from "./wri
 /** What checkpoints need of an optimizer. */
 export interface SavedOptimizer {
   readonly name: string;
-  stateDict(): OptimizerStateDict;
-  loadStateDict(dict: OptimizerStateDict): void;
+  stateDict(options?: NamingOptions): OptimizerStateDict;
+  loadStateDict(dict: OptimizerStateDict, options?: NamingOptions): void;
 }
 
 /** What goes into a checkpoint. */
@@ -57,7 +58,7 @@ function contentsOf(what: string, { module, optimizer, metadata = {} }: SaveOpti
     frozen: Object.fromEntries(
       parameters.flatMap(([path, p]) => (p.frozen || p.frozenRegion ? [[path, frozenOf(p)]] : [])),
     ),
-    ...(optimizer && { optimizer: { name: optimizer.name, ...optimizer.stateDict() } }),
+    ...(optimizer && { optimizer: { name: optimizer.name, ...optimizer.stateDict({ module }) } }),
   };
   return { tensors, metadata: { ...metadata, [recordName]: encodeRecord(record, tensors) } };
 }

@@ -1,5 +1,6 @@
 /** Counts every change of state that a captured step may depend on: unchanged state costs one comparison. */
 let epoch = 0;
+let structures = 0;
 let reads: Map<Cell<unknown>, unknown> | null = null;
 
 /** The present epoch of all cells. */
@@ -8,7 +9,11 @@ export const stateEpoch = (): number => epoch;
 /** Says that the structure of a module tree may have changed (a module or parameter was made). */
 export function bumpEpoch(): void {
   epoch++;
+  structures++;
 }
+
+/** Counts what `bumpEpoch` says, and nothing else. */
+export const structureEpoch = (): number => structures;
 
 /**
  * A piece of host state that a step's structure depends on: a mode, a flag, an option. Reading it while a step is

@@ -1,6 +1,7 @@
 import "./dispose.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { runThen } from "../base/run-then.ts";
+import { forgetFrozen, noteFrozen } from "../nn/frozen-paths.ts";
 import type { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { minus, type Region, union } from "../tensor/region.ts";
@@ -31,7 +32,10 @@ export function freeze<M extends Module, const S extends Selector, T>(
   fn: () => T,
 ): T;
 export function freeze<T>(root: Module, selector: Selector, fn?: () => T): T | FreezeScope {
-  return run(open("freeze", root, selector, true), fn);
+  const scope = open("freeze", root, selector, true);
+  if (fn === undefined)
+    noteFrozen(root, scope.parameters, `freeze(${root.constructor.name}, ${selectorText(selector)})`);
+  return run(scope, fn);
 }
 
 /** Unfreezes parameters, in the same three ways as `freeze`. Their `requiresGrad` stays what it is. */
@@ -45,7 +49,9 @@ export function unfreeze<M extends Module, const S extends Selector, T>(
   fn: () => T,
 ): T;
 export function unfreeze<T>(root: Module, selector: Selector, fn?: () => T): T | FreezeScope {
-  return run(open("unfreeze", root, selector, false), fn);
+  const scope = open("unfreeze", root, selector, false);
+  if (fn === undefined) forgetFrozen(root, scope.parameters);
+  return run(scope, fn);
 }
 
 /** A scope, or a call. */

@@ -1,5 +1,6 @@
 export * from "./activations.ts";
 export { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
+export type { MatchOptions } from "./compare-state.ts";
 export { Dropout, dropout } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
@@ -8,8 +9,8 @@ export * as init from "./init/index.ts";
 export { LayerNorm, type LayerNormOptions } from "./layer-norm.ts";
 export { Linear } from "./linear.ts";
 export * from "./losses/index.ts";
+export type { IncompatibleKeys } from "./match-state.ts";
 export {
-  type IncompatibleKeys,
   type Layer,
   type Member,
   Module,

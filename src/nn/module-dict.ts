@@ -1,7 +1,6 @@
 import { ArgumentError } from "../base/errors.ts";
-import { Cell } from "../engine/cell.ts";
+import { bumpEpoch, Cell } from "../engine/cell.ts";
 import { type contents, type Member, Module } from "./module.ts";
-import { noteStructure } from "./watched.ts";
 
 /** Modules by name, found by walking under it. */
 export class ModuleDict<D extends Record<string, Module> = Record<string, Module>> extends Module {
@@ -25,7 +24,7 @@ export class ModuleDict<D extends Record<string, Module> = Record<string, Module
   }
   #changed(): void {
     this.#changes.value++;
-    noteStructure();
+    bumpEpoch();
   }
 
   get size(): number {

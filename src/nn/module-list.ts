@@ -1,7 +1,6 @@
 import { IndexError } from "../base/errors.ts";
-import { Cell } from "../engine/cell.ts";
+import { bumpEpoch, Cell } from "../engine/cell.ts";
 import { type contents, type Member, Module } from "./module.ts";
-import { noteStructure } from "./watched.ts";
 
 /** Modules in a row, found by walking under their index. */
 export class ModuleList<M extends Module = Module> extends Module {
@@ -25,7 +24,7 @@ export class ModuleList<M extends Module = Module> extends Module {
   }
   #changed(): this {
     this.#changes.value++;
-    noteStructure();
+    bumpEpoch();
     return this;
   }
 

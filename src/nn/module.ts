@@ -1,16 +1,18 @@
-import { ArgumentError, StateDictError } from "../base/errors.ts";
-import { printable } from "../base/printable.ts";
-import { sameShape, shapeText } from "../base/shape.ts";
-import { Cell } from "../engine/cell.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { bumpEpoch, Cell, structureEpoch } from "../engine/cell.ts";
 import { hostNode } from "../engine/trace.ts";
 import { Buffer } from "../tensor/buffer.ts";
 import { zerosLike } from "../tensor/create.ts";
+import { like } from "../tensor/operations/elementwise.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { keepWidth } from "../tensor/wide-integers.ts";
 import { bitsOf } from "./bits.ts";
-import { noteStructure, structureEpoch, Watched } from "./watched.ts";
+import type { MatchOptions } from "./compare-state.ts";
+import { label, rootOf } from "./label.ts";
+import { checkMatchOptions, type IncompatibleKeys, matchState } from "./match-state.ts";
+import { Watched } from "./watched.ts";
 
 /** What walking a module finds in it. */
 export type Member = Module | Parameter | Buffer;
@@ -40,13 +42,10 @@ interface Visit {
   readonly hasArrays: boolean;
 }
 
-/** The paths in which a state dict and a module differ. */
-export interface IncompatibleKeys {
-  missingKeys: string[];
-  unexpectedKeys: string[];
-}
-
 const isMember = (value: object): value is Member => value instanceof Module || value instanceof Stored;
+
+/** The outermost module, of those that are alive, whose walk a parameter or buffer has been found by. */
+export const namedFrom = (member: Parameter | Buffer): Module | null => rootOf(member) as Module | null;
 
 /** A path one level down. */
 const joinPath = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);
@@ -64,7 +63,7 @@ export abstract class Module extends Watched {
 
   constructor() {
     super();
-    noteStructure();
+    bumpEpoch();
   }
 
   /**
@@ -175,7 +174,7 @@ export abstract class Module extends Watched {
       for (const [name, member] of members) {
         if (!(member instanceof kind)) continue;
         const path = joinPath(prefix, name);
-        if (!seen.has(member)) label(member, path);
+        if (!seen.has(member)) label(member, path, this);
         if (!removeDuplicate || !seen.has(member)) found.push([path, member]);
         seen.add(member);
       }
@@ -229,42 +228,26 @@ export abstract class Module extends Watched {
 
   /**
    * Puts the values of a state dict into parameters and buffers. All of it is checked first: where a shape or dtype
-   * differs, or (unless `strict` is false) a path is missing or unknown, one error lists everything that is wrong and
-   * nothing is written.
+   * differs, or (unless `strict` is false) a path is missing or unknown, or nothing at all is found, one error lists
+   * everything that is wrong, with the options that would load it, and nothing is written.
    */
-  loadStateDict(dict: StateDict, { strict = true }: { strict?: boolean } = {}): IncompatibleKeys {
+  loadStateDict(dict: StateDict, options: MatchOptions = {}): IncompatibleKeys {
+    checkMatchOptions("loadStateDict", options);
     const given = new Map(dict instanceof Map ? dict : Object.entries(dict as Record<string, Tensor>));
-    const state = this.#state();
-    const known = new Set(state.map(([path]) => path));
-    const missingKeys = [...known].filter((path) => !given.has(path));
-    const unexpectedKeys = [...given.keys()].filter((path) => !known.has(path));
-    const wrong: string[] = [];
-    if (strict && missingKeys.length > 0) wrong.push(`missing: ${missingKeys.join(", ")}`);
-    if (strict && unexpectedKeys.length > 0) wrong.push(`unexpected: ${unexpectedKeys.join(", ")}`);
-    for (const [path, member] of state) {
-      const value = given.get(path);
-      if (value === undefined) continue;
-      const [is, should] = [value, member].map((t) => `${t.dtype}${shapeText(t.shape)}`);
-      if (!sameShape(value.shape, member.shape)) wrong.push(`${path} is ${is}, the module has ${should}`);
-      else if (value.dtype !== member.dtype)
-        wrong.push(`${path} is ${is}, the module has ${should}: cast it with to("${member.dtype}")`);
-    }
-    if (wrong.length > 0)
-      throw new StateDictError(
-        `loadStateDict: the state dict does not fit ${this.constructor.name}; nothing was loaded.\n  ${wrong.map(printable).join("\n  ")}` +
-          (strict && missingKeys.length + unexpectedKeys.length > 0
-            ? "\nPass { strict: false } to load what fits by path and leave the rest."
-            : ""),
-      );
+    const members = new Map(this.#state());
+    const { names, keys } = matchState("loadStateDict", this.constructor.name, given, members, options);
     // All values first: one of them may be a parameter that is itself about to be overwritten.
-    const writes = state
-      .filter(([path]) => given.has(path))
-      .map(([path, member]) => [member, given.get(path)!, given.get(path)!.node] as const);
+    const writes = [...names].map(([path, name]) => {
+      const [member, source] = [members.get(path)!, given.get(name)!];
+      const { shape, dtype } = member;
+      const value = source.dtype === dtype ? source.node : like(source.node, shape, dtype, "loadStateDict");
+      return [member, source, value] as const;
+    });
     for (const [member, source, value] of writes) {
       member.assign(value);
       keepWidth(source, member);
     }
-    return { missingKeys, unexpectedKeys };
+    return keys;
   }
 
   // All parameters at once.
@@ -357,9 +340,4 @@ function hidesMembers(value: object): boolean {
   const holds = (item: unknown): boolean => typeof item === "object" && item !== null && isMember(item);
   if (value instanceof Map || value instanceof Set) return [...value.values()].some(holds);
   return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).some(holds);
-}
-
-/** Names a value for errors by its path from the outermost module that it has been named from. */
-function label(member: Parameter | Buffer, path: string): void {
-  if (member.label !== path && !member.label.endsWith(`.${path}`)) member.label = path;
 }

@@ -34,23 +34,12 @@ const watch: ProxyHandler<object> = {
 const ownValue = (target: object, key: PropertyKey): unknown =>
   Reflect.getOwnPropertyDescriptor(target, key)?.value;
 
-let structure = 0;
-
-/** Counts changes of what modules hold: while it stands still, a walk finds what it has found. */
-export const structureEpoch = (): number => structure;
-
-/** Says that a module holds other members than before. */
-export function noteStructure(): void {
-  structure++;
-  bumpEpoch();
-}
-
 function changed(target: object, key: PropertyKey, before: unknown, after: unknown): void {
   if (Object.is(before, after)) return;
   noteFieldSet(target, key);
   // What is no object is no part of the module tree, which selectors have been looked up in.
   if ((typeof before === "object" && before !== null) || (typeof after === "object" && after !== null))
-    noteStructure();
+    bumpEpoch();
 }
 
 /** An object whose fields recordings can depend on. */

@@ -52,7 +52,8 @@ const scaled = (gradient: Node, factor: Node): Node =>
   like(mul(widen(gradient), factor), gradient.shape, gradient.dtype, "clipGradNorm_");
 
 function checkLimit(what: string, limit: number): void {
-  if (!(limit >= 0)) throw new ArgumentError(`${what} is ${limit}; it must be a number of at least 0`);
+  if (!(typeof limit === "number" && limit >= 0))
+    throw new ArgumentError(`${what} is ${String(limit)}; it must be a number of at least 0`);
 }
 
 const asList = (parameters: Parameter | Iterable<Parameter>): Parameter[] =>

@@ -3,7 +3,7 @@ import { ArgumentError, CaptureError, StateDictError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { runThen } from "../base/run-then.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
-import { Cell } from "../engine/cell.ts";
+import { Cell, structureEpoch } from "../engine/cell.ts";
 import { commit } from "../engine/realize.ts";
 import {
   currentTrace,
@@ -23,7 +23,7 @@ import { putRegion, takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { between, optionProblem, refuseUnknownOptions } from "./options.ts";
+import { between, optionProblem, refuseNoOptions, refuseUnknownOptions } from "./options.ts";
 import { copyOf, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
 
@@ -68,7 +68,7 @@ const choices = { frozen: ["hold", "track"], buffers: ["copy", "average", "ignor
 /**
  * An exponential moving average of a module's parameters: average ← average + (1 − decay) · (value − average), from
  * their values when it is made. `update` it after each optimizer step; `use` runs a function with the averages in place
- * of the weights. What is added to the module later has no average.
+ * of the weights. What is added to the module later has no average, and is warned of.
  */
 export class EMA {
   readonly module: Module;
@@ -81,10 +81,14 @@ export class EMA {
   readonly #buffers: readonly Average<Buffer>[];
   #decay: number = defaults.decay;
   readonly #inUse = new Cell(false);
+  /** When the module was last compared with the averages, and what was warned of. */
+  #structuresSeen = structureEpoch();
+  readonly #told = new WeakSet<Parameter | Buffer>();
 
   constructor(module: Module, options: EMAOptions = {}) {
     if (currentTrace().recording)
       throw new CaptureError("EMA: it cannot be made inside a captured function; make it outside");
+    refuseNoOptions("EMA", options, Object.keys(defaults));
     refuseUnknownOptions("EMA", options, Object.keys(defaults));
     for (const [name, known] of Object.entries(choices)) {
       const given = options[name as keyof typeof choices];
@@ -125,7 +129,9 @@ export class EMA {
       throw new ArgumentError(
         "EMA.update: inside use() the averages are in place of the weights; update after it",
       );
-    const regions = this.frozen === "track" ? null : regionsOf(stepped);
+    const named = stepped && [...stepped];
+    this.#lookForOthers(named);
+    const regions = this.frozen === "track" ? null : regionsOf(named);
     const updated: Average[] = [];
     const weights = new Map<unknown, Node>();
     const weightOf = (average: Average): Node => {
@@ -172,6 +178,25 @@ export class EMA {
     hostEffect({ apply: count(1), undo: count(-1) });
   }
 
+  /** Warns, once each, of what the module has come to hold since the averages were made. */
+  #lookForOthers(stepped: readonly SteppedParameter[] = []): void {
+    const has = (item: SteppedParameter): boolean =>
+      this.average.has(item instanceof Tensor ? item : item[0]);
+    if (structureEpoch() === this.#structuresSeen && stepped.every(has)) return;
+    this.#structuresSeen = structureEpoch();
+    const buffers = this.buffers === "ignore" ? [] : this.module.namedBuffers();
+    const others = [...this.module.namedParameters(), ...buffers].filter(
+      ([, member]) => !this.average.has(member) && !this.#told.has(member),
+    );
+    if (others.length === 0) return;
+    for (const [, member] of others) this.#told.add(member);
+    const paths = others.map(([path]) => path).join(", ");
+    console.warn(
+      `thaw: ${paths} came into the module after its EMA was made, and ${others.length === 1 ? "has" : "have"} no average: use() leaves ` +
+        `${others.length === 1 ? "it" : "them"} as ${others.length === 1 ? "it is" : "they are"} beside averages of the rest. Make the EMA after replacing or adding modules. (This is said once.)`,
+    );
+  }
+
   #decayOf({ updates }: Average): number {
     return this.warmup ? Math.min(this.#decay, (1 + updates) / (10 + updates)) : this.#decay;
   }
@@ -185,6 +210,7 @@ export class EMA {
     refuseWhileRecording("EMA.use");
     if (this.#inUse.value)
       throw new ArgumentError("EMA.use: the averages are in use already; a use inside is one too many");
+    this.#lookForOthers();
     const before = this.#all().map(({ member }) => [member, bitsOf(member, "EMA.use")] as const);
     this.#inUse.value = true;
     writingAs("EMA.use", () => {

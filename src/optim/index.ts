@@ -8,13 +8,13 @@ export { EMA, type EMAOptions, type EMAStateDict, type SteppedParameter } from "
 export * from "./lr-scheduler/index.ts";
 export * as lrScheduler from "./lr-scheduler/index.ts";
 export { NAdam, type NAdamOptions, type NAdamState } from "./nadam.ts";
-export { Optimizer } from "./optimizer.ts";
+export { type NamingOptions, Optimizer } from "./optimizer.ts";
 export type { ParamGroup } from "./param-group.ts";
 export type { GroupOptions, OptimizerParams, ParamSource } from "./params.ts";
 export { RAdam, type RAdamOptions, type RAdamState } from "./radam.ts";
 export { RMSprop, type RMSpropOptions, type RMSpropState } from "./rmsprop.ts";
 export { Rprop, type RpropOptions, type RpropState } from "./rprop.ts";
+export type { GroupStateDict, OptimizerStateDict } from "./saved-state.ts";
 export { SGD, type SGDOptions, type SGDState } from "./sgd.ts";
-export type { GroupStateDict, OptimizerStateDict } from "./state-dict.ts";
 export type { StatePolicy } from "./state-policy.ts";
 export type { ParameterState, StateTensor } from "./state-tensor.ts";

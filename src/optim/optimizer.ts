@@ -1,7 +1,8 @@
 import { ArgumentError } from "../base/errors.ts";
-import { Cell } from "../engine/cell.ts";
+import { Cell, structureEpoch } from "../engine/cell.ts";
 import { commit, withoutRefuted } from "../engine/realize.ts";
 import { currentTrace, hostEffect, writingAs } from "../engine/trace.ts";
+import { warnOfUnfrozenPlaces } from "../nn/frozen-paths.ts";
 import { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { zerosLike } from "../tensor/create.ts";
@@ -13,8 +14,9 @@ import type { Region } from "../tensor/region.ts";
 import { type ChainOutput, runChain } from "./chain.ts";
 import { noteHeld } from "./holders.ts";
 import { warnOfLeak } from "./leak.ts";
-import { optionProblem } from "./options.ts";
+import { optionProblem, refuseNoOptions } from "./options.ts";
 import { isSwitchedOn, makeParamGroup, type OptimizerDefinition, type ParamGroup } from "./param-group.ts";
+import { nameParameters, type Origin, type ParameterNames } from "./parameter-names.ts";
 import {
   type GroupOptions,
   groupsOf,
@@ -23,14 +25,22 @@ import {
   parametersOf,
 } from "./params.ts";
 import { narrowTo, type Part, partShape, type Stepped } from "./part.ts";
+import { findReplaced, type Replaced, warnOfReplaced } from "./replaced.ts";
+import type { OptimizerStateDict, StateOwner } from "./saved-state.ts";
 import { Scalars } from "./scalars.ts";
 import { addTensors, makeState } from "./state.ts";
-import { loadOptimizerState, type OptimizerStateDict, optimizerState } from "./state-dict.ts";
+import { loadOptimizerState, optimizerState } from "./state-dict.ts";
 import { StatePolicies, type StatePolicy } from "./state-policy.ts";
 import { numbersOf, type ParameterState, type StateTensor, stateDtype } from "./state-tensor.ts";
 import { States } from "./states.ts";
 import { StepEffect } from "./step-effect.ts";
 import type { AnyTransform, Node } from "./transform.ts";
+
+/** From where parameters are named. */
+export interface NamingOptions {
+  /** The module whose paths they get; by default the one that the optimizer was made with. */
+  module?: Module;
+}
 
 /** One part of a parameter in one step, as graphs. */
 export interface ObservedUpdate {
@@ -63,11 +73,14 @@ export abstract class Optimizer<
   warnOfLeaks = true;
   readonly #definition: OptimizerDefinition<O>;
   readonly #defaults: Partial<O>;
-  readonly #names = new Map<Parameter, string>();
+  readonly #origins = new Map<Parameter, Origin>();
   readonly #states: States;
   readonly #policies: StatePolicies<O>;
   /** Counts changes of groups, and of state from outside: a recorded step refers to both. */
   readonly #structure = new Cell(0);
+  /** When parameters that their modules no longer hold were last looked for, and those that were found. */
+  #structuresSeen = -1;
+  #replaced: Replaced | null = null;
   readonly #observer = new Cell<((update: ObservedUpdate) => void) | null>(null);
 
   protected constructor(
@@ -75,6 +88,7 @@ export abstract class Optimizer<
     params: OptimizerParams<O, M>,
     options: Partial<O>,
   ) {
+    refuseNoOptions(definition.name, options, Object.keys(definition.defaults));
     this.#definition = definition;
     this.#defaults = options;
     this.module = (params instanceof Module ? params : null) as M;
@@ -139,16 +153,16 @@ export abstract class Optimizer<
     return this.paramGroups.flatMap((group) => group.params);
   }
 
-  /** Parameters by name: the path in the module, the name it was given with, or else its group and place there. */
-  namedParameters(): Map<string, Parameter> {
-    const paths = new Map(this.module?.namedParameters().map(([path, p]) => [p, path]));
-    const named = new Map<string, Parameter>();
-    for (const [g, group] of this.paramGroups.entries())
-      for (const [i, p] of group.params.entries()) {
-        const wanted = paths.get(p) ?? this.#names.get(p) ?? p.label;
-        named.set(wanted !== "" && !named.has(wanted) ? wanted : `${g}.${i}`, p);
-      }
-    return named;
+  /**
+   * Parameters by name: the path in `module` (by default the optimizer's own), the name or path that it was given with,
+   * or else its group and place there. What its module no longer holds has `former:` before its path.
+   */
+  namedParameters({ module }: NamingOptions = {}): Map<string, Parameter> {
+    return new Map(this.#named(module).own);
+  }
+
+  #named(module: Module | null = this.module): ParameterNames {
+    return nameParameters(this.paramGroups, this.#origins, module);
   }
 
   /** Adds a group, with options of its own where given. */
@@ -158,10 +172,10 @@ export abstract class Optimizer<
     if (named.length === 0)
       throw new ArgumentError(`${name}: a group without parameters; give it a module that has some`);
     const known = new Set(this.parameters());
-    for (const [given, p] of named) {
+    for (const [origin, p] of named) {
       if (known.has(p))
         throw new ArgumentError(
-          `${name}: ${given ?? (p.label || "a parameter")} is given twice; a parameter has one group`,
+          `${name}: ${origin.name ?? (p.label || "a parameter")} is given twice; a parameter has one group`,
         );
       known.add(p);
     }
@@ -170,7 +184,7 @@ export abstract class Optimizer<
       named.map(([, p]) => p),
       { ...this.#defaults, ...(options as Partial<O>) },
     );
-    for (const [given, p] of named) if (given !== null) this.#names.set(p, given);
+    for (const [origin, p] of named) this.#origins.set(p, origin);
     this.paramGroups.push(group);
     noteHeld(group.params);
     this.#structure.value++;
@@ -209,6 +223,8 @@ export abstract class Optimizer<
         if (grad !== null && !p.frozen) gradients.set(p, grad.node);
       }
     if (this.warnOfLeaks) this.#lookForLeaks(gradients);
+    if (structureEpoch() !== this.#structuresSeen || this.#replaced !== null)
+      this.#lookForReplaced(gradients);
     const trace = currentTrace();
     if (trace.recording) {
       this.update(gradients);
@@ -349,25 +365,43 @@ export abstract class Optimizer<
     );
   }
 
-  /** Copies of the state, by the names of the parameters, and the options of the groups. */
-  stateDict(): OptimizerStateDict {
-    return optimizerState(
-      this.paramGroups,
-      this.namedParameters(),
-      this.#states,
-      Object.keys(this.#definition.defaults),
-    );
-  }
-
-  /** Puts back what `stateDict` gave. All of it is checked first: if anything does not fit, nothing is loaded. */
-  loadStateDict(dict: OptimizerStateDict): void {
-    const { name, defaults } = this.#definition;
-    loadOptimizerState(dict, {
+  #owner(module: Module | undefined): StateOwner {
+    const { name, defaults, chain } = this.#definition;
+    return {
       optimizer: name,
       groups: this.paramGroups,
-      named: this.namedParameters(),
+      names: this.#named(module),
       states: this.#states,
       optionNames: Object.keys(defaults),
+      chain: chain as readonly AnyTransform<object>[],
+    };
+  }
+
+  #lookForReplaced(gradients: ReadonlyMap<Parameter, Node>): void {
+    if (structureEpoch() !== this.#structuresSeen) {
+      this.#structuresSeen = structureEpoch();
+      const found = findReplaced(this.parameters(), this.#origins);
+      for (const module of found.modules) warnOfUnfrozenPlaces(module, new Set(gradients.keys()));
+      this.#replaced = found.parameters.length > 0 ? found : null;
+    }
+    // What took their place may have its first gradient later than this step.
+    if (this.#replaced !== null && warnOfReplaced(this.name, this.#replaced, new Set(this.parameters())))
+      this.#replaced = null;
+  }
+
+  /** Copies of the state, by the names of the parameters (their paths in `module`), and the options of the groups. */
+  stateDict({ module }: NamingOptions = {}): OptimizerStateDict {
+    return optimizerState(this.#owner(module));
+  }
+
+  /**
+   * Puts back what `stateDict` gave, each state and each group's options to the parameters of the same names, in
+   * whatever order they are; give the same `module`. All of it is checked first: if anything does not fit, nothing is
+   * loaded.
+   */
+  loadStateDict(dict: OptimizerStateDict, { module }: NamingOptions = {}): void {
+    loadOptimizerState(dict, {
+      ...this.#owner(module),
       problemOf: (option, value) => optionProblem(option, value, this.#definition.checks[option as keyof O]),
       makePart: (p, group, region) => this.#makePart(p, group as ParamGroup<O>, region),
     });

@@ -3,11 +3,11 @@ import { ArgumentError } from "../base/errors.ts";
 /** A check of an option's value: what it must be, or null where it is fine. */
 export type OptionCheck = (value: never) => string | null;
 
-/** A number of at least `min`. */
+/** A finite number of at least `min`. */
 export const atLeast =
   (min: number) =>
   (value: number): string | null =>
-    typeof value === "number" && value >= min ? null : `a number of at least ${min}`;
+    Number.isFinite(value) && value >= min ? null : `a number of at least ${min}`;
 
 /** A number from `min` to `max`, both included. */
 export const between =
@@ -15,9 +15,8 @@ export const between =
   (value: number): string | null =>
     typeof value === "number" && value >= min && value <= max ? null : `a number from ${min} to ${max}`;
 
-/** Any number but NaN. */
-export const anyNumber = (value: number): string | null =>
-  typeof value === "number" && !Number.isNaN(value) ? null : "a number";
+/** Any finite number. */
+export const anyNumber = (value: number): string | null => (Number.isFinite(value) ? null : "a number");
 
 /** Two rates, each of at least 0 and below 1. */
 export const twoRates = (value: readonly number[]): string | null =>
@@ -28,19 +27,34 @@ export const twoRates = (value: readonly number[]): string | null =>
 /** True or false. */
 export const flag = (value: boolean): string | null => (typeof value === "boolean" ? null : "true or false");
 
+/** A value as errors show it. */
+function shown(value: unknown): string {
+  if (typeof value === "function") return "a function";
+  // JSON has neither NaN nor infinity.
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  return JSON.stringify(value) ?? String(value);
+}
+
 /** What is wrong with an option's value, or null. */
 export function optionProblem(name: string, value: unknown, check: OptionCheck | undefined): string | null {
   const must = check?.(value as never) ?? null;
-  if (must === null) return null;
-  const shown = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
-  return `${name} is ${shown}; it must be ${must}`;
+  return must === null ? null : `${name} is ${shown(value)}; it must be ${must}`;
 }
 
-/** Throws `ArgumentError` for an option that an optimizer does not have. */
-export function refuseUnknownOptions(optimizer: string, given: object, known: readonly string[]): void {
+/** Throws `ArgumentError` where options are no object with names: a number, say, as PyTorch takes one by its place. */
+export function refuseNoOptions(what: string, given: unknown, known: readonly string[]): void {
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    throw new ArgumentError(
+      `${what}: its options are ${shown(given)}; give an object: { ${known.join(", ")} }`,
+    );
+}
+
+/** Throws `ArgumentError` for an option that there is not. */
+export function refuseUnknownOptions(what: string, given: object, known: readonly string[]): void {
   const unknown = Object.keys(given).filter((name) => !known.includes(name));
   if (unknown.length > 0)
     throw new ArgumentError(
-      `${optimizer}: there is no option ${unknown.join(", ")}; there are ${known.join(", ")}`,
+      `${what}: there is no option ${unknown.join(", ")}; there are ${known.join(", ")} ` +
+        `(given: ${unknown.map((name) => `${name}: ${shown(given[name as never])}`).join(", ")})`,
     );
 }

@@ -30,7 +30,7 @@ export type ParamGroup<O extends object> = O & {
 const switches = new WeakMap<object, Map<string, Cell<boolean>>>();
 
 /** Whether an option switches something on: a flag that is true, a number that is not zero. */
-const isOn = (value: unknown): boolean => value !== false && value !== 0;
+export const isOn = (value: unknown): boolean => value !== false && value !== 0;
 
 /** A group whose options are checked when they are set. */
 export function makeParamGroup<O extends object>(
@@ -46,7 +46,8 @@ export function makeParamGroup<O extends object>(
     const problem = optionProblem(name, value, definition.checks[name as keyof O]);
     if (problem !== null) throw new ArgumentError(`${definition.name}: ${problem}`);
   };
-  const group = { params } as Record<string, unknown>;
+  // There is a place for `initialLr`, and for nothing else: a name that is misspelt would be an option without effect.
+  const group = { params, initialLr: undefined } as Record<string, unknown>;
   const cells = new Map<string, Cell<boolean>>();
   for (const name of known) {
     check(name, values[name]);
@@ -62,6 +63,7 @@ export function makeParamGroup<O extends object>(
       },
     });
   }
+  Object.preventExtensions(group);
   switches.set(group, cells);
   return group as ParamGroup<O>;
 }

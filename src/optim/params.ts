@@ -1,6 +1,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import { Module } from "../nn/module.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import type { Origin } from "./parameter-names.ts";
 
 /** Parameters to train: a module's, or a list, with their names or without. */
 export type ParamSource = Module | Parameter | Iterable<Parameter | readonly [string, Parameter]>;
@@ -14,8 +15,8 @@ export type OptimizerParams<O extends object, M extends Module | null = Module |
   | Exclude<ParamSource, Module>
   | readonly GroupOptions<O>[];
 
-/** A parameter and the name it was given with, if any. */
-export type Named = readonly [name: string | null, parameter: Parameter];
+/** A parameter, and how it was given. */
+export type Given = readonly [origin: Origin, parameter: Parameter];
 
 const isGroup = (value: unknown): value is { params: ParamSource } =>
   typeof value === "object" &&
@@ -37,10 +38,11 @@ export function groupsOf<O extends object>(optimizer: string, params: OptimizerP
 }
 
 /** The parameters of a source, each once. */
-export function parametersOf(optimizer: string, source: ParamSource): Named[] {
-  if (source instanceof Module) return source.namedParameters();
-  if (source instanceof Parameter) return [[null, source]];
-  const found: Named[] = [];
+export function parametersOf(optimizer: string, source: ParamSource): Given[] {
+  if (source instanceof Module)
+    return source.namedParameters().map(([name, p]) => [{ name, module: source }, p]);
+  if (source instanceof Parameter) return [[{ name: null, module: null }, source]];
+  const found: Given[] = [];
   for (const item of source) {
     const pair: readonly unknown[] = Array.isArray(item) ? item : [null, item];
     const [name, parameter] = pair;
@@ -48,7 +50,7 @@ export function parametersOf(optimizer: string, source: ParamSource): Named[] {
       throw new ArgumentError(
         `${optimizer}: one of the parameters is ${describe(parameter)}; only nn parameters can be optimized`,
       );
-    found.push([typeof name === "string" ? name : null, parameter]);
+    found.push([{ name: typeof name === "string" ? name : null, module: null }, parameter]);
   }
   return found;
 }

@@ -8,46 +8,25 @@ import { like } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { intersect, Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { ParamGroup } from "./param-group.ts";
+import { matchStateDict, rememberParameters, type StateDictMatch } from "./match-state-dict.ts";
+import { isOn, type ParamGroup } from "./param-group.ts";
+import { isFormer } from "./parameter-names.ts";
 import { type Part, partShape } from "./part.ts";
-import { makeTensor } from "./state.ts";
-import { copyOf, StateTensor } from "./state-tensor.ts";
-import type { States } from "./states.ts";
-
-/** The options of a group, and the names of its parameters. */
-export interface GroupStateDict {
-  params: string[];
-  initialLr?: number;
-  [option: string]: unknown;
-}
-
-/**
- * An optimizer's state as data: by parameter name, numbers and tensors; and the groups. The state of a part has the
- * region's text after the name, with `dim` (-1: single elements) and `indices` to say what it is the state of. `idle`
- * counts the updates since a state's last step, `thawedAt` is the step count from which a rate rises again.
- */
-export interface OptimizerStateDict {
-  state: Record<string, Record<string, number | Tensor>>;
-  paramGroups: GroupStateDict[];
-  /** Updates carried out so far. */
-  updates?: number;
-}
-
-type Groups = readonly ParamGroup<object>[];
+import type { GroupStateDict, LoadTarget, OptimizerStateDict, StateOwner } from "./saved-state.ts";
+import { addTensors, makeTensor } from "./state.ts";
+import { copyOf, type ParameterState, StateTensor } from "./state-tensor.ts";
+import type { AnyTransform } from "./transform.ts";
 
 /** Copies of all state. */
-export function optimizerState(
-  groups: Groups,
-  named: ReadonlyMap<string, Parameter>,
-  states: States,
-  optionNames: readonly string[],
-): OptimizerStateDict {
+export function optimizerState(owner: StateOwner): OptimizerStateDict {
   refuseWhileRecording("stateDict()");
+  const { groups, names, states, optionNames } = owner;
   const state: OptimizerStateDict["state"] = {};
-  for (const [name, p] of named)
-    for (const part of states.of(p))
-      if (!part.dropped) state[keyOf(name, part, state)] = entriesOf(part, states);
-  const nameOf = new Map([...named].map(([name, p]) => [p, name]));
+  const nameOf = new Map([...names.own].map(([name, p]) => [p, name]));
+  for (const group of groups)
+    for (const p of group.params)
+      for (const part of states.of(p))
+        if (!part.dropped) state[keyOf(nameOf.get(p)!, part, state)] = entriesOf(part, group, owner);
   const paramGroups = groups.map((group) => {
     const options = Object.fromEntries(
       optionNames.map((option) => [option, copyOption(group[option as never])]),
@@ -55,7 +34,18 @@ export function optimizerState(
     const start = group.initialLr === undefined ? {} : { initialLr: group.initialLr };
     return { ...options, ...start, params: group.params.map((p) => nameOf.get(p)!) };
   });
-  return { state, paramGroups, updates: states.updates };
+  const tied = Object.fromEntries([...names.tied].map(([path, p]) => [path, nameOf.get(p)!]));
+  const places = Object.fromEntries([...names.places].map((name) => [name, [...names.own.get(name)!.shape]]));
+  const dict: OptimizerStateDict = {
+    name: owner.optimizer,
+    state,
+    paramGroups,
+    updates: states.updates,
+    ...(names.tied.size > 0 && { tied }),
+    ...(names.places.size > 0 && { places }),
+  };
+  rememberParameters(dict, names.own);
+  return dict;
 }
 
 /** Names a part among those that have been named. */
@@ -68,21 +58,31 @@ function keyOf(name: string, { region }: Part, taken: object): string {
   return free;
 }
 
-/** The numbers and tensors of a part's state, copied. */
-function valuesOf(part: Part): Record<string, number | Tensor> {
-  const { state, offloaded } = part;
+/** The numbers and tensors of a part's state, copied; with the tensors that its next step would add. */
+function valuesOf(
+  part: Part,
+  group: ParamGroup<object>,
+  chain: StateOwner["chain"],
+): Record<string, number | Tensor> {
+  const { offloaded } = part;
   const lost = offloaded?.lost;
+  const state = { ...part.state } as ParameterState;
+  addTensors({ ...part, state }, chain, group, (option) => isOn(group[option as never]));
   const values = Object.fromEntries(
     Object.entries(state).map(([name, value]) => [name, typeof value === "number" ? value : copyOf(value)]),
   );
   // One of its tensors could not be had back, so the state has started anew: what was copied before that is none of it.
-  return offloaded?.lost === lost ? values : valuesOf(part);
+  return offloaded?.lost === lost ? values : valuesOf(part, group, chain);
 }
 
 /** What there is to know of a part, copied. */
-function entriesOf(part: Part, states: States): Record<string, number | Tensor> {
-  const entries = valuesOf(part);
+function entriesOf(
+  part: Part,
+  group: ParamGroup<object>,
+  { states, chain }: StateOwner,
+): Record<string, number | Tensor> {
   const { region, lastUpdate, thawedAt } = part;
+  const entries = valuesOf(part, group, chain);
   if (region !== null) {
     entries.dim = region.dim ?? -1;
     entries.indices = fromArray(region.indices, [region.indices.length], { dtype: "i32" });
@@ -95,52 +95,69 @@ function entriesOf(part: Part, states: States): Record<string, number | Tensor> 
 
 const copyOption = (value: unknown): unknown => (Array.isArray(value) ? [...value] : value);
 
-/** What loading needs to know of an optimizer. */
-export interface LoadTarget {
-  readonly optimizer: string;
-  readonly groups: Groups;
-  readonly named: ReadonlyMap<string, Parameter>;
-  readonly states: States;
-  readonly optionNames: readonly string[];
-  readonly problemOf: (option: string, value: unknown) => string | null;
-  readonly makePart: (p: Parameter, group: ParamGroup<object>, region: Region | null) => Part;
-}
-
 /** Checks a state dict against an optimizer, then puts it in place of what is there. */
 export function loadOptimizerState(dict: OptimizerStateDict, target: LoadTarget): void {
   refuseWhileRecording("loadStateDict()");
-  const wrong = [...wrongGroups(dict, target), ...wrongStates(dict, target)];
-  if (wrong.length > 0)
-    throw new StateDictError(
-      `loadStateDict: the state dict does not fit this ${target.optimizer}; nothing was loaded.\n  ${wrong.map(printable).join("\n  ")}`,
-    );
-  for (const [i, group] of target.groups.entries()) {
-    const { params: _, ...options } = dict.paramGroups[i]!;
-    for (const [option, value] of Object.entries(options))
-      (group as Record<string, unknown>)[option] = copyOption(value);
+  const { groups, names, states } = target;
+  const refuse = (wrong: readonly string[]): void => {
+    if (wrong.length > 0)
+      throw new StateDictError(
+        `loadStateDict: the state dict does not fit this ${target.optimizer}; nothing was loaded.\n  ${wrong.map(printable).join("\n  ")}`,
+      );
+  };
+  refuse(wrongForm(dict, target));
+  const match = matchStateDict(dict, target);
+  refuse([...match.wrong, ...wrongOptions(match.groups, target), ...wrongStates(dict, match, target)]);
+  const all = [...names.own.values()];
+  const before = new Map(all.map((p) => [p, [...states.of(p)]]));
+  const options = groups.map(({ params: _, ...values }) => ({ initialLr: undefined, ...values }));
+  const { updates } = states;
+  const setOptions = (i: number, values: object): void => {
+    for (const [option, value] of Object.entries(values))
+      (groups[i] as Record<string, unknown>)[option] = copyOption(value);
+  };
+  const setStates = (count: number, put: () => void): void => {
+    states.updates = count;
+    for (const p of all) states.clear(p);
+    put();
+  };
+  try {
+    for (const [i, group] of match.groups.entries()) {
+      const { params: _, ...values } = group ?? { params: [] };
+      setOptions(i, values);
+    }
+    setStates(dict.updates ?? 0, () => {
+      for (const [key, given] of Object.entries(dict.state)) loadState(target, match, before, key, given);
+    });
+    commit();
+  } catch (error) {
+    // Tensors that were there are written to by the commit alone, which has failed.
+    for (const [i, values] of options.entries()) setOptions(i, values);
+    setStates(updates, () => {
+      for (const part of [...before.values()].flat()) states.add(part);
+    });
+    throw error;
   }
-  target.states.updates = dict.updates ?? 0;
-  const before = new Map([...target.named.values()].map((p) => [p, [...target.states.of(p)]]));
-  for (const p of target.named.values()) target.states.clear(p);
-  for (const [key, given] of Object.entries(dict.state)) loadState(target, before, key, given);
-  commit();
   for (const parts of before.values()) for (const part of parts) part.offloaded?.discard();
 }
 
 /** The name in a key: all of it, or what stands before a region. */
-const nameOf = (key: string, named: ReadonlyMap<string, Parameter>): string =>
-  named.has(key) ? key : key.slice(0, Math.max(0, key.search(/[[(]/)));
+const nameIn = (key: string, known: { has(name: string): boolean }): string =>
+  known.has(key) ? key : key.slice(0, Math.max(0, key.search(/[[(]/))) || key;
 
 /** Entries of a state dict that are not the state's own. */
 const about = new Set(["dim", "indices", "idle", "thawedAt"]);
 
 function loadState(
-  { groups, named, states, makePart }: LoadTarget,
+  { groups, states, makePart }: LoadTarget,
+  { parameters }: StateDictMatch,
   before: ReadonlyMap<Parameter, readonly Part[]>,
   key: string,
   given: Record<string, number | Tensor>,
 ): void {
-  const p = named.get(nameOf(key, named))!;
+  const p = parameters.get(nameIn(key, parameters));
+  // Its module no longer held it when it was saved, and does not hold it here.
+  if (p === undefined) return;
   const region = regionOf(p, given);
   const old = before.get(p)!.find((part) => part.region === region && part.offloaded === null);
   const part = makePart(p, groups.find((g) => g.params.includes(p))!, region);
@@ -167,49 +184,92 @@ function regionOf(p: Parameter, { dim, indices }: Record<string, number | Tensor
   return dim === -1 ? Region.elements(p.shape, at) : Region.along(p.shape, dim as number, at);
 }
 
-function wrongGroups(
-  dict: OptimizerStateDict,
-  { groups, named, optionNames, problemOf }: LoadTarget,
-): string[] {
-  if (!Array.isArray(dict.paramGroups) || typeof dict.state !== "object" || dict.state === null)
+/** Whether something is an object of fields. */
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function wrongForm(dict: OptimizerStateDict, { optimizer }: LoadTarget): string[] {
+  if (!isRecord(dict) || !Array.isArray(dict.paramGroups) || !isRecord(dict.state))
     return ["it is not the state dict of an optimizer: it has no paramGroups, or no state"];
+  if (dict.name !== undefined && dict.name !== optimizer) return [`it is the state of ${String(dict.name)}`];
   if (dict.updates !== undefined && !(Number.isInteger(dict.updates) && dict.updates >= 0))
     return [`its updates are ${String(dict.updates)}, not a whole number of at least 0`];
-  if (dict.paramGroups.length !== groups.length)
-    return [`it has ${dict.paramGroups.length} parameter groups, the optimizer ${groups.length}`];
-  const nameOf = new Map([...named].map(([name, p]) => [p, name]));
+  const names = dict.paramGroups.map((group) => (isRecord(group) ? group.params : undefined));
+  if (!names.every((params) => Array.isArray(params) && params.every((name) => typeof name === "string")))
+    return ["one of its groups does not say which parameters it has"];
+  const twice = names.flat().find((name, i, all) => all.indexOf(name) !== i);
+  return twice === undefined ? [] : [`it has ${twice} twice`];
+}
+
+function wrongOptions(groups: StateDictMatch["groups"], { optionNames, problemOf }: LoadTarget): string[] {
   const wrong: string[] = [];
   for (const [i, group] of groups.entries()) {
-    const { params, initialLr: _, ...options } = dict.paramGroups[i]!;
-    const mine = new Set(group.params.map((p) => nameOf.get(p)!));
-    const theirs = new Set(params);
-    const missing = [...mine].filter((name) => !theirs.has(name));
-    const extra = [...theirs].filter((name) => !mine.has(name));
-    if (missing.length > 0) wrong.push(`group ${i} lacks ${missing.join(", ")}`);
-    if (extra.length > 0) wrong.push(`group ${i} has ${extra.join(", ")}, which the optimizer's has not`);
+    if (group === undefined) continue;
+    const { params: _, initialLr, ...options } = group;
+    if (initialLr !== undefined && !(Number.isFinite(initialLr) && initialLr >= 0))
+      wrong.push(`group ${i}: initialLr is ${String(initialLr)}; it must be a number of at least 0`);
     const unknown = Object.keys(options).filter((option) => !optionNames.includes(option));
     if (unknown.length > 0) wrong.push(`group ${i} has options of another optimizer: ${unknown.join(", ")}`);
+    const missing = optionNames.filter((option) => options[option] === undefined);
+    if (missing.length > 0) wrong.push(`group ${i} does not say ${missing.join(", ")}`);
     for (const option of optionNames) {
-      const problem = Object.hasOwn(options, option) ? problemOf(option, options[option]) : null;
+      const problem = options[option] === undefined ? null : problemOf(option, options[option]);
       if (problem !== null) wrong.push(`group ${i}: ${problem}`);
     }
   }
   return wrong;
 }
 
-function wrongStates(dict: OptimizerStateDict, { named }: LoadTarget): string[] {
+/** What is wrong with the entries of one state: of a kind that cannot be, too many, or too few. */
+function wrongEntries(
+  key: string,
+  given: Record<string, number | Tensor>,
+  chain: readonly AnyTransform<object>[],
+  group: GroupStateDict | undefined,
+): string[] {
+  const tensorsOf = (on: (option: string) => boolean): string[] =>
+    chain.flatMap((transform) => [...(transform.tensors?.(on as never) ?? [])]);
+  const numbers = chain.flatMap((transform) =>
+    Object.keys(transform.numbers?.((group ?? {}) as never) ?? {}),
+  );
+  const tensors = new Set([...tensorsOf(() => true), ...tensorsOf(() => false)]);
+  const needed = tensorsOf((option) => isOn(group?.[option]));
+  const wrong: string[] = [];
+  for (const [entry, value] of Object.entries(given))
+    if (typeof value === "number" ? !Number.isFinite(value) : !(value instanceof Tensor))
+      wrong.push(`${entry} of ${key} is ${String(value)}, not a tensor or a finite number`);
+    else if (!about.has(entry) && entry !== "step" && !numbers.includes(entry) && !tensors.has(entry))
+      wrong.push(`the state of ${key} has ${entry}, which is none of this optimizer's`);
+    else if (tensors.has(entry) !== value instanceof Tensor && !about.has(entry))
+      wrong.push(`${entry} of ${key} is ${tensors.has(entry) ? "a number" : "a tensor"}, and should not be`);
+  if (typeof given.step !== "number") wrong.push(`the state of ${key} has no step count`);
+  else if (Number.isFinite(given.step) && !(Number.isInteger(given.step) && given.step >= 0))
+    wrong.push(`step of ${key} is ${given.step}, not a whole number of at least 0`);
+  const missing = [...needed, ...numbers].filter((entry) => given[entry] === undefined);
+  if (missing.length > 0) wrong.push(`the state of ${key} is cut short: it has no ${missing.join(", ")}`);
+  return wrong;
+}
+
+function wrongStates(
+  dict: OptimizerStateDict,
+  { parameters }: StateDictMatch,
+  { chain }: LoadTarget,
+): string[] {
   const wrong: string[] = [];
   const regions = new Map<Parameter, (Region | null)[]>();
-  for (const [key, given] of Object.entries(dict.state ?? {})) {
-    const p = named.get(nameOf(key, named));
+  const groupOf = new Map(dict.paramGroups.flatMap((group) => group.params.map((name) => [name, group])));
+  for (const [key, given] of Object.entries(dict.state)) {
+    const name = nameIn(key, groupOf);
+    const p = parameters.get(name);
     if (p === undefined) {
-      wrong.push(`there is state for ${key}, which the optimizer does not have`);
+      if (!isFormer(name)) wrong.push(`there is state for ${key}, which the optimizer does not have`);
       continue;
     }
-    for (const [entry, value] of Object.entries(given))
-      if (typeof value === "number" ? !Number.isFinite(value) : !(value instanceof Tensor))
-        wrong.push(`${entry} of ${key} is ${String(value)}, not a tensor or a finite number`);
-    if (typeof given.step !== "number") wrong.push(`the state of ${key} has no step count`);
+    if (!isRecord(given)) {
+      wrong.push(`the state of ${key} is ${String(given)}`);
+      continue;
+    }
+    wrong.push(...wrongEntries(key, given, chain, groupOf.get(name)));
     const region = wrongRegion(p, key, given, wrong);
     if (region === undefined) continue;
     const others = regions.get(p) ?? [];

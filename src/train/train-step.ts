@@ -2,6 +2,7 @@ import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts"
 import { disown, isPromiseLike } from "../base/promise.ts";
 import { shapeText } from "../base/shape.ts";
 import { isCheckingFinite } from "../engine/finite.ts";
+import { nonFiniteWrites } from "../engine/non-finite-writes.ts";
 import { carriedOut, planned } from "../engine/realize.ts";
 import { hostScalar, refuseWhileRecording } from "../engine/trace.ts";
 import type { Checked } from "../freeze/checked.ts";
@@ -12,7 +13,7 @@ import { Module } from "../nn/module.ts";
 import { Accumulator, type Regions, trainableOf, unite } from "../optim/accumulate.ts";
 import { clipByNorm, clipByValue } from "../optim/clip.ts";
 import type { EMA } from "../optim/ema.ts";
-import { requireFinite } from "../optim/finite.ts";
+import { isOfWrites, requireFinite, requireFiniteWrites } from "../optim/finite.ts";
 import { throughSlots } from "../optim/gradient-transform.ts";
 import type { StatePolicy } from "../optim/state-policy.ts";
 import type { Node } from "../optim/transform.ts";
@@ -76,7 +77,10 @@ export interface TrainStepOptions<
   clipNorm?: number;
   /** Clamp each element of the gradients to ± this. */
   clipValue?: number;
-  /** Throw `NonFiniteError`, and update nothing, where the loss or a gradient is NaN or infinite. */
+  /**
+   * Throw `NonFiniteError`, and update nothing, where the loss or a gradient is NaN or infinite, or the update would
+   * write what is: to a parameter, its state, a buffer or an average.
+   */
   finite?: boolean;
   /** Record again every so many calls, and throw `CaptureError` if the loss has come to do something else. */
   check?: number;
@@ -205,6 +209,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     const stepped = [...gradients.keys()];
     if (last) ema?.update(stepped.map((p) => [p, updated.get(p) ?? null] as const));
     const losses = parts.map(({ loss }) => loss);
+    if (finite) requireFiniteWrites();
     return {
       losses,
       others: parts.map(({ others }) => others),
@@ -229,6 +234,14 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     try {
       return isCheckingFinite() ? unrecorded(...args) : recorded(...args);
     } catch (error) {
+      if (isOfWrites(error)) {
+        const names = nonFiniteWrites(() => void body(...args)).join(", ");
+        throw new NonFiniteError(
+          `The update would write a NaN or an infinity to ${names || "a parameter or its state"}, though the loss and the gradients are finite; ` +
+            "nothing was updated. Lower the learning rate, or clip the gradients.",
+          { cause: error },
+        );
+      }
       // The check only says that something is not finite: a search says what made it so.
       if (error instanceof NonFiniteError && (finite || isCheckingFinite()))
         throw diagnose(error, {

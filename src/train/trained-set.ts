@@ -3,6 +3,7 @@ import { idOf } from "../base/identity.ts";
 import { stateEpoch } from "../engine/cell.ts";
 import { type SelectedParts, selectParts } from "../freeze/select.ts";
 import { type Selector, selectorKey, selectorText } from "../freeze/selector.ts";
+import { warnOfUnfrozenPlaces } from "../nn/frozen-paths.ts";
 import type { Module } from "../nn/module.ts";
 import { type Regions, unite } from "../optim/accumulate.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -107,6 +108,7 @@ export class TrainedSets {
       // No gradient is found of what is frozen whole: the set can be the same when it is not.
       else if (parameter.frozen) regions.set(parameter, region);
     }
+    warnOfUnfrozenPlaces(this.#module, new Set(regions.keys()));
     const set = this.#named(regions, selectorText(selector));
     if (!partly) this.#byParts.set(parts, set);
     return set;

@@ -1,16 +1,24 @@
-import { checkCount, LRScheduler, type RateGroup, type Schedulable } from "./scheduler.ts";
+import { atLeast } from "../options.ts";
+import { count, scheduleOptions } from "./options.ts";
+import type { RateGroup } from "./rates.ts";
+import { LRScheduler, type Schedulable } from "./scheduler.ts";
 
 /** Half a cosine from the rate down to `etaMin` over `TMax` steps, and up again after. */
 export class CosineAnnealingLR extends LRScheduler {
   readonly #max: number;
   readonly #min: number;
 
-  constructor(optimizer: Schedulable, { TMax, etaMin = 0 }: { TMax: number; etaMin?: number }) {
+  constructor(optimizer: Schedulable, options: { TMax: number; etaMin?: number }) {
     super(optimizer);
-    checkCount("CosineAnnealingLR", "TMax", TMax);
+    const checks = { TMax: count(1), etaMin: atLeast(0) };
+    const { TMax, etaMin } = scheduleOptions(this.name, options, checks, { etaMin: 0 });
     this.#max = TMax;
     this.#min = etaMin;
     this.start();
+  }
+
+  override get name(): string {
+    return "CosineAnnealingLR";
   }
 
   protected override next({ lr, initialLr }: RateGroup, initial: boolean): number {
@@ -31,17 +39,18 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   readonly #multiple: number;
   readonly #min: number;
 
-  constructor(
-    optimizer: Schedulable,
-    { T0, TMult = 1, etaMin = 0 }: { T0: number; TMult?: number; etaMin?: number },
-  ) {
+  constructor(optimizer: Schedulable, options: { T0: number; TMult?: number; etaMin?: number }) {
     super(optimizer);
-    checkCount("CosineAnnealingWarmRestarts", "T0", T0);
-    checkCount("CosineAnnealingWarmRestarts", "TMult", TMult);
+    const checks = { T0: count(1), TMult: count(1), etaMin: atLeast(0) };
+    const { T0, TMult, etaMin } = scheduleOptions(this.name, options, checks, { TMult: 1, etaMin: 0 });
     this.#first = T0;
     this.#multiple = TMult;
     this.#min = etaMin;
     this.start();
+  }
+
+  override get name(): string {
+    return "CosineAnnealingWarmRestarts";
   }
 
   protected override next({ initialLr }: RateGroup): number {

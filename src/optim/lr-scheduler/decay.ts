@@ -1,16 +1,25 @@
-import { checkCount, checkRange, LRScheduler, type RateGroup, type Schedulable } from "./scheduler.ts";
+import { ArgumentError } from "../../base/errors.ts";
+import { atLeast, optionProblem } from "../options.ts";
+import { aFunction, count, counts, scheduleOptions } from "./options.ts";
+import type { RateGroup } from "./rates.ts";
+import { LRScheduler, type Schedulable } from "./scheduler.ts";
 
 /** Multiplies the rate by `gamma` every `stepSize` steps. */
 export class StepLR extends LRScheduler {
   readonly #stepSize: number;
   readonly #gamma: number;
 
-  constructor(optimizer: Schedulable, { stepSize, gamma = 0.1 }: { stepSize: number; gamma?: number }) {
+  constructor(optimizer: Schedulable, options: { stepSize: number; gamma?: number }) {
     super(optimizer);
-    checkCount("StepLR", "stepSize", stepSize);
+    const checks = { stepSize: count(1), gamma: atLeast(0) };
+    const { stepSize, gamma } = scheduleOptions(this.name, options, checks, { gamma: 0.1 });
     this.#stepSize = stepSize;
     this.#gamma = gamma;
     this.start();
+  }
+
+  override get name(): string {
+    return "StepLR";
   }
 
   protected override next({ lr }: RateGroup, initial: boolean): number {
@@ -23,14 +32,17 @@ export class MultiStepLR extends LRScheduler {
   readonly #milestones: readonly number[];
   readonly #gamma: number;
 
-  constructor(
-    optimizer: Schedulable,
-    { milestones, gamma = 0.1 }: { milestones: readonly number[]; gamma?: number },
-  ) {
+  constructor(optimizer: Schedulable, options: { milestones: readonly number[]; gamma?: number }) {
     super(optimizer);
-    this.#milestones = milestones;
+    const checks = { milestones: counts(0), gamma: atLeast(0) };
+    const { milestones, gamma } = scheduleOptions(this.name, options, checks, { gamma: 0.1 });
+    this.#milestones = [...milestones];
     this.#gamma = gamma;
     this.start();
+  }
+
+  override get name(): string {
+    return "MultiStepLR";
   }
 
   protected override next({ lr }: RateGroup): number {
@@ -42,10 +54,14 @@ export class MultiStepLR extends LRScheduler {
 export class ExponentialLR extends LRScheduler {
   readonly #gamma: number;
 
-  constructor(optimizer: Schedulable, { gamma }: { gamma: number }) {
+  constructor(optimizer: Schedulable, options: { gamma: number }) {
     super(optimizer);
-    this.#gamma = gamma;
+    this.#gamma = scheduleOptions(this.name, options, { gamma: atLeast(0) }, {}).gamma;
     this.start();
+  }
+
+  override get name(): string {
+    return "ExponentialLR";
   }
 
   protected override next({ lr }: RateGroup, initial: boolean): number {
@@ -58,15 +74,17 @@ export class PolynomialLR extends LRScheduler {
   readonly #totalIters: number;
   readonly #power: number;
 
-  constructor(
-    optimizer: Schedulable,
-    { totalIters = 5, power = 1 }: { totalIters?: number; power?: number } = {},
-  ) {
+  constructor(optimizer: Schedulable, options?: { totalIters?: number; power?: number }) {
     super(optimizer);
-    checkCount("PolynomialLR", "totalIters", totalIters);
+    const checks = { totalIters: count(1), power: atLeast(0) };
+    const { totalIters, power } = scheduleOptions(this.name, options, checks, { totalIters: 5, power: 1 });
     this.#totalIters = totalIters;
     this.#power = power;
     this.start();
+  }
+
+  override get name(): string {
+    return "PolynomialLR";
   }
 
   protected override next({ lr }: RateGroup, initial: boolean): number {
@@ -80,15 +98,20 @@ export class PolynomialLR extends LRScheduler {
 export class LambdaLR extends LRScheduler {
   readonly #lambda: (step: number) => number;
 
-  constructor(optimizer: Schedulable, { lambda }: { lambda: (step: number) => number }) {
+  constructor(optimizer: Schedulable, options: { lambda: (step: number) => number }) {
     super(optimizer);
-    this.#lambda = lambda;
+    this.#lambda = scheduleOptions(this.name, options, { lambda: aFunction }, {}).lambda;
     this.start();
+  }
+
+  override get name(): string {
+    return "LambdaLR";
   }
 
   protected override next({ initialLr }: RateGroup): number {
     const factor = this.#lambda(this.lastEpoch);
-    checkRange("LambdaLR", `lambda(${this.lastEpoch})`, factor, 0, Number.POSITIVE_INFINITY);
+    const problem = optionProblem(`lambda(${this.lastEpoch})`, factor, atLeast(0));
+    if (problem !== null) throw new ArgumentError(`LambdaLR: ${problem}`);
     return initialLr! * factor;
   }
 }

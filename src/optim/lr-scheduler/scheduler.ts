@@ -1,38 +1,59 @@
 import { ArgumentError, StateDictError } from "../../base/errors.ts";
 import { currentTrace, hostEffect } from "../../engine/trace.ts";
-
-/** A group of parameters, as far as a schedule is concerned. */
-export interface RateGroup {
-  lr: number;
-  /** The rate that a schedule started from. */
-  initialLr?: number;
-}
+import { type RateGroup, restoreRates, type SavedRate, savedRate, wrongRates } from "./rates.ts";
 
 /** What has groups with a learning rate: every optimizer. */
 export interface Schedulable {
   readonly paramGroups: readonly RateGroup[];
 }
 
-/** A schedule's position, as plain data. */
-export interface SchedulerState {
+/** A schedule's position. */
+interface Position {
   lastEpoch: number;
+  /** Those of the schedules that it is made of. */
+  schedules?: Position[];
+}
+
+/** A schedule's state, as plain data. */
+export interface SchedulerState extends Position {
+  /** The schedule's name: its state goes back into one of the same. */
+  schedule?: string;
   schedules?: SchedulerState[];
+  /** The rate that each group has, and the one that it started from. */
+  rates?: SavedRate[];
 }
 
 /**
  * Sets the learning rates of an optimizer's groups, step by step. As PyTorch's, most schedules change the rate there
  * is, so that several together compose; making one sets the first rate, and `step()` after each optimizer step (or
- * each epoch) the next. Inside a captured function a step is repeated at every replay.
+ * each epoch) the next. Inside a captured function a step is repeated at every replay. One that is made to go on from a
+ * state dict sets the rates as they were when that is loaded, before the optimizer's or after it.
  */
 export abstract class LRScheduler {
   /** What it steers. */
   readonly optimizer: Schedulable;
   /** How many steps it has taken. */
   lastEpoch = 0;
+  /** The rates before this schedule was made: those of an optimizer that had been loaded already. */
+  readonly #ratesBefore: readonly number[];
 
   constructor(optimizer: Schedulable) {
+    if (!Array.isArray(optimizer?.paramGroups))
+      throw new ArgumentError(
+        `${this.name}: the first argument is ${optimizer === null ? "null" : typeof optimizer}, which is no optimizer: it has no paramGroups`,
+      );
     this.optimizer = optimizer;
-    for (const group of optimizer.paramGroups) group.initialLr ??= group.lr;
+    this.#ratesBefore = optimizer.paramGroups.map(({ lr }) => lr);
+  }
+
+  /** What errors call it, and its state dict. */
+  get name(): string {
+    return this.constructor.name;
+  }
+
+  /** The schedules that it is made of. */
+  protected get parts(): readonly LRScheduler[] {
+    return [];
   }
 
   /** The rate of a group at `lastEpoch`, given the one before in `group.lr`; `initial` where the schedule starts. */
@@ -44,19 +65,24 @@ export abstract class LRScheduler {
     this.#set(true);
   }
 
-  /** Moves on by one. */
+  /** Moves on by one; where a rate cannot be set, nothing has changed. */
   step(): void {
-    const { optimizer } = this;
     let undo = (): void => {};
     const effect = {
       apply: () => {
-        const rates = optimizer.paramGroups.map((group) => group.lr);
-        const epochs = this.state();
+        const groups = this.optimizer.paramGroups;
+        const rates = groups.map((group) => group.lr);
+        const position = this.#position();
         undo = () => {
-          this.restore(epochs);
-          for (const [i, group] of optimizer.paramGroups.entries()) group.lr = rates[i]!;
+          this.#moveTo(position);
+          for (const [i, rate] of rates.entries()) groups[i]!.lr = rate;
         };
-        this.advance();
+        try {
+          this.advance();
+        } catch (error) {
+          undo();
+          throw error;
+        }
       },
       undo: () => undo(),
     };
@@ -83,39 +109,55 @@ export abstract class LRScheduler {
     return this.optimizer.paramGroups.map((group) => group.lr);
   }
 
-  /** Its position; the rates themselves are in the optimizer's state dict. */
+  /** Its position, and the rates. */
   stateDict(): SchedulerState {
-    return this.state();
+    return { ...this.#state(), rates: this.optimizer.paramGroups.map(savedRate) };
   }
 
-  /** Goes to a position. */
+  #state(): SchedulerState {
+    const schedules = this.parts.map((part) => part.#state());
+    return {
+      schedule: this.name,
+      lastEpoch: this.lastEpoch,
+      ...(schedules.length > 0 && { schedules }),
+    };
+  }
+
+  /** Goes to a position, and sets the rates that groups had there. If something does not fit, nothing has changed. */
   loadStateDict(state: SchedulerState): void {
-    this.check(state);
-    this.restore(state);
+    this.#check(state);
+    const wrong = wrongRates(state.rates, this.optimizer.paramGroups);
+    if (wrong !== null) throw new StateDictError(`loadStateDict: ${wrong}`);
+    restoreRates(this.optimizer.paramGroups, state.rates!, this.#allRatesBefore());
+    this.#moveTo(state);
   }
 
-  protected state(): SchedulerState {
-    return { lastEpoch: this.lastEpoch };
+  #allRatesBefore(): (readonly number[])[] {
+    return [this.#ratesBefore, ...this.parts.flatMap((part) => part.#allRatesBefore())];
   }
-  protected check(state: SchedulerState): void {
-    if (!Number.isInteger(state?.lastEpoch) || state.lastEpoch < 0)
+
+  #check(state: SchedulerState): void {
+    if (typeof state !== "object" || state === null)
+      throw new StateDictError(`loadStateDict: the state of ${this.name} is ${String(state)}, not an object`);
+    const { schedule, lastEpoch, schedules = [] } = state;
+    if (schedule !== undefined && schedule !== this.name)
+      throw new StateDictError(`loadStateDict: the state is of ${String(schedule)}, this is ${this.name}`);
+    if (!Number.isInteger(lastEpoch) || lastEpoch < 0)
       throw new StateDictError(
-        `loadStateDict: lastEpoch is ${state?.lastEpoch}; a schedule's state has a whole number from 0`,
+        `loadStateDict: lastEpoch is ${String(lastEpoch)}; a schedule's state has a whole number from 0`,
       );
+    if (!Array.isArray(schedules) || schedules.length !== this.parts.length)
+      throw new StateDictError(
+        `loadStateDict: the state is of ${schedules?.length ?? 0} schedules in sequence, this of ${this.parts.length}`,
+      );
+    for (const [i, part] of this.parts.entries()) part.#check(schedules[i]!);
   }
-  protected restore(state: SchedulerState): void {
-    this.lastEpoch = state.lastEpoch;
+
+  #position(): Position {
+    return { lastEpoch: this.lastEpoch, schedules: this.parts.map((part) => part.#position()) };
   }
-}
-
-/** Throws unless a count is a whole number from 1. */
-export function checkCount(schedule: string, name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1)
-    throw new ArgumentError(`${schedule}: ${name} is ${value}; it must be a whole number of at least 1`);
-}
-
-/** Throws unless a number lies in a range. */
-export function checkRange(schedule: string, name: string, value: number, min: number, max: number): void {
-  if (!(value >= min && value <= max))
-    throw new ArgumentError(`${schedule}: ${name} is ${value}; it must be a number from ${min} to ${max}`);
+  #moveTo({ lastEpoch, schedules }: Position): void {
+    this.lastEpoch = lastEpoch;
+    for (const [i, part] of this.parts.entries()) part.#moveTo(schedules![i]!);
+  }
 }

@@ -1,5 +1,10 @@
-import { ArgumentError, StateDictError } from "../../base/errors.ts";
-import { LRScheduler, type Schedulable, type SchedulerState } from "./scheduler.ts";
+import { ArgumentError } from "../../base/errors.ts";
+import type { OptionCheck } from "../options.ts";
+import { counts, scheduleOptions } from "./options.ts";
+import { LRScheduler, type Schedulable } from "./scheduler.ts";
+
+const severalSchedules: OptionCheck = (value: unknown) =>
+  Array.isArray(value) && value.every((one) => one instanceof LRScheduler) ? null : "an array of schedules";
 
 /** One schedule after another, each from its milestone on: a warm-up, then a decay. */
 export class SequentialLR extends LRScheduler {
@@ -8,18 +13,30 @@ export class SequentialLR extends LRScheduler {
 
   constructor(
     optimizer: Schedulable,
-    { schedules, milestones }: { schedules: readonly LRScheduler[]; milestones: readonly number[] },
+    options: { schedules: readonly LRScheduler[]; milestones: readonly number[] },
   ) {
     super(optimizer);
+    const checks = { schedules: severalSchedules, milestones: counts(1) };
+    const { schedules, milestones } = scheduleOptions(this.name, options, checks, {});
     if (schedules.length === 0 || milestones.length !== schedules.length - 1)
       throw new ArgumentError(
         `SequentialLR: ${schedules.length} schedules and ${milestones.length} milestones; it takes one milestone less than schedules`,
       );
+    if (milestones.some((milestone, i) => i > 0 && milestone < milestones[i - 1]!))
+      throw new ArgumentError(`SequentialLR: milestones are [${milestones.join(", ")}]; they must rise`);
     if (schedules.some((schedule) => schedule.optimizer !== optimizer))
       throw new ArgumentError("SequentialLR: a schedule is of another optimizer; all must be of one");
-    this.#schedules = schedules;
-    this.#milestones = milestones;
+    this.#schedules = [...schedules];
+    this.#milestones = [...milestones];
     this.start();
+  }
+
+  override get name(): string {
+    return "SequentialLR";
+  }
+
+  protected override get parts(): readonly LRScheduler[] {
+    return this.#schedules;
   }
 
   override start(): void {
@@ -29,7 +46,7 @@ export class SequentialLR extends LRScheduler {
 
   /** A schedule starts from the first rate, whatever others have made of it. */
   #begin(schedule: LRScheduler): void {
-    for (const group of this.optimizer.paramGroups) group.lr = group.initialLr!;
+    for (const group of this.optimizer.paramGroups) group.lr = group.initialLr ??= group.lr;
     schedule.start();
   }
 
@@ -43,20 +60,5 @@ export class SequentialLR extends LRScheduler {
 
   protected override next(group: { lr: number }): number {
     return group.lr;
-  }
-
-  protected override state(): SchedulerState {
-    return { lastEpoch: this.lastEpoch, schedules: this.#schedules.map((schedule) => schedule.stateDict()) };
-  }
-  protected override check(state: SchedulerState): void {
-    super.check(state);
-    if (state.schedules?.length !== this.#schedules.length)
-      throw new StateDictError(
-        `loadStateDict: the state is of ${state.schedules?.length ?? 0} schedules in sequence, this of ${this.#schedules.length}`,
-      );
-  }
-  protected override restore(state: SchedulerState): void {
-    super.restore(state);
-    for (const [i, schedule] of this.#schedules.entries()) schedule.loadStateDict(state.schedules![i]!);
   }
 }

@@ -1,20 +1,27 @@
-import { checkCount, checkRange, LRScheduler, type RateGroup, type Schedulable } from "./scheduler.ts";
+import { between } from "../options.ts";
+import { count, scheduleOptions } from "./options.ts";
+import type { RateGroup } from "./rates.ts";
+import { LRScheduler, type Schedulable } from "./scheduler.ts";
 
 /** The rate times `factor` for `totalIters` steps, then the rate. */
 export class ConstantLR extends LRScheduler {
   readonly #factor: number;
   readonly #totalIters: number;
 
-  constructor(
-    optimizer: Schedulable,
-    { factor = 1 / 3, totalIters = 5 }: { factor?: number; totalIters?: number } = {},
-  ) {
+  constructor(optimizer: Schedulable, options?: { factor?: number; totalIters?: number }) {
     super(optimizer);
-    checkRange("ConstantLR", "factor", factor, Number.MIN_VALUE, 1);
-    checkCount("ConstantLR", "totalIters", totalIters);
+    const checks = { factor: between(Number.MIN_VALUE, 1), totalIters: count(1) };
+    const { factor, totalIters } = scheduleOptions(this.name, options, checks, {
+      factor: 1 / 3,
+      totalIters: 5,
+    });
     this.#factor = factor;
     this.#totalIters = totalIters;
     this.start();
+  }
+
+  override get name(): string {
+    return "ConstantLR";
   }
 
   protected override next({ lr }: RateGroup, initial: boolean): number {
@@ -31,17 +38,24 @@ export class LinearLR extends LRScheduler {
 
   constructor(
     optimizer: Schedulable,
-    options: { startFactor?: number; endFactor?: number; totalIters?: number } = {},
+    options?: { startFactor?: number; endFactor?: number; totalIters?: number },
   ) {
     super(optimizer);
-    const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = options;
-    checkRange("LinearLR", "startFactor", startFactor, Number.MIN_VALUE, 1);
-    checkRange("LinearLR", "endFactor", endFactor, 0, 1);
-    checkCount("LinearLR", "totalIters", totalIters);
+    const checks = {
+      startFactor: between(Number.MIN_VALUE, 1),
+      endFactor: between(0, 1),
+      totalIters: count(1),
+    };
+    const defaults = { startFactor: 1 / 3, endFactor: 1, totalIters: 5 };
+    const { startFactor, endFactor, totalIters } = scheduleOptions(this.name, options, checks, defaults);
     this.#start = startFactor;
     this.#end = endFactor;
     this.#totalIters = totalIters;
     this.start();
+  }
+
+  override get name(): string {
+    return "LinearLR";
   }
 
   protected override next({ lr }: RateGroup, initial: boolean): number {

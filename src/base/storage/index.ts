@@ -1,4 +1,5 @@
 export { writeAtomically } from "./atomic.ts";
+export { checksumOf } from "./checksum.ts";
 export {
   type FileReader,
   folderOf,
@@ -10,3 +11,5 @@ export {
   removeFile,
   writeFile,
 } from "./files.ts";
+export { temporaryEnd } from "./target.ts";
+export { finishWrites, writeBehind } from "./write-behind.ts";

@@ -40,6 +40,8 @@ export class StateOffloadError extends ThawError {}
 export class FileError extends ThawError {}
 /** A safetensors file, or an index of such files, that is broken, truncated or hostile. */
 export class SafetensorsError extends ThawError {}
+/** A file whose bytes are not those that were written. */
+export class ChecksumError extends SafetensorsError {}
 /** A checkpoint that does not fit what it is loaded into, or is none. */
 export class CheckpointError extends ThawError {}
 /** A fault of thaw itself: a graph or a plan that breaks its own rules. */

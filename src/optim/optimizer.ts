@@ -24,7 +24,7 @@ import {
 import { narrowTo, type Part, partShape, type Stepped } from "./part.ts";
 import { Scalars } from "./scalars.ts";
 import { addTensors, makeState } from "./state.ts";
-import { loadOptimizerState, type OptimizerStateDict, optimizerState } from "./state-dict.ts";
+import { type OptimizerStateDict, optimizerState, prepareOptimizerState } from "./state-dict.ts";
 import { StatePolicies, type StatePolicy } from "./state-policy.ts";
 import { numbersOf, type ParameterState, type StateTensor, stateDtype } from "./state-tensor.ts";
 import { States } from "./states.ts";
@@ -359,8 +359,15 @@ export abstract class Optimizer<
 
   /** Puts back what `stateDict` gave. All of it is checked first: if anything does not fit, nothing is loaded. */
   loadStateDict(dict: OptimizerStateDict): void {
+    this.prepareLoad(dict)();
+  }
+
+  /** Checks what `loadStateDict` takes; gives what puts it in place, which cannot fail. */
+  prepareLoad(dict: OptimizerStateDict): () => void {
     const { name, defaults } = this.#definition;
-    loadOptimizerState(dict, {
+    // What is pending belongs to the state that is there.
+    if (!currentTrace().recording) commit();
+    const put = prepareOptimizerState(dict, {
       optimizer: name,
       groups: this.paramGroups,
       named: this.namedParameters(),
@@ -369,7 +376,10 @@ export abstract class Optimizer<
       problemOf: (option, value) => optionProblem(option, value, this.#definition.checks[option as keyof O]),
       makePart: (p, group, region) => this.#makePart(p, group as ParamGroup<O>, region),
     });
-    this.#structure.value++;
+    return () => {
+      put();
+      this.#structure.value++;
+    };
   }
 }
 

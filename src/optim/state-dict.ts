@@ -1,16 +1,15 @@
+import type { TypedArray } from "../base/dtype.ts";
 import { StateDictError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
-import { commit } from "../engine/realize.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import { fromArray } from "../tensor/create.ts";
-import { like } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { intersect, Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { ParamGroup } from "./param-group.ts";
 import { type Part, partShape } from "./part.ts";
 import { makeTensor } from "./state.ts";
-import { copyOf, StateTensor } from "./state-tensor.ts";
+import { bitsFor, copyOf, StateTensor, stateDtype } from "./state-tensor.ts";
 import type { States } from "./states.ts";
 
 /** The options of a group, and the names of its parameters. */
@@ -98,14 +97,36 @@ export interface LoadTarget {
   readonly makePart: (p: Parameter, group: ParamGroup<object>, region: Region | null) => Part;
 }
 
-/** Checks a state dict against an optimizer, then puts it in place of what is there. */
-export function loadOptimizerState(dict: OptimizerStateDict, target: LoadTarget): void {
+/** Checks a state dict against an optimizer; gives what puts it in place of what is there, which cannot fail. */
+export function prepareOptimizerState(dict: OptimizerStateDict, target: LoadTarget): () => void {
   refuseWhileRecording("loadStateDict()");
   const wrong = [...wrongGroups(dict, target), ...wrongStates(dict, target)];
   if (wrong.length > 0)
     throw new StateDictError(
       `loadStateDict: the state dict does not fit this ${target.optimizer}; nothing was loaded.\n  ${wrong.join("\n  ")}`,
     );
+  const bits = bitsOfStates(dict, target);
+  return () => putOptimizerState(dict, bits, target);
+}
+
+/** The elements of each tensor of a state dict, by its key and entry, as the states here have them. */
+function bitsOfStates(dict: OptimizerStateDict, { named }: LoadTarget): Map<string, TypedArray> {
+  const bits = new Map<string, TypedArray>();
+  for (const [key, given] of Object.entries(dict.state)) {
+    const p = named.get(nameOf(key, named))!;
+    const shape = partShape(p, regionOf(p, given));
+    for (const [entry, value] of Object.entries(given))
+      if (value instanceof Tensor && !about.has(entry))
+        bits.set(`${key} ${entry}`, bitsFor(value, { shape, dtype: stateDtype(p) }));
+  }
+  return bits;
+}
+
+function putOptimizerState(
+  dict: OptimizerStateDict,
+  bits: ReadonlyMap<string, TypedArray>,
+  target: LoadTarget,
+): void {
   for (const [i, group] of target.groups.entries()) {
     const { params: _, ...options } = dict.paramGroups[i]!;
     for (const [option, value] of Object.entries(options))
@@ -114,8 +135,7 @@ export function loadOptimizerState(dict: OptimizerStateDict, target: LoadTarget)
   target.states.updates = dict.updates ?? 0;
   const before = new Map([...target.named.values()].map((p) => [p, [...target.states.of(p)]]));
   for (const p of target.named.values()) target.states.clear(p);
-  for (const [key, given] of Object.entries(dict.state)) loadState(target, before, key, given);
-  commit();
+  for (const [key, given] of Object.entries(dict.state)) loadState(target, before, key, given, bits);
   for (const parts of before.values()) for (const part of parts) part.offloaded?.discard();
 }
 
@@ -131,6 +151,7 @@ function loadState(
   before: ReadonlyMap<Parameter, readonly Part[]>,
   key: string,
   given: Record<string, number | Tensor>,
+  bits: ReadonlyMap<string, TypedArray>,
 ): void {
   const p = named.get(nameOf(key, named))!;
   const region = regionOf(p, given);
@@ -143,7 +164,7 @@ function loadState(
       const held = old?.state[entry];
       // The same memory where there is some: recorded steps write there.
       const tensor = held instanceof StateTensor ? held : makeTensor(p, region, entry, 0);
-      tensor.resident.assign(like(value.detach().node, tensor.shape, tensor.dtype, "loadStateDict"));
+      tensor.resident.storage.overwrite(bits.get(`${key} ${entry}`)!);
       part.state[entry] = tensor;
     }
   }

@@ -1,14 +1,19 @@
 export { writeAtomically } from "./atomic.ts";
 export { checksumOf } from "./checksum.ts";
 export {
+  baseName,
   type FileReader,
+  fileVersion,
   folderOf,
   isFolder,
+  isPlainFile,
   joinPath,
+  makeFolder,
   namesIn,
   openFile,
   readFile,
   removeFile,
+  samePlace,
   writeFile,
 } from "./files.ts";
 export { temporaryEnd } from "./target.ts";

@@ -1,5 +1,6 @@
 import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
+import type { Stateful } from "../base/stateful.ts";
 import { detectAnomaly, isCheckingFinite } from "../engine/finite.ts";
 import { commit, planned } from "../engine/realize.ts";
 import type { Checked } from "../freeze/checked.ts";
@@ -25,7 +26,9 @@ import { CallPlan, CallPlans } from "./call-plan.ts";
 import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
 import { type Report, Tracker } from "./report.ts";
+import { StepRound } from "./round.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
+import { type StepStateDict, stateOf } from "./step-state.ts";
 import { type TrainedSet, TrainedSets } from "./trained-set.ts";
 import { unreachedWarning } from "./unreached.ts";
 import { Verifier } from "./verify.ts";
@@ -92,14 +95,23 @@ export interface TrainStepOptions<
 /** One task's part in a step that several make together: the arguments of its loss. */
 export type Together<A extends unknown[]> = readonly (readonly [...A])[];
 
-/** A training step: call it with the arguments of its loss. */
-export interface TrainStep<A extends unknown[], L extends LossResult> {
+/**
+ * A training step: call it with the arguments of its loss. It takes part in checkpoints, with what it has accumulated
+ * and what it reports.
+ */
+export interface TrainStep<A extends unknown[], L extends LossResult>
+  extends Required<Stateful<StepStateDict>> {
   (...args: A): Promise<StepResult<L>>;
   /**
    * One update of several tasks: the gradients of each loss, by what it trains itself, are added up, each times its
    * weight (default 1).
    */
   together(calls: Together<A>, options?: { weights?: readonly number[] }): Promise<StepResult<L>[]>;
+  /**
+   * Makes the update that is due after `accumulate` calls with those that there are, at the end of an epoch for
+   * instance: from the mean of their gradients. Gives how many those are; after none, nothing happens.
+   */
+  flush(): Promise<number>;
   /** What it has done to each parameter since it was made. */
   report(): Report;
   /** What a call with these arguments trains, what not, and why; and what that saves. Nothing is run or changed. */
@@ -158,7 +170,9 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const sets = new TrainedSets(module, optimizer.parameters());
   const plans = new CallPlans(accumulate);
   const accumulator = new Accumulator(accumulate);
+  const round = new StepRound(module, plans, accumulator, () => optimizer.parameters());
   const tracker = new Tracker(module, options.report);
+  const state = stateOf({ round, report: tracker });
   const verifier = options.verify ? new Verifier(module, optimizer) : null;
   const warnOfUnreached = unreachedWarning(module);
 
@@ -170,12 +184,12 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     const { gradients: found, regions: reached } = noGrad(() =>
       combine(parts.map((part, i) => ({ ...part, regions: call.members[i]!.regions, weight: weights[i]! }))),
     );
-    const { earlier, last } = call;
+    const { earlier, last, of } = call;
     const sofar = unite(earlier, reached);
     const updated = trainableOf(sofar);
     const gradients = throughSlots(found, {
       accumulate:
-        accumulate > 1 ? accumulator.transform({ earlier, sofar, last }, reached, updated) : undefined,
+        accumulate > 1 ? accumulator.transform({ earlier, sofar, last, of }, reached, updated) : undefined,
       finite: finite ? requireFinite(parts.map(({ loss }) => loss.node)) : undefined,
       // Only what is finite is kept, where that is asked: a sum that is not would fail every later call.
       clip: last ? clip : [accumulator.keep(sofar)],
@@ -229,7 +243,9 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     for (const args of all) refuseEmpty(args);
     const members = all.map((args) => sets.get(selectorOf(args as unknown as A)));
     const trained = sets.union(members);
-    const call = plans.next(members, trained);
+    return carryOutCall(plans.next(members, trained), weights, all);
+  };
+  const carryOutCall = (call: CallPlan, weights: readonly number[], all: Together<A>) => {
     if (call.last) tracker.beforeCall(call.updated);
     const carryOut = (): ReturnType<typeof body> => {
       const ran = run(call, weights, all);
@@ -238,7 +254,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     };
     const made = verifier === null ? carryOut() : verifier.around(call.updated, carryOut);
     const { grads, stepped, reached } = made;
-    warnOfUnreached(trained, reached());
+    warnOfUnreached(call.trained, reached());
     for (const [i, grad] of grads.entries()) stepped()[i]!.grad = grad;
     tracker.afterCall(stepped(), all.length === 1 ? taskOf(all[0]!) : all.map(taskOf).join(" "));
     return made;
@@ -254,6 +270,14 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     const { losses, others } = held(() => callAll(calls, weights));
     return losses.map((loss, i) => resultOf(Number(loss.itemSync()), others[i]!));
   };
+  const flush = async (): Promise<number> => {
+    const { position } = plans;
+    const call = plans.early();
+    // What has been frozen since loses what was summed for it, as in any round.
+    if (call !== null && trainableOf(call.updated).size > 0) held(() => carryOutCall(call, [], []));
+    else round.discard();
+    return position;
+  };
   const explain = (...args: A): Explanation =>
     held(() => {
       const selector = selectorOf(args);
@@ -263,7 +287,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
         reached = new Map();
         try {
           return planned(() => {
-            const made = body(new CallPlan([set], set, new Map(), true), single, [args]);
+            const made = body(new CallPlan([set], set, new Map(), true, accumulate), single, [args]);
             reached = made.reached();
             return made.losses.map(({ node }) => node);
           }).explain();
@@ -279,7 +303,14 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       return explainCall({ module, known, selector, task: taskOf(args), reached, cost, costOfAll });
     });
   return Object.defineProperty(
-    Object.assign(step, { optimizer, module, together, explain, report: () => tracker.report() }),
+    Object.assign(step, state, {
+      optimizer,
+      module,
+      together,
+      flush,
+      explain,
+      report: () => tracker.report(),
+    }),
     "plan",
     { get: () => recorded.plan },
   ) as TrainStep<A, L>;

@@ -11,7 +11,7 @@ import { arithmetic } from "./arithmetic.ts";
 import { inBase } from "./base.ts";
 import { recordName, reservedIn } from "./header-sum.ts";
 import { type CheckpointRecord, encodeRecord, type FrozenRecord, type StateRecord } from "./record.ts";
-import type { SaveOptions } from "./save.ts";
+import type { SaveOptions } from "./save-options.ts";
 import { sealed } from "./seal.ts";
 import { type Contents, inOrder } from "./write.ts";
 

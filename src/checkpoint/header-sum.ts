@@ -2,8 +2,9 @@ import { checksumOf } from "../base/storage/index.ts";
 
 /** The name under which a checkpoint has, as JSON in the file's metadata, what is not a tensor. */
 export const recordName = "thaw";
-/** The names under which it has checksums: of its tensors, as JSON, and of the header that all this is in. */
+/** The name under which it has checksums of its tensors, as JSON. */
 export const tensorSums = "thaw.checksums";
+/** The name under which it has a checksum of the header that all this is in. */
 export const headerSum = "thaw.header";
 
 const isReserved = (name: string): boolean => name === recordName || name.startsWith("thaw.");

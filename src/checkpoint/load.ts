@@ -19,7 +19,7 @@ import { bytesSource, openTensors, type TensorSource } from "./open.ts";
 import { putInto } from "./put.ts";
 import { readTensor } from "./read.ts";
 import { type BaseRecord, type CheckpointRecord, decodeRecord, type FrozenRecord } from "./record.ts";
-import type { SavedOptimizer, TakingPart } from "./save.ts";
+import type { SavedOptimizer, TakingPart } from "./save-options.ts";
 import { checkSeal } from "./seal.ts";
 
 /** What a checkpoint is loaded into. As with `save`, whatever else took part stands under its name. */

@@ -7,7 +7,7 @@ import { type IncompatibleKeys, Module } from "../nn/module.ts";
 import { haveStandIns, roundsUnderWay } from "../optim/ongoing.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { CheckpointRecord } from "./record.ts";
-import type { SavedOptimizer } from "./save.ts";
+import type { SavedOptimizer } from "./save-options.ts";
 
 /** What a load puts where. */
 export interface Loading {

@@ -1,42 +1,7 @@
-import type { Stateful } from "../base/stateful.ts";
 import { finishWrites, writeBehind } from "../base/storage/index.ts";
-import type { Module } from "../nn/module.ts";
-import type { OptimizerStateDict } from "../optim/state-dict.ts";
-import type { Base } from "./base.ts";
 import { contentsOf } from "./contents.ts";
-import { copyContents, serializeContents, type WriteOptions, writeContents } from "./write.ts";
-
-/** What checkpoints need of an optimizer. */
-export interface SavedOptimizer extends Stateful<OptimizerStateDict> {
-  readonly name: string;
-}
-
-/** What else may stand among the options of saving and loading, under any name. */
-export type TakingPart =
-  | Stateful
-  | Module
-  | SavedOptimizer
-  | Base
-  | boolean
-  | Readonly<Record<string, string>>
-  | undefined;
-
-/**
- * What goes into a checkpoint. Whatever has `stateDict` and `loadStateDict` goes in under any other name: `{ module,
- * optimizer, ema, schedule, step, loader }`, another optimizer, another module, a counter of your own.
- */
-export interface SaveOptions extends WriteOptions {
-  module: Module;
-  /** With it, training can go on from the checkpoint. */
-  optimizer?: SavedOptimizer;
-  /**
-   * Weights that are in another file, such as those that a fine-tuning started from: what is still the same, bit for
-   * bit, is referred to with a checksum and not written. Who loads the checkpoint needs that file, beside it or as
-   * their `base`.
-   */
-  base?: Base;
-  [name: string]: TakingPart;
-}
+import type { SaveOptions } from "./save-options.ts";
+import { copyContents, serializeContents, writeContents } from "./write.ts";
 
 /**
  * Writes a checkpoint: a safetensors file with the parameters and persistent buffers under their paths (tied weights

@@ -108,7 +108,7 @@ function byCodePoints(a: string, b: string): number {
 }
 
 /** The bytes that a tensor takes in a file. */
-export const sizeOf = ({ tensor, dtype }: Outgoing): number =>
+const sizeOf = ({ tensor, dtype }: Outgoing): number =>
   tensor.numel * (dtype === "I64" ? 8 : dtypes[tensor.dtype].bytes);
 
 /** What a file begins with. */

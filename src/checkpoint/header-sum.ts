@@ -7,6 +7,9 @@ export const tensorSums = "thaw.checksums";
 /** The name under which it has a checksum of the header that all this is in. */
 export const headerSum = "thaw.header";
 
+/** Whether metadata of this name are checksums. */
+export const isSum = (name: string): boolean => name === tensorSums || name === headerSum;
+
 const isReserved = (name: string): boolean => name === recordName || name.startsWith("thaw.");
 
 /** The first name of metadata that is a checkpoint's own, or could be that of a later version. */

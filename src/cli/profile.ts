@@ -1,6 +1,7 @@
 import { FileError } from "../base/errors.ts";
 import { writeFile } from "../base/storage/index.ts";
 import { startProfile } from "../engine/profile.ts";
+import { finishing } from "./finish-writes.ts";
 
 /**
  * `thaw profile`: runs a script in this process, and says where its time went once it has ended, by itself or not;
@@ -30,7 +31,8 @@ export async function profileScript(
     print(profile.toString());
     if (file === null) return;
     try {
-      writeFile(file, new TextEncoder().encode(profile.toChromeTrace()));
+      const bytes = new TextEncoder().encode(profile.toChromeTrace());
+      finishing(() => writeFile(file, bytes));
       print(`${file} can be opened by chrome://tracing and ui.perfetto.dev`);
     } catch (error) {
       // Nobody else would hear of it now.

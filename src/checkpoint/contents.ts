@@ -24,8 +24,13 @@ export function takingPart(
   given: Readonly<Record<string, unknown>>,
 ): [string, Stateful | Module][] {
   return Object.entries(given).flatMap(([name, thing]) => {
-    if (options.includes(name) || thing === undefined) return [];
-    if (thing instanceof Module || isStateful(thing)) return [[name, thing]];
+    if (thing === undefined) return [];
+    const takesPart = thing instanceof Module || isStateful(thing);
+    if (options.includes(name)) {
+      if (!takesPart || name === "module" || name === "optimizer") return [];
+      throw new ArgumentError(`${what}: ${name} is the name of an option; give what takes part another name`);
+    }
+    if (takesPart) return [[name, thing]];
     throw new ArgumentError(
       `${what}: ${name} cannot be part of a checkpoint: it has no stateDict() and loadStateDict(), as optimizers, EMA, schedules, steps and loaders have`,
     );
@@ -36,6 +41,12 @@ const isStateful = (thing: unknown): thing is Stateful =>
   ((typeof thing === "object" && thing !== null) || typeof thing === "function") &&
   typeof (thing as Partial<Stateful>).stateDict === "function" &&
   typeof (thing as Partial<Stateful>).loadStateDict === "function";
+
+/** Whether training could go on from what takes part: not from weights alone. */
+export const goesOn = (
+  optimizer: unknown,
+  others: readonly (readonly [string, Stateful | Module])[],
+): boolean => optimizer !== undefined || others.some(([, thing]) => !(thing instanceof Module));
 
 /** What a thing calls itself, where that tells its kind; a function's name does not. */
 export const kindOf = (thing: object): string | undefined =>
@@ -55,8 +66,7 @@ export function contentsOf(what: string, given: SaveOptions, path: string | null
   const buffers = module.namedBuffers().filter(([, buffer]) => buffer.persistent);
   const modules = [module, ...others.map(([, thing]) => thing).filter((thing) => thing instanceof Module)];
   const trained = new Set(modules.flatMap((one) => one.parameters()));
-  // Weights alone are nothing that training could go on from.
-  const resumes = optimizer !== undefined || others.length >= modules.length;
+  const resumes = goesOn(optimizer, others);
   if (resumes) refuseStandIns(what, trained);
   const rounds = roundsUnderWay(trained).map((round) => ({ round, saved: round.timesSaved }));
   const states = statesOf(others, rounds);

@@ -13,7 +13,7 @@ import type { Stored } from "../tensor/stored.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { type Base, openReferred } from "./base.ts";
-import { kindOf, takingPart } from "./contents.ts";
+import { goesOn, kindOf, takingPart } from "./contents.ts";
 import { recordName, withoutReserved } from "./header-sum.ts";
 import { bytesSource, openTensors, type TensorSource } from "./open.ts";
 import { putInto } from "./put.ts";
@@ -31,7 +31,7 @@ export interface LoadOptions {
   strict?: boolean;
   /** Whether what was frozen is frozen again, and all else thawed; default false. */
   frozen?: boolean;
-  /** Whether the random numbers go on where they were; default: if an optimizer is given. */
+  /** Whether the random numbers go on where they were; default: if more than modules is given. */
   random?: boolean;
   /** The weights that the checkpoint refers to, where they are not beside it under the name that they had. */
   base?: Base;
@@ -63,18 +63,19 @@ export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions): LoadResu
   loadFrom("The checkpoint", null, bytesSource(bytes), options);
 
 function loadFrom(from: string, path: string | null, own: TensorSource, options: LoadOptions): LoadResult {
-  const { module, optimizer, strict = true, frozen = false, random = optimizer !== undefined } = options;
+  const { module, optimizer, strict = true, frozen = false } = options;
   refuseWhileRecording("load()");
   let source = own;
   try {
     const others = takingPart("load()", options);
+    const resumes = goesOn(optimizer, others);
     if (options.checksums !== false) checkSeal(from, own);
     const text = own.metadata[recordName];
     const recorded = new Set<string>();
     const record =
       text === undefined ? null : decodeRecord(text, (name) => recordedTensor(own, name, recorded));
     if (optimizer !== undefined) checkOptimizer(from, record, optimizer);
-    checkOthers(from, record, others, optimizer !== undefined);
+    checkOthers(from, record, others, resumes);
     if (record?.base !== undefined)
       source = together(own, openReferred(from, path, record.base, options.base), record.base);
     const names = [...source.entries.keys()].filter((name) => !recorded.has(name));
@@ -84,9 +85,9 @@ function loadFrom(from: string, path: string | null, own: TensorSource, options:
     commit();
     const keys = putInto(from, { module, tensors, strict, optimizer, others, record });
     setFrozen?.();
-    if (record !== null && random) setRandomState(record.random);
+    if (record !== null && (options.random ?? resumes)) setRandomState(record.random);
     commit();
-    if (optimizer !== undefined) warnOfArithmetic(from, record!);
+    if (resumes && record !== null) warnOfArithmetic(from, record);
     return {
       ...keys,
       unexpectedKeys: [...keys.unexpectedKeys, ...left],

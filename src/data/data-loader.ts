@@ -130,9 +130,14 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B>, Sta
         `DataLoader.loadStateDict: epoch is ${epoch}, batch is ${batch}; they are whole numbers of at least 0`,
       );
     const here = this.stateDict();
-    const wrong = (["rows", "batchSize", "shuffle", "dropLast", "seed"] as const).filter(
-      (name) => state[name] !== here[name],
-    );
+    const settings = [
+      "rows",
+      "batchSize",
+      "dropLast",
+      "shuffle",
+      ...(this.shuffle ? ["seed" as const] : []),
+    ] as const;
+    const wrong = settings.filter((name) => state[name] !== here[name]);
     // Between passes there is no place in an order that could be another.
     if (batch > 0 && wrong.length > 0)
       throw new StateDictError(

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { freeze } from "thaw/freeze";
 import * as nn from "thaw/nn";
 import { Adam, EMA, lrScheduler, SGD } from "thaw/optim";
-import { manualSeed, ones, randn, type Tensor, tensor } from "thaw/tensor";
+import { getRandomState, manualSeed, ones, randn, type Tensor, tensor } from "thaw/tensor";
 import { trainStep } from "thaw/train";
 import { describe, expect, test } from "vitest";
 import { ArgumentError, CheckpointError, StateDictError, ThawError } from "../../src/base/errors.ts";
@@ -164,6 +164,10 @@ describe("everything that has a state goes into one file, by name", () => {
     expect(() => saveToBytes({ module, own: { stateDict: () => round, loadStateDict() {} } })).toThrow(
       "nested too deeply, or in itself",
     );
+    // @ts-expect-error: true or false
+    expect(() => loadFromBytes(saveToBytes({ module }), { module, random: new Counter() })).toThrow(
+      "random is the name of an option",
+    );
     expect(() => saveToBytes({ module, optimiser: true })).toThrow(ArgumentError);
     expect(() => saveToBytes({ module, optimiser: true })).toThrow(
       "optimiser cannot be part of a checkpoint",
@@ -191,6 +195,21 @@ describe("everything that has a state goes into one file, by name", () => {
         expect(look(one)).toEqual(before);
       }
   });
+});
+
+test("random numbers go on with whatever training goes on from", () => {
+  const module = new nn.Linear(1, 1);
+  manualSeed(8);
+  const file = saveToBytes({ module, mine: new SGD(module, { lr: 1 }), critic: module });
+  for (const [parts, seed] of [
+    [{ mine: new SGD(module, { lr: 1 }) }, 8],
+    [{ critic: module }, 9],
+    [{ mine: new SGD(module, { lr: 1 }), random: false }, 9],
+  ] as const) {
+    manualSeed(9);
+    loadFromBytes(file, { module, ...parts });
+    expect(getRandomState().seed).toBe(seed);
+  }
 });
 
 test("averages in use are not taken for the weights, nor weights put where they would be lost", async () => {

@@ -66,20 +66,16 @@ export function serializeContents(contents: Contents): Uint8Array {
   return bytes;
 }
 
-/** Contents as arrays that are nobody else's: one copy, the header and each tensor by itself. */
+/** Contents as arrays that are nobody else's: one copy, in pieces. */
 export function copyContents({ header, outgoing }: Contents): Uint8Array[] {
   return [
     header,
     ...outgoing.map((one) => {
-      const bytes = new Uint8Array(sizeOf(one));
-      let at = 0;
-      for (const piece of bytesFor(one)) {
-        bytes.set(piece, at);
-        at += piece.length;
-      }
+      const bytes: Uint8Array[] = [];
+      for (const piece of bytesFor(one)) bytes.push(piece.slice());
       return bytes;
     }),
-  ];
+  ].flat();
 }
 
 function* piecesOf({ header, outgoing }: Contents): Generator<Uint8Array> {

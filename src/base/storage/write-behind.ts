@@ -63,7 +63,17 @@ export function writeBehind(path: string, parts: readonly Uint8Array[]): Promise
   process.getBuiltinModule("node:fs").closeSync(unfinished.file);
   unfinished.open = false;
   const state = new Int32Array(new SharedArrayBuffer(8));
-  const written = new Promise<void>((resolve, reject) => {
+  const buffers = new Set(parts.map((part) => part.buffer));
+  try {
+    thread ??= startThread();
+    thread.postMessage({ unfinished, parts, state }, [...buffers]);
+  } catch (error) {
+    discard(process.getBuiltinModule("node:fs"), unfinished);
+    throw error;
+  }
+  // The program does not end before the file is written.
+  thread.ref();
+  return new Promise<void>((resolve, reject) => {
     jobs.push({
       path,
       state,
@@ -73,12 +83,6 @@ export function writeBehind(path: string, parts: readonly Uint8Array[]): Promise
       },
     });
   });
-  thread ??= startThread();
-  // The program does not end before the file is written.
-  thread.ref();
-  const buffers = new Set(parts.map((part) => part.buffer));
-  thread.postMessage({ unfinished, parts, state }, [...buffers]);
-  return written;
 }
 
 function startThread(): Thread {

@@ -22,8 +22,8 @@ import { putRegion, takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { noteStandIns } from "./ongoing.ts";
 import { between, optionProblem, refuseUnknownOptions } from "./options.ts";
+import { noteStandIns } from "./stand-ins.ts";
 import { copyOf, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
 

@@ -1,11 +1,13 @@
 // What most scripts need under plain names; modules, optimizers and data loading under `nn`, `optim` and `data`.
 export * from "./base/errors.ts";
 export {
+  CheckpointFolder,
   load,
   loadFromBytes,
   parseSafetensors,
   readSafetensors,
   save,
+  saveAsync,
   saveToBytes,
   serializeSafetensors,
   writeSafetensors,

@@ -63,6 +63,8 @@ export class SafetensorsError extends ThawError {
     super(printable(message), options);
   }
 }
+/** A file whose bytes are not those that were written. */
+export class ChecksumError extends SafetensorsError {}
 /** A checkpoint that does not fit what it is loaded into, or is none. */
 export class CheckpointError extends ThawError {}
 /** A fault of thaw itself: a graph or a plan that breaks its own rules. */

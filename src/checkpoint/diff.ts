@@ -8,6 +8,7 @@ import {
   type NamedTensor,
   type TensorChange,
 } from "./diff-tensor.ts";
+import { isSum } from "./header-sum.ts";
 import type { SourceEntry, TensorSource } from "./open.ts";
 
 /** What became of a tensor from one source to another. */
@@ -75,7 +76,8 @@ export function diffTensors(a: TensorSource, b: TensorSource, options: DiffOptio
   const added = come
     .filter((name) => !found.has(name))
     .map((name): TensorDiff => ({ ...unpaired, kind: "added", name, after: b.entries.get(name)! }));
-  const keys = new Set([...Object.keys(a.metadata), ...Object.keys(b.metadata)]);
+  // Checksums differ where what they are of does.
+  const keys = new Set([...Object.keys(a.metadata), ...Object.keys(b.metadata)].filter((key) => !isSum(key)));
   return {
     tensors: [...tensors, ...added],
     prefixes,

@@ -1,8 +1,10 @@
 import { CheckpointError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
+import type { Stateful } from "../base/stateful.ts";
+import { finishWrites } from "../base/storage/index.ts";
 import { commit } from "../engine/realize.ts";
 import { bytesOf } from "../engine/storage.ts";
-import { currentTrace, refuseWhileRecording } from "../engine/trace.ts";
+import { refuseWhileRecording } from "../engine/trace.ts";
 import { bitsOf } from "../nn/bits.ts";
 import { type Described, type MatchOptions, pathIn } from "../nn/compare-state.ts";
 import { checkMatchOptions, type IncompatibleKeys, matchState } from "../nn/match-state.ts";
@@ -13,22 +15,35 @@ import { Region } from "../tensor/region.ts";
 import type { Stored } from "../tensor/stored.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { arithmetic } from "./arithmetic.ts";
+import { type Base, openReferred } from "./base.ts";
+import { goesOn, kindOf, takingPart } from "./contents.ts";
 import { held, integers } from "./dtypes.ts";
+import { recordName, withoutReserved } from "./header-sum.ts";
 import { bytesSource, openTensors, type TensorSource } from "./open.ts";
+import { putInto } from "./put.ts";
 import { readTensor } from "./read.ts";
-import { type CheckpointRecord, decodeRecord, type FrozenRecord, recordName } from "./record.ts";
-import type { SavedOptimizer } from "./save.ts";
+import { type BaseRecord, type CheckpointRecord, decodeRecord, type FrozenRecord } from "./record.ts";
+import type { SavedOptimizer, TakingPart } from "./save-options.ts";
+import { checkSeal } from "./seal.ts";
 import { translateRecord } from "./translate-record.ts";
 
-/** What a checkpoint is loaded into; `prefix` and `rename` hold for the optimizer's state and the frozen set too. */
+/**
+ * What a checkpoint is loaded into; `prefix` and `rename` hold for the optimizer's state and the frozen set too. As with
+ * `save`, whatever else took part stands under its name.
+ */
 export interface LoadOptions extends MatchOptions {
   module: Module;
   /** Goes on from the checkpoint, if it is one of this kind of optimizer. */
   optimizer?: SavedOptimizer;
   /** Whether what was frozen is frozen again, and all else thawed; default false. */
   frozen?: boolean;
-  /** Whether the random numbers go on where they were; default: if an optimizer is given. */
+  /** Whether the random numbers go on where they were; default: if more than modules is given. */
   random?: boolean;
+  /** The weights that the checkpoint refers to, where they are not beside it under the name that they had. */
+  base?: Base;
+  /** Whether the file is compared with its checksums; default true. */
+  checksums?: boolean;
+  [name: string]: TakingPart;
 }
 
 /** What loading found. */
@@ -38,48 +53,72 @@ export interface LoadResult extends IncompatibleKeys {
 }
 
 /**
- * Puts a checkpoint into a module, and with an optimizer goes on training from it: parameters, buffers, the optimizer's
- * state and options, the random numbers. Any safetensors file, index or folder will do for the module alone. A tied
- * weight may be under any of its paths. All of it is checked first: after an error nothing has changed. Throws
- * `CheckpointError`, `StateDictError` for what does not fit, `SafetensorsError` for what is broken, `FileError`.
+ * Puts a checkpoint into a module, and with an optimizer and whatever else took part goes on training from it. Any
+ * safetensors file, index or folder will do for the module alone. A tied weight may be under any of its paths.
+ * Gradients, and what steps have half accumulated, belong to the weights before and are gone. All of it is checked
+ * first: after an error nothing has changed. Throws `CheckpointError`, `StateDictError` for what does not fit,
+ * `ChecksumError` and `SafetensorsError` for what is damaged, `FileError`.
  */
 export function load(path: string, options: LoadOptions): LoadResult {
-  return loadFrom(path, openTensors(path), options);
+  finishWrites();
+  return loadFrom(path, path, openTensors(path), options);
 }
 
 /** As `load`, of the bytes of a file: for browsers. */
 export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions): LoadResult =>
-  loadFrom("The checkpoint", bytesSource(bytes), options);
+  loadFrom("The checkpoint", null, bytesSource(bytes), options);
 
-function loadFrom(from: string, source: TensorSource, options: LoadOptions): LoadResult {
-  const { module, optimizer, frozen = false, random = optimizer !== undefined } = options;
+function loadFrom(from: string, path: string | null, own: TensorSource, options: LoadOptions): LoadResult {
+  const { module, optimizer, frozen = false } = options;
   refuseWhileRecording("load()");
   checkMatchOptions("load()", options);
+  let source = own;
   try {
-    const { [recordName]: text, ...metadata } = source.metadata;
-    const own = new Set<string>();
+    const others = takingPart("load()", options);
+    const resumes = goesOn(optimizer, others);
+    if (options.checksums !== false) checkSeal(from, own);
+    const text = own.metadata[recordName];
+    const recorded = new Set<string>();
     const record =
       text === undefined
         ? null
         : translateRecord(
-            decodeRecord(text, (name) => recordedTensor(source, name, own)),
+            decodeRecord(text, (name) => recordedTensor(own, name, recorded)),
             options,
           );
     if (optimizer !== undefined) checkOptimizer(from, record, optimizer);
-    const names = [...source.entries.keys()].filter((name) => !own.has(name));
+    checkOthers(from, record, others, resumes);
+    if (record?.base !== undefined)
+      source = together(own, openReferred(from, path, record.base, options.base), record.base);
+    const names = [...source.entries.keys()].filter((name) => !recorded.has(name));
     const setFrozen = frozen ? frozenParts(from, module, record) : null;
     const { tensors, keys } = tensorsFor(module, source, names, options);
     // What was asked for before has its own errors, and is not the load's to lose.
     commit();
-    putInto(module, tensors, optimizer, record);
+    putInto(from, { module, tensors, optimizer, others, record });
     setFrozen?.();
-    if (record !== null && random) setRandomState(record.random);
+    if (record !== null && (options.random ?? resumes)) setRandomState(record.random);
     commit();
-    if (optimizer !== undefined) warnOfArithmetic(from, record!);
-    return { ...keys, metadata };
+    if (resumes && record !== null) warnOfArithmetic(from, record);
+    return { ...keys, metadata: withoutReserved(own.metadata) };
   } finally {
     source.close();
   }
+}
+
+/** A checkpoint's tensors and those that it refers to; closing it closes both. */
+function together(own: TensorSource, base: TensorSource, { tensors }: BaseRecord): TensorSource {
+  const referred = Object.keys(tensors).map((name) => [name, base.entries.get(name)!] as const);
+  const of = (name: string): TensorSource => (Object.hasOwn(tensors, name) ? base : own);
+  return {
+    ...own,
+    entries: new Map([...own.entries, ...referred]),
+    read: (name, into, fromByte) => of(name).read(name, into, fromByte),
+    close() {
+      own.close();
+      base.close();
+    },
+  };
 }
 
 /** A tensor that the record refers to, which therefore is not the module's. */
@@ -101,6 +140,34 @@ function checkOptimizer(from: string, record: CheckpointRecord | null, { name }:
     throw new CheckpointError(
       `${from} has the state of ${printable(record.optimizer.name)}, and the optimizer is ${name}; nothing was loaded.`,
     );
+}
+
+/** Checks that what is to be loaded is there, of the same kind, and that no half of an update would be lost. */
+function checkOthers(
+  from: string,
+  record: CheckpointRecord | null,
+  others: readonly (readonly [string, Stateful | Module])[],
+  resumes: boolean,
+): void {
+  const states = record?.states ?? {};
+  for (const [name, thing] of others) {
+    const state = Object.hasOwn(states, name) ? states[name] : undefined;
+    if (state === undefined)
+      throw new CheckpointError(
+        `${from} has no state of \`${name}\`; it has ${Object.keys(states).join(", ") || "none but the module's and the optimizer's"}. Leave it out to load the rest; nothing was loaded.`,
+      );
+    const kind = kindOf(thing);
+    if (state.kind !== undefined && kind !== undefined && state.kind !== kind)
+      throw new CheckpointError(
+        `${from} has the state of ${state.kind} as \`${name}\`, which is ${kind} here; nothing was loaded.`,
+      );
+  }
+  if (!resumes) return;
+  for (const [name, { underWay }] of Object.entries(states))
+    if (underWay && !others.some(([other]) => other === name))
+      throw new CheckpointError(
+        `${from} was saved between two calls of one update, whose gradients are in \`${name}\`. Load it with { ${name} } to go on from there; nothing was loaded.`,
+      );
 }
 
 /** The file's tensors for a module's paths, and the names on both sides that are left. */
@@ -186,29 +253,6 @@ function regionOf(
         cause,
       },
     );
-  }
-}
-
-/** Puts everything into module and optimizer, or, if something does not fit, nothing. */
-function putInto(
-  module: Module,
-  tensors: ReadonlyMap<string, Tensor>,
-  optimizer: SavedOptimizer | undefined,
-  record: CheckpointRecord | null,
-): void {
-  const trace = currentTrace();
-  const before = new Map(trace.writes);
-  try {
-    // They have been matched: what is not among them is to be left.
-    if (tensors.size > 0) module.loadStateDict(tensors, { strict: false, dtype: "module" });
-    if (optimizer !== undefined) {
-      const { name: _, ...dict } = record!.optimizer!;
-      optimizer.loadStateDict(dict, { module });
-    }
-  } catch (error) {
-    // The module's new values are not written yet.
-    trace.writes = before;
-    throw error;
   }
 }
 

@@ -23,6 +23,8 @@ export interface TensorSource {
   readonly entries: ReadonlyMap<string, SourceEntry>;
   /** Of several files: that on which they agree. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Whether the headers are those that were written; null where they do not say, as only checkpoints do. */
+  readonly intact: boolean | null;
   /** Fills `into` with the bytes of a tensor from one of its bytes on; gives how many there were. */
   read(name: string, into: Uint8Array, fromByte: number): number;
   /** Closes the files. */
@@ -49,11 +51,12 @@ export function openTensors(path: string): TensorSource {
 
 /** The tensors in the bytes of a file. */
 export function bytesSource(bytes: Uint8Array): TensorSource {
-  const { tensors, metadata } = parseHeader(bytes, bytes.length);
+  const { tensors, metadata, intact } = parseHeader(bytes, bytes.length);
   const file = "the bytes given";
   return {
     entries: new Map([...tensors].map(([name, entry]) => [name, { ...entry, file }])),
     metadata,
+    intact,
     read(name, into, fromByte) {
       const { begin, end } = tensors.get(name)!;
       const wanted = bytes.subarray(begin + fromByte, Math.min(end, begin + fromByte + into.length));
@@ -159,6 +162,8 @@ function openFiles(paths: readonly string[]): TensorSource {
   return {
     entries,
     metadata: agreed(headers.map(({ metadata }) => metadata)),
+    // Several files are no checkpoint: each of those is one file.
+    intact: headers.length === 1 ? headers[0]!.intact : null,
     read(name, into, fromByte) {
       const entry = entries.get(name);
       if (entry === undefined)

@@ -1,4 +1,5 @@
 import { SafetensorsError } from "../base/errors.ts";
+import { headerIntact } from "./header-sum.ts";
 import { HeaderText, shown } from "./header-text.ts";
 
 /** Where a tensor is in a file. */
@@ -18,6 +19,8 @@ export interface SafetensorsHeader {
   readonly tensors: Map<string, TensorEntry>;
   /** Free text by name; an object without a prototype, so that any name is only a name. */
   readonly metadata: Record<string, string>;
+  /** Whether the header is the one that was written; null where it does not say, as only checkpoints do. */
+  readonly intact: boolean | null;
 }
 
 /** The longest header that is read, as in the format's reference implementation. */
@@ -98,7 +101,7 @@ export function parseHeader(bytes: Uint8Array, fileSize: number): SafetensorsHea
   });
   text.end();
   checkLayout(tensors, dataStart, fileSize);
-  return { tensors, metadata };
+  return { tensors, metadata, intact: headerIntact(bytes.subarray(0, dataStart), metadata) };
 }
 
 function decode(bytes: Uint8Array): string {

@@ -1,8 +1,7 @@
 import { dtypes } from "../base/dtype.ts";
 import { ArgumentError, SafetensorsError } from "../base/errors.ts";
 import { writeAtomically } from "../base/storage/index.ts";
-import { bytesOf } from "../engine/storage.ts";
-import { bitsOf } from "../nn/bits.ts";
+import { bytesIn } from "../nn/bits.ts";
 import type { StateDict } from "../nn/module.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { wideIntegers } from "../tensor/wide-integers.ts";
@@ -17,7 +16,7 @@ export interface WriteOptions {
 }
 
 /** A tensor on its way into a file. */
-interface Outgoing {
+export interface Outgoing {
   readonly name: string;
   readonly tensor: Tensor;
   readonly dtype: string;
@@ -26,38 +25,66 @@ interface Outgoing {
 /** Wider elements come first, so that each begins where its width wants it; this is the reference's order. */
 const order = ["I64", ...held.keys()];
 
+/** The header of a file, and its tensors in the order in which they follow. */
+export interface Contents {
+  readonly header: Uint8Array;
+  readonly outgoing: readonly Outgoing[];
+}
+
 /**
  * Writes tensors by name to a safetensors file, all of it or nothing: a full disk or a crash leaves the file that was
- * there. They are brought from the backend one at a time. Throws `FileError` where it cannot be written.
+ * there. They are brought from the backend piece by piece. Throws `FileError` where it cannot be written.
  */
-export function writeSafetensors(path: string, tensors: StateDict, options: WriteOptions = {}): void {
+export const writeSafetensors = (path: string, tensors: StateDict, options: WriteOptions = {}): void =>
+  writeContents(path, plainContents(tensors, options));
+
+/** As `writeSafetensors`, but gives the bytes. */
+export const serializeSafetensors = (tensors: StateDict, options: WriteOptions = {}): Uint8Array =>
+  serializeContents(plainContents(tensors, options));
+
+function plainContents(tensors: StateDict, { metadata = {} }: WriteOptions): Contents {
   const outgoing = inOrder(tensors);
-  const header = headerOf(outgoing, options);
+  return { header: headerOf(outgoing, metadata), outgoing };
+}
+
+/** Writes contents to a file. */
+export function writeContents(path: string, contents: Contents): void {
   writeAtomically(path, (append) => {
-    append(header);
-    for (const one of outgoing) append(bytesFor(one));
+    for (const piece of piecesOf(contents)) append(piece);
   });
 }
 
-/** As `writeSafetensors`, but gives the bytes. */
-export function serializeSafetensors(tensors: StateDict, options: WriteOptions = {}): Uint8Array {
-  const outgoing = inOrder(tensors);
-  const header = headerOf(outgoing, options);
+/** Contents as the bytes of a file. */
+export function serializeContents(contents: Contents): Uint8Array {
+  const { header, outgoing } = contents;
   const bytes = new Uint8Array(outgoing.reduce((length, one) => length + sizeOf(one), header.length));
   let at = 0;
-  for (const part of parts()) {
-    bytes.set(part, at);
-    at += part.length;
+  for (const piece of piecesOf(contents)) {
+    bytes.set(piece, at);
+    at += piece.length;
   }
   return bytes;
-
-  function* parts(): Generator<Uint8Array> {
-    yield header;
-    for (const one of outgoing) yield bytesFor(one);
-  }
 }
 
-function inOrder(tensors: StateDict): Outgoing[] {
+/** Contents as arrays that are nobody else's: one copy, in pieces. */
+export function copyContents({ header, outgoing }: Contents): Uint8Array[] {
+  return [
+    header,
+    ...outgoing.map((one) => {
+      const bytes: Uint8Array[] = [];
+      for (const piece of bytesFor(one)) bytes.push(piece.slice());
+      return bytes;
+    }),
+  ].flat();
+}
+
+function* piecesOf({ header, outgoing }: Contents): Generator<Uint8Array> {
+  yield header;
+  for (const one of outgoing) yield* bytesFor(one);
+}
+
+/** Tensors in the order of a file; throws `ArgumentError` for a name that a file cannot have. */
+export function inOrder(tensors: StateDict): Outgoing[] {
   const given = tensors instanceof Map ? tensors : Object.entries(tensors as Record<string, Tensor>);
   return [...(given as Iterable<[string, Tensor]>)]
     .map(([name, tensor]) => {
@@ -76,10 +103,15 @@ function byCodePoints(a: string, b: string): number {
   return left[differs]!.codePointAt(0)! - (right[differs]?.codePointAt(0) ?? -1);
 }
 
+/** The bytes that a tensor takes in a file. */
 const sizeOf = ({ tensor, dtype }: Outgoing): number =>
   tensor.numel * (dtype === "I64" ? 8 : dtypes[tensor.dtype].bytes);
 
-function headerOf(outgoing: readonly Outgoing[], { metadata = {} }: WriteOptions): Uint8Array {
+/** What a file begins with. */
+export function headerOf(
+  outgoing: readonly Outgoing[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
   const fields: string[] = [];
   const add = (name: string, value: unknown): void => {
     fields.push(`${JSON.stringify(name)}:${JSON.stringify(value)}`);
@@ -107,9 +139,10 @@ function headerOf(outgoing: readonly Outgoing[], { metadata = {} }: WriteOptions
   return header;
 }
 
-/** A tensor's elements as they are in a file. */
-function bytesFor({ name, tensor, dtype }: Outgoing): Uint8Array {
-  const bits = bitsOf(tensor, `writing ${shown(name)}`);
-  if (dtype !== "I64") return bytesOf(bits);
-  return new Uint8Array(BigInt64Array.from(bits, (value) => BigInt(value)).buffer);
+/** A tensor's elements as they are in a file, in pieces that are to be used at once. */
+export function* bytesFor({ name, tensor, dtype }: Outgoing): Generator<Uint8Array> {
+  const what = `writing ${shown(name)}`;
+  if (dtype !== "I64") return yield* bytesIn(tensor, what);
+  const wide = BigInt64Array.from(tensor.dataSync(), (value) => BigInt(value));
+  yield new Uint8Array(wide.buffer);
 }

@@ -17,6 +17,7 @@ export function withProgress(source: TensorSource): TensorSource {
   return {
     entries: source.entries,
     metadata: source.metadata,
+    intact: source.intact,
     read(name, into, fromByte) {
       if (performance.now() - shownAt > 100) {
         shownAt = performance.now();

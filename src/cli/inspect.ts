@@ -88,7 +88,7 @@ function show(
   if (files.length > 1) print(`In ${files.length} files: ${files.join(", ")}`);
   if (checkpoint !== null) showCheckpoint(checkpoint, print);
   for (const [key, value] of Object.entries(metadata))
-    if (checkpoint === null || key !== "thaw")
+    if (checkpoint === null || (key !== "thaw" && !key.startsWith("thaw.")))
       print(
         `${key} = ${value.length > 200 ? `${value.slice(0, 200)}… (${grouped(value.length)} characters)` : value}`,
       );

@@ -1,6 +1,7 @@
 import { printable, printableLines } from "../base/printable.ts";
 import { writeFile } from "../base/storage/index.ts";
 import { startProfile } from "../engine/profile.ts";
+import { finishing } from "./finish-writes.ts";
 import { scriptPath } from "./script-path.ts";
 
 /**
@@ -30,7 +31,8 @@ export async function profileScript(
     print(profile.toString());
     if (file === null) return;
     try {
-      writeFile(file, new TextEncoder().encode(profile.toChromeTrace()));
+      const bytes = new TextEncoder().encode(profile.toChromeTrace());
+      finishing(() => writeFile(file, bytes));
       print(`${printable(file)} can be opened by chrome://tracing and ui.perfetto.dev`);
     } catch (error) {
       // Nobody else would hear of it now.

@@ -1,4 +1,5 @@
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, StateDictError } from "../base/errors.ts";
+import type { Stateful } from "../base/stateful.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Dataset } from "./dataset.ts";
 import { permutation } from "./shuffle.ts";
@@ -15,8 +16,26 @@ export interface DataLoaderOptions {
   seed?: number;
 }
 
-/** Goes through a dataset in batches, once per `for … of`: `torch.utils.data.DataLoader`. */
-export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
+/** Where a loader stands, and what makes its orders. */
+export interface DataLoaderStateDict {
+  /** The pass that comes next; with `batch`, the one that is under way. */
+  epoch: number;
+  /** Batches of the pass that it has given; 0 between passes. */
+  batch: number;
+  /** What the pass after the one under way is, where `epoch` was set meanwhile. */
+  next?: number;
+  rows: number;
+  batchSize: number;
+  shuffle: boolean;
+  dropLast: boolean;
+  seed: number;
+}
+
+/**
+ * Goes through a dataset in batches, once per `for … of`: `torch.utils.data.DataLoader`. It takes part in checkpoints:
+ * after `loadStateDict` the next `for … of` goes on with the pass that was under way, after the last batch that it gave.
+ */
+export class DataLoader<B extends readonly Tensor[]> implements Iterable<B>, Stateful<DataLoaderStateDict> {
   readonly dataset: Dataset<B>;
   readonly batchSize: number;
   readonly shuffle: boolean;
@@ -24,6 +43,11 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
   readonly seed: number;
   /** Passes begun. Set it to come to the order of another pass. */
   epoch = 0;
+  /** The pass that was begun last, if it has not ended. */
+  #pass: { readonly epoch: number; batch: number } | null = null;
+  #loads = 0;
+  /** Where the pass `epoch` is to be gone on with, and the pass that follows it. */
+  #resume: { readonly epoch: number; readonly batch: number; readonly next: number } | null = null;
 
   constructor(dataset: Dataset<B>, options: DataLoaderOptions = {}) {
     const { batchSize = 1, shuffle = false, dropLast = false, seed = 0 } = options;
@@ -44,13 +68,88 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B> {
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
-  *[Symbol.iterator](): Iterator<B> {
+  [Symbol.iterator](): IterableIterator<B> {
     const rows = this.dataset.length;
     const epoch = this.epoch++;
+    const pass = { epoch, batch: 0 };
+    // One that was set to another pass has nothing to go on with.
+    if (this.#resume?.epoch === epoch) ({ batch: pass.batch, next: this.epoch } = this.#resume);
+    this.#resume = null;
+    this.#pass = pass;
     const order = this.shuffle
       ? permutation(rows, this.seed, epoch)
       : Int32Array.from({ length: rows }, (_, i) => i);
-    for (let i = 0; i < this.length; i++)
-      yield this.dataset.batch(order.subarray(i * this.batchSize, (i + 1) * this.batchSize));
+    const loads = this.#loads;
+    let over = false;
+    // No generator: one that is ended before its first batch would not end its pass.
+    const end = (): { done: true; value: undefined } => {
+      over = true;
+      if (this.#pass === pass) this.#pass = null;
+      return { done: true, value: undefined };
+    };
+    const batches: IterableIterator<B> = {
+      next: () => {
+        // A pass that another has been loaded over is over.
+        if (over || loads !== this.#loads || pass.batch >= this.length) return end();
+        const from = pass.batch++ * this.batchSize;
+        try {
+          return { done: false, value: this.dataset.batch(order.subarray(from, from + this.batchSize)) };
+        } catch (error) {
+          end();
+          throw error;
+        }
+      },
+      return: end,
+      [Symbol.iterator]: () => batches,
+    };
+    return batches;
+  }
+
+  /** Where it stands: batches count as given from when the loop that takes them has them. */
+  stateDict(): DataLoaderStateDict {
+    const { batchSize, shuffle, dropLast, seed } = this;
+    const settings = { rows: this.dataset.length, batchSize, shuffle, dropLast, seed };
+    // One that was loaded, and then set to another pass, is between passes.
+    const resume = this.#resume?.epoch === this.epoch ? this.#resume : null;
+    const at = this.#pass === null ? resume : { ...this.#pass, next: this.epoch };
+    if (at === null) return { epoch: this.epoch, batch: 0, ...settings };
+    const { epoch, batch, next } = at;
+    return { epoch, batch, ...(next !== epoch + 1 && { next }), ...settings };
+  }
+
+  /** Goes to where another of the same batches stood. A pass that is under way here ends. */
+  loadStateDict(state: DataLoaderStateDict): void {
+    this.prepareLoad(state)();
+  }
+
+  /** Checks what `loadStateDict` takes; gives what puts it in place, which cannot fail. */
+  prepareLoad(state: DataLoaderStateDict): () => void {
+    const { epoch, batch, next = epoch + 1 } = state;
+    if (![epoch, batch].every((n) => Number.isSafeInteger(n) && n >= 0) || !Number.isSafeInteger(next))
+      throw new StateDictError(
+        `DataLoader.loadStateDict: epoch is ${epoch}, batch is ${batch}; they are whole numbers of at least 0`,
+      );
+    const here = this.stateDict();
+    const settings = [
+      "rows",
+      "batchSize",
+      "dropLast",
+      "shuffle",
+      ...(this.shuffle ? ["seed" as const] : []),
+    ] as const;
+    const wrong = settings.filter((name) => state[name] !== here[name]);
+    // Between passes there is no place in an order that could be another.
+    if (batch > 0 && wrong.length > 0)
+      throw new StateDictError(
+        `DataLoader.loadStateDict: after ${batch} batches of a pass, other batches would follow: ${wrong
+          .map((name) => `${name} was ${state[name]} and is ${here[name]}`)
+          .join(", ")}. Make the loader as it was, or leave it out to begin a pass.`,
+      );
+    return () => {
+      this.epoch = epoch;
+      this.#pass = null;
+      this.#loads++;
+      this.#resume = batch > 0 ? { epoch, batch, next } : null;
+    };
   }
 }

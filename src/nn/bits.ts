@@ -1,10 +1,41 @@
-import type { TypedArray } from "../base/dtype.ts";
+import { dtypes, type TypedArray } from "../base/dtype.ts";
 import { storageOf } from "../engine/realize.ts";
+import type { Storage } from "../engine/storage.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** A copy of a tensor's elements as they are stored: every bit, bf16 and f16 not widened. */
 export function bitsOf(tensor: Tensor, what: string): TypedArray {
+  return computedStorage(tensor, what).read();
+}
+
+/** Where the elements of a tensor are, once they are computed. */
+export function computedStorage(tensor: Tensor, what: string): Storage {
   refuseWhileRecording(what);
-  return storageOf(tensor).read();
+  return storageOf(tensor);
+}
+
+/** Bytes that are given at a time where they cannot be looked at where they are. */
+const pieceBytes = 2 ** 20;
+
+/**
+ * The bytes of a tensor's elements, piece by piece and without a copy where that can be. A piece is to be used before
+ * the next is asked for, and before anything is computed.
+ */
+export function* bytesIn(tensor: Tensor, what: string): Generator<Uint8Array> {
+  const storage = computedStorage(tensor, what);
+  const bytes = storage.bytes();
+  const length = storage.length * dtypes[storage.dtype].bytes;
+  if (bytes !== null && bytes.buffer instanceof ArrayBuffer) {
+    // Memory of a backend may be longer than what is in it.
+    yield bytes.subarray(0, length);
+    return;
+  }
+  // Zeros that nobody has written yet, or memory that threads share, which the system's functions do not take.
+  const piece = new Uint8Array(Math.min(pieceBytes, length));
+  for (let at = 0; at < length; at += pieceBytes) {
+    const part = piece.subarray(0, length - at);
+    if (bytes !== null) part.set(bytes.subarray(at, at + part.length));
+    yield part;
+  }
 }

@@ -6,7 +6,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { type Region, union } from "../tensor/region.ts";
 import type { GradientTransform } from "./gradient-transform.ts";
 import { narrowTo, partShape, within } from "./part.ts";
-import { stateDtype } from "./state-tensor.ts";
+import { StateTensor, stateDtype } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
 
 /** Parameters, with the region of each that is meant; null: all of it. */
@@ -20,6 +20,8 @@ export interface AccumulatePhase {
   readonly sofar: Regions;
   /** Whether the sums go on to the update, instead of being kept for the next call. */
   readonly last: boolean;
+  /** Calls that the update is the mean of; less than all where it comes early. */
+  readonly of: number;
 }
 
 /** What either of two sets names. */
@@ -42,9 +44,9 @@ export function trainableOf(regions: Regions): Regions {
 /** Sums gradients over several calls, each of weight 1 / `calls`, as one larger batch would give. */
 export class Accumulator {
   readonly #calls: number;
-  readonly #whole = new Map<Parameter, Resident>();
+  readonly #whole = new Map<Parameter, StateTensor>();
   /** The sums of a region go with it: there is no end to the regions that calls may be given. */
-  readonly #partial = new WeakMap<Region, Map<Parameter, Resident>>();
+  readonly #partial = new WeakMap<Region, Map<Parameter, StateTensor>>();
 
   constructor(calls: number) {
     this.#calls = calls;
@@ -55,7 +57,7 @@ export class Accumulator {
    * with those of `updated`: what is frozen by then, and so is not in there, loses what was summed for it.
    */
   transform(
-    { earlier, sofar, last }: AccumulatePhase,
+    { earlier, sofar, last, of }: AccumulatePhase,
     trained: Regions,
     updated: Regions,
   ): GradientTransform {
@@ -64,17 +66,18 @@ export class Accumulator {
       apply: (gradients) => {
         const sums = new Map<Parameter, Node>();
         for (const [p, region] of earlier)
-          sums.set(p, widened(p, this.#sumOf(p, region).node, region, sofar.get(p)!));
+          sums.set(p, widened(p, this.sumOf(p, region).node, region, sofar.get(p)!));
         for (const [p, gradient] of gradients) {
           const share = widened(p, mul(gradient, 1 / this.#calls), trained.get(p)!, sofar.get(p)!);
           const before = sums.get(p);
           sums.set(p, before === undefined ? share : add(before, share));
         }
         if (!last) return sums;
+        const whole = (sum: Node): Node => (of === this.#calls ? sum : mul(sum, this.#calls / of));
         return new Map(
           [...sums]
             .filter(([p]) => updated.has(p))
-            .map(([p, sum]) => [p, narrowTo(sum, sofar.get(p)!, updated.get(p)!)]),
+            .map(([p, sum]) => [p, whole(narrowTo(sum, sofar.get(p)!, updated.get(p)!))]),
         );
       },
     };
@@ -85,19 +88,21 @@ export class Accumulator {
     return {
       name: "keep",
       apply: (sums) => {
-        for (const [p, sum] of sums) this.#sumOf(p, sofar.get(p)!).assign(sum);
+        for (const [p, sum] of sums) this.sumOf(p, sofar.get(p)!).resident.assign(sum);
         return new Map();
       },
     };
   }
 
-  #sumOf(p: Parameter, region: Region | null): Resident {
+  /** What earlier calls have summed of a parameter, or of a region of it. */
+  sumOf(p: Parameter, region: Region | null): StateTensor {
     let sums = region === null ? this.#whole : this.#partial.get(region);
     if (sums === undefined) this.#partial.set(region!, (sums = new Map()));
     let sum = sums.get(p);
     if (sum === undefined) {
-      sum = new Resident(stateDtype(p), partShape(p, region));
-      sum.storage.label = `${p.label || "a parameter"} (accumulated gradient)`;
+      const resident = new Resident(stateDtype(p), partShape(p, region));
+      resident.storage.label = `${p.label || "a parameter"} (accumulated gradient)`;
+      sum = new StateTensor(resident);
       sums.set(p, sum);
     }
     return sum;

@@ -24,6 +24,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { between, optionProblem, refuseNoOptions, refuseUnknownOptions } from "./options.ts";
+import { noteStandIns } from "./stand-ins.ts";
 import { copyOf, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
 
@@ -213,6 +214,7 @@ export class EMA {
     this.#lookForOthers();
     const before = this.#all().map(({ member }) => [member, bitsOf(member, "EMA.use")] as const);
     this.#inUse.value = true;
+    const end = noteStandIns(new Set(before.map(([member]) => member)));
     writingAs("EMA.use", () => {
       for (const { member, tensor } of this.#all())
         member.assign(like(tensor.node, member.shape, member.dtype, "EMA.use"));
@@ -222,6 +224,7 @@ export class EMA {
         for (const [member, bits] of before) member.assign(hostNode(bits, member.dtype, member.shape));
       });
       this.#inUse.value = false;
+      end();
     });
   }
 
@@ -248,8 +251,15 @@ export class EMA {
   }
 
   /** Puts back what `stateDict` gave. All of it is checked first: if anything does not fit, nothing is loaded. */
-  loadStateDict({ averages, updates }: EMAStateDict): void {
+  loadStateDict(dict: EMAStateDict): void {
+    this.prepareLoad(dict)();
+  }
+
+  /** Checks what `loadStateDict` takes; gives what puts it in place, which cannot fail. */
+  prepareLoad({ averages, updates }: EMAStateDict): () => void {
     refuseWhileRecording("loadStateDict()");
+    // What is pending belongs to the averages that are there.
+    commit();
     const byPath = this.#byPath();
     const wrong = Object.keys(averages)
       .filter((path) => !byPath.has(path))
@@ -269,11 +279,17 @@ export class EMA {
       throw new StateDictError(
         `loadStateDict: the state dict does not fit this EMA; nothing was loaded.\n  ${wrong.map(printable).join("\n  ")}`,
       );
-    for (const [path, average] of byPath) {
-      average.tensor.resident.assign(averages[path]!.detach().node);
-      average.updates = updates[path]!;
-    }
-    commit();
+    const ready = [...byPath].map(([path, average]) => ({
+      average,
+      bits: bitsOf(averages[path]!, "loadStateDict()"),
+      count: updates[path]!,
+    }));
+    return () => {
+      for (const { average, bits, count } of ready) {
+        average.tensor.resident.storage.overwrite(bits);
+        average.updates = count;
+      }
+    };
   }
 }
 

@@ -29,7 +29,7 @@ import { findReplaced, type Replaced, warnOfReplaced } from "./replaced.ts";
 import type { OptimizerStateDict, StateOwner } from "./saved-state.ts";
 import { Scalars } from "./scalars.ts";
 import { addTensors, makeState } from "./state.ts";
-import { loadOptimizerState, optimizerState } from "./state-dict.ts";
+import { optimizerState, prepareOptimizerState } from "./state-dict.ts";
 import { StatePolicies, type StatePolicy } from "./state-policy.ts";
 import { numbersOf, type ParameterState, type StateTensor, stateDtype } from "./state-tensor.ts";
 import { States } from "./states.ts";
@@ -399,13 +399,23 @@ export abstract class Optimizer<
    * whatever order they are; give the same `module`. All of it is checked first: if anything does not fit, nothing is
    * loaded.
    */
-  loadStateDict(dict: OptimizerStateDict, { module }: NamingOptions = {}): void {
-    loadOptimizerState(dict, {
+  loadStateDict(dict: OptimizerStateDict, options: NamingOptions = {}): void {
+    this.prepareLoad(dict, options)();
+  }
+
+  /** Checks what `loadStateDict` takes; gives what puts it in place, which cannot fail. */
+  prepareLoad(dict: OptimizerStateDict, { module }: NamingOptions = {}): () => void {
+    // What is pending belongs to the state that is there.
+    if (!currentTrace().recording) commit();
+    const put = prepareOptimizerState(dict, {
       ...this.#owner(module),
       problemOf: (option, value) => optionProblem(option, value, this.#definition.checks[option as keyof O]),
       makePart: (p, group, region) => this.#makePart(p, group as ParamGroup<O>, region),
     });
-    this.#structure.value++;
+    return () => {
+      put();
+      this.#structure.value++;
+    };
   }
 }
 

@@ -1,10 +1,9 @@
+import type { TypedArray } from "../base/dtype.ts";
 import { StateDictError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
-import { commit } from "../engine/realize.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import { fromArray } from "../tensor/create.ts";
-import { like } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { intersect, Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -14,7 +13,7 @@ import { isFormer } from "./parameter-names.ts";
 import { type Part, partShape } from "./part.ts";
 import type { GroupStateDict, LoadTarget, OptimizerStateDict, StateOwner } from "./saved-state.ts";
 import { addTensors, makeTensor } from "./state.ts";
-import { copyOf, type ParameterState, StateTensor } from "./state-tensor.ts";
+import { bitsFor, copyOf, type ParameterState, StateTensor, stateDtype } from "./state-tensor.ts";
 import type { AnyTransform } from "./transform.ts";
 
 /** Copies of all state. */
@@ -95,10 +94,9 @@ function entriesOf(
 
 const copyOption = (value: unknown): unknown => (Array.isArray(value) ? [...value] : value);
 
-/** Checks a state dict against an optimizer, then puts it in place of what is there. */
-export function loadOptimizerState(dict: OptimizerStateDict, target: LoadTarget): void {
+/** Checks a state dict against an optimizer; gives what puts it in place of what is there, which cannot fail. */
+export function prepareOptimizerState(dict: OptimizerStateDict, target: LoadTarget): () => void {
   refuseWhileRecording("loadStateDict()");
-  const { groups, names, states } = target;
   const refuse = (wrong: readonly string[]): void => {
     if (wrong.length > 0)
       throw new StateDictError(
@@ -108,36 +106,41 @@ export function loadOptimizerState(dict: OptimizerStateDict, target: LoadTarget)
   refuse(wrongForm(dict, target));
   const match = matchStateDict(dict, target);
   refuse([...match.wrong, ...wrongOptions(match.groups, target), ...wrongStates(dict, match, target)]);
-  const all = [...names.own.values()];
-  const before = new Map(all.map((p) => [p, [...states.of(p)]]));
-  const options = groups.map(({ params: _, ...values }) => ({ initialLr: undefined, ...values }));
-  const { updates } = states;
-  const setOptions = (i: number, values: object): void => {
+  const bits = bitsOfStates(dict, match);
+  return () => putOptimizerState(dict, match, bits, target);
+}
+
+/** The elements of each tensor of a state dict, by its key and entry, as the states here have them. */
+function bitsOfStates(dict: OptimizerStateDict, { parameters }: StateDictMatch): Map<string, TypedArray> {
+  const bits = new Map<string, TypedArray>();
+  for (const [key, given] of Object.entries(dict.state)) {
+    const p = parameters.get(nameIn(key, parameters));
+    if (p === undefined) continue;
+    const shape = partShape(p, regionOf(p, given));
+    for (const [entry, value] of Object.entries(given))
+      if (value instanceof Tensor && !about.has(entry))
+        bits.set(`${key} ${entry}`, bitsFor(value, { shape, dtype: stateDtype(p) }));
+  }
+  return bits;
+}
+
+function putOptimizerState(
+  dict: OptimizerStateDict,
+  match: StateDictMatch,
+  bits: ReadonlyMap<string, TypedArray>,
+  target: LoadTarget,
+): void {
+  const { groups, names, states } = target;
+  for (const [i, group] of match.groups.entries()) {
+    const { params: _, ...values } = group ?? { params: [] };
     for (const [option, value] of Object.entries(values))
       (groups[i] as Record<string, unknown>)[option] = copyOption(value);
-  };
-  const setStates = (count: number, put: () => void): void => {
-    states.updates = count;
-    for (const p of all) states.clear(p);
-    put();
-  };
-  try {
-    for (const [i, group] of match.groups.entries()) {
-      const { params: _, ...values } = group ?? { params: [] };
-      setOptions(i, values);
-    }
-    setStates(dict.updates ?? 0, () => {
-      for (const [key, given] of Object.entries(dict.state)) loadState(target, match, before, key, given);
-    });
-    commit();
-  } catch (error) {
-    // Tensors that were there are written to by the commit alone, which has failed.
-    for (const [i, values] of options.entries()) setOptions(i, values);
-    setStates(updates, () => {
-      for (const part of [...before.values()].flat()) states.add(part);
-    });
-    throw error;
   }
+  const all = [...names.own.values()];
+  const before = new Map(all.map((p) => [p, [...states.of(p)]]));
+  states.updates = dict.updates ?? 0;
+  for (const p of all) states.clear(p);
+  for (const [key, given] of Object.entries(dict.state)) loadState(target, match, before, key, given, bits);
   for (const parts of before.values()) for (const part of parts) part.offloaded?.discard();
 }
 
@@ -154,6 +157,7 @@ function loadState(
   before: ReadonlyMap<Parameter, readonly Part[]>,
   key: string,
   given: Record<string, number | Tensor>,
+  bits: ReadonlyMap<string, TypedArray>,
 ): void {
   const p = parameters.get(nameIn(key, parameters));
   // Its module no longer held it when it was saved, and does not hold it here.
@@ -168,7 +172,7 @@ function loadState(
       const held = old?.state[entry];
       // The same memory where there is some: recorded steps write there.
       const tensor = held instanceof StateTensor ? held : makeTensor(p, region, entry, 0);
-      tensor.resident.assign(like(value.detach().node, tensor.shape, tensor.dtype, "loadStateDict"));
+      tensor.resident.storage.overwrite(bits.get(`${key} ${entry}`)!);
       part.state[entry] = tensor;
     }
   }

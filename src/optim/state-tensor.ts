@@ -1,6 +1,8 @@
-import { dtypes } from "../base/dtype.ts";
-import type { Resident } from "../engine/trace.ts";
-import { fromArray } from "../tensor/create.ts";
+import { type DType, dtypes, type TypedArray } from "../base/dtype.ts";
+import type { Shape } from "../base/shape.ts";
+import { hostNode, type Resident } from "../engine/trace.ts";
+import { bitsOf } from "../nn/bits.ts";
+import { like } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node, Numbers } from "./transform.ts";
@@ -38,4 +40,8 @@ export const numbersOf = (state: ParameterState): Numbers => state as unknown as
 
 /** A tensor of its own with the values that a state tensor has now. */
 export const copyOf = (value: Tensor): Tensor =>
-  fromArray(value.dataSync(), value.shape, { dtype: value.dtype });
+  new Tensor(hostNode(bitsOf(value, "stateDict()"), value.dtype, value.shape));
+
+/** The elements of a value in the dtype and shape of a state, to be put in its place. */
+export const bitsFor = (value: Tensor, { shape, dtype }: { shape: Shape; dtype: DType }): TypedArray =>
+  bitsOf(new Tensor(like(value.detach().node, shape, dtype, "loadStateDict")), "loadStateDict()");

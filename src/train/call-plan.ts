@@ -11,45 +11,86 @@ export class CallPlan {
   readonly earlier: Regions;
   /** Whether it ends the round, with an update. */
   readonly last: boolean;
+  /** Calls that its update is the mean of; 0 where it makes none. */
+  readonly of: number;
   /** What it may update: nothing, where it only adds to sums of gradients. */
   readonly updated: Regions;
 
-  constructor(members: readonly TrainedSet[], trained: TrainedSet, earlier: Regions, last: boolean) {
+  constructor(
+    members: readonly TrainedSet[],
+    trained: TrainedSet,
+    earlier: Regions,
+    last: boolean,
+    of: number,
+  ) {
     this.members = members;
     this.trained = trained;
     this.earlier = earlier;
     this.last = last;
+    this.of = of;
     this.updated = last ? unite(earlier, trained.regions) : nothing;
   }
 }
 
 const nothing: Regions = new Map();
 
+/** What a call trains that only ends a round. */
+const noSet: TrainedSet = { regions: nothing, text: "what was accumulated" };
+
 /** Calls that are remembered of each set: there is no end to what may have come before it in a round. */
 const remembered = 1024;
 
 /** Where calls stand in a round of accumulation: every so many of them make one update. */
 export class CallPlans {
-  readonly #calls: number;
+  readonly calls: number;
   readonly #made = new WeakMap<TrainedSet, CallPlan[]>();
   #position = 0;
   #earlier = nothing;
 
   /** `calls` is how many calls make an update. */
   constructor(calls: number) {
-    this.#calls = calls;
+    this.calls = calls;
+  }
+
+  /** Calls made towards the next update. */
+  get position(): number {
+    return this.#position;
+  }
+  /** What they have found gradients of. */
+  get earlier(): Regions {
+    return this.#earlier;
+  }
+
+  /** Goes to another place in a round, whose sums are of `earlier`. */
+  goTo(position: number, earlier: Regions): void {
+    this.#position = position;
+    this.#earlier = earlier;
   }
 
   /** What the next call does if its losses train these, and all of them together `trained`. */
   next(members: readonly TrainedSet[], trained: TrainedSet): CallPlan {
-    const last = this.#position === this.#calls - 1;
+    const last = this.#position === this.calls - 1;
+    // Where in a round a call stands says no more than whether it is the last.
+    return this.#find(members, trained, last, last ? this.calls : 0);
+  }
+
+  /** What makes the update of a round before all its calls; null where it has had none. */
+  early(): CallPlan | null {
+    return this.#position === 0 ? null : this.#find([], noSet, true, this.#position);
+  }
+
+  #find(members: readonly TrainedSet[], trained: TrainedSet, last: boolean, of: number): CallPlan {
     let plans = this.#made.get(trained);
     if (plans === undefined) this.#made.set(trained, (plans = []));
     let plan = plans.find(
-      (p) => p.last === last && sameList(p.members, members) && sameRegions(p.earlier, this.#earlier),
+      (p) =>
+        p.last === last &&
+        p.of === of &&
+        sameList(p.members, members) &&
+        sameRegions(p.earlier, this.#earlier),
     );
     if (plan === undefined) {
-      plans.push((plan = new CallPlan(members, trained, this.#earlier, last)));
+      plans.push((plan = new CallPlan(members, trained, this.#earlier, last, of)));
       if (plans.length > remembered) plans.shift();
     }
     return plan;

@@ -62,7 +62,7 @@ export function combine(
 ): { readonly gradients: Gradients; readonly regions: Regions } {
   const regions = parts
     .map(({ found, regions }): Regions => new Map([...regions].filter(([p]) => found.has(p))))
-    .reduce(unite);
+    .reduce(unite, new Map());
   const sums = new Map<Parameter, Node>();
   for (const { found, regions: own, weight } of parts)
     for (const [p, gradient] of found) {

@@ -1,15 +1,20 @@
 import { bitCount } from "../base/bit-count.ts";
 import { type DType, readElement, type TypedArray } from "../base/dtype.ts";
+import { StateDictError } from "../base/errors.ts";
+import { sameShape, shapeText } from "../base/shape.ts";
+import type { Stateful } from "../base/stateful.ts";
 import { table } from "../base/table.ts";
 import { stateEpoch } from "../engine/cell.ts";
 import { commit } from "../engine/realize.ts";
 import { bytesOf } from "../engine/storage.ts";
-import { currentTrace } from "../engine/trace.ts";
+import { currentTrace, hostNode } from "../engine/trace.ts";
+import { bitsOf as elementsOf } from "../nn/bits.ts";
 import type { Module } from "../nn/module.ts";
 import type { Regions } from "../optim/accumulate.ts";
 import { pick } from "../optim/state.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { frozenOf } from "./frozen.ts";
 
 /** How far a parameter is from where it was. */
@@ -47,8 +52,20 @@ interface Record {
   bitsChanged: number;
 }
 
+/** What a parameter has gone through, as data. */
+export interface ParameterReportState {
+  steps: number;
+  tasks: string[];
+  bitsChanged: number;
+  /** Its value at the start; `"same"`: the one that it has now. Nothing where no copy was kept. */
+  start?: Tensor | "same";
+}
+
+/** What a step reports of each parameter, by path. */
+export type ReportStateDict = Readonly<{ [path: string]: ParameterReportState }>;
+
 /** Keeps count of what each parameter of a module goes through. */
-export class Tracker {
+export class Tracker implements Stateful<ReportStateDict> {
   readonly #module: Module;
   readonly #copies: boolean;
   readonly #records = new Map<Parameter, Record>();
@@ -100,6 +117,68 @@ export class Tracker {
       record.timesStepped++;
       if (task !== "") record.trainedBy.add(task);
     }
+  }
+
+  /** What has been counted, and what is compared with, by path. */
+  stateDict(): ReportStateDict {
+    return Object.fromEntries(
+      this.#module.namedParameters().map(([path, p]) => {
+        const record = this.#recordOf(p);
+        const { timesStepped, trainedBy, start } = record;
+        const counted = {
+          steps: timesStepped,
+          tasks: [...trainedBy],
+          bitsChanged: record.bitsChanged + changedWhileFrozen(p, record),
+        };
+        if (start === null) return [path, counted];
+        const same = differingBits(bytesOf(start), bytesOf(bitsOf(p))) === 0;
+        return [path, { ...counted, start: same ? "same" : new Tensor(hostNode(start, p.dtype, p.shape)) }];
+      }),
+    );
+  }
+
+  loadStateDict(state: ReportStateDict): void {
+    this.prepareLoad(state)();
+  }
+
+  /** Checks what `loadStateDict` takes; gives what puts it in place, which cannot fail. */
+  prepareLoad(state: ReportStateDict): () => void {
+    const parameters = this.#module.namedParameters();
+    const known = new Map(parameters);
+    for (const [path, { steps, tasks, bitsChanged, start }] of Object.entries(state)) {
+      const p = known.get(path);
+      const fits = (value: Tensor): boolean =>
+        p !== undefined && value.dtype === p.dtype && sameShape(value.shape, p.shape);
+      if (
+        p === undefined ||
+        ![steps, bitsChanged].every((n) => Number.isSafeInteger(n) && n >= 0) ||
+        !tasks.every((task) => typeof task === "string") ||
+        !(start === undefined || start === "same" || (start instanceof Tensor && fits(start)))
+      )
+        throw new StateDictError(
+          `loadStateDict: what was reported of ${path} does not fit ${p === undefined ? "the module, which has it not" : `${p.dtype}${shapeText(p.shape)}`}; nothing was loaded.`,
+        );
+    }
+    const starts = new Map(
+      Object.entries(state).flatMap(([path, { start }]) =>
+        start instanceof Tensor ? [[path, elementsOf(start, "loadStateDict()")] as const] : [],
+      ),
+    );
+    return () => {
+      this.#last = null;
+      for (const [path, p] of parameters) {
+        const of = state[path];
+        const start = of?.start === "same" || of === undefined ? bitsOf(p) : (starts.get(path) ?? null);
+        this.#records.set(p, {
+          timesStepped: of?.steps ?? 0,
+          trainedBy: new Set(of?.tasks),
+          start: this.#copies ? start : null,
+          frozen: "none",
+          held: null,
+          bitsChanged: of?.bitsChanged ?? 0,
+        });
+      }
+    };
   }
 
   /** All parameters of the module, in its order. */

@@ -1,6 +1,7 @@
 import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts";
 import { disown, isPromiseLike } from "../base/promise.ts";
 import { shapeText } from "../base/shape.ts";
+import type { Stateful } from "../base/stateful.ts";
 import { isCheckingFinite } from "../engine/finite.ts";
 import { nonFiniteWrites } from "../engine/non-finite-writes.ts";
 import { carriedOut, planned } from "../engine/realize.ts";
@@ -31,7 +32,9 @@ import { combine, type Differentiated, differentiate, type LossResult, lossOf } 
 import { type Explanation, explainCall } from "./explain.ts";
 import { outsideOf, outsideWarning } from "./outside.ts";
 import { type Report, Tracker } from "./report.ts";
+import { StepRound } from "./round.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
+import { recordingState, type StepStateDict, stateOf } from "./step-state.ts";
 import { type TrainedSet, TrainedSets } from "./trained-set.ts";
 import { unreachedWarning } from "./unreached.ts";
 import { Verifier } from "./verify.ts";
@@ -101,14 +104,23 @@ export interface TrainStepOptions<
 /** One task's part in a step that several make together: the arguments of its loss. */
 export type Together<A extends unknown[]> = readonly (readonly [...A])[];
 
-/** A training step: call it with the arguments of its loss. */
-export interface TrainStep<A extends unknown[], L extends LossResult> {
+/**
+ * A training step: call it with the arguments of its loss. It takes part in checkpoints, with what it has accumulated
+ * and what it reports.
+ */
+export interface TrainStep<A extends unknown[], L extends LossResult>
+  extends Required<Stateful<StepStateDict>> {
   (...args: A): Promise<StepResult<L>>;
   /**
    * One update of several tasks: the gradients of each loss, by what it trains itself, are added up, each times its
    * weight (default 1).
    */
   together(calls: Together<A>, options?: { weights?: readonly number[] }): Promise<StepResult<L>[]>;
+  /**
+   * Makes the update that is due after `accumulate` calls with those that there are, at the end of an epoch for
+   * instance: from the mean of their gradients. Gives how many those are; after none, nothing happens.
+   */
+  flush(): Promise<number>;
   /** What it has done to each parameter since it was made. */
   report(): Report;
   /** What a call with these arguments trains, what not, and why; and what that saves. Nothing is run or changed. */
@@ -171,6 +183,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const sets = new TrainedSets(module, optimizer);
   const plans = new CallPlans(accumulate);
   const accumulator = new Accumulator(accumulate);
+  const round = new StepRound(module, plans, accumulator, () => optimizer.parameters());
   const tracker = new Tracker(module, options.report);
   const verifier = options.verify ? new Verifier(module, optimizer) : null;
   const warnOfUnreached = unreachedWarning(module);
@@ -195,12 +208,12 @@ export function trainStep<A extends unknown[], L extends LossResult>(
         })),
       ),
     );
-    const { earlier, last } = call;
+    const { earlier, last, of } = call;
     const sofar = unite(earlier, reached);
     const updated = trainableOf(sofar);
     const gradients = throughSlots(found, {
       accumulate:
-        accumulate > 1 ? accumulator.transform({ earlier, sofar, last }, reached, updated) : undefined,
+        accumulate > 1 ? accumulator.transform({ earlier, sofar, last, of }, reached, updated) : undefined,
       finite: finite ? requireFinite(parts.map(({ loss }) => loss.node)) : undefined,
       // Only what is finite is kept, where that is asked: a sum that is not would fail every later call.
       clip: last ? clip : [accumulator.keep(sofar)],
@@ -221,6 +234,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   };
   const body = (...args: Parameters<typeof lossesOf>) => carryOn(lossesOf(...args), args);
   const recorded = captureThen(lossesOf, carryOn, { check });
+  const state = stateOf({ round, report: tracker, recording: recordingState(recorded) });
 
   const unrecorded = (...args: Parameters<typeof body>): ReturnType<typeof body> =>
     carriedOut(() => {
@@ -265,7 +279,9 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     for (const args of all) refuseArguments(args);
     const members = all.map((args) => sets.get(selectorOf(args as unknown as A)));
     const trained = sets.union(members);
-    const call = plans.next(members, trained);
+    return carryOutCall(plans.next(members, trained), given, all);
+  };
+  const carryOutCall = (call: CallPlan, given: readonly number[] | null, all: Together<A>) => {
     if (call.last) tracker.beforeCall(call.updated);
     const weighted = given !== null;
     if (weighted) weights = given;
@@ -276,7 +292,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     };
     const made = verifier === null ? carryOut() : verifier.around(call.updated, carryOut);
     const { grads, stepped, reached, outside } = made;
-    warnOfUnreached(trained, reached());
+    warnOfUnreached(call.trained, reached());
     warnOfOutside(outside());
     for (const [i, grad] of grads.entries()) stepped()[i]!.grad = grad;
     tracker.afterCall(stepped(), all.length === 1 ? taskOf(all[0]!) : all.map(taskOf).join(" "));
@@ -299,6 +315,14 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     const { losses, others } = held(() => callAll(calls, given ?? null));
     return losses.map((loss, i) => resultOf(Number(loss.itemSync()), others[i]!));
   };
+  const flush = async (): Promise<number> => {
+    const { position } = plans;
+    const call = plans.early();
+    // What has been frozen since loses what was summed for it, as in any round.
+    if (call !== null && trainableOf(call.updated).size > 0) held(() => carryOutCall(call, null, []));
+    else round.discard();
+    return position;
+  };
   const explain = (...args: A): Explanation =>
     held(() => {
       const selector = selectorOf(args);
@@ -314,7 +338,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
         reached = new Map();
         try {
           return planned(() => {
-            const made = body(new CallPlan([set], set, new Map(), true), false, [args]);
+            const made = body(new CallPlan([set], set, new Map(), true, accumulate), false, [args]);
             reached = made.reached();
             outside = made.outside();
             return made.losses.map(({ node }) => node);
@@ -331,7 +355,14 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       return explainCall({ module, optimizer, selector, task, reached, outside, cost, costOfAll });
     });
   return Object.defineProperty(
-    Object.assign(step, { optimizer, module, together, explain, report: () => tracker.report() }),
+    Object.assign(step, state, {
+      optimizer,
+      module,
+      together,
+      flush,
+      explain,
+      report: () => tracker.report(),
+    }),
     "plan",
     { get: () => recorded.plan },
   ) as TrainStep<A, L>;

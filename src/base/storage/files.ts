@@ -109,3 +109,28 @@ export function openFile(path: string): FileReader {
     };
   });
 }
+
+/** The last name in a path. */
+export const baseName = (path: string): string => nodeFiles(`name ${path}`).path.basename(path);
+
+/** A text that is another one as soon as a file has been written to, or another file is in its place. */
+export const fileVersion = (path: string): string =>
+  withFiles(`read ${path}`, ({ fs }) => {
+    const { dev, ino, size, mtimeNs, ctimeNs } = fs.statSync(path, { bigint: true });
+    return [path, dev, ino, size, mtimeNs, ctimeNs].join(":");
+  });
+
+/** Whether two paths lead to one file that is there. */
+export const samePlace = (a: string, b: string): boolean =>
+  withFiles(`read ${a}`, ({ fs }) => {
+    const [one, other] = [a, b].map((path) => fs.statSync(path, { throwIfNoEntry: false }));
+    return one !== undefined && other !== undefined && one.dev === other.dev && one.ino === other.ino;
+  });
+
+/** Makes a folder, and those that it is in, where they are not there. */
+export const makeFolder = (path: string): void =>
+  withFiles(`make the folder ${path}`, ({ fs }) => void fs.mkdirSync(path, { recursive: true }));
+
+/** Whether a path is a file, and no link to one. */
+export const isPlainFile = (path: string): boolean =>
+  withFiles(`read ${path}`, ({ fs }) => fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false);

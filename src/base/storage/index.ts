@@ -1,13 +1,21 @@
 export { writeAtomically } from "./atomic.ts";
+export { checksumOf } from "./checksum.ts";
 export {
+  baseName,
   type FileReader,
+  fileVersion,
   folderOf,
   isFolder,
+  isPlainFile,
   joinPath,
+  makeFolder,
   namesIn,
   openFile,
   readFile,
   removeAtExit,
   removeFile,
+  samePlace,
   writeFile,
 } from "./files.ts";
+export { temporaryEnd } from "./target.ts";
+export { finishWrites, writeBehind } from "./write-behind.ts";

@@ -1,0 +1,24 @@
+/**
+ * What takes part in a checkpoint: its state as data, and the way back. Data are plain objects, arrays, strings,
+ * numbers, booleans, null, and tensors. Optimizers, averages, schedules, steps and loaders are such things; whatever
+ * else a training run counts can be one.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: what the state is, is between the two methods.
+export interface Stateful<S = any> {
+  /** The state, as copies: what happens afterwards does not change them. */
+  stateDict(context?: StateContext): S;
+  /** Puts a state in place; throws, and changes nothing, where it does not fit. */
+  loadStateDict(state: S, context?: StateContext): void;
+  /**
+   * Checks a state, throwing where it does not fit, and gives what puts it in place, which cannot fail. With it,
+   * several things can be loaded all or none; what lacks it is put back by `loadStateDict` where another does not fit.
+   */
+  prepareLoad?(state: S, context?: StateContext): () => void;
+}
+
+/** What a checkpoint tells those that take part in it. */
+export interface StateContext {
+  /** The module whose paths name parameters. */
+  // biome-ignore lint/suspicious/noExplicitAny: the class of modules is further up.
+  readonly module?: any;
+}

@@ -1,0 +1,150 @@
+import { ArgumentError, CheckpointError } from "../base/errors.ts";
+import type { Stateful } from "../base/stateful.ts";
+import { refuseWhileRecording } from "../engine/trace.ts";
+import { Module } from "../nn/module.ts";
+import { type Round, roundsUnderWay } from "../optim/rounds.ts";
+import { haveStandIns } from "../optim/stand-ins.ts";
+import { fromArray } from "../tensor/create.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { getRandomState } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { arithmetic } from "./arithmetic.ts";
+import { inBase } from "./base.ts";
+import { recordName, reservedIn } from "./header-sum.ts";
+import { type CheckpointRecord, encodeRecord, type FrozenRecord, type StateRecord } from "./record.ts";
+import type { SaveOptions } from "./save-options.ts";
+import { sealed } from "./seal.ts";
+import { type Contents, inOrder } from "./write.ts";
+
+/** Options of saving and loading that do not take part in a checkpoint. */
+const options = [
+  "module",
+  "optimizer",
+  "metadata",
+  "base",
+  "strict",
+  "frozen",
+  "random",
+  "checksums",
+  "prefix",
+  "rename",
+  "skipMismatched",
+  "dtype",
+];
+
+/** What takes part beside the module and the optimizer, by name; throws `ArgumentError` for what cannot. */
+export function takingPart(
+  what: string,
+  given: Readonly<Record<string, unknown>>,
+): [string, Stateful | Module][] {
+  return Object.entries(given).flatMap(([name, thing]) => {
+    if (thing === undefined) return [];
+    const takesPart = thing instanceof Module || isStateful(thing);
+    if (options.includes(name)) {
+      if (!takesPart || name === "module" || name === "optimizer") return [];
+      throw new ArgumentError(`${what}: ${name} is the name of an option; give what takes part another name`);
+    }
+    if (takesPart) return [[name, thing]];
+    throw new ArgumentError(
+      `${what}: ${name} cannot be part of a checkpoint: it has no stateDict() and loadStateDict(), as optimizers, EMA, schedules, steps and loaders have`,
+    );
+  });
+}
+
+const isStateful = (thing: unknown): thing is Stateful =>
+  ((typeof thing === "object" && thing !== null) || typeof thing === "function") &&
+  typeof (thing as Partial<Stateful>).stateDict === "function" &&
+  typeof (thing as Partial<Stateful>).loadStateDict === "function";
+
+/** Whether training could go on from what takes part: not from weights alone. */
+export const goesOn = (
+  optimizer: unknown,
+  others: readonly (readonly [string, Stateful | Module])[],
+): boolean => optimizer !== undefined || others.some(([, thing]) => !(thing instanceof Module));
+
+/** What a thing calls itself, where that tells its kind; a function's name does not. */
+export const kindOf = (thing: object): string | undefined =>
+  typeof thing === "function" || typeof (thing as { name?: unknown }).name !== "string"
+    ? undefined
+    : (thing as { name: string }).name;
+
+/** What a file at `path` (null: bytes) will hold. */
+export function contentsOf(what: string, given: SaveOptions, path: string | null): Contents {
+  refuseWhileRecording(what);
+  const { module, optimizer, base, metadata = {} } = given;
+  const reserved = reservedIn(metadata);
+  if (reserved !== undefined)
+    throw new ArgumentError(`${what}: the metadata "${reserved}" is the checkpoint's own; use another name`);
+  const others = takingPart(what, given);
+  const parameters = module.namedParameters();
+  const buffers = module.namedBuffers().filter(([, buffer]) => buffer.persistent);
+  const modules = [module, ...others.map(([, thing]) => thing).filter((thing) => thing instanceof Module)];
+  const trained = new Set(modules.flatMap((one) => one.parameters()));
+  const resumes = goesOn(optimizer, others);
+  if (resumes) refuseStandIns(what, trained);
+  const rounds = roundsUnderWay(trained).map((round) => ({ round, saved: round.timesSaved }));
+  const states = statesOf(module, others, rounds);
+  if (resumes) refuseUnsaved(what, rounds);
+  const tensors = new Map<string, Tensor>([...parameters, ...buffers]);
+  const referred = base === undefined ? undefined : inBase(what, inOrder(tensors), base, path);
+  const record: CheckpointRecord = {
+    format: 1,
+    arithmetic: arithmetic(),
+    random: { ...getRandomState() },
+    frozen: Object.fromEntries(
+      parameters.flatMap(([path, p]) => (p.frozen || p.frozenRegion ? [[path, frozenOf(p)]] : [])),
+    ),
+    ...(optimizer && { optimizer: { name: optimizer.name, ...optimizer.stateDict({ module }) } }),
+    ...(others.length > 0 && { states }),
+    ...(referred && { base: referred }),
+  };
+  const text = encodeRecord(record, tensors);
+  for (const name of Object.keys(referred?.tensors ?? {})) tensors.delete(name);
+  return sealed(inOrder(tensors), { ...metadata, [recordName]: text });
+}
+
+interface SavedRound {
+  readonly round: Round;
+  /** How often it had been saved before. */
+  readonly saved: number;
+}
+
+function statesOf(
+  module: Module,
+  others: readonly (readonly [string, Stateful | Module])[],
+  rounds: readonly SavedRound[],
+): Record<string, StateRecord> {
+  return Object.fromEntries(
+    others.map(([name, thing]) => {
+      const before = rounds.map(({ round }) => round.timesSaved);
+      const kind = thing instanceof Module ? undefined : kindOf(thing);
+      const dict: unknown = thing instanceof Module ? thing.stateDict() : thing.stateDict({ module });
+      const underWay = rounds.some(({ round }, i) => round.timesSaved > before[i]!);
+      const state = dict instanceof Map ? Object.fromEntries(dict) : dict;
+      return [name, { ...(kind !== undefined && { kind }), ...(underWay && { underWay }), state }];
+    }),
+  );
+}
+
+/** Throws where averages stand in for the weights: training would go on from them. */
+function refuseStandIns(what: string, parameters: ReadonlySet<Parameter>): void {
+  if (haveStandIns(parameters))
+    throw new CheckpointError(
+      `${what}: the averages of an EMA are in place of the weights, and training would go on from them. Save after use(), with { ema } to have both; or save the module alone, which then holds the averages.`,
+    );
+}
+
+/** Throws where sums of gradients are not among what is saved: an update would be made of half of its calls. */
+function refuseUnsaved(what: string, rounds: readonly SavedRound[]): void {
+  const lost = rounds.find(({ round, saved }) => round.timesSaved === saved)?.round;
+  if (lost !== undefined)
+    throw new CheckpointError(
+      `${what}: a trainStep has made ${lost.position} of the ${lost.calls} calls of an update, whose gradients would be lost. Save it too, as { step }, or make the update with what there is before: await step.flush().`,
+    );
+}
+
+function frozenOf({ frozenRegion }: Parameter): FrozenRecord {
+  if (frozenRegion === null) return "all";
+  const { dim, text, indices } = frozenRegion;
+  return { dim, text, indices: fromArray(indices, [indices.length]) };
+}

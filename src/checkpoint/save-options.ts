@@ -1,0 +1,39 @@
+import type { Stateful } from "../base/stateful.ts";
+import type { Module } from "../nn/module.ts";
+import type { OptimizerStateDict } from "../optim/saved-state.ts";
+import type { Base } from "./base.ts";
+import type { WriteOptions } from "./write.ts";
+
+/** What checkpoints need of an optimizer. */
+export interface SavedOptimizer extends Stateful<OptimizerStateDict> {
+  readonly name: string;
+}
+
+/** What else may stand among the options of saving and loading, under any name. */
+export type TakingPart =
+  | Stateful
+  | Module
+  | SavedOptimizer
+  | Base
+  | boolean
+  | string
+  | ((path: string) => string)
+  | Readonly<Record<string, string>>
+  | undefined;
+
+/**
+ * What goes into a checkpoint. Whatever has `stateDict` and `loadStateDict` goes in under any other name: `{ module,
+ * optimizer, ema, schedule, step, loader }`, another optimizer, another module, a counter of your own.
+ */
+export interface SaveOptions extends WriteOptions {
+  module: Module;
+  /** With it, training can go on from the checkpoint. */
+  optimizer?: SavedOptimizer;
+  /**
+   * Weights that are in another file, such as those that a fine-tuning started from: what is still the same, bit for
+   * bit, is referred to with a checksum and not written. Who loads the checkpoint needs that file, beside it or as
+   * their `base`.
+   */
+  base?: Base;
+  [name: string]: TakingPart;
+}

@@ -6,7 +6,7 @@ import { noteOrigins, notesOrigins } from "../ir/origin.ts";
 import type { Plan } from "../plan/plan.ts";
 import { ByCallKey, CallKey, isPlainObject } from "./call-key.ts";
 import { recordReads } from "./cell.ts";
-import { driftOf } from "./drift.ts";
+import { type Drift, driftOf, placeOf } from "./drift.ts";
 import { recordFieldReads } from "./fields.ts";
 import { isCheckingFinite } from "./finite.ts";
 import { headOf, sameHead } from "./head.ts";
@@ -15,6 +15,7 @@ import { Recent } from "./recent.ts";
 import { Recordings } from "./recordings.ts";
 import { patternOf } from "./result-pattern.ts";
 import { preparing } from "./run-plan.ts";
+import type { Signature } from "./signature.ts";
 import { presentStorage, type Storage } from "./storage.ts";
 import {
   type Holder,
@@ -86,6 +87,14 @@ interface Parts<A extends unknown[], H> {
   readonly options: CaptureOptions;
 }
 
+/** A call that was recorded; `recorded` is null where it begins as what was recorded before, and need be no further. */
+interface RecordedCall<T extends Holder> {
+  readonly recorded: Recorded<T> | null;
+  readonly drift: Drift | null;
+  readonly constants: Signature["constants"];
+  readonly events: readonly HostEvent[];
+}
+
 /** Makes `capture` for a kind of tensor. Each function that it gives keeps recordings of so many nodes in all. */
 export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptNodes) {
   /** Adds an argument to a key; tensors, also inside arrays and plain objects, are collected in order. */
@@ -125,7 +134,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     { fn, then, options }: Parts<A, H>,
     args: A,
     before: Variant<T> | null,
-  ): (Recorded<T> & { readonly drift: string | null }) | readonly HostEvent[] => {
+  ): RecordedCall<T> => {
     const trace = new Trace(true);
     // Each tensor argument gets a storage of its own, so that two that are the same now may differ later.
     const leaves: Storage[] = [];
@@ -150,12 +159,12 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
         const drift = before === null || same ? null : driftOf(before.head, head, constants);
         const result = same ? null : then(out, fresh);
         options.finish?.();
-        return { head, same, drift, result };
+        return { head, constants, same, drift, result };
       });
     try {
       const { result: read, fields } = recordFieldReads(() => recordReads(inTrace));
-      const { head, same, drift, result } = read.result;
-      if (same) return trace.events;
+      const { head, constants, same, drift, result } = read.result;
+      if (same) return { recorded: null, drift, constants, events: trace.events };
       const holders: T[] = [];
       const pattern = patternOf(result, kind.is, holders) as Recorded<T>["pattern"];
       const request = {
@@ -165,7 +174,8 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       };
       checkFinite(request, trace);
       const compiled = withTrace(trace, () => compile(request));
-      return { trace, reads: read.reads, fields, head, drift, request, leaves, pattern, ...compiled };
+      const recorded = { trace, reads: read.reads, fields, head, request, leaves, pattern, ...compiled };
+      return { recorded, drift, constants, events: trace.events };
     } catch (error) {
       undoEffects(trace);
       throw error;
@@ -203,6 +213,8 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     /** What recordings begin to count their calls from. */
     let first = 0;
     let told = false;
+    /** What is still to be told, once it is known where it comes from. */
+    let toTell: Drift | null = null;
     let last: Variant<T> | null = null;
 
     const make = (data: TypedArray, index: number): T => {
@@ -244,34 +256,45 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     };
 
     /** Says, once, that the function has come to do something else, and that it is followed. */
-    const tell = (drift: string): void => {
-      if (!told) console.warn(`thaw: ${head}. ${drift}. ${following} ${remedy} (This is said once.)`);
+    const tell = ({ constant, text }: Drift, constants: Signature["constants"]): void => {
+      const drift = text(placeOf(constants, constant));
+      console.warn(`thaw: ${head}. ${drift}. ${following} ${remedy} (This is said once.)`);
       told = true;
+      toTell = null;
     };
 
     /** Records a call; gives the recording to run, and how much of it has happened on the host. */
     const recordCall = (key: CallKey, args: A, before: Variant<T> | null): [Variant<T>, number] => {
-      // Where a number comes from is asked for only where it can have changed and that has not been said yet.
-      const locating = before !== null && !told && !notesOrigins();
+      // To note where numbers come from takes as long as the rest: when few have changed so far, it waits for the next call.
+      const locating =
+        before !== null && !told && (before.calls < longest || before.follows) && !notesOrigins();
       if (locating) noteOrigins("numbers");
-      let recorded: ReturnType<typeof record>;
       try {
-        recorded = preparing("recording", () => record(parts, args, before));
+        const { recorded, drift, constants, events } = preparing("recording", () =>
+          record(parts, args, before),
+        );
+        if (drift !== null && options.check) {
+          undoEffects(recorded!.trace);
+          throw new CaptureError(`${head}. ${drift.text(placeOf(constants, drift.constant))}. ${remedy}`);
+        }
+        if (!told) toTell ??= drift;
+        if (toTell !== null && (locating || toTell.constant < 0)) tell(toTell, constants);
+        if (recorded !== null) return made(key, recorded, before, drift !== null);
+        before!.begin(events);
+        return [before!, events.length];
       } finally {
         if (locating) noteOrigins(false);
       }
-      if (!("trace" in recorded)) {
-        before!.begin(recorded);
-        return [before!, recorded.length];
-      }
-      const { drift, trace } = recorded;
-      if (drift !== null && options.check) {
-        undoEffects(trace);
-        throw new CaptureError(`${head}. ${drift}. ${remedy}`);
-      }
-      if (drift !== null) tell(drift);
+    };
+
+    const made = (
+      key: CallKey,
+      recorded: Recorded<T>,
+      before: Variant<T> | null,
+      drifted: boolean,
+    ): [Variant<T>, number] => {
       const variant = new Variant<T>(key, recorded);
-      variant.follows = drift !== null || (before?.follows ?? false);
+      variant.follows = drifted || (before?.follows ?? false);
       variant.calls = before?.calls ?? first;
       keep(variant);
       return [variant, variant.eventCount];

@@ -1,5 +1,5 @@
 import type { DType } from "../base/dtype.ts";
-import { type Signature, sameSignature, signatureOf } from "./signature.ts";
+import { type Signature, sameElsewhere, sameSignature, signatureOf } from "./signature.ts";
 import type { Storage } from "./storage.ts";
 import type { Holder, Resident, Trace } from "./trace.ts";
 
@@ -50,7 +50,7 @@ export function headOf(
 
 /** Whether two heads are the same in form: the same operations, whatever their constants and storages are. */
 export const sameForm = (a: Head, b: Head): boolean =>
-  sameSignature(a.numbers, b.numbers, new Set(b.constantPlaces));
+  sameElsewhere(a.numbers, b.numbers, new Set(b.constantPlaces));
 
 /** Whether two heads of one form read and write the same, and do as many things on the host. */
 const sameUse = (a: Head, b: Head): boolean =>

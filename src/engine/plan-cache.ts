@@ -1,7 +1,7 @@
 import { foldedValue, isOrdinary, liftedPlaces } from "../ir/lift.ts";
 import type { Node } from "../ir/node.ts";
 import { Recent } from "./recent.ts";
-import { type Signature, sameSignature } from "./signature.ts";
+import { type Signature, sameElsewhere, sameSignature } from "./signature.ts";
 
 interface Entry<T> {
   readonly hash: number;
@@ -40,7 +40,11 @@ export class PlanCache<T> {
   get(signature: Signature, make: (lifted: readonly number[]) => T): T {
     const { hash, numbers, order } = signature;
     const bucket = this.#buckets.get(hash) ?? [];
-    let entry = bucket.find((e) => sameSignature(e.numbers, numbers, e.free) && areLiftable(order, e.lifted));
+    let entry = bucket.find((e) =>
+      e.lifted.length === 0
+        ? sameSignature(e.numbers, numbers)
+        : sameElsewhere(e.numbers, numbers, e.free) && areLiftable(order, e.lifted),
+    );
     if (entry === undefined) {
       const { free, lifted } = freed(signature, bucket);
       entry = { hash, numbers, free, lifted, value: make(lifted), size: order.length };
@@ -62,7 +66,7 @@ function freed(
   bucket: readonly Entry<unknown>[],
 ): Freed {
   const places = new Set(constantPlaces);
-  const like = bucket.find((e) => sameSignature(e.numbers, numbers, places));
+  const like = bucket.find((e) => sameElsewhere(e.numbers, numbers, places));
   if (like === undefined) return none;
   const differs = (at: number): boolean => like.free.has(at) || !Object.is(like.numbers[at], numbers[at]);
   const free = new Set(constantPlaces.filter(differs));

@@ -3,7 +3,7 @@ import { allocate, type TypedArray } from "../base/dtype.ts";
 import type { ThawError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import { foldedValue } from "../ir/lift.ts";
-import { becomeInput, type Node, nextWalk, node, topological } from "../ir/node.ts";
+import { becomeInput, latestId, type Node, nextWalk, node, topological } from "../ir/node.ts";
 import { buildPlan } from "../plan/build.ts";
 import type { Binding, Executable, Plan } from "../plan/plan.ts";
 import { carriedNodes } from "./carried.ts";
@@ -291,7 +291,7 @@ export function commit(trace: Trace = currentTrace(), { unasked = false } = {}):
   const order = orderOf(trace);
   const holders = outputsOf(trace, order);
   const carried = unasked ? carriedNodes(order, trace.newest) : [];
-  for (const n of order) trace.newest = Math.max(trace.newest, n.id);
+  trace.newest = latestId();
   const request: Request = {
     outputs: [...holders.map((h) => h.node), ...carried],
     writes: [...trace.writes],

@@ -9,6 +9,8 @@ const opCode = new Map(Object.keys(ops).map((op, i) => [op as Op, i]));
 const plain = (Object.keys(ops) as Op[]).map(
   (op) => (ops[op].kind === "elementwise" && op !== "cast") || ops[op].kind === "identity",
 );
+/** By code, the names of the attributes. */
+const names = (Object.keys(ops) as Op[]).map((op) => attributeNames[op]);
 const dtypeCode = new Map(Object.keys(dtypes).map((d, i) => [d, i]));
 
 /** A graph as numbers: equal numbers, equal plan. Leaves are numbered by first appearance. */
@@ -24,9 +26,9 @@ export interface Signature {
   readonly constantPlaces: readonly number[];
 }
 
-function pushAttrs(out: number[], op: Op, attrs: OpAttrs[Op]): void {
-  for (const name of attributeNames[op]) {
-    const value = (attrs as Record<string, unknown>)[name];
+function pushAttrs(out: number[], names: readonly string[], attrs: OpAttrs[Op]): void {
+  for (let i = 0; i < names.length; i++) {
+    const value = (attrs as Record<string, unknown>)[names[i]!];
     if (typeof value === "number") out.push(value);
     else if (typeof value === "string") out.push(dtypeCode.get(value)!);
     else if (typeof value === "boolean") out.push(value ? 1 : 0);
@@ -72,7 +74,7 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
       // Of all others the code says how many there are.
       if (n.op === "concat") numbers.push(n.src.length);
       for (const s of n.src) numbers.push(s.index);
-      if (!plain[code]) pushAttrs(numbers, n.op, n.attrs);
+      if (!plain[code]) pushAttrs(numbers, names[code]!, n.attrs);
     }
   }
   for (const root of roots) numbers.push(root.index);
@@ -91,15 +93,20 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
   return { numbers, hash, order, storages, leaves, scalars, constants, constantPlaces };
 }
 
+/** Whether two signatures stand for the same plan. */
+export function sameSignature(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
+}
+
 /** Whether two signatures stand for the same plan, whatever stands in some places. */
-export function sameSignature(
+export function sameElsewhere(
   a: readonly number[],
   b: readonly number[],
-  whatever: ReadonlySet<number> = nowhere,
+  whatever: ReadonlySet<number>,
 ): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i]) && !whatever.has(i)) return false;
   return true;
 }
-
-const nowhere: ReadonlySet<number> = new Set();

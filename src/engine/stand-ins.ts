@@ -1,5 +1,5 @@
 import type { Shape } from "../base/shape.ts";
-import { isOp, type Node, node } from "../ir/node.ts";
+import { isOp, type Node, node, nodeLike } from "../ir/node.ts";
 import type { Source } from "../ir/op.ts";
 import type { Signature } from "./signature.ts";
 
@@ -40,12 +40,11 @@ export function standInsFor(
       lifted.push(number);
       copies.set(n, everywhere(number, n.shape));
     } else if (isOp(n, "input"))
-      copies.set(n, { ...n, attrs: { ...n.attrs, source: standIns.get(n.attrs.source)! } } as Node);
-    else if (isOp(n, "hostScalar"))
-      copies.set(n, { ...n, attrs: { compute: nothing, dtype: n.dtype } } as Node);
+      copies.set(n, nodeLike(n, [], { ...n.attrs, source: standIns.get(n.attrs.source)! }));
+    else if (isOp(n, "hostScalar")) copies.set(n, nodeLike(n, [], { compute: nothing, dtype: n.dtype }));
     // To a plan these are what they mark, and a mark names its owner.
     else if (isOp(n, "variable") || isOp(n, "detach")) copies.set(n, of(n.src[0]!));
-    else copies.set(n, { ...n, src: n.src.map(of) });
+    else copies.set(n, nodeLike(n, n.src.map(of), n.attrs));
   return { of, scalars: scalars.map(of), lifted };
 }
 

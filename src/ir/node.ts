@@ -24,6 +24,22 @@ export function node<K extends Op>(
   return made;
 }
 
+/** The `id` of the node that was made last; those of all others are smaller. */
+export const latestId = (): number => nextId - 1;
+
+/** A node as another one but for its operands and attributes. All nodes are made alike, as walks over graphs are hot. */
+export const nodeLike = <K extends Op>(n: Node<K>, src: readonly Node[], attrs: OpAttrs[K]): Node<K> => ({
+  id: n.id,
+  op: n.op,
+  src,
+  attrs,
+  shape: n.shape,
+  dtype: n.dtype,
+  tracked: n.tracked,
+  mark: 0,
+  index: 0,
+});
+
 /**
  * Makes an untracked node stand for a stored value that equals its own: every graph that was built on the node reads the
  * value from then on, and what the node was made of can be collected. Only the engine may say that they are equal.

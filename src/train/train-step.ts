@@ -227,9 +227,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       losses,
       others: parts.map(({ others }) => others),
       grads: keepGrads ? stepped.map((p) => new Tensor(wholeGradient(p, gradients.get(p)!, updated))) : [],
-      stepped: constant(stepped),
-      reached: constant(reached),
-      outside: constant(outsideOf(losses, module, optimizer)),
+      about: constant({ stepped, reached, outside: outsideOf(losses, module, optimizer) }),
     };
   };
   const body = (...args: Parameters<typeof lossesOf>) => carryOn(lossesOf(...args), args);
@@ -287,15 +285,15 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     if (weighted) weights = given;
     const carryOut = (): ReturnType<typeof body> => {
       const ran = run(call, weighted, all);
-      plans.done(call, ran.reached());
+      plans.done(call, ran.about().reached);
       return ran;
     };
     const made = verifier === null ? carryOut() : verifier.around(call.updated, carryOut);
-    const { grads, stepped, reached, outside } = made;
-    warnOfUnreached(call.trained, reached());
-    warnOfOutside(outside());
-    for (const [i, grad] of grads.entries()) stepped()[i]!.grad = grad;
-    tracker.afterCall(stepped(), all.length === 1 ? taskOf(all[0]!) : all.map(taskOf).join(" "));
+    const { stepped, reached, outside } = made.about();
+    warnOfUnreached(call.trained, reached);
+    warnOfOutside(outside);
+    for (const [i, grad] of made.grads.entries()) stepped[i]!.grad = grad;
+    tracker.afterCall(stepped, all.length === 1 ? taskOf(all[0]!) : all.map(taskOf).join(" "));
     return made;
   };
   const resultOf = (loss: number, others: Record<string, Tensor> | null): StepResult<L> =>
@@ -339,8 +337,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
         try {
           return planned(() => {
             const made = body(new CallPlan([set], set, new Map(), true, accumulate), false, [args]);
-            reached = made.reached();
-            outside = made.outside();
+            ({ reached, outside } = made.about());
             return made.losses.map(({ node }) => node);
           }).explain();
         } catch (error) {

@@ -24,6 +24,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { between, optionProblem, refuseNoOptions, refuseUnknownOptions } from "./options.ts";
+import { PresentMap, presentTensor } from "./present.ts";
 import { noteStandIns } from "./stand-ins.ts";
 import { copyOf, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
@@ -76,8 +77,11 @@ export class EMA {
   readonly frozen: "hold" | "track";
   readonly buffers: "copy" | "average" | "ignore";
   readonly warmup: boolean;
-  /** The averages: `ema.average.get(net.output.weight)`. Of a storage dtype (bf16, f16) it is f32. */
-  readonly average: ReadonlyMap<Parameter | Buffer, StateTensor>;
+  /**
+   * The averages, as they are when one is asked for: `ema.average.get(net.output.weight)`. Of a storage dtype (bf16, f16)
+   * it is f32.
+   */
+  readonly average: ReadonlyMap<Parameter | Buffer, Tensor>;
   readonly #parameters: readonly Average<Parameter>[];
   readonly #buffers: readonly Average<Buffer>[];
   #decay: number = defaults.decay;
@@ -103,7 +107,7 @@ export class EMA {
     this.decay = options.decay ?? defaults.decay;
     this.#parameters = module.parameters().map(startAverage);
     this.#buffers = this.buffers === "ignore" ? [] : module.buffers().map(startAverage);
-    this.average = new Map(this.#all().map(({ member, tensor }) => [member, tensor]));
+    this.average = new PresentMap(new Map(this.#all().map((one) => [one.member, one.tensor])), presentTensor);
     commit();
   }
 

@@ -25,6 +25,7 @@ import {
   parametersOf,
 } from "./params.ts";
 import { narrowTo, type Part, partShape, type Stepped } from "./part.ts";
+import { PresentMap, presentState } from "./present.ts";
 import { findReplaced, type Replaced, warnOfReplaced } from "./replaced.ts";
 import type { OptimizerStateDict, StateOwner } from "./saved-state.ts";
 import { Scalars } from "./scalars.ts";
@@ -75,6 +76,7 @@ export abstract class Optimizer<
   readonly #defaults: Partial<O>;
   readonly #origins = new Map<Parameter, Origin>();
   readonly #states: States;
+  readonly #state: ReadonlyMap<Parameter, S>;
   readonly #policies: StatePolicies<O>;
   /** Counts changes of groups, and of state from outside: a recorded step refers to both. */
   readonly #structure = new Cell(0);
@@ -93,6 +95,7 @@ export abstract class Optimizer<
     this.#defaults = options;
     this.module = (params instanceof Module ? params : null) as M;
     this.#states = new States(() => this.#structure.value++);
+    this.#state = new PresentMap(this.#states.single, (state) => presentState(state) as S);
     this.#policies = new StatePolicies(definition.chain, (p) => this.#groupOf(p));
     const conflict = definition.conflict?.({ ...definition.defaults, ...options });
     if (conflict) throw new ArgumentError(`${definition.name}: ${conflict}`);
@@ -108,19 +111,25 @@ export abstract class Optimizer<
   }
 
   /**
-   * The state of each parameter that has been stepped: `optimizer.state.get(net.output.weight)?.expAvg`. A parameter
+   * The state of each parameter that has been stepped, as it is when it is asked for:
+   * `optimizer.state.get(net.output.weight)?.expAvg`. A parameter
    * whose rows or elements were trained at different times has several, and is not in here: see `parts`.
    */
   get state(): ReadonlyMap<Parameter, S> {
-    return this.#states.single as ReadonlyMap<Parameter, unknown> as ReadonlyMap<Parameter, S>;
+    return this.#state;
+  }
+
+  /** The parts of a parameter's state themselves, with the memory that they are in. */
+  residentParts(parameter: Parameter): readonly Part[] {
+    return this.#states.of(parameter).filter((part) => !part.dropped);
   }
 
   /** The states of a parameter, by the region of it (null: all of it) that each belongs to and has the shape of. */
   parts(parameter: Parameter): { readonly region: Region | null; readonly state: S }[] {
-    return this.#states
-      .of(parameter)
-      .filter((part) => !part.dropped)
-      .map(({ region, state }) => ({ region, state: state as unknown as S }));
+    return this.residentParts(parameter).map(({ region, state }) => ({
+      region,
+      state: presentState(state) as S,
+    }));
   }
 
   /**

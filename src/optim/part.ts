@@ -3,7 +3,7 @@ import { takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Region } from "../tensor/region.ts";
 import type { ParamGroup } from "./param-group.ts";
-import type { ParameterState, StateTensor } from "./state-tensor.ts";
+import type { ResidentState, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
 
 /** Some of a parameter, or all of it, with an optimizer state of its own. */
@@ -11,7 +11,7 @@ export interface Part {
   readonly parameter: Parameter;
   /** Null: all of the parameter. */
   readonly region: Region | null;
-  readonly state: ParameterState;
+  readonly state: ResidentState;
   /** The update, counted by the optimizer, that last stepped it; 0 before its first. */
   lastUpdate: number;
   /** Its step count when it was last thawed, from which a rate that is warmed up again counts; -1 where none is. */

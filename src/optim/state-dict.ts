@@ -13,7 +13,7 @@ import { isFormer } from "./parameter-names.ts";
 import { type Part, partShape } from "./part.ts";
 import type { GroupStateDict, LoadTarget, OptimizerStateDict, StateOwner } from "./saved-state.ts";
 import { addTensors, makeTensor } from "./state.ts";
-import { bitsFor, copyOf, type ParameterState, StateTensor, stateDtype } from "./state-tensor.ts";
+import { bitsFor, copyOf, type ResidentState, StateTensor, stateDtype } from "./state-tensor.ts";
 import type { AnyTransform } from "./transform.ts";
 
 /** Copies of all state. */
@@ -65,7 +65,7 @@ function valuesOf(
 ): Record<string, number | Tensor> {
   const { offloaded } = part;
   const lost = offloaded?.lost;
-  const state = { ...part.state } as ParameterState;
+  const state = { ...part.state } as ResidentState;
   addTensors({ ...part, state }, chain, group, (option) => isOn(group[option as never]));
   const values = Object.fromEntries(
     Object.entries(state).map(([name, value]) => [name, typeof value === "number" ? value : copyOf(value)]),

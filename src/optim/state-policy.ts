@@ -6,7 +6,7 @@ import { Offload } from "./offload.ts";
 import type { ParamGroup } from "./param-group.ts";
 import type { Part, Stepped } from "./part.ts";
 import { makeState, startOf } from "./state.ts";
-import { type ParameterState, StateTensor } from "./state-tensor.ts";
+import { type ResidentState, StateTensor } from "./state-tensor.ts";
 import type { States } from "./states.ts";
 import type { AnyTransform } from "./transform.ts";
 
@@ -148,7 +148,7 @@ export class StatePolicies<O extends object> {
   /** Draws a state's tensors towards where they started: of the way they have come, `kept` is left. */
   #restart({ state }: Part, group: ParamGroup<O>, kept: number): () => void {
     const start = startOf(this.#chain);
-    const before = { ...state } as ParameterState;
+    const before = { ...state } as ResidentState;
     const bits: (readonly [StateTensor, ReturnType<StateTensor["resident"]["storage"]["read"]>])[] = [];
     for (const [name, value] of Object.entries(state)) {
       if (!(value instanceof StateTensor)) continue;

@@ -7,7 +7,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node, Numbers } from "./transform.ts";
 
-/** A tensor of an optimizer's state: reading it gives its present value. */
+/** A tensor of an optimizer's state, for the optimizer itself: reading it gives its present value. */
 export class StateTensor extends Tensor {
   /** Where the value is. */
   readonly resident: Resident;
@@ -23,20 +23,19 @@ export class StateTensor extends Tensor {
   override set node(_: Node) {
     // The engine has computed the value: it is where it belongs already.
   }
-
-  override keep(): Tensor {
-    return this.clone();
-  }
 }
 
 /** One parameter's state as a plain object: its numbers, and its tensors by name. */
-export type ParameterState = { step: number } & { [name: string]: number | StateTensor };
+export type ResidentState = { step: number } & { [name: string]: number | StateTensor };
+
+/** One parameter's state as it is read: its numbers, and its tensors by name. */
+export type ParameterState = { step: number } & { [name: string]: number | Tensor };
 
 /** The dtype that state and updates of a parameter compute in. */
 export const stateDtype = (p: Parameter) => (dtypes[p.dtype].compute ? p.dtype : "f32");
 
 /** The numbers of a state. */
-export const numbersOf = (state: ParameterState): Numbers => state as unknown as Numbers;
+export const numbersOf = (state: ResidentState): Numbers => state as unknown as Numbers;
 
 /** A tensor of its own with the values that a state tensor has now. */
 export const copyOf = (value: Tensor): Tensor =>

@@ -5,15 +5,15 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import type { ParamGroup } from "./param-group.ts";
 import { type Part, partShape } from "./part.ts";
-import { type ParameterState, StateTensor, stateDtype } from "./state-tensor.ts";
+import { type ResidentState, StateTensor, stateDtype } from "./state-tensor.ts";
 import type { AnyTransform } from "./transform.ts";
 
 /** State of a parameter before its first step: numbers, and no tensors yet. */
 export function makeState<O extends object>(
   chain: readonly AnyTransform<O>[],
   group: ParamGroup<O>,
-): ParameterState {
-  const state = { step: 0 } as ParameterState;
+): ResidentState {
+  const state = { step: 0 } as ResidentState;
   for (const transform of chain) Object.assign(state, transform.numbers?.(group));
   return state;
 }

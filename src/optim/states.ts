@@ -4,7 +4,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { intersect, minus, type Region } from "../tensor/region.ts";
 import { type Part, within } from "./part.ts";
 import { sliceOf } from "./state.ts";
-import { type ParameterState, StateTensor } from "./state-tensor.ts";
+import { type ResidentState, StateTensor } from "./state-tensor.ts";
 
 /** Parts into which the state of one parameter may be cut. */
 const maxParts = 256;
@@ -17,7 +17,7 @@ export class States {
   /** Updates carried out so far. */
   updates = 0;
   /** The states of parameters that have one. */
-  readonly single = new Map<Parameter, ParameterState>();
+  readonly single = new Map<Parameter, ResidentState>();
   /** Parts whose step has not been carried out yet: their tensors are still as they were before it. */
   readonly running = new Set<Part>();
   /** Says that parts or their tensors are no longer those that recordings refer to. */
@@ -129,7 +129,7 @@ export class States {
 function cutOf(part: Part, region: Region): Part {
   part.offloaded?.restore();
   const place = part.region === null ? region : within(region, part.region);
-  const state = { ...part.state } as ParameterState;
+  const state = { ...part.state } as ResidentState;
   for (const [name, value] of Object.entries(part.state)) {
     if (!(value instanceof StateTensor)) continue;
     if (currentTrace().writes.has(value.resident))

@@ -4,5 +4,13 @@ import type { Optimizer } from "../optim/optimizer.ts";
 /** What a step needs of an optimizer. */
 export type StepOptimizer<M extends Module | null = Module | null> = Pick<
   Optimizer<{ lr: number }, { step: number }, M>,
-  "module" | "name" | "observe" | "parameters" | "parts" | "setStatePolicy" | "update" | "updates"
+  | "module"
+  | "name"
+  | "observe"
+  | "parameters"
+  | "parts"
+  | "residentParts"
+  | "setStatePolicy"
+  | "update"
+  | "updates"
 >;

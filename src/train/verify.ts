@@ -77,9 +77,9 @@ export class Verifier {
       if (frozen === "none") continue;
       hold(`${path}${frozen?.text ?? ""}`, p.resident, () => hashOf(p.resident, frozen));
       if (!known.has(p)) continue;
-      for (const { region, state } of this.#optimizer.parts(p)) {
+      for (const { region, state } of this.#optimizer.residentParts(p)) {
         if (frozen !== null && (region === null || !frozen.contains(region))) continue;
-        const there = (): boolean => this.#optimizer.parts(p).some((part) => part.state === state);
+        const there = (): boolean => this.#optimizer.residentParts(p).some((part) => part.state === state);
         const of: Readonly<Record<string, unknown>> = { ...state };
         for (const [name, value] of Object.entries(of)) {
           const resident = value instanceof StateTensor ? value.resident : null;

@@ -2,7 +2,7 @@ import * as nn from "thaw/nn";
 import { Adagrad, Adam, AdamW, clipGradNorm_, SGD } from "thaw/optim";
 import { capture, ones, Parameter, type Tensor, tensor } from "thaw/tensor";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { ArgumentError, NonFiniteError } from "../../src/base/errors.ts";
+import { ArgumentError, NonFiniteError, StaleTensorError } from "../../src/base/errors.ts";
 import { everythingOf, optimizers } from "./optimizers.ts";
 
 const parameter = (...values: number[]): Parameter => new Parameter(tensor(values));
@@ -160,7 +160,7 @@ test.each(Object.entries(optimizers))(
   },
 );
 
-test("state is there from the first step, under Adagrad from the start, and reads as the present value", () => {
+test("state is there from the first step, under Adagrad from the start, and reads as of when it was asked for", () => {
   const p = parameter(1, 2);
   const adam = new Adam([p]);
   expect(adam.state.get(p)).toBeUndefined();
@@ -169,9 +169,14 @@ test("state is there from the first step, under Adagrad from the start, and read
   adam.step();
   const { expAvg } = adam.state.get(p)!;
   expect(values(expAvg)).toEqual([Math.fround(0.1), -Math.fround(0.1)]);
+  const kept = adam.state.get(p)!.expAvg.keep();
   adam.step();
-  expect(values(expAvg)[0]).toBeCloseTo(0.19);
+  expect(() => values(expAvg)).toThrow(StaleTensorError);
+  expect(values(kept)).toEqual([Math.fround(0.1), -Math.fround(0.1)]);
+  expect(values(adam.state.get(p)!.expAvg)[0]).toBeCloseTo(0.19);
   expect(adam.state.get(p)!.step).toBe(2);
+  expect([...adam.state.keys()]).toEqual([p]);
+  for (const [, state] of adam.state) expect(values(state.expAvg)[0]).toBeCloseTo(0.19);
 });
 
 test("zeroGrad takes gradients away, or makes them zeros where there are some", () => {

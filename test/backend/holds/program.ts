@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { StaleTensorError } from "../../../src/base/errors.ts";
 import * as nn from "../../../src/nn/index.ts";
-import { SGD } from "../../../src/optim/index.ts";
+import { EMA, SGD } from "../../../src/optim/index.ts";
 import { Buffer, capture, noGrad, Parameter, type Tensor, tensor } from "../../../src/tensor/index.ts";
 import { trainStep } from "../../../src/train/index.ts";
 
@@ -31,6 +31,8 @@ interface Model {
   /** The momentum; null before the first step. */
   momentum: Values | null;
   gradient: Values | null;
+  /** The weight when the average last followed it. */
+  average: Values;
 }
 
 interface Held {
@@ -53,7 +55,14 @@ export async function runProgram(choices: readonly number[]): Promise<void> {
   const net = new Net();
   const optimizer = new SGD(net, { lr: 1, momentum: 1 });
   const step = trainStep(optimizer, { loss: (x: Tensor) => net.forward(x), trains: "weight" });
-  const model: Model = { weight: [1, 2, 3], seen: [0, 0, 0], momentum: null, gradient: null };
+  const ema = new EMA(net, { decay: 0 });
+  const model: Model = {
+    weight: [1, 2, 3],
+    seen: [0, 0, 0],
+    momentum: null,
+    gradient: null,
+    average: [1, 2, 3],
+  };
   const held: Held[] = [];
   const done: string[] = [];
 
@@ -108,6 +117,10 @@ export async function runProgram(choices: readonly number[]): Promise<void> {
       const state = optimizer.stateDict();
       optimizer.loadStateDict(state);
     },
+    average() {
+      ema.update();
+      model.average = model.weight;
+    },
     "running statistic"() {
       const x = numbers();
       net.seen.update(net.seen.add(tensor([...x])));
@@ -120,6 +133,7 @@ export async function runProgram(choices: readonly number[]): Promise<void> {
     const found: [string, Tensor, Values][] = [
       ["weight", net.weight, model.weight],
       ["seen", net.seen, model.seen],
+      ["average", ema.average.get(net.weight)!, model.average],
       ["twice the weight", noGrad(() => net.weight.mul(2)), model.weight.map((w) => 2 * w)],
       ["weight with a gradient", net.weight.add(1), model.weight.map((w) => w + 1)],
     ];
@@ -137,6 +151,8 @@ export async function runProgram(choices: readonly number[]): Promise<void> {
       ["clone without gradient", noGrad(() => source.clone()), false],
       ["keep", source.keep(), false],
       ["detach", source.detach(), true],
+      // A parameter and a buffer are what they are now.
+      ["as it is", source instanceof Parameter || source instanceof Buffer ? source.detach() : source, true],
       ["kept detach", source.detach().keep(), false],
       ["clone of detach", source.detach().clone(), false],
       ["reshaped", source.reshape([3, 1]).reshape([3]), true],

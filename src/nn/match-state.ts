@@ -54,7 +54,7 @@ export function matchState(
   if (strict && unexpected.length > 0) wrong.push(`unexpected: ${unexpected.join(", ")}`);
   wrong.push(...differences(compared, given, members, options));
   const names = new Map([...fits, ...(dtype === "module" ? castable : [])]);
-  if (wrong.length === 0 && names.size === 0 && members.size > 0)
+  if (wrong.length === 0 && names.size === 0 && members.size > 0 && given.size > 0)
     wrong.push(
       `nothing of it is found in the module: the state dict has ${few([...given.keys()])}, the module ${few([...members.keys()])}`,
     );

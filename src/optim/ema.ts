@@ -25,7 +25,7 @@ import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { between, optionProblem, refuseNoOptions, refuseUnknownOptions } from "./options.ts";
 import { PresentMap, presentTensor } from "./present.ts";
-import { noteStandIns } from "./stand-ins.ts";
+import { haveStandIns, noteStandIns } from "./stand-ins.ts";
 import { copyOf, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
 
@@ -215,10 +215,16 @@ export class EMA {
     refuseWhileRecording("EMA.use");
     if (this.#inUse.value)
       throw new ArgumentError("EMA.use: the averages are in use already; a use inside is one too many");
+    const members = new Set(this.#all().map(({ member }) => member));
+    // Uses that overlap would end in any order, and the last to end decides what the weights are.
+    if (haveStandIns(members))
+      throw new ArgumentError(
+        "EMA.use: the averages of another EMA are in place of the same weights, and what each puts back would depend on which ends first; use one after the other",
+      );
     this.#lookForOthers();
     const before = this.#all().map(({ member }) => [member, bitsOf(member, "EMA.use")] as const);
     this.#inUse.value = true;
-    const end = noteStandIns(new Set(before.map(([member]) => member)));
+    const end = noteStandIns(members);
     writingAs("EMA.use", () => {
       for (const { member, tensor } of this.#all())
         member.assign(like(tensor.node, member.shape, member.dtype, "EMA.use"));

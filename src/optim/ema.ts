@@ -3,6 +3,7 @@ import { ArgumentError, CaptureError, StateDictError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { runThen } from "../base/run-then.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
+import { type StateContext, translated } from "../base/stateful.ts";
 import { Cell, structureEpoch } from "../engine/cell.ts";
 import { commit } from "../engine/realize.ts";
 import {
@@ -261,13 +262,15 @@ export class EMA {
   }
 
   /** Puts back what `stateDict` gave. All of it is checked first: if anything does not fit, nothing is loaded. */
-  loadStateDict(dict: EMAStateDict): void {
-    this.prepareLoad(dict)();
+  loadStateDict(dict: EMAStateDict, context: StateContext = {}): void {
+    this.prepareLoad(dict, context)();
   }
 
   /** Checks what `loadStateDict` takes; gives what puts it in place, which cannot fail. */
-  prepareLoad({ averages, updates }: EMAStateDict): () => void {
+  prepareLoad(dict: EMAStateDict, context: StateContext = {}): () => void {
     refuseWhileRecording("loadStateDict()");
+    const averages = translated(dict.averages, this.module, context);
+    const updates = translated(dict.updates, this.module, context);
     // What is pending belongs to the averages that are there.
     commit();
     const byPath = this.#byPath();

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import type { StateContext } from "../base/stateful.ts";
 import { Cell, structureEpoch } from "../engine/cell.ts";
 import { commit, withoutRefuted } from "../engine/realize.ts";
 import { currentTrace, hostEffect, writingAs } from "../engine/trace.ts";
@@ -413,10 +414,11 @@ export abstract class Optimizer<
   }
 
   /** Checks what `loadStateDict` takes; gives what puts it in place, which cannot fail. */
-  prepareLoad(dict: OptimizerStateDict, { module }: NamingOptions = {}): () => void {
+  prepareLoad(dict: OptimizerStateDict, { module, path }: StateContext = {}): () => void {
     // What is pending belongs to the state that is there.
     if (!currentTrace().recording) commit();
     const put = prepareOptimizerState(dict, {
+      path,
       ...this.#owner(module),
       problemOf: (option, value) => optionProblem(option, value, this.#definition.checks[option as keyof O]),
       makePart: (p, group, region) => this.#makePart(p, group as ParamGroup<O>, region),

@@ -172,7 +172,14 @@ export abstract class Optimizer<
   }
 
   #named(module: Module | null = this.module): ParameterNames {
-    return nameParameters(this.paramGroups, this.#origins, module);
+    return nameParameters(this.paramGroups, this.#origins, this.#isOutside(module) ? this.module : module);
+  }
+
+  /** Whether a module has none of these parameters: they are another's, whose paths may be called the same. */
+  #isOutside(module: Module | null): boolean {
+    if (module === null || module === this.module) return false;
+    const held = new Set(module.parameters());
+    return !this.parameters().some((p) => held.has(p));
   }
 
   /** Adds a group, with options of its own where given. */
@@ -418,7 +425,7 @@ export abstract class Optimizer<
     // What is pending belongs to the state that is there.
     if (!currentTrace().recording) commit();
     const put = prepareOptimizerState(dict, {
-      path,
+      path: this.#isOutside(module ?? null) ? undefined : path,
       ...this.#owner(module),
       problemOf: (option, value) => optionProblem(option, value, this.#definition.checks[option as keyof O]),
       makePart: (p, group, region) => this.#makePart(p, group as ParamGroup<O>, region),

@@ -508,3 +508,33 @@ describe("names of another module's paths", () => {
     expect(bits(into)).toEqual(bits(from));
   });
 });
+
+test("two modules of one class, each with an optimizer, go into one file; the second's names are its own", () => {
+  const make = () => {
+    const [module, critic] = [new Pair(), new Pair()];
+    critic.head = new nn.Linear(5, 6);
+    module.head = new nn.Linear(5, 6);
+    return { module, critic, optimizer: new Adam(module), forCritic: new Adam(critic, { lr: 0.2 }) };
+  };
+  const go = ({ module, critic, optimizer, forCritic }: ReturnType<typeof make>) => {
+    for (let i = 0; i < 2; i++) {
+      critic
+        .forward(module.forward(ones([2, 6])))
+        .square()
+        .mean()
+        .backward();
+      for (const one of [optimizer, forCritic]) {
+        one.step();
+        one.zeroGrad();
+      }
+    }
+    return [...valuesOf(module), ...valuesOf(critic)];
+  };
+  const from = make();
+  go(from);
+  const bytes = saveToBytes(from);
+  const into = make();
+  loadFromBytes(bytes, into);
+  expect(Object.keys(into.forCritic.stateDict({ module: into.module }).state)).toContain("head.weight");
+  expect(go(into)).toEqual(go(from));
+});

@@ -21,4 +21,17 @@ export interface StateContext {
   /** The module whose paths name parameters. */
   // biome-ignore lint/suspicious/noExplicitAny: the class of modules is further up.
   readonly module?: any;
+  /** What is called here what the state calls so, where a load was given a `prefix` or `rename`. */
+  readonly path?: (name: string) => string;
+}
+
+/** What a state has by the paths of a module, by those that it has here, where it is that of the checkpoint. */
+export function translated<T>(
+  byPath: Readonly<Record<string, T>>,
+  module: unknown,
+  context: StateContext,
+): Record<string, T> {
+  const { path } = context;
+  if (path === undefined || context.module !== module) return { ...byPath };
+  return Object.fromEntries(Object.entries(byPath).map(([name, value]) => [path(name), value]));
 }

@@ -20,16 +20,17 @@ import { goesOn, kindOf, takingPart } from "./contents.ts";
 import { held, integers } from "./dtypes.ts";
 import { recordName, withoutReserved } from "./header-sum.ts";
 import { bytesSource, openTensors, type TensorSource } from "./open.ts";
+import { pathOf } from "./path-of.ts";
 import { putInto } from "./put.ts";
 import { readTensor } from "./read.ts";
 import { type BaseRecord, type CheckpointRecord, decodeRecord, type FrozenRecord } from "./record.ts";
 import type { SavedOptimizer, TakingPart } from "./save-options.ts";
 import { checkSeal } from "./seal.ts";
-import { translateRecord } from "./translate-record.ts";
 
 /**
- * What a checkpoint is loaded into; `prefix` and `rename` hold for the optimizer's state and the frozen set too. As with
- * `save`, whatever else took part stands under its name.
+ * What a checkpoint is loaded into. As with `save`, whatever else took part stands under its name. `prefix` and `rename`
+ * hold for all that names parameters by their paths in the module: optimizers, averages, steps, what was frozen; not for
+ * another module.
  */
 export interface LoadOptions extends MatchOptions {
   module: Module;
@@ -68,7 +69,7 @@ export function load(path: string, options: LoadOptions): LoadResult {
 export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions): LoadResult =>
   loadFrom("The checkpoint", null, bytesSource(bytes), options);
 
-function loadFrom(from: string, path: string | null, own: TensorSource, options: LoadOptions): LoadResult {
+function loadFrom(from: string, file: string | null, own: TensorSource, options: LoadOptions): LoadResult {
   const { module, optimizer, frozen = false } = options;
   refuseWhileRecording("load()");
   checkMatchOptions("load()", options);
@@ -80,22 +81,18 @@ function loadFrom(from: string, path: string | null, own: TensorSource, options:
     const text = own.metadata[recordName];
     const recorded = new Set<string>();
     const record =
-      text === undefined
-        ? null
-        : translateRecord(
-            decodeRecord(text, (name) => recordedTensor(own, name, recorded)),
-            options,
-          );
+      text === undefined ? null : decodeRecord(text, (name) => recordedTensor(own, name, recorded));
+    const path = pathOf(module, options);
     if (optimizer !== undefined) checkOptimizer(from, record, optimizer);
     checkOthers(from, record, others, resumes);
     if (record?.base !== undefined)
-      source = together(own, openReferred(from, path, record.base, options.base), record.base);
+      source = together(own, openReferred(from, file, record.base, options.base), record.base);
     const names = [...source.entries.keys()].filter((name) => !recorded.has(name));
-    const setFrozen = frozen ? frozenParts(from, module, record) : null;
+    const setFrozen = frozen ? frozenParts(from, module, record, path) : null;
     const { tensors, keys } = tensorsFor(module, source, names, options);
     // What was asked for before has its own errors, and is not the load's to lose.
     commit();
-    putInto(from, { module, tensors, optimizer, others, record });
+    putInto(from, { module, tensors, optimizer, others, record, path });
     setFrozen?.();
     if (record !== null && (options.random ?? resumes)) setRandomState(record.random);
     commit();
@@ -214,14 +211,20 @@ function sameBits(a: Tensor, b: Tensor): boolean {
 }
 
 /** Checks what was frozen against a module; gives what makes it so. */
-function frozenParts(from: string, module: Module, record: CheckpointRecord | null): () => void {
+function frozenParts(
+  from: string,
+  module: Module,
+  record: CheckpointRecord | null,
+  pathOf = (name: string) => name,
+): () => void {
   if (record === null)
     throw new CheckpointError(
       `${from} does not say what was frozen: it is weights alone. Load it without \`frozen\`.`,
     );
   const parameters = new Map(module.namedParameters({ removeDuplicate: false }));
   const regions = new Map<Parameter, Region | "all">();
-  for (const [path, what] of Object.entries(record.frozen)) {
+  for (const [name, what] of Object.entries(record.frozen)) {
+    const path = pathOf(name);
     const p = parameters.get(path);
     if (p === undefined)
       throw new CheckpointError(

@@ -18,6 +18,8 @@ export interface Loading {
   readonly optimizer: SavedOptimizer | undefined;
   readonly others: readonly (readonly [string, Stateful | Module])[];
   readonly record: CheckpointRecord | null;
+  /** What is called here what the checkpoint calls so; nothing: all is called the same. */
+  readonly path: ((name: string) => string) | undefined;
 }
 
 /**
@@ -26,7 +28,8 @@ export interface Loading {
  * of them or none; and what is left cannot fail.
  */
 export function putInto(from: string, loading: Loading): void {
-  const { module, tensors, optimizer, others, record } = loading;
+  const { module, tensors, optimizer, others, record, path } = loading;
+  const context = { module, ...(path && { path }) };
   const modules = [module, ...others.map(([, thing]) => thing).filter((thing) => thing instanceof Module)];
   const parameters = new Set(modules.flatMap((one) => one.parameters()));
   if (haveStandIns(parameters))
@@ -47,14 +50,14 @@ export function putInto(from: string, loading: Loading): void {
     }
   });
   const ready = stateful.flatMap(([name, thing, state]) =>
-    thing.prepareLoad === undefined ? [] : [fitting(from, name, () => thing.prepareLoad!(state, { module }))],
+    thing.prepareLoad === undefined ? [] : [fitting(from, name, () => thing.prepareLoad!(state, context))],
   );
   const undo: (() => void)[] = [];
   try {
     for (const [name, thing, state] of stateful) {
       if (thing.prepareLoad !== undefined) continue;
       const before: unknown = thing.stateDict({ module });
-      fitting(from, name, () => thing.loadStateDict(state, { module }));
+      fitting(from, name, () => thing.loadStateDict(state, context));
       undo.push(() => thing.loadStateDict(before, { module }));
     }
     commit();

@@ -1,30 +1,26 @@
 import { allocate, isFloat } from "../base/dtype.ts";
 import { evaluate } from "../ir/evaluate.ts";
 import { isOp, topological } from "../ir/node.ts";
-import { undoEffects } from "./realize.ts";
+import { numbersOf } from "./finite.ts";
+import { notCarriedOut } from "./realize.ts";
 import type { Storage } from "./storage.ts";
-import { Trace, withTrace } from "./trace.ts";
 
 /**
  * What `fn` would write a NaN or an infinity to, by label. Nothing is carried out: what it asks for is worked out by
  * the reference evaluator, slowly, so this is for when a check has failed.
  */
-export function nonFiniteWrites(fn: () => void): string[] {
-  const trace = new Trace(true);
-  try {
-    return withTrace(trace, () => {
-      fn();
-      const writes = [...trace.writes].filter(([{ dtype }]) => isFloat(dtype));
-      const values = evaluate(topological(writes.map(([, value]) => value)), (leaf) => {
-        if (isOp(leaf, "hostScalar")) return allocate(leaf.dtype, 1).fill(leaf.attrs.compute());
-        return (leaf.attrs as { source: Storage }).source.read();
-      });
-      return writes
-        .filter(([, value]) => !values.get(value)!.every(Number.isFinite))
-        .map(([{ storage }]) => storage.label || "a value");
+export const nonFiniteWrites = (fn: () => void): string[] =>
+  notCarriedOut((trace) => {
+    fn();
+    // As each was when it was asked for: computed now, the key of a random draw would be that of a later one.
+    const numbers = numbersOf(trace);
+    const writes = [...trace.writes].filter(([{ dtype }]) => isFloat(dtype));
+    const values = evaluate(topological(writes.map(([, value]) => value)), (leaf) => {
+      if (isOp(leaf, "hostScalar"))
+        return allocate(leaf.dtype, 1).fill(numbers.get(leaf) ?? leaf.attrs.compute());
+      return (leaf.attrs as { source: Storage }).source.read();
     });
-  } finally {
-    undoEffects(trace);
-    trace.open = false;
-  }
-}
+    return writes
+      .filter(([, value]) => !values.get(value)!.every(Number.isFinite))
+      .map(([{ storage }]) => storage.label || "a value");
+  });

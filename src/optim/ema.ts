@@ -3,6 +3,7 @@ import { ArgumentError, CaptureError, StateDictError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { runThen } from "../base/run-then.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
+import { type StateContext, translated } from "../base/stateful.ts";
 import { Cell, structureEpoch } from "../engine/cell.ts";
 import { commit } from "../engine/realize.ts";
 import {
@@ -25,7 +26,7 @@ import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { between, optionProblem, refuseNoOptions, refuseUnknownOptions } from "./options.ts";
 import { PresentMap, presentTensor } from "./present.ts";
-import { noteStandIns } from "./stand-ins.ts";
+import { haveStandIns, noteStandIns } from "./stand-ins.ts";
 import { copyOf, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
 
@@ -215,10 +216,16 @@ export class EMA {
     refuseWhileRecording("EMA.use");
     if (this.#inUse.value)
       throw new ArgumentError("EMA.use: the averages are in use already; a use inside is one too many");
+    const members = new Set(this.#all().map(({ member }) => member));
+    // Uses that overlap would end in any order, and the last to end decides what the weights are.
+    if (haveStandIns(members))
+      throw new ArgumentError(
+        "EMA.use: the averages of another EMA are in place of the same weights, and what each puts back would depend on which ends first; use one after the other",
+      );
     this.#lookForOthers();
     const before = this.#all().map(({ member }) => [member, bitsOf(member, "EMA.use")] as const);
     this.#inUse.value = true;
-    const end = noteStandIns(new Set(before.map(([member]) => member)));
+    const end = noteStandIns(members);
     writingAs("EMA.use", () => {
       for (const { member, tensor } of this.#all())
         member.assign(like(tensor.node, member.shape, member.dtype, "EMA.use"));
@@ -255,13 +262,15 @@ export class EMA {
   }
 
   /** Puts back what `stateDict` gave. All of it is checked first: if anything does not fit, nothing is loaded. */
-  loadStateDict(dict: EMAStateDict): void {
-    this.prepareLoad(dict)();
+  loadStateDict(dict: EMAStateDict, context: StateContext = {}): void {
+    this.prepareLoad(dict, context)();
   }
 
   /** Checks what `loadStateDict` takes; gives what puts it in place, which cannot fail. */
-  prepareLoad({ averages, updates }: EMAStateDict): () => void {
+  prepareLoad(dict: EMAStateDict, context: StateContext = {}): () => void {
     refuseWhileRecording("loadStateDict()");
+    const averages = translated(dict.averages, this.module, context);
+    const updates = translated(dict.updates, this.module, context);
     // What is pending belongs to the averages that are there.
     commit();
     const byPath = this.#byPath();

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import type { StateContext } from "../base/stateful.ts";
 import { Cell, structureEpoch } from "../engine/cell.ts";
 import { commit, withoutRefuted } from "../engine/realize.ts";
 import { currentTrace, hostEffect, writingAs } from "../engine/trace.ts";
@@ -171,7 +172,14 @@ export abstract class Optimizer<
   }
 
   #named(module: Module | null = this.module): ParameterNames {
-    return nameParameters(this.paramGroups, this.#origins, module);
+    return nameParameters(this.paramGroups, this.#origins, this.#isOutside(module) ? this.module : module);
+  }
+
+  /** Whether a module has none of these parameters: they are another's, whose paths may be called the same. */
+  #isOutside(module: Module | null): boolean {
+    if (module === null || module === this.module) return false;
+    const held = new Set(module.parameters());
+    return !this.parameters().some((p) => held.has(p));
   }
 
   /** Adds a group, with options of its own where given. */
@@ -413,10 +421,11 @@ export abstract class Optimizer<
   }
 
   /** Checks what `loadStateDict` takes; gives what puts it in place, which cannot fail. */
-  prepareLoad(dict: OptimizerStateDict, { module }: NamingOptions = {}): () => void {
+  prepareLoad(dict: OptimizerStateDict, { module, path }: StateContext = {}): () => void {
     // What is pending belongs to the state that is there.
     if (!currentTrace().recording) commit();
     const put = prepareOptimizerState(dict, {
+      path: this.#isOutside(module ?? null) ? undefined : path,
       ...this.#owner(module),
       problemOf: (option, value) => optionProblem(option, value, this.#definition.checks[option as keyof O]),
       makePart: (p, group, region) => this.#makePart(p, group as ParamGroup<O>, region),

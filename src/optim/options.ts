@@ -27,9 +27,15 @@ export const twoRates = (value: readonly number[]): string | null =>
 /** True or false. */
 export const flag = (value: boolean): string | null => (typeof value === "boolean" ? null : "true or false");
 
-/** A value as errors show it. */
+/** A value as errors show it: what is no plain data, such as a module, by its class. */
 function shown(value: unknown): string {
   if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) return `[${value.map(shown).join(",")}]`;
+  if (typeof value === "object" && value !== null) {
+    const made = value.constructor;
+    if (typeof made === "function" && made !== Object) return `a ${made.name || "value"}`;
+    return `{ ${Object.keys(value).join(", ")} }`;
+  }
   // JSON has neither NaN nor infinity.
   if (typeof value === "number" || typeof value === "bigint") return String(value);
   return JSON.stringify(value) ?? String(value);

@@ -1,5 +1,6 @@
 import { type Module, namedFrom } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { holdersOf } from "./holders.ts";
 import type { Origin } from "./parameter-names.ts";
 
 /** The modules that parameters of an optimizer came from, and those parameters that these no longer hold. */
@@ -23,7 +24,7 @@ export function findReplaced(
 }
 
 /**
- * Warns of parameters that a loss uses and no group has, where the optimizer has others that their module no longer
+ * Warns of parameters that a loss uses and no optimizer has, where the optimizer has others that their module no longer
  * holds; says whether it did.
  */
 export function warnOfReplaced(
@@ -34,7 +35,7 @@ export function warnOfReplaced(
   const left = new Map<string, Parameter>();
   for (const module of modules)
     for (const [path, p] of module.namedParameters())
-      if (!mine.has(p) && p.grad !== null && !p.frozen) left.set(path, p);
+      if (!mine.has(p) && holdersOf(p) === 0 && p.grad !== null && !p.frozen) left.set(path, p);
   if (left.size === 0) return false;
   console.warn(
     `thaw: ${[...left.keys()].join(", ")} ${left.size === 1 ? "has a gradient and is" : "have gradients and are"} in no group of this ${optimizer}, which still has ` +

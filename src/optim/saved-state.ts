@@ -46,6 +46,8 @@ export interface StateOwner {
 
 /** What loading needs to know of an optimizer beside. */
 export interface LoadTarget extends StateOwner {
+  /** What is called here what the state calls so; nothing: all is called the same. */
+  readonly path?: ((name: string) => string) | undefined;
   readonly problemOf: (option: string, value: unknown) => string | null;
   readonly makePart: (p: Parameter, group: ParamGroup<object>, region: Region | null) => Part;
 }

@@ -15,6 +15,7 @@ import type { GroupStateDict, LoadTarget, OptimizerStateDict, StateOwner } from 
 import { addTensors, makeTensor } from "./state.ts";
 import { bitsFor, copyOf, type ResidentState, StateTensor, stateDtype } from "./state-tensor.ts";
 import type { AnyTransform } from "./transform.ts";
+import { translateState } from "./translate-state.ts";
 
 /** Copies of all state. */
 export function optimizerState(owner: StateOwner): OptimizerStateDict {
@@ -95,7 +96,7 @@ function entriesOf(
 const copyOption = (value: unknown): unknown => (Array.isArray(value) ? [...value] : value);
 
 /** Checks a state dict against an optimizer; gives what puts it in place of what is there, which cannot fail. */
-export function prepareOptimizerState(dict: OptimizerStateDict, target: LoadTarget): () => void {
+export function prepareOptimizerState(given: OptimizerStateDict, target: LoadTarget): () => void {
   refuseWhileRecording("loadStateDict()");
   const refuse = (wrong: readonly string[]): void => {
     if (wrong.length > 0)
@@ -103,7 +104,8 @@ export function prepareOptimizerState(dict: OptimizerStateDict, target: LoadTarg
         `loadStateDict: the state dict does not fit this ${target.optimizer}; nothing was loaded.\n  ${wrong.map(printable).join("\n  ")}`,
       );
   };
-  refuse(wrongForm(dict, target));
+  refuse(wrongForm(given, target));
+  const dict = target.path === undefined ? given : translateState(given, target.path);
   const match = matchStateDict(dict, target);
   refuse([...match.wrong, ...wrongOptions(match.groups, target), ...wrongStates(dict, match, target)]);
   const bits = bitsOfStates(dict, match);

@@ -2,7 +2,7 @@ import { bitCount } from "../base/bit-count.ts";
 import { type DType, readElement, type TypedArray } from "../base/dtype.ts";
 import { StateDictError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
-import type { Stateful } from "../base/stateful.ts";
+import { type StateContext, type Stateful, translated } from "../base/stateful.ts";
 import { table } from "../base/table.ts";
 import { stateEpoch } from "../engine/cell.ts";
 import { commit } from "../engine/realize.ts";
@@ -142,7 +142,8 @@ export class Tracker implements Stateful<ReportStateDict> {
   }
 
   /** Checks what `loadStateDict` takes; gives what puts it in place, which cannot fail. */
-  prepareLoad(state: ReportStateDict): () => void {
+  prepareLoad(given: ReportStateDict, context: StateContext = {}): () => void {
+    const state: ReportStateDict = translated(given, this.#module, context);
     const parameters = this.#module.namedParameters();
     const known = new Map(parameters);
     for (const [path, { steps, tasks, bitsChanged, start }] of Object.entries(state)) {

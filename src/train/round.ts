@@ -1,6 +1,6 @@
 import { StateDictError } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
-import type { Stateful } from "../base/stateful.ts";
+import type { StateContext, Stateful } from "../base/stateful.ts";
 import { commit } from "../engine/realize.ts";
 import { bitsOf } from "../nn/bits.ts";
 import type { Module } from "../nn/module.ts";
@@ -82,7 +82,7 @@ export class StepRound implements Round, Stateful<RoundState> {
     this.prepareLoad(state)();
   }
 
-  prepareLoad({ calls, position, sums }: RoundState): () => void {
+  prepareLoad({ calls, position, sums }: RoundState, context: StateContext = {}): () => void {
     const refuse = (problem: string): StateDictError =>
       new StateDictError(`loadStateDict: ${problem}; nothing was loaded.`);
     if (!Number.isSafeInteger(position) || position < 0 || !(position < calls || position === 0))
@@ -94,7 +94,9 @@ export class StepRound implements Round, Stateful<RoundState> {
     commit();
     const named = new Map(this.#module.namedParameters({ removeDuplicate: false }));
     const earlier = new Map<Parameter, Region | null>();
-    const ready = sums.map(({ path, dim, indices, sum }) => {
+    const pathOf = (context.module === this.#module && context.path) || ((name: string) => name);
+    const ready = sums.map(({ path: name, dim, indices, sum }) => {
+      const path = pathOf(name);
       const p = named.get(path);
       if (p === undefined) throw refuse(`there is a sum of gradients of ${path}, which the module has not`);
       const region = indices === undefined ? null : regionOf(p, dim!, indices);

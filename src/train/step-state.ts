@@ -1,5 +1,5 @@
 import { StateDictError } from "../base/errors.ts";
-import type { Stateful } from "../base/stateful.ts";
+import type { StateContext, Stateful } from "../base/stateful.ts";
 
 /** The state of a step, by what it is of. */
 export type StepStateDict = Readonly<Record<string, unknown>>;
@@ -8,13 +8,13 @@ export type StepStateDict = Readonly<Record<string, unknown>>;
 export function stateOf(
   parts: Readonly<Record<string, Required<Stateful>>>,
 ): Required<Stateful<StepStateDict>> {
-  const prepareLoad = (state: StepStateDict): (() => void) => {
+  const prepareLoad = (state: StepStateDict, context?: StateContext): (() => void) => {
     for (const name of Object.keys(parts))
       if (typeof state?.[name] !== "object" || state[name] === null)
         throw new StateDictError(
           `loadStateDict: this is no state of a trainStep: it has no ${name}; nothing was loaded.`,
         );
-    const puts = Object.entries(parts).map(([name, part]) => part.prepareLoad(state[name]));
+    const puts = Object.entries(parts).map(([name, part]) => part.prepareLoad(state[name], context));
     return () => {
       for (const put of puts) put();
     };
@@ -22,7 +22,7 @@ export function stateOf(
   return {
     stateDict: () =>
       Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.stateDict()])),
-    loadStateDict: (state) => prepareLoad(state)(),
+    loadStateDict: (state, context) => prepareLoad(state, context)(),
     prepareLoad,
   };
 }

@@ -247,7 +247,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       return isCheckingFinite() ? unrecorded(...args) : recorded(...args);
     } catch (error) {
       if (isOfWrites(error)) {
-        const names = nonFiniteWrites(() => void body(...args)).join(", ");
+        const names = namesOfWrites(() => void body(...args));
         throw new NonFiniteError(
           `The update would write a NaN or an infinity to ${names || "a parameter or its state"}, though the loss and the gradients are finite; ` +
             "nothing was updated. Lower the learning rate, or clip the gradients.",
@@ -363,6 +363,15 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     "plan",
     { get: () => recorded.plan },
   ) as TrainStep<A, L>;
+}
+
+/** What a call would write a NaN or an infinity to; nothing where its loss refuses to be computed once more. */
+function namesOfWrites(body: () => void): string {
+  try {
+    return nonFiniteWrites(body).join(", ");
+  } catch {
+    return "";
+  }
 }
 
 /** The parameters that a selector names all of; state policies are of those. */

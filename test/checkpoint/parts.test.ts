@@ -424,3 +424,117 @@ test("a file from before there were checksums loads", () => {
   const { metadata } = loadFromBytes(file, { module: other, random: true });
   expect([valuesOf(other), metadata]).toEqual([valuesOf(module), { mine: "1" }]);
 });
+
+describe("names of another module's paths", () => {
+  class Wrapped extends nn.Module {
+    wrapped = new Pair();
+    forward(x: Tensor): Tensor {
+      return this.wrapped.forward(x);
+    }
+  }
+  class Renamed extends nn.Module {
+    body = new nn.Linear(6, 5);
+    head = new nn.Linear(5, 2);
+    forward(x: Tensor): Tensor {
+      return this.head.forward(this.body.forward(x));
+    }
+  }
+  const make = (module: nn.Module & { forward(x: Tensor): Tensor }) => {
+    const biases = module.namedParameters().filter(([path]) => path.endsWith("bias"));
+    const weights = module.namedParameters().filter(([path]) => path.endsWith("weight"));
+    const optimizer = new Adam(
+      weights.map(([, p]) => p),
+      { lr: 0.1 },
+    );
+    const forBiases = new SGD(
+      biases.map(([, p]) => p),
+      { lr: 0.1, momentum: 0.9 },
+    );
+    const critic = new nn.Sequential(new nn.Linear(6, 5), new nn.Linear(5, 2));
+    const forCritic = new SGD(critic, { lr: 0.1, momentum: 0.9 });
+    const ema = new EMA(module, { decay: 0.5 });
+    const emaOfCritic = new EMA(critic);
+    const step = trainStep(optimizer, {
+      module,
+      loss: (x: Tensor) => module.forward(x).square().mean(),
+      trains: [/weight$/],
+      accumulate: 2,
+      ema,
+    });
+    return { module, optimizer, forBiases, critic, forCritic, ema, emaOfCritic, step };
+  };
+  const go = async (parts: ReturnType<typeof make>, calls: number) => {
+    const { module, forBiases, critic, forCritic, step } = parts;
+    for (let i = 0; i < calls; i++) {
+      await step(ones([3, 6]));
+      for (const [net, optimizer] of [
+        [module, forBiases],
+        [critic, forCritic],
+      ] as const) {
+        optimizer.zeroGrad();
+        (net as Pair)
+          .forward(ones([2, 6]))
+          .square()
+          .sum()
+          .backward();
+        optimizer.step();
+      }
+    }
+  };
+  const bits = ({ module, critic, ema, optimizer, forBiases, step }: ReturnType<typeof make>) =>
+    [...module.parameters(), ...critic.parameters(), ...ema.average.values()]
+      .map((t) => [...t.dataSync()])
+      .concat([...optimizer.state.values()].map(({ expAvgSq }) => [...(expAvgSq as Tensor).dataSync()]))
+      .concat([...forBiases.state.values()].map((state) => [...(state.momentumBuffer as Tensor).dataSync()]))
+      .concat(step.report().parameters.map(({ timesStepped }) => [timesStepped]));
+
+  test.each([
+    ["prefix", () => new Pair(), { prefix: "wrapped." }],
+    [
+      "rename",
+      () => new Renamed(),
+      { rename: (path: string) => path.replace("wrapped.base", "body").replace("wrapped.", "") },
+    ],
+  ] as const)("are translated in all that takes part, by %s; others are left", async (_, here, options) => {
+    const from = make(new Wrapped());
+    await go(from, 3);
+    const bytes = saveToBytes(from);
+    const into = make(here());
+    await go(into, 2);
+    loadFromBytes(bytes, { ...into, ...options });
+    expect(bits(into)).toEqual(bits(from));
+    await go(from, 2);
+    await go(into, 2);
+    expect(bits(into)).toEqual(bits(from));
+  });
+});
+
+test("two modules of one class, each with an optimizer, go into one file; the second's names are its own", () => {
+  const make = () => {
+    const [module, critic] = [new Pair(), new Pair()];
+    critic.head = new nn.Linear(5, 6);
+    module.head = new nn.Linear(5, 6);
+    return { module, critic, optimizer: new Adam(module), forCritic: new Adam(critic, { lr: 0.2 }) };
+  };
+  const go = ({ module, critic, optimizer, forCritic }: ReturnType<typeof make>) => {
+    for (let i = 0; i < 2; i++) {
+      critic
+        .forward(module.forward(ones([2, 6])))
+        .square()
+        .mean()
+        .backward();
+      for (const one of [optimizer, forCritic]) {
+        one.step();
+        one.zeroGrad();
+      }
+    }
+    return [...valuesOf(module), ...valuesOf(critic)];
+  };
+  const from = make();
+  go(from);
+  const bytes = saveToBytes(from);
+  const into = make();
+  loadFromBytes(bytes, into);
+  expect(Object.keys(into.forCritic.stateDict({ module: into.module }).state)).toContain("head.weight");
+  expect(go(into)).toEqual(go(from));
+});

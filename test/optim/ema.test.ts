@@ -375,3 +375,20 @@ describe("options", () => {
     expect(after["first.bias"]).toBe(before["first.bias"]);
   });
 });
+
+test("averages of two EMAs are not in place of the same weights at once, or the weights would be what ends last", async () => {
+  const [one, other] = [new EMA(net), new EMA(net)];
+  for (const p of net.parameters()) p.grad = ones(p.shape);
+  new SGD(net, { lr: 1 }).step();
+  const before = bitsOf(net);
+  let end = (): void => {};
+  const using = one.use(() => new Promise<void>((resolve) => (end = resolve)));
+  expect(() => other.use(() => {})).toThrow(
+    /^EMA\.use: the averages of another EMA are in place of the same weights/,
+  );
+  expect(new EMA(new Network()).use(() => 3)).toBe(3);
+  end();
+  await using;
+  expect(other.use(() => 4)).toBe(4);
+  expect(bitsOf(net)).toEqual(before);
+});

@@ -56,6 +56,19 @@ describe("a loop by hand whose head was replaced after the optimizer was made", 
     expect(said()[0]).toContain("head.weight has a gradient and is in no group");
   });
 
+  test("nothing is said where another optimizer has what took its place", () => {
+    const net = new Net();
+    const body = new SGD(net, { lr: 0.1 });
+    net.head = new nn.Linear(3, 2);
+    const head = new SGD(net.head, { lr: 0.1 });
+    const both = [body, head];
+    loop(net, {
+      zeroGrad: () => both.forEach((one) => void one.zeroGrad()),
+      step: () => both.forEach((one) => void one.step()),
+    });
+    expect(said()).toEqual([]);
+  });
+
   test("nothing is said of a part that was left out, of tied weights, or of what was added", () => {
     const net = new Net();
     loop(net, new SGD(net.head, { lr: 0.1 }));

@@ -170,3 +170,14 @@ describe("an optimizer's options", () => {
     expect(() => Object.assign(optimizer.paramGroups[0]!, { learningRate: 0.1 })).toThrow(TypeError);
   });
 });
+
+test("an option that is an object, or refers to itself, is shown by its class or its fields", () => {
+  const circular: Record<string, unknown> = { lr: 1 };
+  circular.self = circular;
+  const net = new nn.Linear(1, 1);
+  expect(() => new SGD(net, { lr: circular as never })).toThrow("lr is { lr, self }; it must be");
+  expect(() => new SGD(net, { lr: net as never })).toThrow("lr is a Linear; it must be");
+  expect(() => new lrScheduler.SequentialLR(sgd(), [sgd(), { milestones: [1] }] as never)).toThrow(
+    "its options are [a SGD,{ milestones }]; give an object",
+  );
+});

@@ -1,6 +1,16 @@
 import * as nn from "thaw/nn";
 import { Adam, AdamW, EMA, SGD } from "thaw/optim";
-import { ones, type Tensor, tensor } from "thaw/tensor";
+import {
+  getRandomState,
+  manualSeed,
+  ones,
+  Parameter,
+  rand,
+  setRandomState,
+  type Tensor,
+  tensor,
+  where,
+} from "thaw/tensor";
 import { trainStep } from "thaw/train";
 import { describe, expect, test } from "vitest";
 import { NonFiniteError } from "../../src/base/errors.ts";
@@ -89,4 +99,42 @@ test("of a NaN in the loss the first operation that made it is named, not the up
     finite: true,
   });
   await expect(step(ones([1, 2]).mul(Number.NaN))).rejects.toThrow(/holds|produced/);
+});
+
+describe("what an update would have written", () => {
+  class Two extends nn.Module {
+    left = new Parameter(tensor([1]));
+    right = new Parameter(tensor([1]));
+  }
+  /** Trains one of two by lot, and draws again afterwards; throws in the loss at a call, if one is given. */
+  const byLot = (refused = Number.POSITIVE_INFINITY) => {
+    const net = new Two();
+    let computed = 0;
+    return trainStep(new SGD(net, { lr: 1e10 }), {
+      loss: (by: Tensor) => {
+        if (++computed === refused) throw new Error("not once more");
+        const lot = rand([]).lt(0.5);
+        const other = net.left.sum().add(net.right.sum()).mul(0);
+        return where(lot, net.left.sum(), net.right.sum()).mul(by).add(other).add(rand([]).mul(0));
+      },
+      trains: ["**"],
+      finite: true,
+    });
+  };
+
+  test.each([1, 2, 3, 4, 5, 6])("is named from the same random numbers, seed %i", async (seed) => {
+    const step = byLot();
+    await step(tensor(1e-20));
+    manualSeed(seed);
+    const state = getRandomState();
+    const drawn = rand([]).lt(0.5).itemSync() ? "left" : "right";
+    setRandomState(state);
+    await expect(step(tensor(1e30))).rejects.toThrow(`a NaN or an infinity to ${drawn}, though`);
+    expect(getRandomState()).toEqual(state);
+  });
+
+  test("is not named where the loss cannot be computed once more; the step has failed for the same reason", async () => {
+    const step = byLot(2);
+    await expect(step(tensor(1e30))).rejects.toThrow("to a parameter or its state, though the loss");
+  });
 });

@@ -44,11 +44,25 @@ export class PresentMap<K, L, V> implements ReadonlyMap<K, V> {
 /** A tensor of the value that a state tensor has now. */
 export const presentTensor = (live: StateTensor): Tensor => new Tensor(live.node);
 
-/** The numbers and tensors of a state as they are now. */
-export const presentState = (live: Readonly<Record<string, number | StateTensor>>): object =>
-  Object.fromEntries(
-    Object.entries(live).map(([name, value]) => [
-      name,
-      value instanceof StateTensor ? presentTensor(value) : value,
-    ]),
+/** What was given of a state last, and what it was made of: numbers and nodes, in the order of the entries. */
+const given = new WeakMap<object, { readonly object: object; readonly of: readonly unknown[] }>();
+
+/** The numbers and tensors of a state as they are now: one object for as long as they stay so, which cannot be set. */
+export function presentState(live: Readonly<Record<string, number | StateTensor>>): object {
+  const entries = Object.entries(live);
+  const of = entries.flatMap(([name, value]) => [name, value instanceof StateTensor ? value.node : value]);
+  const before = given.get(live);
+  if (
+    before !== undefined &&
+    before.of.length === of.length &&
+    before.of.every((x, i) => Object.is(x, of[i]))
+  )
+    return before.object;
+  const object = Object.freeze(
+    Object.fromEntries(
+      entries.map(([name, value]) => [name, value instanceof StateTensor ? presentTensor(value) : value]),
+    ),
   );
+  given.set(live, { object, of });
+  return object;
+}

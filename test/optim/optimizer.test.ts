@@ -169,7 +169,7 @@ test("state is there from the first step, under Adagrad from the start, and read
   adam.step();
   const { expAvg } = adam.state.get(p)!;
   expect(values(expAvg)).toEqual([Math.fround(0.1), -Math.fround(0.1)]);
-  const kept = adam.state.get(p)!.expAvg.keep();
+  const kept = adam.state.get(p)!.expAvg.clone();
   adam.step();
   expect(() => values(expAvg)).toThrow(StaleTensorError);
   expect(values(kept)).toEqual([Math.fround(0.1), -Math.fround(0.1)]);

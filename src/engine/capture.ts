@@ -168,7 +168,8 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       const holders: T[] = [];
       const pattern = patternOf(result, kind.is, holders) as Recorded<T>["pattern"];
       const request = {
-        outputs: holders.map((h) => h.node),
+        // In the trace: of a parameter or buffer that is given, what has been assigned to it.
+        outputs: withTrace(trace, () => holders.map((h) => h.node)),
         writes: [...trace.writes],
         checks: trace.checks,
       };

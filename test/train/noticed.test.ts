@@ -4,6 +4,7 @@ import { planCounts } from "../../src/engine/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { AdamW, SGD } from "../../src/optim/index.ts";
 import {
+  Buffer,
   capture,
   manualSeed,
   noGrad,
@@ -36,6 +37,7 @@ class Net extends nn.Module {
   options = { shift: 0 };
   activation = (x: Tensor): Tensor => x.tanh();
   extra?: nn.Linear;
+  rows = [[new nn.Linear(2, 2)]];
 
   forward(x: Tensor): Tensor {
     x = this.activation(this.body.forward(x)).mul(this.scale).add(this.options.shift);
@@ -43,6 +45,7 @@ class Net extends nn.Module {
     for (const layer of this.list) x = layer.forward(x);
     for (const [, layer] of this.dict.entries()) x = layer.forward(x);
     x = this.norm.forward(x);
+    for (const row of this.rows) for (const layer of row) x = layer.forward(x);
     if (this.extra !== undefined) x = this.extra.forward(x);
     return this.head === null ? x.sum() : this.head.forward(x).sum();
   }
@@ -55,6 +58,9 @@ const x = tensor([
 ]);
 
 const changes: Readonly<Record<string, (net: Net) => void>> = {
+  "a module in an array in an array": (net) => {
+    net.rows[0]!.push(linear());
+  },
   "a module in another's place": (net) => {
     net.body = linear();
   },
@@ -329,6 +335,16 @@ describe("recording again", () => {
     }
     expect(calls).toEqual([1, 2, 3, 4, 5]);
     expect(warned.filter((words) => words.includes("It gives other plain values"))).toHaveLength(3);
+  });
+
+  test("is of what a buffer holds after the call, where the buffer itself is given", () => {
+    const buffer = new Buffer(zeros([1]));
+    const captured = capture((by: Tensor) => {
+      buffer.add_(by);
+      return buffer as Tensor;
+    });
+    const given = [1, 2, 3].map(() => captured(ones([1])));
+    expect(given.map((value) => value.dataSync()[0])).toEqual([1, 2, 3]);
   });
 
   test("leaves everything as it was where the function now throws", () => {

@@ -13,7 +13,7 @@ import { headOf, sameHead } from "./head.ts";
 import { checkFinite, commit, compile, keptNodes, realize, release, retain, undoEffects } from "./realize.ts";
 import { Recent } from "./recent.ts";
 import { Recordings } from "./recordings.ts";
-import { patternOf } from "./result-pattern.ts";
+import { formOf, patternOf } from "./result-pattern.ts";
 import { preparing } from "./run-plan.ts";
 import type { Signature } from "./signature.ts";
 import { presentStorage, type Storage } from "./storage.ts";
@@ -154,7 +154,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     const inTrace = () =>
       withTrace(trace, () => {
         const out = fn(...fresh);
-        const { head, constants } = headOf(trace, tensorsIn(out), leaves);
+        const { head, constants } = headOf(trace, tensorsIn(out), formOf(out, kind.is), leaves);
         const same = before !== null && sameHead(before.head, head);
         const drift = before === null || same ? null : driftOf(before.head, head, constants);
         const result = same ? null : then(out, fresh);
@@ -168,7 +168,8 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       const holders: T[] = [];
       const pattern = patternOf(result, kind.is, holders) as Recorded<T>["pattern"];
       const request = {
-        outputs: holders.map((h) => h.node),
+        // In the trace: of a parameter or buffer that is given, what has been assigned to it.
+        outputs: withTrace(trace, () => holders.map((h) => h.node)),
         writes: [...trace.writes],
         checks: trace.checks,
       };

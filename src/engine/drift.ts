@@ -2,7 +2,7 @@ import { isFloat } from "../base/dtype.ts";
 import { CaptureError } from "../base/errors.ts";
 import { originOf } from "../ir/origin.ts";
 import { callSiteOf } from "./call-site.ts";
-import { type Head, sameForm } from "./head.ts";
+import { type Head, sameForm, sameResult, sameTracked } from "./head.ts";
 import type { Signature } from "./signature.ts";
 
 /** In which way a function does something else than what was recorded of it. */
@@ -31,7 +31,7 @@ export function driftOf(before: Head, now: Head, constants: Constants): Drift {
   const [was, is] = [before.constants[changed], now.constants[changed]];
   if (sameForm(before, now))
     return changed < 0
-      ? { constant: -1, text: () => "It uses other parameters, buffers or data" }
+      ? { constant: -1, text: () => inOtherWays(before, now) }
       : {
           constant: changed,
           text: (place) => `A number it closes over has changed: ${was!.value} became ${is!.value}${place}`,
@@ -46,4 +46,11 @@ export function driftOf(before: Head, now: Head, constants: Constants): Drift {
       );
   }
   return { constant: -1, text: () => "It does other operations" };
+}
+
+/** What differs between two heads of one form and the same constants. */
+function inOtherWays(before: Head, now: Head): string {
+  if (!sameTracked(before, now)) return "Gradients flow through other parts of it (noGrad() or requiresGrad)";
+  if (!sameResult(before, now)) return "It gives other plain values, or the same under other names";
+  return "It uses other parameters, buffers or data";
 }

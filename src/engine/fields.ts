@@ -39,6 +39,8 @@ export const namesOf = (object: object): string => Reflect.ownKeys(object).map(S
 
 /** Elements of an array or a plain object beyond which what is in it is not compared: it is data. */
 const maxContents = 256;
+/** Elements of all of them that a recording compares: what is nested deeper goes first. */
+const maxElements = 4096;
 
 /** Something in a field that can be changed without the field being set: an array or a plain object, and a copy of it. */
 interface Contents {
@@ -56,7 +58,7 @@ export class FieldReads {
   constructor(fields: Found) {
     this.#found = fields;
     const values = new Set([...fields.values()].flatMap((read) => [...read.values()]));
-    this.#contents = [...values].flatMap((value) => contentsOf(value) ?? []);
+    this.#contents = contentsOf(values);
   }
 
   /** Whether all of them are as they were read. */
@@ -87,12 +89,22 @@ export function recordFieldReads<T>(fn: () => T): { result: T; fields: FieldRead
   }
 }
 
-function contentsOf(value: unknown): Contents | null {
-  if (typeof value !== "object" || value === null) return null;
-  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return null;
-  const of = value as Readonly<Record<string, unknown>>;
-  const keys = Object.keys(value);
-  if (keys.length > maxContents) return null;
-  if (Array.isArray(value)) keys.push("length");
-  return { of, keys, values: keys.map((key) => of[key]) };
+/** What is in some values, and in what is in them. */
+function contentsOf(values: Iterable<unknown>): Contents[] {
+  const found: Contents[] = [];
+  // A set that grows as it is walked: what is within itself comes once.
+  const all = new Set(values);
+  let elements = 0;
+  for (const value of all) {
+    if (typeof value !== "object" || value === null) continue;
+    if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) continue;
+    const of = value as Readonly<Record<string, unknown>>;
+    const keys = Object.keys(value);
+    if (keys.length > maxContents || elements + keys.length > maxElements) continue;
+    elements += keys.length;
+    if (Array.isArray(value)) keys.push("length");
+    found.push({ of, keys, values: keys.map((key) => of[key]) });
+    for (const key of keys) all.add(of[key]);
+  }
+  return found;
 }

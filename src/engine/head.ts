@@ -18,12 +18,20 @@ export interface Head {
   readonly written: readonly Resident[];
   /** Per host event, whether it is an effect; else it is a number. */
   readonly effects: readonly boolean[];
+  /** Per node, whether a gradient flows through it: what is made in `noGrad` is else as any other. */
+  readonly tracked: readonly boolean[];
+  /** What the function gives, but for what its tensors are. */
+  readonly form: readonly unknown[];
 }
 
-/** What has been asked for in a trace so far, by a function that gave some results; `leaves` stand for its arguments. */
+/**
+ * What has been asked for in a trace so far, by a function that gave some results, in an order and a form; `leaves` stand
+ * for its arguments.
+ */
 export function headOf(
   trace: Trace,
   results: readonly Holder[],
+  form: readonly unknown[],
   leaves: readonly Storage[],
 ): { readonly head: Head; readonly constants: Signature["constants"] } {
   const [writes, { checks, events }] = [[...trace.writes], trace];
@@ -32,7 +40,7 @@ export function headOf(
     ...writes.map(([, value]) => value),
     ...checks.map(({ status }) => status),
   ];
-  const { numbers, constants, constantPlaces, storages } = signatureOf(roots, [
+  const { order, numbers, constants, constantPlaces, storages } = signatureOf(roots, [
     results.length,
     writes.length,
   ]);
@@ -44,6 +52,8 @@ export function headOf(
     fromArgument: storages.map((storage) => leaves.indexOf(storage)),
     written: writes.map(([resident]) => resident),
     effects: events.map((event) => "effect" in event),
+    tracked: order.map((n) => n.tracked),
+    form,
   };
   return { head, constants };
 }
@@ -52,17 +62,25 @@ export function headOf(
 export const sameForm = (a: Head, b: Head): boolean =>
   sameElsewhere(a.numbers, b.numbers, new Set(b.constantPlaces));
 
+/** Whether two functions give the same, but for what its tensors are. */
+export const sameResult = (a: Head, b: Head): boolean => sameList(a.form, b.form);
+
+/** Whether gradients flow through the same nodes of two heads of one form. */
+export const sameTracked = (a: Head, b: Head): boolean => sameList(a.tracked, b.tracked);
+
 /** Whether two heads of one form read and write the same, and do as many things on the host. */
 const sameUse = (a: Head, b: Head): boolean =>
   a.storages.every((_, i) => sameStorage(a, b, i)) &&
   sameList(a.written, b.written) &&
-  sameList(a.effects, b.effects);
+  sameList(a.effects, b.effects) &&
+  sameTracked(a, b) &&
+  sameResult(a, b);
 
 /** Whether two heads are the same in everything. */
 export const sameHead = (a: Head, b: Head): boolean => sameSignature(a.numbers, b.numbers) && sameUse(a, b);
 
 const sameList = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a.length === b.length && a.every((x, i) => x === b[i]);
+  a.length === b.length && a.every((x, i) => Object.is(x, b[i]));
 
 /** Whether a storage is the same argument in both, the same memory, or of equal values: an array made anew. */
 function sameStorage(a: Head, b: Head, i: number): boolean {

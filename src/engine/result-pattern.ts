@@ -39,3 +39,23 @@ const constant =
   (value: unknown): Fill<unknown> =>
   () =>
     value;
+
+/** Stands for a tensor in a form. */
+const tensor = Symbol("tensor");
+
+/** What a result is but for what its tensors are: plain values, names, and where tensors are. */
+export function formOf(value: unknown, is: (v: unknown) => boolean, form: unknown[] = []): unknown[] {
+  if (is(value)) form.push(tensor);
+  else if (Array.isArray(value)) {
+    form.push("array", value.length);
+    for (const v of value) formOf(v, is, form);
+  } else if (isPlainObject(value)) {
+    const names = Object.keys(value);
+    form.push("object", names.length);
+    for (const name of names) {
+      form.push(name);
+      formOf(value[name], is, form);
+    }
+  } else form.push(value);
+  return form;
+}

@@ -13,6 +13,10 @@ const watch: ProxyHandler<object> = {
       noteFieldRead(target, key, value);
     return value;
   },
+  has(target, key) {
+    if (readsFields()) noteFieldRead(target, key, ownValue(target, key));
+    return Reflect.has(target, key);
+  },
   ownKeys(target) {
     if (readsFields()) noteFieldRead(target, fieldNames, namesOf(target));
     return Reflect.ownKeys(target);

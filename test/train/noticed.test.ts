@@ -4,6 +4,7 @@ import { planCounts } from "../../src/engine/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { AdamW, SGD } from "../../src/optim/index.ts";
 import {
+  Buffer,
   capture,
   manualSeed,
   noGrad,
@@ -36,6 +37,7 @@ class Net extends nn.Module {
   options = { shift: 0 };
   activation = (x: Tensor): Tensor => x.tanh();
   extra?: nn.Linear;
+  rows = [[new nn.Linear(2, 2)]];
 
   forward(x: Tensor): Tensor {
     x = this.activation(this.body.forward(x)).mul(this.scale).add(this.options.shift);
@@ -43,6 +45,7 @@ class Net extends nn.Module {
     for (const layer of this.list) x = layer.forward(x);
     for (const [, layer] of this.dict.entries()) x = layer.forward(x);
     x = this.norm.forward(x);
+    for (const row of this.rows) for (const layer of row) x = layer.forward(x);
     if (this.extra !== undefined) x = this.extra.forward(x);
     return this.head === null ? x.sum() : this.head.forward(x).sum();
   }
@@ -55,6 +58,9 @@ const x = tensor([
 ]);
 
 const changes: Readonly<Record<string, (net: Net) => void>> = {
+  "a module in an array in an array": (net) => {
+    net.rows[0]!.push(linear());
+  },
   "a module in another's place": (net) => {
     net.body = linear();
   },
@@ -278,6 +284,67 @@ describe("recording again", () => {
     expect(captured(x).dataSync()).toEqual(x.add(1).dataSync());
     expect(warned).toHaveLength(1);
     expect(warned[0]).toMatch(/It uses other parameters, buffers or data/);
+  });
+
+  test("finds that gradients flow through other parts of it, though it computes the same", async () => {
+    const net = new nn.Sequential(linear(), new nn.Tanh(), new nn.Linear(2, 1));
+    const [body, , head] = net as unknown as [nn.Linear, nn.Tanh, nn.Linear];
+    let resting = false;
+    const step = trainStep(new SGD(net, { lr: 0.01 }), {
+      loss: (input: Tensor) => {
+        const forward = (): Tensor => body.forward(input).tanh();
+        return head
+          .forward(resting ? noGrad(forward) : forward())
+          .square()
+          .mean();
+      },
+      trains: "**",
+    });
+    const moves = async (): Promise<boolean> => {
+      const before = body.weight.clone().dataSync();
+      await step(x);
+      return body.weight.dataSync().some((value, i) => value !== before[i]);
+    };
+    for (let call = 1; call <= 4; call++) expect(await moves()).toBe(true);
+    resting = true;
+    // The fifth is recorded again, and each from then on.
+    expect([await moves(), await moves()]).toEqual([false, false]);
+    expect(warned.filter((words) => words.includes("Gradients flow through other parts of it"))).toHaveLength(
+      1,
+    );
+    resting = false;
+    expect([await moves(), await moves()]).toEqual([true, true]);
+  });
+
+  test("finds that the same tensors are given in another form, or other plain values", () => {
+    let call = 0;
+    const plain = capture((input: Tensor) => ({ sum: input.sum(), call }));
+    const named = capture((input: Tensor) =>
+      call < 3 ? { a: input.sum(), b: input.mean() } : { b: input.sum(), a: input.mean() },
+    );
+    const nested = capture((input: Tensor) =>
+      call < 3 ? [input.sum(), [input.mean()]] : [[input.sum()], input.mean()],
+    );
+    const calls: number[] = [];
+    for (call = 1; call <= 5; call++) {
+      calls.push(plain(x).call);
+      const [{ a, b }, list] = [named(x), nested(x)];
+      const [sum, mean] = call < 3 ? [a, b] : [b, a];
+      expect([sum.itemSync(), mean.itemSync()]).toEqual([11, 2.75]);
+      expect(Array.isArray(list[0])).toBe(call >= 3);
+    }
+    expect(calls).toEqual([1, 2, 3, 4, 5]);
+    expect(warned.filter((words) => words.includes("It gives other plain values"))).toHaveLength(3);
+  });
+
+  test("is of what a buffer holds after the call, where the buffer itself is given", () => {
+    const buffer = new Buffer(zeros([1]));
+    const captured = capture((by: Tensor) => {
+      buffer.add_(by);
+      return buffer as Tensor;
+    });
+    const given = [1, 2, 3].map(() => captured(ones([1])));
+    expect(given.map((value) => value.dataSync()[0])).toEqual([1, 2, 3]);
   });
 
   test("leaves everything as it was where the function now throws", () => {

@@ -419,10 +419,12 @@ function refuseWeights(calls: number, weights: readonly number[]): void {
 function refuseArguments(args: readonly unknown[]): void {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
-    if (arg instanceof Tensor && arg.numel === 0)
+    if (arg instanceof Tensor) {
+      if (arg.numel > 0) continue;
       throw new ArgumentError(
         `trainStep: argument ${i + 1} is an empty batch, of shape ${shapeText(arg.shape)}; skip it`,
       );
+    }
     if (isPromiseLike(arg)) {
       disown(arg);
       throw new ArgumentError(`trainStep: argument ${i + 1} is a promise; await it before the call`);

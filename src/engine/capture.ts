@@ -175,7 +175,16 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       };
       checkFinite(request, trace);
       const compiled = withTrace(trace, () => compile(request));
-      const recorded = { trace, reads: read.reads, fields, head, request, leaves, pattern, ...compiled };
+      const recorded = {
+        trace,
+        reads: read.reads,
+        fields: fields(),
+        head,
+        request,
+        leaves,
+        pattern,
+        ...compiled,
+      };
       return { recorded, drift, constants, events: trace.events };
     } catch (error) {
       undoEffects(trace);

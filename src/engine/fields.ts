@@ -76,14 +76,14 @@ export class FieldReads {
   }
 }
 
-/** Runs `fn` and gives the fields that it has read. */
-export function recordFieldReads<T>(fn: () => T): { result: T; fields: FieldReads } {
+/** Runs `fn` and notes the fields that it has read: `fields` gives them. */
+export function recordFieldReads<T>(fn: () => T): { result: T; fields: () => FieldReads } {
   const outer = found;
   const mine: Found = new Map();
   found = mine;
   try {
     const result = fn();
-    return { result, fields: new FieldReads(mine) };
+    return { result, fields: () => new FieldReads(mine) };
   } finally {
     found = outer;
   }

@@ -293,7 +293,7 @@ export function commit(trace: Trace = currentTrace(), { unasked = false } = {}):
   const carried = unasked ? carriedNodes(order, trace.newest) : [];
   trace.newest = latestId();
   const request: Request = {
-    outputs: [...holders.map((h) => h.node), ...carried],
+    outputs: holders.map((h) => h.node).concat(carried),
     writes: [...trace.writes],
     checks: trace.checks,
   };
@@ -302,9 +302,11 @@ export function commit(trace: Trace = currentTrace(), { unasked = false } = {}):
       if (unasked) for (const [resident] of request.writes) resident.preserve();
       const results = run(request, trace);
       settle(holders, results);
-      for (const [i, n] of carried.entries())
+      for (let i = 0; i < carried.length; i++) {
+        const n = carried[i]!;
         if (storedLeaf(n) === null)
           becomeInput(n, hostNode(results[holders.length + i]!, n.dtype, n.shape).attrs);
+      }
       if (unasked) for (const [resident, value] of request.writes) resident.adopt(value);
       shareWritten(trace);
     }
@@ -319,7 +321,7 @@ export function commit(trace: Trace = currentTrace(), { unasked = false } = {}):
     trace.checks = [];
     trace.events = [];
     trace.backwards = 0;
-    trace.rewrites.clear();
+    if (trace.rewrites.size > 0) trace.rewrites.clear();
   }
 }
 

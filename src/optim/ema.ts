@@ -25,7 +25,6 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { between, optionProblem, refuseNoOptions, refuseUnknownOptions } from "./options.ts";
-import { PresentMap, presentTensor } from "./present.ts";
 import { haveStandIns, noteStandIns } from "./stand-ins.ts";
 import { copyOf, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
@@ -79,10 +78,10 @@ export class EMA {
   readonly buffers: "copy" | "average" | "ignore";
   readonly warmup: boolean;
   /**
-   * The averages, as they are when one is asked for: `ema.average.get(net.output.weight)`. Of a storage dtype (bf16, f16)
-   * it is f32.
+   * The averages: `ema.average.get(net.output.weight)`. As a parameter does, one reads as what it is now; `clone` it to
+   * hold it. Of a storage dtype (bf16, f16) it is f32.
    */
-  readonly average: ReadonlyMap<Parameter | Buffer, Tensor>;
+  readonly average: ReadonlyMap<Parameter | Buffer, StateTensor>;
   readonly #parameters: readonly Average<Parameter>[];
   readonly #buffers: readonly Average<Buffer>[];
   #decay: number = defaults.decay;
@@ -108,7 +107,7 @@ export class EMA {
     this.decay = options.decay ?? defaults.decay;
     this.#parameters = module.parameters().map(startAverage);
     this.#buffers = this.buffers === "ignore" ? [] : module.buffers().map(startAverage);
-    this.average = new PresentMap(new Map(this.#all().map((one) => [one.member, one.tensor])), presentTensor);
+    this.average = new Map(this.#all().map(({ member, tensor }) => [member, tensor]));
     commit();
   }
 

@@ -17,4 +17,4 @@ export { Rprop, type RpropOptions, type RpropState } from "./rprop.ts";
 export type { GroupStateDict, OptimizerStateDict } from "./saved-state.ts";
 export { SGD, type SGDOptions, type SGDState } from "./sgd.ts";
 export type { StatePolicy } from "./state-policy.ts";
-export type { ParameterState } from "./state-tensor.ts";
+export type { ParameterState, StateTensor } from "./state-tensor.ts";

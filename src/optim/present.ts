@@ -42,7 +42,7 @@ export class PresentMap<K, L, V> implements ReadonlyMap<K, V> {
 }
 
 /** A tensor of the value that a state tensor has now. */
-export const presentTensor = (live: StateTensor): Tensor => new Tensor(live.node);
+const presentTensor = (live: StateTensor): Tensor => new Tensor(live.node);
 
 /** What was given of a state last, and what it was made of: numbers and nodes, in the order of the entries. */
 const given = new WeakMap<object, { readonly object: object; readonly of: readonly unknown[] }>();

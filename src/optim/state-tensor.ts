@@ -7,7 +7,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node, Numbers } from "./transform.ts";
 
-/** A tensor of an optimizer's state, for the optimizer itself: reading it gives its present value. */
+/** A tensor that optimizers and averages write to: reading it gives its present value. */
 export class StateTensor extends Tensor {
   /** Where the value is. */
   readonly resident: Resident;
@@ -22,6 +22,10 @@ export class StateTensor extends Tensor {
   }
   override set node(_: Node) {
     // The engine has computed the value: it is where it belongs already.
+  }
+
+  override keep(): Tensor {
+    return this.clone();
   }
 }
 

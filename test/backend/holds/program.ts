@@ -2,6 +2,7 @@ import { expect } from "vitest";
 import { StaleTensorError } from "../../../src/base/errors.ts";
 import * as nn from "../../../src/nn/index.ts";
 import { EMA, SGD } from "../../../src/optim/index.ts";
+import { StateTensor } from "../../../src/optim/state-tensor.ts";
 import { Buffer, capture, noGrad, Parameter, type Tensor, tensor } from "../../../src/tensor/index.ts";
 import { trainStep } from "../../../src/train/index.ts";
 
@@ -42,6 +43,9 @@ interface Held {
   /** Whether it may be gone when what it was made of has been written over. */
   readonly mayBeStale: boolean;
 }
+
+const isNow = (tensor: Tensor): boolean =>
+  tensor instanceof Parameter || tensor instanceof Buffer || tensor instanceof StateTensor;
 
 const plus = (a: Values, b: Values, times = 1): Values => a.map((x, i) => x + times * b[i]!);
 
@@ -151,8 +155,8 @@ export async function runProgram(choices: readonly number[]): Promise<void> {
       ["clone without gradient", noGrad(() => source.clone()), false],
       ["keep", source.keep(), false],
       ["detach", source.detach(), true],
-      // A parameter and a buffer are what they are now.
-      ["as it is", source instanceof Parameter || source instanceof Buffer ? source.detach() : source, true],
+      // A parameter, a buffer and an average are what they are now.
+      ["as it is", isNow(source) ? source.detach() : source, true],
       ["kept detach", source.detach().keep(), false],
       ["clone of detach", source.detach().clone(), false],
       ["reshaped", source.reshape([3, 1]).reshape([3]), true],

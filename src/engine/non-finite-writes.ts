@@ -1,9 +1,9 @@
-import { allocate, isFloat } from "../base/dtype.ts";
+import { isFloat } from "../base/dtype.ts";
 import { evaluate } from "../ir/evaluate.ts";
-import { isOp, topological } from "../ir/node.ts";
+import { topological } from "../ir/node.ts";
 import { numbersOf } from "./finite.ts";
+import { leafValue } from "./non-finite.ts";
 import { notCarriedOut } from "./realize.ts";
-import type { Storage } from "./storage.ts";
 
 /**
  * What `fn` would write a NaN or an infinity to, by label. Nothing is carried out: what it asks for is worked out by
@@ -15,11 +15,8 @@ export const nonFiniteWrites = (fn: () => void): string[] =>
     // As each was when it was asked for: computed now, the key of a random draw would be that of a later one.
     const numbers = numbersOf(trace);
     const writes = [...trace.writes].filter(([{ dtype }]) => isFloat(dtype));
-    const values = evaluate(topological(writes.map(([, value]) => value)), (leaf) => {
-      if (isOp(leaf, "hostScalar"))
-        return allocate(leaf.dtype, 1).fill(numbers.get(leaf) ?? leaf.attrs.compute());
-      return (leaf.attrs as { source: Storage }).source.read();
-    });
+    const order = topological(writes.map(([, value]) => value));
+    const values = evaluate(order, (leaf) => leafValue(leaf, numbers));
     return writes
       .filter(([, value]) => !values.get(value)!.every(Number.isFinite))
       .map(([{ storage }]) => storage.label || "a value");

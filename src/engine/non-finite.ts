@@ -38,6 +38,13 @@ export type Compute = (n: Node, operands: readonly TypedArray[]) => TypedArray;
 /** Multiplications of a product from which the reference evaluator takes too long: 10 ms. */
 const largeProduct = 2 ** 20;
 
+/** The value of a leaf; of a number that the host gave, what it was when it was asked for, where that is known. */
+export function leafValue(leaf: Node, numbers: ReadonlyMap<Node, number>): TypedArray {
+  if (isOp(leaf, "hostScalar"))
+    return allocate(leaf.dtype, 1).fill(numbers.get(leaf) ?? leaf.attrs.compute());
+  return ((leaf as Node<"input">).attrs.source as Storage).read();
+}
+
 /** Values of nodes, by the reference evaluator; a value is let go of once all that use it have been evaluated. */
 export class NonFiniteSearch {
   readonly #numbers: ReadonlyMap<Node, number>;
@@ -100,7 +107,7 @@ export class NonFiniteSearch {
       const value =
         isOp(n, "dot") && multiplications(n) > largeProduct
           ? this.#product(n, src)
-          : evaluateNode(n, src, (leaf) => this.#leaf(leaf));
+          : evaluateNode(n, src, (leaf) => leafValue(leaf, this.#numbers));
       if (users.has(n)) values.set(n, value);
       const found = this.#note(n, src, value);
       for (const s of n.src) {
@@ -110,12 +117,6 @@ export class NonFiniteSearch {
       }
       if (found !== null) yield found;
     }
-  }
-
-  #leaf(leaf: Node): TypedArray {
-    if (isOp(leaf, "hostScalar"))
-      return allocate(leaf.dtype, 1).fill(this.#numbers.get(leaf) ?? leaf.attrs.compute());
-    return ((leaf as Node<"input">).attrs.source as Storage).read();
   }
 
   /** Notes whether a value is finite; gives what is wrong where this node makes it so. */

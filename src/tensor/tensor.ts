@@ -23,6 +23,7 @@ import {
   withTrace,
 } from "../engine/trace.ts";
 import { isGradEnabled, isOp, type Node, node, withGrad } from "../ir/node.ts";
+import { constantOf } from "../ir/simplify-builder.ts";
 import { Computed, type GradientOptions, gradientsOf } from "./autograd.ts";
 import { formatTensor } from "./format.ts";
 import { operandOf } from "./methods/base.ts";
@@ -181,8 +182,12 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   #accumulate(g: Node, createGraph: boolean): void {
     const before = this.grad;
     const value = cast(g, this.dtype);
+    // What a gradient of zeros is added to it replaces: a sum with zero has a kernel of its own, and differs by the sign
+    // of a zero at most.
     const sum =
-      before === null ? value : withGrad(createGraph, () => cast(ops.add(before.node, value), this.dtype));
+      before === null || constantOf(before.node) === 0
+        ? value
+        : withGrad(createGraph, () => cast(ops.add(before.node, value), this.dtype));
     const grad = new Tensor(sum);
     grad.#isGradient = true;
     // A gradient must survive the step that consumes it, unless the step is a recorded one.

@@ -249,7 +249,10 @@ function changedWhileFrozen(p: Parameter, { frozen, held }: Record): number {
 /** `after` null: zeros. */
 function differingBits(before: Uint8Array, after: Uint8Array | null): number {
   let bits = 0;
-  for (let i = 0; i < before.length; i++) bits += bitCount(before[i]! ^ (after === null ? 0 : after[i]!));
+  for (let i = 0; i < before.length; i++) {
+    const differing = before[i]! ^ (after === null ? 0 : after[i]!);
+    if (differing !== 0) bits += bitCount(differing);
+  }
   return bits;
 }
 

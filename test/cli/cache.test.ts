@@ -1,11 +1,13 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { root } from "../../scripts/sources.ts";
+
 import { backendOf } from "../../src/backends/registry.ts";
 import { cache } from "../../src/cli/cache.ts";
 import { randn } from "../../src/tensor/index.ts";
-import { inFolder, program, runProgram } from "../backends/native/child.ts";
+import { inFolder, runProgram } from "../backends/native/child.ts";
+import { built } from "../built.ts";
 
 /** What a call prints. */
 function printed(options: Parameters<typeof cache>[0]): string {
@@ -35,18 +37,17 @@ test("clearing removes what thaw keeps there, and nothing else", { timeout: 120_
     chmodSync(folder, 0o700);
     const strangers = ["compiler-notes.json", "libm.so", "notes.txt", "tmp-of-mine"];
     for (const name of strangers) writeFileSync(join(folder, name), "mine");
-    const clear = `
-      const { cache } = await import("${root}/src/cli/cache.ts");
-      for (const clear of [false, true, false]) cache({ clear, json: true }, console.log);`;
     // Room for nothing: what is old is thrown away at every chance.
     const env = { THAW_BACKEND: "native", THAW_CACHE: folder, THAW_CACHE_MAX: "1" };
-    const { stdout, stderr } = runProgram(env, program + clear);
-    expect(stderr).toBe("");
-    const [before, cleared, after] = stdout
-      .trim()
-      .split("\n")
-      .slice(1)
-      .map((line) => JSON.parse(line));
+    expect(runProgram(env).stderr).toBe("");
+    const [before, cleared, after] = [[], ["--clear"], []].map((more) =>
+      JSON.parse(
+        execFileSync(process.execPath, [built("cli/main.js"), "cache", "--json", ...more], {
+          encoding: "utf8",
+          env: { ...process.env, ...env },
+        }),
+      ),
+    );
     expect(before.objects).toBeGreaterThan(0);
     expect(cleared).toEqual({ folder, cleared: before.objects, bytes: before.bytes });
     expect(after).toMatchObject({ objects: 0, bytes: 0, oldest: null });

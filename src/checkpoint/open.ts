@@ -46,7 +46,18 @@ const usualNames = ["model", "diffusion_pytorch_model", "adapter_model"].flatMap
  */
 export function openTensors(path: string): TensorSource {
   const file = isFolder(path) ? fileOf(path) : path;
-  return file.endsWith(".json") ? openIndex(file) : openFiles([file]);
+  return file.endsWith(".json") && !beginsAsTensors(file) ? openIndex(file) : openFiles([file]);
+}
+
+/** Whether a file begins with the length of a header, whose upper bytes are zeros: text has none. */
+function beginsAsTensors(path: string): boolean {
+  const file = openFile(path);
+  try {
+    const prefix = new Uint8Array(prefixBytes);
+    return file.read(prefix, 0) === prefixBytes && prefix[prefixBytes - 1] === 0;
+  } finally {
+    file.close();
+  }
 }
 
 /** The tensors in the bytes of a file. */

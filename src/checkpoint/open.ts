@@ -49,12 +49,14 @@ export function openTensors(path: string): TensorSource {
   return file.endsWith(".json") && !beginsAsTensors(file) ? openIndex(file) : openFiles([file]);
 }
 
-/** Whether a file begins with the length of a header, whose upper bytes are zeros: text has none. */
+/** Whether a file begins with the length of a header: as such a length, any text is far too large. */
 function beginsAsTensors(path: string): boolean {
   const file = openFile(path);
   try {
     const prefix = new Uint8Array(prefixBytes);
-    return file.read(prefix, 0) === prefixBytes && prefix[prefixBytes - 1] === 0;
+    if (file.read(prefix, 0) < prefixBytes) return false;
+    const length = new DataView(prefix.buffer).getBigUint64(0, true);
+    return length > 0 && length <= maxHeaderBytes;
   } finally {
     file.close();
   }

@@ -49,14 +49,14 @@ export function openTensors(path: string): TensorSource {
   return file.endsWith(".json") && !beginsAsTensors(file) ? openIndex(file) : openFiles([file]);
 }
 
-/** Whether a file begins with the length of a header: as such a length, any text is far too large. */
+/** Whether a file begins with the length of a header, and the header: as such a length, any text is far too large. */
 function beginsAsTensors(path: string): boolean {
   const file = openFile(path);
   try {
-    const prefix = new Uint8Array(prefixBytes);
-    if (file.read(prefix, 0) < prefixBytes) return false;
-    const length = new DataView(prefix.buffer).getBigUint64(0, true);
-    return length > 0 && length <= maxHeaderBytes;
+    const start = new Uint8Array(prefixBytes + 1);
+    file.read(start, 0);
+    const length = new DataView(start.buffer).getBigUint64(0, true);
+    return length > 0 && length <= maxHeaderBytes && start[prefixBytes] === "{".charCodeAt(0);
   } finally {
     file.close();
   }

@@ -1,4 +1,5 @@
-import { div, exp, mul, sub, xlogy } from "../../tensor/operations/elementwise.ts";
+import { div, exp, mul, sub } from "../../tensor/operations/elementwise.ts";
+import { xlogy } from "../../tensor/operations/logarithmic.ts";
 import { sum } from "../../tensor/operations/reduction.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";

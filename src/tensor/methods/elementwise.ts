@@ -2,6 +2,8 @@ import { cast } from "../../autodiff/build.ts";
 import type { DType } from "../../base/dtype.ts";
 import * as act from "../operations/activation.ts";
 import * as ops from "../operations/elementwise.ts";
+import { cosh, sinh } from "../operations/hyperbolic.ts";
+import { log2, log10, logaddexp, logit, xlogy } from "../operations/logarithmic.ts";
 import { type HasNode, Methods, operandOf, optionalOperand } from "./base.ts";
 
 /** Elementwise methods, named and behaving as PyTorch's. */
@@ -48,11 +50,11 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   }
   /** log(eˣ + eʸ) without overflow. */
   logaddexp(other: T | number | boolean): T {
-    return this.wrap(ops.logaddexp(this.node, operandOf(other)));
+    return this.wrap(logaddexp(this.node, operandOf(other)));
   }
   /** this · log other, and 0 where this is 0. */
   xlogy(other: T | number | boolean): T {
-    return this.wrap(ops.xlogy(this.node, operandOf(other)));
+    return this.wrap(xlogy(this.node, operandOf(other)));
   }
   /** √(this² + other²). */
   hypot(other: T | number | boolean): T {
@@ -172,11 +174,11 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   }
   /** The logarithm to base 2. */
   log2(): T {
-    return this.wrap(ops.log2(this.node));
+    return this.wrap(log2(this.node));
   }
   /** The logarithm to base 10. */
   log10(): T {
-    return this.wrap(ops.log10(this.node));
+    return this.wrap(log10(this.node));
   }
   /** log(1 + x), exact near 0. */
   log1p(): T {
@@ -200,11 +202,11 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   }
   /** Hyperbolic sine. */
   sinh(): T {
-    return this.wrap(ops.sinh(this.node));
+    return this.wrap(sinh(this.node));
   }
   /** Hyperbolic cosine. */
   cosh(): T {
-    return this.wrap(ops.cosh(this.node));
+    return this.wrap(cosh(this.node));
   }
   /** Hyperbolic tangent. */
   tanh(): T {
@@ -240,7 +242,7 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   }
   /** log(x / (1 − x)). */
   logit(eps?: number): T {
-    return this.wrap(ops.logit(this.node, eps));
+    return this.wrap(logit(this.node, eps));
   }
   /** this + weight · (end − this). */
   lerp(end: T | number, weight: T | number): T {

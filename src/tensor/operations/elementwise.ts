@@ -18,6 +18,7 @@ import {
   resultDtype,
   widen,
 } from "./promote.ts";
+import { flat, type Slope, stated } from "./stated.ts";
 
 /** Elementwise functions of nodes, with PyTorch's promotion and broadcasting. */
 
@@ -66,14 +67,32 @@ export function div(a: Operand, b: Operand, roundingMode: RoundingMode = null): 
   }
   const [x, y] = meetNumeric("div", [a, b]) as [Node, Node];
   if (isFloat(x.dtype)) {
-    if (roundingMode === "trunc") return trunc(make("div", x, y));
-    // By way of the remainder, so that a quotient that rounds up to a whole number does not come out one too large.
-    return make("round", make("div", make("sub", x, make("remainder", x, y)), y));
+    const whole = roundingMode === "trunc" ? trunc(make("div", x, y)) : floorQuotient(x, y);
+    return stated(whole, [x, flat], [y, flat]);
   }
   // Exact in f64, which holds every i32.
   const [p, q] = [cast(x, "f64"), cast(y, "f64")];
   const quotient = make("div", p, q);
   return cast(roundingMode === "trunc" ? trunc(quotient) : make("floor", quotient), x.dtype);
+}
+
+/** ⌊x / y⌋ of floats, as Python has it: exact where the quotient rounds up to a whole number, and -1 for -1 / ∞. */
+function floorQuotient(x: Node, y: Node): Node {
+  const plain = make("div", x, y);
+  const rest = floatFmod(x, y);
+  const below = make("and", ne(rest, 0), make("xor", lt(rest, 0), lt(y, 0)));
+  const near = make("div", make("sub", x, rest), y);
+  const quotient = where(below, sub(near, 1), near);
+  // What is left to round is rounding; a zero has the sign of the quotient.
+  const zero = filledLike(0, x);
+  const whole = where(eq(quotient, 0), where(lt(plain, 0), neg(zero), zero), make("round", quotient));
+  return where(eq(y, 0), plain, where(eq(plain, 0), where(below, -1, plain), whole));
+}
+
+/** The remainder of floats with the sign of the dividend, of zeros too. */
+function floatFmod(x: Node, y: Node): Node {
+  const size = make("remainder", make("abs", x), make("abs", y));
+  return where(lt(x, 0), make("neg", size), where(eq(x, 0), make("sub", x, size), size));
 }
 
 /** ⌊a / b⌋. */
@@ -82,12 +101,16 @@ export const floorDivide = (a: Operand, b: Operand): Node => div(a, b, "floor");
 /** The remainder with the sign of the divisor, as Python's %. */
 export function remainder(a: Operand, b: Operand): Node {
   const [x, y] = meetNumeric("remainder", [a, b]) as [Node, Node];
-  return make("remainder", x, y);
+  const rest = make("remainder", x, y);
+  if (!isFloat(x.dtype)) return rest;
+  return stated(rest, [x, (g) => g], [y, (g) => neg(mul(g, floorQuotient(x, y)))]);
 }
 
 /** The remainder with the sign of the dividend, as C's fmod. */
 export function fmod(a: Operand, b: Operand): Node {
   const [x, y] = meetNumeric("fmod", [a, b]) as [Node, Node];
+  if (isFloat(x.dtype))
+    return stated(floatFmod(x, y), [x, (g) => g], [y, (g) => neg(mul(g, trunc(make("div", x, y))))]);
   const size = make("remainder", make("abs", x), make("abs", y));
   return make("mul", size, make("sign", x));
 }
@@ -100,7 +123,10 @@ export function pow(a: Operand, b: Operand): Node {
   const [x, y] = meetNumeric("pow", [a, b]) as [Node, Node];
   if (!isFloat(x.dtype) && typeof b === "number" && b < 0)
     throw new ArgumentError(`pow: an integer tensor to the power of ${b}; cast it to f32 first`);
-  return make("pow", x, y);
+  // C's power of −∞ is 0 here, and PyTorch's NaN.
+  const power = b === -0.5 && isFloat(x.dtype) ? rsqrt(x) : make("pow", x, y);
+  if (typeof a !== "object" || typeof b !== "number" || !isFloat(x.dtype)) return power;
+  return stated(power, [x, (g) => (b === 0 ? filledLike(0, g) : mul(g, mul(pow(x, b - 1), b)))]);
 }
 
 /** a² as one product. */
@@ -134,38 +160,48 @@ function extremum(op: "max" | "min", name: string, a: Operand, b: Operand): Node
   return make(op, x, y);
 }
 
-/** a + weight · (b − a). */
+/** a + weight · (b − a), from the nearer end: at weight 1 exactly b. */
 export function lerp(a: Operand, b: Operand, weight: Operand): Node {
   const [x, y, w] = meetFloating("lerp", [a, b, weight]) as [Node, Node, Node];
-  return make("add", x, make("mul", w, make("sub", y, x)));
+  const step = make("sub", y, x);
+  const fromStart = make("add", x, make("mul", w, step));
+  const fromEnd = make("sub", y, make("mul", step, sub(1, w)));
+  const value = where(lt(abs(w), 0.5), fromStart, fromEnd);
+  return stated(value, [x, (g) => mul(g, sub(1, w))], [y, (g) => mul(g, w)], [w, (g) => mul(g, sub(y, x))]);
 }
 
 /** a + value · b · c. */
-export const addcmul = (a: Operand, b: Operand, c: Operand, value = 1): Node => add(a, mul(mul(b, c), value));
+export function addcmul(a: Operand, b: Operand, c: Operand, value = 1): Node {
+  const [x, y, z] = meet("addcmul", [a, b, c]) as [Node, Node, Node];
+  return add(x, mul(mul(y, value), z));
+}
 /** a + value · b / c. */
-export const addcdiv = (a: Operand, b: Operand, c: Operand, value = 1): Node => add(a, mul(div(b, c), value));
-
-/** log(eᵃ + eᵇ) without overflow. */
-export function logaddexp(a: Operand, b: Operand): Node {
-  const [x, y] = meetFloating("logaddexp", [a, b]) as [Node, Node];
-  const top = node("detach", [make("max", x, y)], {});
-  // Two equal infinities would subtract to NaN.
-  const shift = where(isfinite(top), top, 0);
-  return add(log(add(exp(sub(x, shift)), exp(sub(y, shift)))), shift);
+export function addcdiv(a: Operand, b: Operand, c: Operand, value = 1): Node {
+  const [x, y, z] = meetFloating("addcdiv", [a, b, c]) as [Node, Node, Node];
+  const scaled = mul(y, value);
+  return stated(
+    add(x, div(scaled, z)),
+    [x, (g) => g],
+    [y, (g) => mul(g, div(value, z))],
+    [z, (g) => neg(mul(g, div(mul(y, value), mul(z, z))))],
+  );
 }
 
-/** a · log b, and 0 where a is 0. */
-export function xlogy(a: Operand, b: Operand): Node {
-  const [x, y] = meetFloating("xlogy", [a, b]) as [Node, Node];
-  const none = and(make("eq", x, filledLike(0, x)), not(isnan(y)));
-  return where(none, 0, mul(x, make("log", where(none, 1, y))));
-}
-
-/** √(a² + b²). */
-export const hypot = (a: Operand, b: Operand): Node => {
+/** √(a² + b²), where squares would overflow or vanish too; an infinity wins over NaN. */
+export function hypot(a: Operand, b: Operand): Node {
   const [x, y] = meetFloating("hypot", [a, b]) as [Node, Node];
-  return make("sqrt", make("add", make("mul", x, x), make("mul", y, y)));
-};
+  const [p, q] = [abs(x), abs(y)];
+  const top = make("max", p, q);
+  // Powers of 2 scale without rounding.
+  const [bound, factor] = x.dtype === "f64" ? [1e150, 2 ** 600] : [1e17, 2 ** 90];
+  const scale = (large: number, small: number): Node =>
+    where(gt(top, bound), filledLike(large, x), where(lt(top, 1 / bound), filledLike(small, x), 1));
+  const [s, t] = [p, q].map((side) => mul(side, scale(1 / factor, factor))) as [Node, Node];
+  const length = mul(make("sqrt", make("add", mul(s, s), mul(t, t))), scale(factor, 1 / factor));
+  const endless = make("or", isinf(x), isinf(y));
+  const value = where(endless, Number.POSITIVE_INFINITY, length);
+  return stated(value, [x, (g, n) => mul(g, div(x, n))], [y, (g, n) => mul(g, div(y, n))]);
+}
 
 // Rounding.
 
@@ -211,10 +247,6 @@ export const exp = unary("exp");
 export const exp2 = (a: Node): Node => pow(2, floating(a));
 /** The natural logarithm. */
 export const log = unary("log");
-/** The logarithm to base 2. */
-export const log2 = (a: Node): Node => mul(log(a), Math.LOG2E);
-/** The logarithm to base 10. */
-export const log10 = (a: Node): Node => mul(log(a), Math.LOG10E);
 /** log(1 + a), exact near 0. */
 export const log1p = unary("log1p");
 /** eᵃ − 1, exact near 0. */
@@ -225,27 +257,14 @@ export const sin = unary("sin");
 export const cos = unary("cos");
 /** Tangent. */
 export const tan = (a: Node): Node => div(sin(a), cos(a));
-/** Hyperbolic sine. */
-export const sinh = (a: Node): Node => {
-  // With expm1, exact near 0: sinh a = (e + e / (e + 1)) / 2 for e = expm1(a).
-  const e = expm1(a);
-  return mul(add(e, div(e, add(e, 1))), 0.5);
-};
-/** Hyperbolic cosine. */
-export const cosh = (a: Node): Node => mul(add(exp(a), exp(neg(floating(a)))), 0.5);
 /** Hyperbolic tangent. */
 export const tanh = unary("tanh");
 /** 1 / (1 + e⁻ᵃ). */
 export const sigmoid = unary("sigmoid");
-/** log(a / (1 − a)); with `eps`, a is first clamped to [eps, 1 − eps]. */
-export const logit = (a: Node, eps?: number): Node => {
-  const x = eps === undefined ? floating(a) : clamp(floating(a), eps, 1 - eps);
-  return log(div(x, sub(1, x)));
-};
 /** The error function. */
 export const erf = unary("erf");
-/** 1 − erf a. */
-export const erfc = (a: Node): Node => sub(1, erf(a));
+/** 1 − erf a, with all digits where that is small. */
+export const erfc = unary("erfc");
 
 // Comparison and logic.
 
@@ -306,7 +325,9 @@ const zero = (a: Node): Node => filledLike(0, numeric(a));
 
 /** |a − b| ≤ atol + rtol · |b|, or both the same infinity. */
 export function isclose(a: Operand, b: Operand, rtol: number, atol: number, equalNan: boolean): Node {
-  const [x, y] = meetNumeric("isclose", [a, b]) as [Node, Node];
+  const met = meetNumeric("isclose", [a, b]);
+  // The difference of two i32 is an f64.
+  const [x, y] = met.map((side) => (isFloat(side.dtype) ? side : cast(side, "f64"))) as [Node, Node];
   const near = and(isfinite(y), le(abs(sub(x, y)), add(mul(abs(y), rtol), atol)));
   const close = or(eq(x, y), near);
   return equalNan ? or(close, and(isnan(x), isnan(y))) : close;
@@ -328,11 +349,26 @@ export function where(condition: Node, then: Operand, otherwise: Operand): Node 
 /** a, no less than `min` and no more than `max`. Its gradient is 1 at the bounds. */
 export function clamp(a: Node, min?: Operand, max?: Operand): Node {
   if (min === undefined && max === undefined) throw new ArgumentError("clamp: give min, max or both");
-  let [x] = meet("clamp", [a, ...[min, max].filter((b) => b !== undefined)]) as [Node];
-  if (min !== undefined) x = where(lt(x, min), min, x);
-  if (max !== undefined) x = where(gt(x, max), max, x);
-  return x;
+  const bounds = [min, max].filter((b) => b !== undefined);
+  const [x, ...met] = meet("clamp", [a, ...bounds]) as [Node, ...Node[]];
+  const low = min === undefined ? null : met[0]!;
+  const high = max === undefined ? null : met.at(-1)!;
+  let value = x;
+  if (low !== null) value = make("max", value, low);
+  if (high !== null) value = make("min", value, high);
+  if (!isFloat(x.dtype)) return value;
+  const slopes: [Node, Slope][] = [[x, (g) => where(inside(x, low, high), g, 0)]];
+  // Of bounds that cross it is the upper one that holds.
+  if (low !== null)
+    slopes.push([low, (g) => where(high === null ? lt(x, low) : and(lt(x, low), lt(low, high)), g, 0)]);
+  if (high !== null)
+    slopes.push([high, (g) => where(low === null ? gt(x, high) : or(gt(x, high), lt(high, low)), g, 0)]);
+  return stated(value, ...slopes);
 }
+
+/** Whether neither of some bounds is passed; not where anything is NaN. */
+const inside = (x: Node, low: Node | null, high: Node | null): Node =>
+  low === null ? le(x, high!) : high === null ? le(low, x) : and(le(low, x), le(x, high));
 
 /** NaN and infinities replaced (by 0 and the largest finite values, unless given). */
 export function nanToNum(a: Node, nan = 0, posinf?: number, neginf?: number): Node {

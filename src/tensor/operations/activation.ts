@@ -1,7 +1,10 @@
+import { isFloat } from "../../base/dtype.ts";
+import { DTypeError } from "../../base/errors.ts";
 import { type Node, node } from "../../ir/node.ts";
 import {
   abs,
   add,
+  clamp,
   div,
   erf,
   exp,
@@ -19,7 +22,8 @@ import {
   tanh,
   where,
 } from "./elementwise.ts";
-import { floating, numeric } from "./promote.ts";
+import { storedNumber } from "./number.ts";
+import { computeDtype, floating, numeric } from "./promote.ts";
 
 /** Activation functions. Where one branch could overflow it is fed a harmless value, so that gradients stay finite. */
 
@@ -30,7 +34,16 @@ export const relu6 = (x: Node): Node => hardtanh(x, 0, 6);
 
 /** x clamped; outside, and at the bounds, the gradient is 0. */
 export function hardtanh(x: Node, min = -1, max = 1): Node {
+  if (!isFloat(x.dtype)) return integerHardtanh(x, min, max);
   return where(le(x, min), min, where(ge(x, max), max, x));
+}
+
+/** Of integers: bounds lose their fractions, as in PyTorch, and the dtype stays. */
+function integerHardtanh(x: Node, min: number, max: number): Node {
+  if (x.dtype === "bool" || (x.dtype === "u8" && (min < 0 || max < 0)))
+    throw new DTypeError(`hardtanh: from ${min} to ${max} of ${x.dtype}; cast it with to("i32")`);
+  const [low, high] = [min, max].map((v) => storedNumber("hardtanh", v, computeDtype(x.dtype)));
+  return clamp(x, low, high);
 }
 
 /** x, or slope · x where negative. */
@@ -90,4 +103,8 @@ export const hardsigmoid = (x: Node): Node => div(relu6(add(x, 3)), 6);
 /** x · hardsigmoid(x). */
 export const hardswish = (x: Node): Node => div(mul(x, relu6(add(x, 3))), 6);
 /** x where above the threshold, else `value`. */
-export const threshold = (x: Node, above: number, value: number): Node => where(le(x, above), value, x);
+export function threshold(x: Node, above: number, value: number): Node {
+  const dtype = computeDtype(x.dtype);
+  const [least, instead] = [above, value].map((v) => storedNumber("threshold", v, dtype)) as [number, number];
+  return where(le(x, least), instead, x);
+}

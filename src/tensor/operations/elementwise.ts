@@ -4,6 +4,9 @@ import { ArgumentError, DTypeError } from "../../base/errors.ts";
 import type { Shape } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import type { Op, OpAttrs } from "../../ir/op.ts";
+import { compareWithNumber } from "./compare-number.ts";
+import { integerFmod, integerQuotient, meetDivision } from "./integer-division.ts";
+import { boundsNothing, holds, numberOf, storedNumber } from "./number.ts";
 import {
   broadcastShape,
   broadcastTo,
@@ -35,18 +38,28 @@ const refuseBool = (op: string, x: Operand, instead: string): void => {
 
 /** a + alpha · b; of two bools, their or. */
 export function add(a: Operand, b: Operand, alpha = 1): Node {
-  const right = alpha === 1 ? b : mul(b, alpha);
-  const [x, y] = meet("add", [a, right]) as [Node, Node];
-  return make(x.dtype === "bool" ? "or" : "add", x, y);
+  const [x, y] = meet("add", [a, b]) as [Node, Node];
+  return make(x.dtype === "bool" ? "or" : "add", x, times("add", y, alpha));
+}
+
+/** alpha · x in x's dtype, which must hold alpha: the result does not depend on alpha's. */
+function times(op: string, x: Node, alpha: number): Node {
+  if (alpha === 1) return x;
+  const dtype = x.dtype === "bool" ? "i32" : x.dtype;
+  if (!isFloat(dtype) && !(Number.isInteger(alpha) && holds(dtype, alpha)))
+    throw new ArgumentError(
+      `${op}: alpha is ${alpha}, which is no integer that ${dtype} holds; cast a tensor to f32 first`,
+    );
+  if (x.dtype === "bool") return make("and", x, filledLike(Number(alpha !== 0), x));
+  return make("mul", x, filledLike(alpha, x));
 }
 
 /** a − alpha · b. */
 export function sub(a: Operand, b: Operand, alpha = 1): Node {
   refuseBool("sub", a, "use logicalXor or logicalNot");
   refuseBool("sub", b, "use logicalXor or logicalNot");
-  const right = alpha === 1 ? b : mul(b, alpha);
-  const [x, y] = meet("sub", [a, right]) as [Node, Node];
-  return make("sub", x, y);
+  const [x, y] = meet("sub", [a, b]) as [Node, Node];
+  return make("sub", x, times("sub", y, alpha));
 }
 
 /** a · b; of two bools, their and. */
@@ -59,47 +72,46 @@ export function mul(a: Operand, b: Operand): Node {
 export type RoundingMode = "trunc" | "floor" | null;
 
 /** a / b, in floating point; with a rounding mode, integers stay integers. */
-export function div(a: Operand, b: Operand, roundingMode: RoundingMode = null): Node {
+export function div(a: Operand, b: Operand, roundingMode: RoundingMode = null, op = "div"): Node {
   if (roundingMode === null) {
     const [x, y] = meetFloating("div", [a, b]) as [Node, Node];
     return make("div", x, y);
   }
-  const [x, y] = meetNumeric("div", [a, b]) as [Node, Node];
+  const [x, y] = meetDivision(op, a, b);
   if (isFloat(x.dtype)) {
     if (roundingMode === "trunc") return trunc(make("div", x, y));
     // By way of the remainder, so that a quotient that rounds up to a whole number does not come out one too large.
     return make("round", make("div", make("sub", x, make("remainder", x, y)), y));
   }
-  // Exact in f64, which holds every i32.
-  const [p, q] = [cast(x, "f64"), cast(y, "f64")];
-  const quotient = make("div", p, q);
-  return cast(roundingMode === "trunc" ? trunc(quotient) : make("floor", quotient), x.dtype);
+  return integerQuotient(x, y, roundingMode);
 }
 
 /** ⌊a / b⌋. */
-export const floorDivide = (a: Operand, b: Operand): Node => div(a, b, "floor");
+export const floorDivide = (a: Operand, b: Operand): Node => div(a, b, "floor", "floorDivide");
 
 /** The remainder with the sign of the divisor, as Python's %. */
 export function remainder(a: Operand, b: Operand): Node {
-  const [x, y] = meetNumeric("remainder", [a, b]) as [Node, Node];
+  const [x, y] = meetDivision("remainder", a, b);
   return make("remainder", x, y);
 }
 
 /** The remainder with the sign of the dividend, as C's fmod. */
 export function fmod(a: Operand, b: Operand): Node {
-  const [x, y] = meetNumeric("fmod", [a, b]) as [Node, Node];
+  const [x, y] = meetDivision("fmod", a, b);
+  if (!isFloat(x.dtype)) return integerFmod(x, y);
   const size = make("remainder", make("abs", x), make("abs", y));
   return make("mul", size, make("sign", x));
 }
 
 /** a to the power of b. */
 export function pow(a: Operand, b: Operand): Node {
+  const toWhole = typeof a === "object" && !isFloat(a.dtype) && typeof b === "number" && Number.isInteger(b);
+  if (toWhole && b < 0 && holds("i32", b))
+    throw new ArgumentError(`pow: an integer tensor to the power of ${b}; cast it to f32 first`);
   if (typeof a === "object" && b === 2) return square(a);
   if (typeof a === "object" && b === 1) return numeric(a);
   if (typeof a === "object" && b === 0.5) return make("sqrt", floating(a));
   const [x, y] = meetNumeric("pow", [a, b]) as [Node, Node];
-  if (!isFloat(x.dtype) && typeof b === "number" && b < 0)
-    throw new ArgumentError(`pow: an integer tensor to the power of ${b}; cast it to f32 first`);
   return make("pow", x, y);
 }
 
@@ -119,9 +131,12 @@ export function neg(a: Node): Node {
 }
 
 /** |a|. */
-export const abs = (a: Node): Node => make("abs", numeric(a));
-/** −1, 0 or 1. */
-export const sign = (a: Node): Node => make("sign", numeric(a));
+export const abs = (a: Node): Node => {
+  refuseBool("abs", a, 'cast it with to("i32")');
+  return make("abs", widen(a));
+};
+/** −1, 0 or 1; of a bool, itself. */
+export const sign = (a: Node): Node => (a.dtype === "bool" ? a : make("sign", widen(a)));
 
 /** Elementwise larger of two; NaN if either is. */
 export const maximum = (a: Operand, b: Operand): Node => extremum("max", "maximum", a, b);
@@ -129,6 +144,9 @@ export const maximum = (a: Operand, b: Operand): Node => extremum("max", "maximu
 export const minimum = (a: Operand, b: Operand): Node => extremum("min", "minimum", a, b);
 
 function extremum(op: "max" | "min", name: string, a: Operand, b: Operand): Node {
+  const side = op === "max" ? "min" : "max";
+  if (boundsNothing(a, b, side)) return widen(a as Node);
+  if (boundsNothing(b, a, side)) return widen(b as Node);
   const [x, y] = meet(name, [a, b]) as [Node, Node];
   if (x.dtype === "bool") return make(op === "max" ? "or" : "and", x, y);
   return make(op, x, y);
@@ -250,6 +268,8 @@ export const erfc = (a: Node): Node => sub(1, erf(a));
 // Comparison and logic.
 
 const compare = (op: "eq" | "lt" | "le", name: string, a: Operand, b: Operand): Node => {
+  const exact = compareWithNumber(op, a, b);
+  if (exact !== null) return exact;
   const [x, y] = meet(name, [a, b]) as [Node, Node];
   // Order of bools is that of 0 and 1.
   return make(op, ...(x.dtype === "bool" ? [cast(x, "i32"), cast(y, "i32")] : [x, y]));
@@ -288,10 +308,16 @@ export const not = (a: Node): Node => make("not", truth(a));
 /** Bitwise and, or, xor of integers; logical of bools. */
 export const bitwise = (op: "and" | "or" | "xor", a: Operand, b: Operand): Node => {
   const name = `bitwise${op[0]!.toUpperCase()}${op.slice(1)}`;
-  return make(op, ...meet(name, [a, b], resultDtype([a, b])));
+  if (isFloat(resultDtype([a, b])))
+    throw new DTypeError(
+      `${name}: takes bool or integers, not ${[a, b].map((x) => (typeof x === "object" ? x.dtype : x)).join(" and ")}; ` +
+        "a number must be one that the tensor's dtype holds (n | 0 is n as i32)",
+    );
+  return make(op, ...meet(name, [a, b]));
 };
 /** Bitwise complement of integers; logical of bools. */
-export const bitwiseNot = (a: Node): Node => (a.dtype === "bool" ? make("not", a) : bitwise("xor", a, -1));
+export const bitwiseNot = (a: Node): Node =>
+  a.dtype === "bool" ? make("not", a) : bitwise("xor", a, filledLike(-1, a));
 
 /** Whether it is NaN. */
 export const isnan = (a: Node): Node => make("not", make("eq", a, a));
@@ -328,7 +354,10 @@ export function where(condition: Node, then: Operand, otherwise: Operand): Node 
 /** a, no less than `min` and no more than `max`. Its gradient is 1 at the bounds. */
 export function clamp(a: Node, min?: Operand, max?: Operand): Node {
   if (min === undefined && max === undefined) throw new ArgumentError("clamp: give min, max or both");
+  if (boundsNothing(a, min, "min")) return max === undefined ? widen(a) : clamp(a, undefined, max);
+  if (boundsNothing(a, max, "max")) return min === undefined ? widen(a) : clamp(a, min);
   let [x] = meet("clamp", [a, ...[min, max].filter((b) => b !== undefined)]) as [Node];
+  refuseBool("clamp", x, 'cast it with to("i32")');
   if (min !== undefined) x = where(lt(x, min), min, x);
   if (max !== undefined) x = where(gt(x, max), max, x);
   return x;
@@ -348,12 +377,16 @@ export function nanToNum(a: Node, nan = 0, posinf?: number, neginf?: number): No
 export function maskedFill(a: Node, mask: Node, value: Operand): Node {
   if (mask.dtype !== "bool")
     throw new DTypeError(`maskedFill: the mask is ${mask.dtype}, not bool; compare it with something first`);
-  return cast(where(mask, value, a), a.dtype);
+  const number = numberOf(value);
+  const inside = number !== null ? storedNumber("maskedFill", number, a.dtype) : cast(value as Node, a.dtype);
+  const dtype = computeDtype(a.dtype);
+  const values = [typeof inside === "number" ? constant(inside, dtype) : cast(inside, dtype), cast(a, dtype)];
+  return cast(where(mask, ...(values as [Node, Node])), a.dtype);
 }
 
 /** One value everywhere. */
 export const full = (shape: Shape, value: number | boolean, dtype: DType): Node =>
-  filled(Number(value), shape, dtype);
+  filled(storedNumber("full", value, dtype), shape, dtype);
 
 /** A value broadcast to a shape, in a dtype. */
 export const like = (x: Node, shape: Shape, dtype: DType, op: string): Node =>

@@ -34,17 +34,19 @@ function reduce(op: Reduce, x: Node, axes: readonly number[], keepdim: boolean):
   return keepdim ? reshape(result, kept(x.shape, axes)) : result;
 }
 
-/** Sums and products of integers and bools are i32. */
-const summable = (x: Node, dtype?: DType): Node =>
+/** Integers and bools are summed and multiplied in i32, as PyTorch does in int64. */
+export const summable = (x: Node, dtype?: DType): Node =>
   dtype !== undefined ? cast(x, computeDtype(dtype)) : isFloat(x.dtype) ? floating(x) : cast(x, "i32");
 
 /** The sum. */
 export function sum(x: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
+  if (dtype === "bool") return any(truth(x), dim, keepdim);
   return reduce("sum", summable(x, dtype), dimsOf("sum", dim, x.shape), keepdim);
 }
 
 /** The product. */
 export function prod(x: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
+  if (dtype === "bool") return all(truth(x), dim, keepdim);
   return reduce("prod", summable(x, dtype), dimsOf("prod", dim, x.shape), keepdim);
 }
 
@@ -176,11 +178,15 @@ export function argmin(input: Node, dim?: number, keepdim = false, op = "argmin"
 export function any(x: Node, dim?: Dim, keepdim = false): Node {
   const axes = dimsOf("any", dim, x.shape);
   if (axes.some((a) => x.shape[a] === 0))
-    return filled(0, reduce("sum", numeric(x), axes, keepdim).shape, "bool");
-  return truth(reduce("maxReduce", cast(truth(x), "i32"), axes, keepdim));
+    return asTruthOf(x, filled(0, reduce("sum", numeric(x), axes, keepdim).shape, "bool"));
+  return asTruthOf(x, truth(reduce("maxReduce", cast(truth(x), "i32"), axes, keepdim)));
 }
 /** Whether all are true. */
-export const all = (x: Node, dim?: Dim, keepdim = false): Node => not(any(not(x), dim, keepdim));
+export const all = (x: Node, dim?: Dim, keepdim = false): Node =>
+  asTruthOf(x, not(any(not(x), dim, keepdim)));
+
+/** PyTorch's dtype of whether any or all are true: u8 of u8, which was its bool once, else bool. */
+const asTruthOf = (x: Node, result: Node): Node => (x.dtype === "u8" ? cast(result, "u8") : result);
 
 /** How many are not 0. */
 export const countNonzero = (x: Node, dim?: Dim): Node => sum(truth(x), dim);

@@ -311,7 +311,7 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   }
   /** One value everywhere. */
   fill_(value: number | boolean): this {
-    return this.assign_("fill_", ops.full(this.shape, value, this.dtype));
+    return this.assign_("fill_", ops.full(this.shape, value, this.dtype, "fill_"));
   }
   /** The values of another tensor, broadcast and cast. */
   copy_(other: Tensor): this {

@@ -125,9 +125,9 @@ describe("what is assigned must fit", () => {
   const refusals: [string, () => unknown][] = [
     ["full: 300 does not fit u8, which holds 0 to 255", () => full([2], 300, { dtype: "u8" })],
     ["full: -1 does not fit u8, which holds 0 to 255", () => fullLike(u8(1), -1)],
-    ["full: 3000000000 does not fit i32, which holds -2147483648 to 2147483647", () => i32(1).fill_(3e9)],
-    ["full: NaN does not fit i32, which holds -2147483648 to 2147483647", () => i32(1).fill_(Number.NaN)],
-    ["full: 255.5 does not fit u8, which holds 0 to 255", () => u8(1).fill_(255.5)],
+    ["fill_: 3000000000 does not fit i32, which holds -2147483648 to 2147483647", () => i32(1).fill_(3e9)],
+    ["fill_: NaN does not fit i32, which holds -2147483648 to 2147483647", () => i32(1).fill_(Number.NaN)],
+    ["fill_: 255.5 does not fit u8, which holds 0 to 255", () => u8(1).fill_(255.5)],
     ["maskedFill: 300 does not fit u8, which holds 0 to 255", () => u8(1).maskedFill(tensor([true]), 300)],
     [
       "maskedFill: -Infinity does not fit i32, which holds -2147483648 to 2147483647",
@@ -334,8 +334,22 @@ describe("dtypes of what integers and bools give", () => {
       () => b.sub(1),
       () => b.clamp({ min: true }),
       () => b.remainder(b),
+      () => b.floor(),
+      () => b.trunc(),
+      () => b.relu(),
+      () => b.argmax(),
+      () => b.argmin(0),
+      () => b.softmax(0),
     ])
       expect(refused).toThrow(DTypeError);
+    for (const refused of [() => i32(1).softmax(0), () => i32(1).frac(), () => i32(1).round({ decimals: 1 })])
+      expect(refused).toThrow(DTypeError);
+    expect(said(b.max(0).values)).toEqual(["bool", true]);
+    expect(i32(1).floor().dtype).toBe("i32");
+  });
+
+  test("to() takes another tensor's dtype", () => {
+    expect(said(tensor([1.5]).to(i32(0)))).toEqual(["i32", [1]]);
   });
 
   test("powers, bits, ranges", () => {

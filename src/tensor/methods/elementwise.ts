@@ -357,9 +357,9 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   threshold(threshold: number, value: number): T {
     return this.wrap(act.threshold(this.node, threshold, value));
   }
-  /** This as another dtype. */
-  to(dtype: DType): T {
-    return this.wrap(cast(this.node, dtype));
+  /** This as another dtype, or as that of another tensor. */
+  to(dtype: DType | { readonly dtype: DType }): T {
+    return this.wrap(cast(this.node, typeof dtype === "string" ? dtype : dtype.dtype));
   }
   /** As f32. */
   float(): T {

@@ -23,12 +23,15 @@ import {
   where,
 } from "./elementwise.ts";
 import { storedNumber } from "./number.ts";
-import { computeDtype, floating, numeric } from "./promote.ts";
+import { computeDtype, floating, widen } from "./promote.ts";
 
 /** Activation functions. Where one branch could overflow it is fed a harmless value, so that gradients stay finite. */
 
 /** max(x, 0). */
-export const relu = (x: Node): Node => node("relu", [numeric(x)], {});
+export const relu = (x: Node): Node => {
+  if (x.dtype === "bool") throw new DTypeError('relu: takes numbers, not bool; cast it with to("i32")');
+  return node("relu", [widen(x)], {});
+};
 /** x clamped to [0, 6]. */
 export const relu6 = (x: Node): Node => hardtanh(x, 0, 6);
 

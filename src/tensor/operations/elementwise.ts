@@ -187,8 +187,17 @@ export const hypot = (a: Operand, b: Operand): Node => {
 
 // Rounding.
 
+const asIntegers = 'cast it with to("i32")';
+const refuseIntegers = (op: string, a: Node): void => {
+  if (!isFloat(a.dtype))
+    throw new DTypeError(
+      `${op}: takes a floating-point tensor, this one is ${a.dtype}; cast it with to("f32")`,
+    );
+};
+
 const rounding = (op: "floor" | "ceil" | "round", a: Node): Node => {
-  const x = numeric(a);
+  refuseBool(op, a, asIntegers);
+  const x = widen(a);
   return isFloat(x.dtype) ? make(op, x) : x;
 };
 
@@ -199,6 +208,7 @@ export const ceil = (a: Node): Node => rounding("ceil", a);
 /** To nearest, halves to even; with `decimals`, of decimal digits. */
 export function round(a: Node, decimals = 0): Node {
   if (decimals === 0) return rounding("round", a);
+  refuseIntegers("round with decimals", a);
   const scale = 10 ** Math.abs(decimals);
   return decimals > 0
     ? div(rounding("round", mul(a, scale)), scale)
@@ -206,11 +216,15 @@ export function round(a: Node, decimals = 0): Node {
 }
 /** Towards zero. */
 export function trunc(a: Node): Node {
-  const x = numeric(a);
+  refuseBool("trunc", a, asIntegers);
+  const x = widen(a);
   return isFloat(x.dtype) ? where(lt(x, 0), make("ceil", x), make("floor", x)) : x;
 }
 /** What `trunc` leaves. */
-export const frac = (a: Node): Node => sub(a, trunc(a));
+export const frac = (a: Node): Node => {
+  refuseIntegers("frac", a);
+  return sub(a, trunc(a));
+};
 
 // Functions.
 
@@ -385,8 +399,8 @@ export function maskedFill(a: Node, mask: Node, value: Operand): Node {
 }
 
 /** One value everywhere. */
-export const full = (shape: Shape, value: number | boolean, dtype: DType): Node =>
-  filled(storedNumber("full", value, dtype), shape, dtype);
+export const full = (shape: Shape, value: number | boolean, dtype: DType, op = "full"): Node =>
+  filled(storedNumber(op, value, dtype), shape, dtype);
 
 /** A value broadcast to a shape, in a dtype. */
 export const like = (x: Node, shape: Shape, dtype: DType, op: string): Node =>

@@ -143,9 +143,16 @@ function at(x: Node, indices: Node, dim: number, keepdim: boolean): Indexed<Node
   return { values: reshape(values, shape), indices: reshape(indices, shape) };
 }
 
+/** What an extreme is looked for in, as numbers; of bools there are max and min, and no argmax in PyTorch. */
+function searchable(op: string, x: Node): Node {
+  if (x.dtype === "bool" && (op === "argmax" || op === "argmin"))
+    throw new DTypeError(`${op}: takes numbers, not bool; cast it with to("i32")`);
+  return numeric(x);
+}
+
 /** The index of the first largest along a dimension; without one, in the flattened tensor. */
 export function argmax(input: Node, dim?: number, keepdim = false, op = "argmax"): Node {
-  const x = numeric(input);
+  const x = searchable(op, input);
   if (dim === undefined) {
     refuseEmpty(op, x, dimsOf(op, dim, x.shape));
     const count = countOf(x.shape, dimsOf(op, dim, x.shape));
@@ -166,7 +173,7 @@ export function argmax(input: Node, dim?: number, keepdim = false, op = "argmax"
 
 /** The index of the first smallest along a dimension; without one, in the flattened tensor. */
 export function argmin(input: Node, dim?: number, keepdim = false, op = "argmin"): Node {
-  const x = numeric(input);
+  const x = searchable(op, input);
   // The complement turns the order of integers round without overflow, and cannot wrap in u8 as the negative does.
   const turned = isFloat(x.dtype)
     ? node("neg", [x], {})
@@ -201,7 +208,7 @@ export function cumsum(input: Node, dim: number): Node {
 // Along a row, in the form that a backend fuses into one pass: largest, exponentials, their sum.
 
 function shifted(op: string, input: Node, dim: number): { x: Node; axes: number[] } {
-  const x = floating(input);
+  const x = meanable(op, input);
   const axes = x.shape.length === 0 ? [] : [dimOf(op, dim, x.shape.length, x.shape)];
   if (axes.some((a) => x.shape[a] === 0)) return { x, axes };
   // The shift changes nothing but rounding, so no gradient goes through it.

@@ -138,7 +138,7 @@ describe("what is assigned must fit", () => {
       () => zeros([1], { dtype: "f16" }).maskedFill(tensor([true]), -1e9),
     ],
     [
-      "full: 1e+39 does not fit f32, where it would be infinite; give ±Infinity",
+      "fill_: 1e+39 does not fit f32, where it would be infinite; give ±Infinity",
       () => zeros([1]).fill_(1e39),
     ],
     ["pad: 256 does not fit u8, which holds 0 to 255", () => u8(1).pad([1, 1], { value: 256 })],

@@ -19,6 +19,7 @@ export {
   zeros,
   zerosLike,
 } from "./create.ts";
+export { FloatNumber, float } from "./float.ts";
 export { formatTensor } from "./format.ts";
 export {
   allclose,

@@ -1,9 +1,11 @@
 import { isFloat } from "../../base/dtype.ts";
+import { DTypeError } from "../../base/errors.ts";
 import { type Node, node } from "../../ir/node.ts";
 import {
   abs,
   add,
   and,
+  clamp,
   div,
   erf,
   exp,
@@ -21,20 +23,33 @@ import {
   tanh,
   where,
 } from "./elementwise.ts";
-import { floating, numeric } from "./promote.ts";
+import { storedNumber } from "./number.ts";
+import { computeDtype, floating, numeric, widen } from "./promote.ts";
 import { stated } from "./stated.ts";
 
 /** Activation functions. Where one branch could overflow it is fed a harmless value, so that gradients stay finite. */
 
 /** max(x, 0). */
-export const relu = (x: Node): Node => node("relu", [numeric(x)], {});
+export const relu = (x: Node): Node => {
+  if (x.dtype === "bool") throw new DTypeError('relu: takes numbers, not bool; cast it with to("i32")');
+  return node("relu", [widen(x)], {});
+};
 /** x clamped to [0, 6]. */
 export const relu6 = (x: Node): Node => hardtanh(x, 0, 6);
 
 /** x clamped; outside, at the bounds and at NaN the gradient is 0. */
 export function hardtanh(x: Node, min = -1, max = 1): Node {
+  if (!isFloat(x.dtype)) return integerHardtanh(x, min, max);
   const value = where(le(x, min), min, where(ge(x, max), max, x));
-  return isFloat(x.dtype) ? stated(value, [x, (g) => where(and(gt(x, min), lt(x, max)), g, 0)]) : value;
+  return stated(value, [x, (g) => where(and(gt(x, min), lt(x, max)), g, 0)]);
+}
+
+/** Of integers: bounds lose their fractions, as in PyTorch, and the dtype stays. */
+function integerHardtanh(x: Node, min: number, max: number): Node {
+  if (x.dtype === "bool" || (x.dtype === "u8" && (min < 0 || max < 0)))
+    throw new DTypeError(`hardtanh: from ${min} to ${max} of ${x.dtype}; cast it with to("i32")`);
+  const [low, high] = [min, max].map((v) => storedNumber("hardtanh", v, computeDtype(x.dtype)));
+  return clamp(x, low, high);
 }
 
 /** x, or slope · x where negative. */
@@ -115,4 +130,8 @@ export function hardswish(input: Node): Node {
   return stated(div(mul(x, relu6(add(x, 3))), 6), [x, slope]);
 }
 /** x where above the threshold, else `value`. */
-export const threshold = (x: Node, above: number, value: number): Node => where(le(x, above), value, x);
+export function threshold(x: Node, above: number, value: number): Node {
+  const dtype = computeDtype(x.dtype);
+  const [least, instead] = [above, value].map((v) => storedNumber("threshold", v, dtype)) as [number, number];
+  return where(le(x, least), instead, x);
+}

@@ -4,6 +4,9 @@ import { ArgumentError, DTypeError } from "../../base/errors.ts";
 import type { Shape } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import type { Op, OpAttrs } from "../../ir/op.ts";
+import { compareWithNumber } from "./compare-number.ts";
+import { integerFmod, integerQuotient, meetDivision } from "./integer-division.ts";
+import { boundsNothing, holds, numberOf, storedNumber } from "./number.ts";
 import {
   broadcastShape,
   broadcastTo,
@@ -36,18 +39,28 @@ const refuseBool = (op: string, x: Operand, instead: string): void => {
 
 /** a + alpha · b; of two bools, their or. */
 export function add(a: Operand, b: Operand, alpha = 1): Node {
-  const right = alpha === 1 ? b : mul(b, alpha);
-  const [x, y] = meet("add", [a, right]) as [Node, Node];
-  return make(x.dtype === "bool" ? "or" : "add", x, y);
+  const [x, y] = meet("add", [a, b]) as [Node, Node];
+  return make(x.dtype === "bool" ? "or" : "add", x, times("add", y, alpha));
+}
+
+/** alpha · x in x's dtype, which must hold alpha: the result does not depend on alpha's. */
+function times(op: string, x: Node, alpha: number): Node {
+  if (alpha === 1) return x;
+  const dtype = x.dtype === "bool" ? "i32" : x.dtype;
+  if (!isFloat(dtype) && !(Number.isInteger(alpha) && holds(dtype, alpha)))
+    throw new ArgumentError(
+      `${op}: alpha is ${alpha}, which is no integer that ${dtype} holds; cast a tensor to f32 first`,
+    );
+  if (x.dtype === "bool") return make("and", x, filledLike(Number(alpha !== 0), x));
+  return make("mul", x, filledLike(alpha, x));
 }
 
 /** a − alpha · b. */
 export function sub(a: Operand, b: Operand, alpha = 1): Node {
   refuseBool("sub", a, "use logicalXor or logicalNot");
   refuseBool("sub", b, "use logicalXor or logicalNot");
-  const right = alpha === 1 ? b : mul(b, alpha);
-  const [x, y] = meet("sub", [a, right]) as [Node, Node];
-  return make("sub", x, y);
+  const [x, y] = meet("sub", [a, b]) as [Node, Node];
+  return make("sub", x, times("sub", y, alpha));
 }
 
 /** a · b; of two bools, their and. */
@@ -60,20 +73,17 @@ export function mul(a: Operand, b: Operand): Node {
 export type RoundingMode = "trunc" | "floor" | null;
 
 /** a / b, in floating point; with a rounding mode, integers stay integers. */
-export function div(a: Operand, b: Operand, roundingMode: RoundingMode = null): Node {
+export function div(a: Operand, b: Operand, roundingMode: RoundingMode = null, op = "div"): Node {
   if (roundingMode === null) {
     const [x, y] = meetFloating("div", [a, b]) as [Node, Node];
     return make("div", x, y);
   }
-  const [x, y] = meetNumeric("div", [a, b]) as [Node, Node];
+  const [x, y] = meetDivision(op, a, b);
   if (isFloat(x.dtype)) {
     const whole = roundingMode === "trunc" ? trunc(make("div", x, y)) : floorQuotient(x, y);
     return stated(whole, [x, flat], [y, flat]);
   }
-  // Exact in f64, which holds every i32.
-  const [p, q] = [cast(x, "f64"), cast(y, "f64")];
-  const quotient = make("div", p, q);
-  return cast(roundingMode === "trunc" ? trunc(quotient) : make("floor", quotient), x.dtype);
+  return integerQuotient(x, y, roundingMode);
 }
 
 /** ⌊x / y⌋ of floats, as Python has it: exact where the quotient rounds up to a whole number, and -1 for -1 / ∞. */
@@ -96,11 +106,11 @@ function floatFmod(x: Node, y: Node): Node {
 }
 
 /** ⌊a / b⌋. */
-export const floorDivide = (a: Operand, b: Operand): Node => div(a, b, "floor");
+export const floorDivide = (a: Operand, b: Operand): Node => div(a, b, "floor", "floorDivide");
 
 /** The remainder with the sign of the divisor, as Python's %. */
 export function remainder(a: Operand, b: Operand): Node {
-  const [x, y] = meetNumeric("remainder", [a, b]) as [Node, Node];
+  const [x, y] = meetDivision("remainder", a, b);
   const rest = make("remainder", x, y);
   if (!isFloat(x.dtype)) return rest;
   return stated(rest, [x, (g) => g], [y, (g) => neg(mul(g, floorQuotient(x, y)))]);
@@ -108,21 +118,20 @@ export function remainder(a: Operand, b: Operand): Node {
 
 /** The remainder with the sign of the dividend, as C's fmod. */
 export function fmod(a: Operand, b: Operand): Node {
-  const [x, y] = meetNumeric("fmod", [a, b]) as [Node, Node];
-  if (isFloat(x.dtype))
-    return stated(floatFmod(x, y), [x, (g) => g], [y, (g) => neg(mul(g, trunc(make("div", x, y))))]);
-  const size = make("remainder", make("abs", x), make("abs", y));
-  return make("mul", size, make("sign", x));
+  const [x, y] = meetDivision("fmod", a, b);
+  if (!isFloat(x.dtype)) return integerFmod(x, y);
+  return stated(floatFmod(x, y), [x, (g) => g], [y, (g) => neg(mul(g, trunc(make("div", x, y))))]);
 }
 
 /** a to the power of b. */
 export function pow(a: Operand, b: Operand): Node {
+  const toWhole = typeof a === "object" && !isFloat(a.dtype) && typeof b === "number" && Number.isInteger(b);
+  if (toWhole && b < 0 && holds("i32", b))
+    throw new ArgumentError(`pow: an integer tensor to the power of ${b}; cast it to f32 first`);
   if (typeof a === "object" && b === 2) return square(a);
   if (typeof a === "object" && b === 1) return numeric(a);
   if (typeof a === "object" && b === 0.5) return make("sqrt", floating(a));
   const [x, y] = meetNumeric("pow", [a, b]) as [Node, Node];
-  if (!isFloat(x.dtype) && typeof b === "number" && b < 0)
-    throw new ArgumentError(`pow: an integer tensor to the power of ${b}; cast it to f32 first`);
   // C's power of −∞ is 0 here, and PyTorch's NaN.
   const power = b === -0.5 && isFloat(x.dtype) ? rsqrt(x) : make("pow", x, y);
   if (typeof a !== "object" || typeof b !== "number" || !isFloat(x.dtype)) return power;
@@ -145,9 +154,12 @@ export function neg(a: Node): Node {
 }
 
 /** |a|. */
-export const abs = (a: Node): Node => make("abs", numeric(a));
-/** −1, 0 or 1. */
-export const sign = (a: Node): Node => make("sign", numeric(a));
+export const abs = (a: Node): Node => {
+  refuseBool("abs", a, 'cast it with to("i32")');
+  return make("abs", widen(a));
+};
+/** −1, 0 or 1; of a bool, itself. */
+export const sign = (a: Node): Node => (a.dtype === "bool" ? a : make("sign", widen(a)));
 
 /** Elementwise larger of two; NaN if either is. */
 export const maximum = (a: Operand, b: Operand): Node => extremum("max", "maximum", a, b);
@@ -155,6 +167,9 @@ export const maximum = (a: Operand, b: Operand): Node => extremum("max", "maximu
 export const minimum = (a: Operand, b: Operand): Node => extremum("min", "minimum", a, b);
 
 function extremum(op: "max" | "min", name: string, a: Operand, b: Operand): Node {
+  const side = op === "max" ? "min" : "max";
+  if (boundsNothing(a, b, side)) return widen(a as Node);
+  if (boundsNothing(b, a, side)) return widen(b as Node);
   const [x, y] = meet(name, [a, b]) as [Node, Node];
   if (x.dtype === "bool") return make(op === "max" ? "or" : "and", x, y);
   return make(op, x, y);
@@ -205,8 +220,17 @@ export function hypot(a: Operand, b: Operand): Node {
 
 // Rounding.
 
+const asIntegers = 'cast it with to("i32")';
+const refuseIntegers = (op: string, a: Node): void => {
+  if (!isFloat(a.dtype))
+    throw new DTypeError(
+      `${op}: takes a floating-point tensor, this one is ${a.dtype}; cast it with to("f32")`,
+    );
+};
+
 const rounding = (op: "floor" | "ceil" | "round", a: Node): Node => {
-  const x = numeric(a);
+  refuseBool(op, a, asIntegers);
+  const x = widen(a);
   return isFloat(x.dtype) ? make(op, x) : x;
 };
 
@@ -217,6 +241,7 @@ export const ceil = (a: Node): Node => rounding("ceil", a);
 /** To nearest, halves to even; with `decimals`, of decimal digits. */
 export function round(a: Node, decimals = 0): Node {
   if (decimals === 0) return rounding("round", a);
+  refuseIntegers("round with decimals", a);
   const scale = 10 ** Math.abs(decimals);
   return decimals > 0
     ? div(rounding("round", mul(a, scale)), scale)
@@ -224,11 +249,15 @@ export function round(a: Node, decimals = 0): Node {
 }
 /** Towards zero. */
 export function trunc(a: Node): Node {
-  const x = numeric(a);
+  refuseBool("trunc", a, asIntegers);
+  const x = widen(a);
   return isFloat(x.dtype) ? where(lt(x, 0), make("ceil", x), make("floor", x)) : x;
 }
 /** What `trunc` leaves. */
-export const frac = (a: Node): Node => sub(a, trunc(a));
+export const frac = (a: Node): Node => {
+  refuseIntegers("frac", a);
+  return sub(a, trunc(a));
+};
 
 // Functions.
 
@@ -269,6 +298,8 @@ export const erfc = unary("erfc");
 // Comparison and logic.
 
 const compare = (op: "eq" | "lt" | "le", name: string, a: Operand, b: Operand): Node => {
+  const exact = compareWithNumber(op, a, b);
+  if (exact !== null) return exact;
   const [x, y] = meet(name, [a, b]) as [Node, Node];
   // Order of bools is that of 0 and 1.
   return make(op, ...(x.dtype === "bool" ? [cast(x, "i32"), cast(y, "i32")] : [x, y]));
@@ -307,10 +338,16 @@ export const not = (a: Node): Node => make("not", truth(a));
 /** Bitwise and, or, xor of integers; logical of bools. */
 export const bitwise = (op: "and" | "or" | "xor", a: Operand, b: Operand): Node => {
   const name = `bitwise${op[0]!.toUpperCase()}${op.slice(1)}`;
-  return make(op, ...meet(name, [a, b], resultDtype([a, b])));
+  if (isFloat(resultDtype([a, b])))
+    throw new DTypeError(
+      `${name}: takes bool or integers, not ${[a, b].map((x) => (typeof x === "object" ? x.dtype : x)).join(" and ")}; ` +
+        "a number must be one that the tensor's dtype holds (n | 0 is n as i32)",
+    );
+  return make(op, ...meet(name, [a, b]));
 };
 /** Bitwise complement of integers; logical of bools. */
-export const bitwiseNot = (a: Node): Node => (a.dtype === "bool" ? make("not", a) : bitwise("xor", a, -1));
+export const bitwiseNot = (a: Node): Node =>
+  a.dtype === "bool" ? make("not", a) : bitwise("xor", a, filledLike(-1, a));
 
 /** Whether it is NaN. */
 export const isnan = (a: Node): Node => make("not", make("eq", a, a));
@@ -349,8 +386,11 @@ export function where(condition: Node, then: Operand, otherwise: Operand): Node 
 /** a, no less than `min` and no more than `max`. Its gradient is 1 at the bounds. */
 export function clamp(a: Node, min?: Operand, max?: Operand): Node {
   if (min === undefined && max === undefined) throw new ArgumentError("clamp: give min, max or both");
+  if (boundsNothing(a, min, "min")) return max === undefined ? widen(a) : clamp(a, undefined, max);
+  if (boundsNothing(a, max, "max")) return min === undefined ? widen(a) : clamp(a, min);
   const bounds = [min, max].filter((b) => b !== undefined);
   const [x, ...met] = meet("clamp", [a, ...bounds]) as [Node, ...Node[]];
+  refuseBool("clamp", x, 'cast it with to("i32")');
   const low = min === undefined ? null : met[0]!;
   const high = max === undefined ? null : met.at(-1)!;
   let value = x;
@@ -384,12 +424,16 @@ export function nanToNum(a: Node, nan = 0, posinf?: number, neginf?: number): No
 export function maskedFill(a: Node, mask: Node, value: Operand): Node {
   if (mask.dtype !== "bool")
     throw new DTypeError(`maskedFill: the mask is ${mask.dtype}, not bool; compare it with something first`);
-  return cast(where(mask, value, a), a.dtype);
+  const number = numberOf(value);
+  const inside = number !== null ? storedNumber("maskedFill", number, a.dtype) : cast(value as Node, a.dtype);
+  const dtype = computeDtype(a.dtype);
+  const values = [typeof inside === "number" ? constant(inside, dtype) : cast(inside, dtype), cast(a, dtype)];
+  return cast(where(mask, ...(values as [Node, Node])), a.dtype);
 }
 
 /** One value everywhere. */
-export const full = (shape: Shape, value: number | boolean, dtype: DType): Node =>
-  filled(Number(value), shape, dtype);
+export const full = (shape: Shape, value: number | boolean, dtype: DType, op = "full"): Node =>
+  filled(storedNumber(op, value, dtype), shape, dtype);
 
 /** A value broadcast to a shape, in a dtype. */
 export const like = (x: Node, shape: Shape, dtype: DType, op: string): Node =>

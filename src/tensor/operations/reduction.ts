@@ -40,17 +40,19 @@ function reduce(op: Reduce, x: Node, axes: readonly number[], keepdim: boolean):
   return keepdim ? reshape(result, kept(x.shape, axes)) : result;
 }
 
-/** Sums and products of integers and bools are i32. */
-const summable = (x: Node, dtype?: DType): Node =>
+/** Integers and bools are summed and multiplied in i32, as PyTorch does in int64. */
+export const summable = (x: Node, dtype?: DType): Node =>
   dtype !== undefined ? cast(x, computeDtype(dtype)) : isFloat(x.dtype) ? floating(x) : cast(x, "i32");
 
 /** The sum. */
 export function sum(x: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
+  if (dtype === "bool") return any(truth(x), dim, keepdim);
   return reduce("sum", summable(x, dtype), dimsOf("sum", dim, x.shape), keepdim);
 }
 
 /** The product. */
 export function prod(x: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
+  if (dtype === "bool") return all(truth(x), dim, keepdim);
   return reduce("prod", summable(x, dtype), dimsOf("prod", dim, x.shape), keepdim);
 }
 
@@ -193,9 +195,16 @@ function at(x: Node, indices: Node, dim: number, keepdim: boolean): Indexed<Node
   return { values: reshape(values, shape), indices: reshape(indices, shape) };
 }
 
+/** What an extreme is looked for in, as numbers; of bools there are max and min, and no argmax in PyTorch. */
+function searchable(op: string, x: Node): Node {
+  if (x.dtype === "bool" && (op === "argmax" || op === "argmin"))
+    throw new DTypeError(`${op}: takes numbers, not bool; cast it with to("i32")`);
+  return numeric(x);
+}
+
 /** The index of the first largest along a dimension; without one, in the flattened tensor. */
 export function argmax(input: Node, dim?: number, keepdim = false, op = "argmax"): Node {
-  const x = numeric(input);
+  const x = searchable(op, input);
   if (dim === undefined) {
     refuseEmpty(op, x, dimsOf(op, dim, x.shape));
     const count = countOf(x.shape, dimsOf(op, dim, x.shape));
@@ -216,7 +225,7 @@ export function argmax(input: Node, dim?: number, keepdim = false, op = "argmax"
 
 /** The index of the first smallest along a dimension; without one, in the flattened tensor. */
 export function argmin(input: Node, dim?: number, keepdim = false, op = "argmin"): Node {
-  const x = numeric(input);
+  const x = searchable(op, input);
   // The complement turns the order of integers round without overflow, and cannot wrap in u8 as the negative does.
   const turned = isFloat(x.dtype)
     ? node("neg", [x], {})
@@ -228,11 +237,15 @@ export function argmin(input: Node, dim?: number, keepdim = false, op = "argmin"
 export function any(x: Node, dim?: Dim, keepdim = false): Node {
   const axes = dimsOf("any", dim, x.shape);
   if (axes.some((a) => x.shape[a] === 0))
-    return filled(0, reduce("sum", numeric(x), axes, keepdim).shape, "bool");
-  return truth(reduce("maxReduce", cast(truth(x), "i32"), axes, keepdim));
+    return asTruthOf(x, filled(0, reduce("sum", numeric(x), axes, keepdim).shape, "bool"));
+  return asTruthOf(x, truth(reduce("maxReduce", cast(truth(x), "i32"), axes, keepdim)));
 }
 /** Whether all are true. */
-export const all = (x: Node, dim?: Dim, keepdim = false): Node => not(any(not(x), dim, keepdim));
+export const all = (x: Node, dim?: Dim, keepdim = false): Node =>
+  asTruthOf(x, not(any(not(x), dim, keepdim)));
+
+/** PyTorch's dtype of whether any or all are true: u8 of u8, which was its bool once, else bool. */
+const asTruthOf = (x: Node, result: Node): Node => (x.dtype === "u8" ? cast(result, "u8") : result);
 
 /** How many are not 0. */
 export const countNonzero = (x: Node, dim?: Dim): Node => sum(truth(x), dim);
@@ -247,7 +260,7 @@ export function cumsum(input: Node, dim: number): Node {
 // Along a row, in the form that a backend fuses into one pass: largest, exponentials, their sum.
 
 function shifted(op: string, input: Node, dim: number): { x: Node; axes: number[] } {
-  const x = floating(input);
+  const x = meanable(op, input);
   const axes = x.shape.length === 0 ? [] : [dimOf(op, dim, x.shape.length, x.shape)];
   if (axes.some((a) => x.shape[a] === 0)) return { x, axes };
   // The shift changes nothing but rounding, so no gradient goes through it.

@@ -19,6 +19,7 @@ export {
   zeros,
   zerosLike,
 } from "./create.ts";
+export { type EmbeddingOptions, embedding } from "./embedding.ts";
 export { formatTensor } from "./format.ts";
 export {
   allclose,
@@ -26,7 +27,6 @@ export {
   cat,
   concat,
   einsum,
-  embedding,
   equal,
   isTensor,
   layerNorm,

@@ -70,7 +70,7 @@ export class ParameterList extends Module {
   override extraRepr(): string {
     return parameterLines(
       this.#items.map((item, i) => [String(i), item]),
-      ({ dtype }) => dtypes[dtype].torch,
+      ({ dtype }) => `torch.${dtypes[dtype].torch}`,
     );
   }
 }

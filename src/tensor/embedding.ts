@@ -10,12 +10,13 @@ import { norm } from "./operations/reduction.ts";
 import { putRegion, takeRegion } from "./operations/region.ts";
 import { Parameter } from "./parameter.ts";
 import { Tensor } from "./tensor.ts";
+import { writable } from "./trained-now.ts";
 
 /** Options of `embedding`. */
 export interface EmbeddingOptions {
   /** A row that gets no gradient; negative ones count from the end. */
   paddingIdx?: number | null;
-  /** The length that rows are shortened to, in the table itself, as they are looked up. What is frozen stays. */
+  /** The length that rows are shortened to, in the table itself, as they are looked up; but not what is frozen, or not trained by the step that runs. */
   maxNorm?: number | null;
   /** Which norm `maxNorm` is of; 2. */
   normType?: number;
@@ -48,14 +49,14 @@ function counts(index: Node, { shape }: Tensor): Node {
 function shorten(index: Node, weight: Tensor, maxNorm: number, normType: number): void {
   if (Number.isNaN(maxNorm) || Number.isNaN(normType))
     throw new ArgumentError(`embedding: maxNorm is ${maxNorm} and normType ${normType}; both are numbers`);
-  if (weight instanceof Parameter && weight.frozen) return;
+  const part = weight instanceof Parameter ? writable(weight) : null;
+  if (part === "none") return;
   noGrad(() => {
     const table = weight.detach().node;
     const lengths = norm(table, normType, 1, true);
     const long = and(gt(unsqueeze(counts(index, weight), 1), 0), gt(lengths, maxNorm));
     const shortened = where(long, mul(table, div(maxNorm, add(lengths, 1e-7))), table);
-    const held = weight instanceof Parameter ? weight.frozenRegion : null;
-    const value = held === null ? shortened : putRegion(shortened, held, takeRegion(table, held));
+    const value = part === null ? shortened : putRegion(table, part, takeRegion(shortened, part));
     weight.copy_(new Tensor(value));
   });
 }

@@ -183,6 +183,83 @@ test("distances take integers beside floats, and weights of their shape", () => 
   expect(() => nn.mseLoss(x, y, { weight: zeros([1]) })).toThrow(ShapeError);
 });
 
+describe("losses of margins and distributions refuse", () => {
+  const x = zeros([3, 4]);
+  const row = zeros([4]);
+  const targets = classes(0, 1, 2);
+  const cases: [string, () => Tensor, new (message: string) => Error][] = [
+    ["a target that is no class", () => nn.multiMarginLoss(x, classes(0, 4, 1)), IndexError],
+    ["a negative target", () => nn.multiMarginLoss(x, classes(0, -1, 1)), IndexError],
+    ["as many targets as there are no rows", () => nn.multiMarginLoss(x, classes(0, 1)), ShapeError],
+    ["floats for classes", () => nn.multiMarginLoss(x, tensor([0, 1, 1])), DTypeError],
+    ["a power of 3", () => nn.multiMarginLoss(x, targets, { p: 3 as 2 }), ArgumentError],
+    ["three dimensions", () => nn.multiMarginLoss(zeros([1, 3, 4]), targets), ShapeError],
+    ["no classes", () => nn.multiMarginLoss(zeros([3, 0]), targets), ShapeError],
+    ["too few weights", () => nn.multiMarginLoss(x, targets, { weight: zeros([3]) }), ShapeError],
+    [
+      "weights of f64",
+      () => nn.multiMarginLoss(x, targets, { weight: zeros([4], { dtype: "f64" }) }),
+      DTypeError,
+    ],
+    ["scores of integers", () => nn.multiMarginLoss(x.to("i32"), targets), DTypeError],
+    ["a label that is no class", () => nn.multilabelMarginLoss(row, classes(2, 4, -1, 0)), IndexError],
+    ["one after the end of a list", () => nn.multilabelMarginLoss(row, classes(2, -1, 7, 0)), IndexError],
+    ["a label of -2", () => nn.multilabelMarginLoss(row, classes(2, -2, -1, 0)), IndexError],
+    ["lists of another shape", () => nn.multilabelMarginLoss(x, classes(0, 1, -1, -1)), ShapeError],
+    ["labels of floats", () => nn.multilabelMarginLoss(x, x), DTypeError],
+    ["a scalar", () => nn.multilabelSoftMarginLoss(tensor(1), tensor(1)), ShapeError],
+    ["other dimensions", () => nn.marginRankingLoss(x, row, row), ShapeError],
+    ["shapes that do not broadcast", () => nn.hingeEmbeddingLoss(x, zeros([3])), ShapeError],
+    ["integers", () => nn.softMarginLoss(classes(1), tensor([1])), DTypeError],
+    ["targets in columns", () => nn.cosineEmbeddingLoss(x, x, zeros([3, 1])), ShapeError],
+    ["one target for rows", () => nn.cosineEmbeddingLoss(x, x, tensor(1)), ShapeError],
+    ["a vector with a vector of targets", () => nn.cosineEmbeddingLoss(row, row, tensor([1])), ShapeError],
+    ["triplets of other dimensions", () => nn.tripletMarginLoss(x, row, x), ShapeError],
+    ["a margin of 0", () => nn.tripletMarginLoss(x, x, x, { margin: 0 }), ArgumentError],
+    ["a negative variance", () => nn.gaussianNllLoss(x, x, row.sub(1).reshape([1, 4])), ArgumentError],
+    ["a negative number for it", () => nn.gaussianNllLoss(x, x, -1), ArgumentError],
+    ["a variance for each column alone", () => nn.gaussianNllLoss(x, x, row), ShapeError],
+    ["one variance in two dimensions", () => nn.gaussianNllLoss(x, x, zeros([1, 1])), ShapeError],
+    ["reductions that are none", () => nn.poissonNllLoss(x, x, { reduction: "avg" as "sum" }), ArgumentError],
+  ];
+  test.each(cases)("%s", (_, loss, kind) => expect(() => loss().dataSync()).toThrow(kind));
+
+  test("in their constructors what they can see there", () => {
+    expect(() => new nn.MultiMarginLoss({ p: 3 as 2 })).toThrow(ArgumentError);
+    expect(() => new nn.MultiMarginLoss({ weight: zeros([1, 4]) })).toThrow(ShapeError);
+    expect(() => new nn.TripletMarginLoss({ margin: 0 })).toThrow(ArgumentError);
+    expect(() => new nn.TripletMarginWithDistanceLoss({ margin: -1 })).toThrow(ArgumentError);
+    expect(() => new nn.LinearCrossEntropyLoss(3, 4, { weight: zeros([3]) })).toThrow(ShapeError);
+    expect(() => new nn.LinearCrossEntropyLoss(3, 4, { labelSmoothing: 2 })).toThrow(ArgumentError);
+  });
+});
+
+test("a label that is twice in a list counts twice, and one after its end does not", () => {
+  const scores = tensor([[0.1, 0.2, 0.4]], { requiresGrad: true });
+  const [g] = gradient(nn.multilabelMarginLoss(scores, tensor([[2, 2, -1]], { dtype: "i32" })), [scores]);
+  expect(Array.from(g!.dataSync())).toEqual([2 / 3, 2 / 3, -4 / 3].map((v) => expect.closeTo(v, 6)));
+  expect(nn.multilabelMarginLoss(scores, tensor([[-1, 2, -1]], { dtype: "i32" })).itemSync()).toBe(0);
+});
+
+test("a distance of one's own, as a function or a module, makes a triplet loss", () => {
+  const [a, p, n] = [tensor([[0, 0]]), tensor([[1, 3]]), tensor([[1, 1]])];
+  const distanceFunction = (x: Tensor, y: Tensor): Tensor => x.sub(y).abs().amax(1);
+  expect(nn.tripletMarginWithDistanceLoss(a, p, n, { distanceFunction }).itemSync()).toBe(3);
+  expect(new nn.TripletMarginWithDistanceLoss({ distanceFunction }).forward(a, p, n).itemSync()).toBe(3);
+  const module = new nn.PairwiseDistance({ p: 1, eps: 0 });
+  expect(nn.tripletMarginWithDistanceLoss(a, p, n, { distanceFunction: module }).itemSync()).toBe(3);
+});
+
+test("linearCrossEntropy is crossEntropy of a linear layer's logits, for several places at once", () => {
+  const loss = new nn.LinearCrossEntropyLoss(3, 4, { outFeatures: [2], bias: true, labelSmoothing: 0.1 });
+  const [x, t] = [tensor([[1, 2, 3], [3, 1, 0]]), tensor([[0, 3], [1, 1]], { dtype: "i32" })]; // biome-ignore format: a table
+  const logits = loss.linear.forward(x).reshape([2, 4, 2]);
+  expect(loss.forward(x, t).itemSync()).toBe(nn.crossEntropy(logits, t, { labelSmoothing: 0.1 }).itemSync());
+  expect(() => loss.forward(zeros([3]), classes(0))).toThrow(ShapeError);
+  const soft = zeros([2, 4]);
+  expect(() => nn.linearCrossEntropy(x, zeros([4, 3]), soft, { ignoreIndex: -1 })).toThrow(ArgumentError);
+});
+
 test("class weights of a loss module are in its state dict", () => {
   const loss = new nn.CrossEntropyLoss({ weight: tensor([1, 2]) });
   expect(loss.stateDict().get("weight")!.toArraySync()).toEqual([1, 2]);

@@ -48,13 +48,6 @@ export const layerNorm = (
   eps = 1e-5,
 ): Tensor => new Tensor(linalg.layerNorm(x.node, normalizedShape, weight?.node, bias?.node, eps));
 
-/** Rows of a table; the row `paddingIdx` gets no gradient. */
-export const embedding = (
-  index: Tensor,
-  weight: Tensor,
-  { paddingIdx }: { paddingIdx?: number } = {},
-): Tensor => new Tensor(indexing.embedding(index.node, weight.node, paddingIdx));
-
 /** 1 at each index, 0 elsewhere, along a new last dimension; without a count, as many classes as the largest index needs. */
 export function oneHot(index: Tensor, numClasses?: number): Tensor {
   const count = numClasses ?? Math.max(0, ...index.dataSync()) + 1;

@@ -19,6 +19,7 @@ export {
   zeros,
   zerosLike,
 } from "./create.ts";
+export { type EmbeddingOptions, embedding } from "./embedding.ts";
 export { FloatNumber, float } from "./float.ts";
 export { formatTensor } from "./format.ts";
 export {
@@ -27,7 +28,6 @@ export {
   cat,
   concat,
   einsum,
-  embedding,
   equal,
   isTensor,
   layerNorm,

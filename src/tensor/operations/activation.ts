@@ -1,5 +1,7 @@
+import { reshape } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
-import { DTypeError } from "../../base/errors.ts";
+import { DTypeError, ShapeError } from "../../base/errors.ts";
+import { shapeText, sizeOf } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import {
   abs,
@@ -54,10 +56,23 @@ function integerHardtanh(x: Node, min: number, max: number): Node {
 
 /** x, or slope · x where negative. */
 export const leakyRelu = (x: Node, slope = 0.01): Node => where(gt(x, 0), x, mul(x, slope));
-/** As leakyRelu, with a slope that is a tensor. */
-export const prelu = (x: Node, slope: Node): Node => where(gt(x, 0), x, mul(x, slope));
-
 const negativePart = (x: Node): Node => where(gt(x, 0), 0, x);
+
+/** As leakyRelu, with a slope that is a tensor: one, or one for each channel, which dimension 1 is of. */
+export function prelu(x: Node, slope: Node): Node {
+  const [count, channels] = [sizeOf(slope.shape), x.shape[1] ?? 1];
+  if (slope.shape.length > 1 || (count !== 1 && (count !== channels || x.shape.length === 0)))
+    throw new ShapeError(
+      `prelu: a weight of shape ${shapeText(slope.shape)} for an input of shape ${shapeText(x.shape)}; it is one slope, ` +
+        `or one for each of the ${channels} channels in dimension 1`,
+    );
+  if (slope.dtype !== x.dtype || !isFloat(x.dtype))
+    throw new DTypeError(
+      `prelu: an input of ${x.dtype} and a weight of ${slope.dtype}; both are of one floating-point dtype`,
+    );
+  const along = count === 1 ? [] : x.shape.map((size, i) => (i === 1 ? size : 1));
+  return where(gt(x, 0), x, mul(negativePart(x), reshape(slope, along)));
+}
 
 /** scale · x, or scale · alpha · (e^(x / width) − 1) where negative; its slope there has all digits. */
 function eluOf(input: Node, alpha: number, scale: number, width: number): Node {

@@ -27,7 +27,14 @@ export type ParamGroup<O extends object> = O & {
   initialLr?: number;
 };
 
-const switches = new WeakMap<object, Map<string, Cell<boolean>>>();
+/** What is behind the options of a group. */
+interface Options {
+  readonly values: Record<string, unknown>;
+  /** Whether each is on, for the recordings that depend on it. */
+  readonly switches: Map<string, Cell<boolean>>;
+}
+
+const optionsOf = new WeakMap<object, Options>();
 
 /** Whether an option switches something on: a flag that is true, a number that is not zero. */
 export const isOn = (value: unknown): boolean => value !== false && value !== 0;
@@ -64,10 +71,24 @@ export function makeParamGroup<O extends object>(
     });
   }
   Object.preventExtensions(group);
-  switches.set(group, cells);
+  optionsOf.set(group, { values, switches: cells });
   return group as ParamGroup<O>;
 }
 
 /** Whether an option of a group is on, as part of the key of a recorded step. */
 export const isSwitchedOn = (group: object, option: string): boolean =>
-  switches.get(group)!.get(option)!.value;
+  optionsOf.get(group)!.switches.get(option)!.value;
+
+/**
+ * Sets a group's option to what a schedule makes of it. What a constructor checks is not asked again: as in PyTorch, a
+ * negative factor makes a negative rate.
+ */
+export function steer(group: object, option: string, value: unknown): void {
+  const own = optionsOf.get(group);
+  if (own === undefined) {
+    (group as Record<string, unknown>)[option] = value;
+    return;
+  }
+  own.values[option] = value;
+  own.switches.get(option)!.value = isOn(value);
+}

@@ -8,7 +8,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { intersect, Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { matchStateDict, rememberParameters, type StateDictMatch } from "./match-state-dict.ts";
-import { isOn, type ParamGroup } from "./param-group.ts";
+import { isOn, type ParamGroup, steer } from "./param-group.ts";
 import { isFormer } from "./parameter-names.ts";
 import { type Part, partShape } from "./part.ts";
 import type { GroupStateDict, LoadTarget, OptimizerStateDict, StateOwner } from "./saved-state.ts";
@@ -134,9 +134,9 @@ function putOptimizerState(
 ): void {
   const { groups, names, states } = target;
   for (const [i, group] of match.groups.entries()) {
-    const { params: _, ...values } = group ?? { params: [] };
-    for (const [option, value] of Object.entries(values))
-      (groups[i] as Record<string, unknown>)[option] = copyOption(value);
+    const { params: _, initialLr, ...values } = group ?? { params: [] };
+    for (const [option, value] of Object.entries(values)) steer(groups[i]!, option, copyOption(value));
+    if (initialLr !== undefined) groups[i]!.initialLr = initialLr;
   }
   const all = [...names.own.values()];
   const before = new Map(all.map((p) => [p, [...states.of(p)]]));
@@ -212,14 +212,16 @@ function wrongOptions(groups: StateDictMatch["groups"], { optionNames, problemOf
   for (const [i, group] of groups.entries()) {
     if (group === undefined) continue;
     const { params: _, initialLr, ...options } = group;
-    if (initialLr !== undefined && !(Number.isFinite(initialLr) && initialLr >= 0))
-      wrong.push(`group ${i}: initialLr is ${String(initialLr)}; it must be a number of at least 0`);
+    if (initialLr !== undefined && !Number.isFinite(initialLr))
+      wrong.push(`group ${i}: initialLr is ${String(initialLr)}; it must be a number`);
     const unknown = Object.keys(options).filter((option) => !optionNames.includes(option));
     if (unknown.length > 0) wrong.push(`group ${i} has options of another optimizer: ${unknown.join(", ")}`);
     const missing = optionNames.filter((option) => options[option] === undefined);
     if (missing.length > 0) wrong.push(`group ${i} does not say ${missing.join(", ")}`);
     for (const option of optionNames) {
-      const problem = options[option] === undefined ? null : problemOf(option, options[option]);
+      // A schedule's factor may have made its rate a negative one.
+      const steered = option === "lr" && initialLr !== undefined && Number.isFinite(options.lr);
+      const problem = options[option] === undefined || steered ? null : problemOf(option, options[option]);
       if (problem !== null) wrong.push(`group ${i}: ${problem}`);
     }
   }

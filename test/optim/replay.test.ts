@@ -12,6 +12,7 @@ const oracle = (name: string): string => fileURLToPath(new URL(`../oracle/${name
 test.each([
   ["examples.json.gz", 11],
   ["replay.json.gz", 300],
+  ["more-optimizers.json.gz", 40],
 ])(
   "every run in %s ends where PyTorch's did, step by step",
   async (name, atLeast) => {

@@ -5,11 +5,13 @@ import { type Shape, shapeText } from "../base/shape.ts";
 import { threefry2x32 } from "../base/threefry.ts";
 import { currentTrace, hostEffect, hostScalar } from "../engine/trace.ts";
 import { type Node, node, withGrad } from "../ir/node.ts";
+import * as kind from "./argument-kinds.ts";
 import type { TensorOptions } from "./create.ts";
 import * as ops from "./operations/elementwise.ts";
 import { broadcastTo, constant } from "./operations/promote.ts";
 import { cumsum, sum } from "./operations/reduction.ts";
 import { topk } from "./operations/sorting.ts";
+import { checked, takes } from "./signature.ts";
 import { Tensor } from "./tensor.ts";
 
 /**
@@ -29,8 +31,8 @@ export interface RandomState {
 /** Starts the random numbers anew from a whole number. */
 export function manualSeed(value: number): void {
   if (!Number.isSafeInteger(value))
-    throw new ArgumentError(`manualSeed: ${value} is not a whole number within ±2^53`);
-  setRandomState({ seed: value, drawn: 0 });
+    throw new ArgumentError(`manualSeed: ${kind.described(value)} is not a whole number within ±2^53`);
+  restoreState({ seed: value, drawn: 0 });
 }
 
 /** Where the random numbers stand. */
@@ -38,6 +40,15 @@ export const getRandomState = (): RandomState => ({ seed, drawn });
 
 /** Puts them back where they stood. */
 export function setRandomState(state: RandomState): void {
+  const { seed, drawn } = state ?? {};
+  if (!Number.isSafeInteger(seed) || !(Number.isSafeInteger(drawn) && drawn >= 0))
+    throw new ArgumentError(
+      `setRandomState: ${kind.described(state)} is no state of random numbers; give what getRandomState() gave`,
+    );
+  restoreState({ seed, drawn });
+}
+
+function restoreState(state: RandomState): void {
   let before = state;
   hostEffect({
     apply() {
@@ -103,8 +114,6 @@ function make(
   options: TensorOptions,
   draw: (shape: Shape, dtype: DType) => Node,
 ): Tensor {
-  if (shape.some((d) => !Number.isInteger(d) || d < 0))
-    throw new ShapeError(`${op}: ${shapeText(shape)} is no shape`);
   const dtype = options.dtype ?? "f32";
   if (!isFloat(dtype)) throw new DTypeError(`${op}: draws floating-point numbers, not ${dtype}; use randint`);
   const value = withGrad(false, () => cast(draw([...shape], dtype), dtype));
@@ -114,27 +123,57 @@ function make(
   return result.requiresGrad_(options.requiresGrad ?? false);
 }
 
+const tensorOptions = { dtype: kind.dtype, requiresGrad: kind.boolean };
+const shaped = takes({ shape: kind.shape }, tensorOptions);
+const another = takes({ x: kind.tensor }, tensorOptions);
+
 /** Uniform numbers in [0, 1). */
-export const rand = (shape: Shape, options: TensorOptions = {}): Tensor =>
-  make("rand", shape, options, uniformNode);
+export const rand = checked(
+  "rand",
+  shaped,
+  (shape: Shape, options: TensorOptions = {}): Tensor => make("rand", shape, options, uniformNode),
+);
 /** Standard normal numbers. */
-export const randn = (shape: Shape, options: TensorOptions = {}): Tensor =>
-  make("randn", shape, options, normalNode);
+export const randn = checked(
+  "randn",
+  shaped,
+  (shape: Shape, options: TensorOptions = {}): Tensor => make("randn", shape, options, normalNode),
+);
 /** Uniform numbers in [low, high). */
-export const uniform = (shape: Shape, low = 0, high = 1, options: TensorOptions = {}): Tensor =>
-  make("uniform", shape, options, (s, d) => ops.add(ops.mul(uniformNode(s, d), high - low), low));
+export const uniform = checked(
+  "uniform",
+  takes({ shape: kind.shape, low: kind.maybe(kind.number), high: kind.maybe(kind.number) }, tensorOptions),
+  (shape: Shape, low = 0, high = 1, options: TensorOptions = {}): Tensor =>
+    make("uniform", shape, options, (s, d) => ops.add(ops.mul(uniformNode(s, d), high - low), low)),
+);
 /** Normal numbers of a mean and standard deviation. */
-export const normal = (shape: Shape, mean = 0, std = 1, options: TensorOptions = {}): Tensor =>
-  make("normal", shape, options, (s, d) => ops.add(ops.mul(normalNode(s, d), std), mean));
+export const normal = checked(
+  "normal",
+  takes({ shape: kind.shape, mean: kind.maybe(kind.number), std: kind.maybe(kind.number) }, tensorOptions),
+  (shape: Shape, mean = 0, std = 1, options: TensorOptions = {}): Tensor =>
+    make("normal", shape, options, (s, d) => ops.add(ops.mul(normalNode(s, d), std), mean)),
+);
 /** Uniform numbers in another tensor's shape and dtype. */
-export const randLike = (x: Tensor, options: TensorOptions = {}): Tensor =>
-  rand(x.shape, { dtype: x.dtype, ...options });
+export const randLike = checked(
+  "randLike",
+  another,
+  (x: Tensor, options: TensorOptions = {}): Tensor => rand(x.shape, { dtype: x.dtype, ...options }),
+);
 /** Standard normal numbers in another tensor's shape and dtype. */
-export const randnLike = (x: Tensor, options: TensorOptions = {}): Tensor =>
-  randn(x.shape, { dtype: x.dtype, ...options });
+export const randnLike = checked(
+  "randnLike",
+  another,
+  (x: Tensor, options: TensorOptions = {}): Tensor => randn(x.shape, { dtype: x.dtype, ...options }),
+);
 
 /** Whole numbers in [low, high), i32 unless asked otherwise. */
-export function randint(low: number, high: number, shape: Shape, options: TensorOptions = {}): Tensor {
+export const randint = checked(
+  "randint",
+  takes({ low: kind.number, high: kind.number, shape: kind.shape }, tensorOptions),
+  randintOf,
+);
+
+function randintOf(low: number, high: number, shape: Shape, options: TensorOptions = {}): Tensor {
   const count = high - low;
   if (!Number.isInteger(low) || !Number.isInteger(high) || count < 1 || count > 2 ** 31 - 1)
     throw new ArgumentError(
@@ -145,13 +184,16 @@ export function randint(low: number, high: number, shape: Shape, options: Tensor
 }
 
 /** The numbers from 0 to n - 1 in random order, i32. */
-export function randperm(n: number): Tensor {
-  if (!Number.isInteger(n) || n < 0) throw new ArgumentError(`randperm: ${n} numbers`);
-  return new Tensor(node("argsort", [bits([n])], { axis: 0, descending: false }));
-}
+export const randperm = checked(
+  "randperm",
+  takes({ n: { ...kind.size, error: ArgumentError } }),
+  (n: number): Tensor => new Tensor(node("argsort", [bits([n])], { axis: 0, descending: false })),
+);
 
 /** 1 with each element's probability, else 0, in its dtype. */
-export function bernoulli(probabilities: Tensor): Tensor {
+export const bernoulli = checked("bernoulli", takes({ probabilities: kind.tensor }), bernoulliOf);
+
+function bernoulliOf(probabilities: Tensor): Tensor {
   const p = probabilities.node;
   return make("bernoulli", p.shape, { dtype: p.dtype }, (s, d) =>
     cast(ops.lt(uniformNode(s, d), node("detach", [p], {})), d),
@@ -159,7 +201,13 @@ export function bernoulli(probabilities: Tensor): Tensor {
 }
 
 /** Indices drawn in proportion to weights along the last dimension, i32. */
-export function multinomial(
+export const multinomial = checked(
+  "multinomial",
+  takes({ weights: kind.tensor, count: kind.number }, { replacement: kind.boolean }),
+  multinomialOf,
+);
+
+function multinomialOf(
   weights: Tensor,
   count: number,
   { replacement = false }: { replacement?: boolean } = {},
@@ -189,7 +237,13 @@ export function multinomial(
 }
 
 /** What dropout multiplies by: 1 / (1 - p), or 0 with probability p. */
-export function dropoutMask(shape: Shape, p: number, dtype: DType = "f32"): Tensor {
+export const dropoutMask = checked(
+  "dropoutMask",
+  takes({ shape: kind.shape, p: kind.number, dtype: kind.maybe(kind.dtype) }),
+  dropoutMaskOf,
+);
+
+function dropoutMaskOf(shape: Shape, p: number, dtype: DType = "f32"): Tensor {
   if (!(p >= 0 && p <= 1)) throw new ArgumentError(`dropout: p is ${p}; it must be from 0 to 1`);
   const mask = make("dropout", shape, { dtype }, (s, d) => {
     const kept = cast(ops.ge(uniformNode(s, d), p), d);

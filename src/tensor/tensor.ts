@@ -24,13 +24,16 @@ import {
 } from "../engine/trace.ts";
 import { isGradEnabled, isOp, type Node, node, withGrad } from "../ir/node.ts";
 import { constantOf } from "../ir/simplify-builder.ts";
+import * as kind from "./argument-kinds.ts";
 import { Computed, type GradientOptions, gradientsOf } from "./autograd.ts";
 import { formatTensor } from "./format.ts";
+import { methodSignatures } from "./method-signatures.ts";
 import { operandOf } from "./methods/base.ts";
 import { IndexingMethods } from "./methods/indexing.ts";
 import { type Nested, nested } from "./nested.ts";
 import * as ops from "./operations/elementwise.ts";
 import { noteGradient } from "./recorded-gradients.ts";
+import { checked, checkMethods, takes } from "./signature.ts";
 
 /**
  * A lazy, immutable array: an operation on it checks shapes and dtypes at once and notes what to compute; values are
@@ -356,6 +359,8 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   }
 }
 
+checkMethods(Tensor.prototype, methodSignatures);
+
 /** A promise of what is read now. That it cannot be read while a step is recorded is thrown: nobody awaits it there. */
 const later = async <T>(read: () => T): Promise<T> => read();
 
@@ -371,7 +376,16 @@ export function refuseIntegerGradient(dtype: DType): void {
 }
 
 /** The gradients of `of` with respect to leaves, without touching their `grad`; null where it does not depend on one. */
-export function gradient(
+export const gradient = checked(
+  "gradient",
+  takes(
+    { of: kind.tensor, leaves: kind.tensors },
+    { gradient: kind.nullable(kind.tensor), createGraph: kind.boolean },
+  ),
+  gradientOf,
+);
+
+function gradientOf(
   of: Tensor,
   leaves: readonly Tensor[],
   options: GradientOptions & { gradient?: Tensor } = {},

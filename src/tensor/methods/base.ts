@@ -16,5 +16,5 @@ export interface HasNode {
 export const operandOf = (x: HasNode | number | boolean): Operand => (typeof x === "object" ? x.node : x);
 
 /** The same for an argument that may be left out. */
-export const optionalOperand = (x: HasNode | number | boolean | undefined): Operand | undefined =>
-  x === undefined ? undefined : operandOf(x);
+export const optionalOperand = (x: HasNode | number | boolean | undefined | null): Operand | undefined =>
+  x === undefined || x === null ? undefined : operandOf(x);

@@ -5,6 +5,12 @@ import * as sorting from "../operations/sorting.ts";
 import type { HasNode } from "./base.ts";
 import { MovementMethods } from "./movement.ts";
 
+/** How to sort. */
+interface SortOptions {
+  descending?: boolean;
+  stable?: boolean;
+}
+
 /** Methods that index, sort and multiply matrices, named and behaving as PyTorch's. */
 export abstract class IndexingMethods<T extends HasNode> extends MovementMethods<T> {
   /** `x[i, …]`: numbers, `slice(start, stop, step)`, null for a new dimension, "..." and tensors of indices. */
@@ -28,16 +34,16 @@ export abstract class IndexingMethods<T extends HasNode> extends MovementMethods
   indexSelect(dim: number, index: T): T {
     return this.wrap(ops.indexSelect(this.node, dim, index.node));
   }
-  /** Indices that sort a dimension, stably. */
-  argsort(dim = -1, { descending = false }: { descending?: boolean } = {}): T {
+  /** Indices that sort a dimension, stably whether or not that is asked for. */
+  argsort(dim = -1, { descending = false }: SortOptions = {}): T {
     return this.wrap(sorting.argsort(this.node, dim, descending));
   }
-  /** A dimension sorted, stably, and the indices that sort it. */
-  sort(dim = -1, { descending = false }: { descending?: boolean } = {}): Indexed<T> {
+  /** A dimension sorted, stably whether or not that is asked for, and the indices that sort it. */
+  sort(dim = -1, { descending = false }: SortOptions = {}): Indexed<T> {
     return this.wrapBoth(sorting.sort(this.node, dim, descending));
   }
   /** The `k` largest (or smallest) along a dimension, in order, and where they are. */
-  topk(k: number, dim = -1, { largest = true }: { largest?: boolean } = {}): Indexed<T> {
+  topk(k: number, dim = -1, { largest = true }: { largest?: boolean; sorted?: boolean } = {}): Indexed<T> {
     return this.wrapBoth(sorting.topk(this.node, k, dim, largest));
   }
   /** The matrix product; vectors, and batches that broadcast, as `torch.matmul`. */

@@ -71,6 +71,11 @@ export const tensors: Kind = {
 };
 /** Any number, NaN and infinities too. */
 export const number: Kind = { what: "a number", ok: isNumber };
+/** A number that is not below 0. */
+export const nonNegative: Kind = {
+  what: "a number from 0 on",
+  ok: (x) => typeof x === "number" && x >= 0,
+};
 /** A number or a boolean. */
 export const scalar: Kind = {
   what: "a number or a boolean",

@@ -1,3 +1,5 @@
+import { ArgumentError } from "../base/errors.ts";
+import { shapeText } from "../base/shape.ts";
 import * as kind from "./argument-kinds.ts";
 import { type HasNode, operandOf } from "./methods/base.ts";
 import { einsum as einsumNode } from "./operations/einsum.ts";
@@ -15,7 +17,7 @@ const nodes = (tensors: readonly HasNode[]) => tensors.map((t) => t.node);
 
 const joined = takes({ tensors: kind.tensors, dim: kind.maybe(kind.dim) });
 const pair = takes({ a: kind.tensor, b: kind.tensor });
-const closeness = { rtol: kind.number, atol: kind.number, equalNan: kind.boolean };
+const closeness = { rtol: kind.nonNegative, atol: kind.nonNegative, equalNan: kind.boolean };
 
 /** Tensors joined along a dimension. */
 export const cat = checked(
@@ -94,6 +96,11 @@ export const oneHot = checked(
   "oneHot",
   takes({ index: kind.tensor, numClasses: kind.maybe(kind.whole) }),
   (index: Tensor, numClasses?: number): Tensor => {
+    const { shape } = index;
+    if (index.numel === 0 && (numClasses === undefined || numClasses === -1))
+      throw new ArgumentError(
+        `oneHot: an index of shape ${shapeText(shape)} does not say how many classes there are; give numClasses`,
+      );
     let largest = 0;
     if (numClasses === undefined || numClasses === -1)
       for (const i of index.dataSync()) largest = Math.max(largest, i);

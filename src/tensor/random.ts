@@ -149,7 +149,10 @@ export const uniform = checked(
 /** Normal numbers of a mean and standard deviation. */
 export const normal = checked(
   "normal",
-  takes({ shape: kind.shape, mean: kind.maybe(kind.number), std: kind.maybe(kind.number) }, tensorOptions),
+  takes(
+    { shape: kind.shape, mean: kind.maybe(kind.number), std: kind.maybe(kind.nonNegative) },
+    tensorOptions,
+  ),
   (shape: Shape, mean = 0, std = 1, options: TensorOptions = {}): Tensor =>
     make("normal", shape, options, (s, d) => ops.add(ops.mul(normalNode(s, d), std), mean)),
 );

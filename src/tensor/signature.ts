@@ -101,15 +101,16 @@ const isBag = (x: unknown): x is Record<string, unknown> =>
   !(x instanceof Promise);
 
 function optionsKind(options: { readonly [name: string]: Kind }): Kind {
+  const known = new Map(Object.entries(options));
   return {
     what: "options",
     ok(x) {
       if (x === undefined) return true;
       if (!isBag(x)) return false;
-      if (isPlain(x)) for (const name in x) if (!Object.hasOwn(options, name)) return false;
-      for (const name in options) {
-        const value = x[name];
-        if (value === undefined ? options[name]!.optional === false : !options[name]!.ok(value)) return false;
+      const plain = isPlain(x);
+      for (const name in x) {
+        const kind = known.get(name);
+        if (kind === undefined ? plain : x[name] !== undefined && !kind.ok(x[name])) return false;
       }
       return true;
     },
@@ -152,7 +153,7 @@ function refuse(op: string, signature: Signature, args: readonly unknown[]): nev
         `${op}: there is no option ${JSON.stringify(unknown)}; ${suggestion(unknown, signature)}write ${usage}`,
       );
     for (const [name, kind] of Object.entries(options))
-      if (bag[name] === undefined ? kind.optional === false : !kind.ok(bag[name]))
+      if (bag[name] !== undefined && !kind.ok(bag[name]))
         throw new (kind.error ?? ArgumentError)(
           `${op}: the option ${name} is ${described(bag[name])}; it must be ${kind.what}${remedyOf(kind, bag[name])}`,
         );
@@ -194,8 +195,8 @@ function usageOf(op: string, { params, options, rest }: Signature): string {
   );
   if (options !== null)
     parts.push(
-      `{ ${Object.entries(options)
-        .map(([name, { optional }]) => `${name}${optional === false ? "" : "?"}`)
+      `{ ${Object.keys(options)
+        .map((name) => `${name}?`)
         .join(", ")} }`,
     );
   return `${op}(${parts.join(", ")})`;

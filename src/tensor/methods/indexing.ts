@@ -22,8 +22,8 @@ export abstract class IndexingMethods<T extends HasNode> extends MovementMethods
   gather(dim: number, index: T): T {
     return this.wrap(ops.gather(this.node, dim, index.node));
   }
-  /** As `gather`, with indices that broadcast. */
-  takeAlongDim(index: T, dim: number): T {
+  /** As `gather`, with indices that broadcast, negative ones from the end; without a dimension, of the flattened tensor. */
+  takeAlongDim(index: T, dim?: number | null): T {
     return this.wrap(ops.takeAlongDim(this.node, index.node, dim));
   }
   /** This with every element of `source` added at its index along a dimension. */
@@ -50,9 +50,9 @@ export abstract class IndexingMethods<T extends HasNode> extends MovementMethods
   matmul(other: T): T {
     return this.wrap(linalg.matmul(this.node, other.node));
   }
-  /** The matrix product. */
+  /** The product of two matrices. */
   mm(other: T): T {
-    return this.wrap(linalg.matmul(this.node, other.node));
+    return this.wrap(linalg.mm(this.node, other.node));
   }
   /** The product of two batches of matrices. */
   bmm(other: T): T {

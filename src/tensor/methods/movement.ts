@@ -76,7 +76,7 @@ export abstract class MovementMethods<T extends HasNode> extends ReductionMethod
     return this.wrap(ops.flip(this.node, dims));
   }
   /** Elements moved round. */
-  roll(shifts: Dims, dims?: Dims): T {
+  roll(shifts: Dims, dims?: Dims | null): T {
     return this.wrap(ops.roll(this.node, shifts, dims));
   }
   /** `length` elements along a dimension from `start` on. */

@@ -1,3 +1,6 @@
+import { reshape } from "../../autodiff/build.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
+import { shapeText, sizeOf } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import {
   abs,
@@ -30,13 +33,27 @@ export const relu6 = (x: Node): Node => hardtanh(x, 0, 6);
 
 /** x clamped; outside, and at the bounds, the gradient is 0. */
 export function hardtanh(x: Node, min = -1, max = 1): Node {
+  if (min > max) throw new ArgumentError(`hardtanh: minVal ${min} is larger than maxVal ${max}`);
   return where(le(x, min), min, where(ge(x, max), max, x));
 }
 
 /** x, or slope · x where negative. */
 export const leakyRelu = (x: Node, slope = 0.01): Node => where(gt(x, 0), x, mul(x, slope));
-/** As leakyRelu, with a slope that is a tensor. */
-export const prelu = (x: Node, slope: Node): Node => where(gt(x, 0), x, mul(x, slope));
+/** As leakyRelu, with a slope that is a tensor: one number, or one for each channel, which are along dimension 1. */
+export function prelu(x: Node, slope: Node): Node {
+  const rank = x.shape.length;
+  const channels = rank > 1 ? x.shape[1]! : 1;
+  const count = sizeOf(slope.shape);
+  if (slope.shape.length > 1 || (count !== 1 && count !== channels))
+    throw new ShapeError(
+      `prelu: a weight of shape ${shapeText(slope.shape)} for an input of shape ${shapeText(x.shape)}: the weight has one ` +
+        `element, or as many as dimension 1 of the input (${channels})`,
+    );
+  if (slope.dtype !== x.dtype)
+    throw new DTypeError(`prelu: the input is ${x.dtype}, the weight ${slope.dtype}; cast one to the other`);
+  const along = count === 1 ? [] : x.shape.slice(1).map((_, i) => (i === 0 ? count : 1));
+  return where(gt(x, 0), x, mul(x, reshape(slope, along)));
+}
 
 const negativePart = (x: Node): Node => where(gt(x, 0), 0, x);
 
@@ -46,8 +63,10 @@ export const elu = (x: Node, alpha = 1): Node =>
 /** The self-normalizing elu of Klambauer et al., 2017. */
 export const selu = (x: Node): Node => mul(elu(x, 1.6732632423543772), 1.0507009873554805);
 /** Continuously differentiable elu: alpha · (e^(x / alpha) − 1) where negative. */
-export const celu = (x: Node, alpha = 1): Node =>
-  where(gt(x, 0), x, mul(expm1(div(negativePart(floating(x)), alpha)), alpha));
+export const celu = (x: Node, alpha = 1): Node => {
+  if (alpha === 0) throw new ArgumentError("celu: alpha is 0, and x is divided by it");
+  return where(gt(x, 0), x, mul(expm1(div(negativePart(floating(x)), alpha)), alpha));
+};
 
 /** x · Φ(x), exactly, or by the tanh approximation. */
 export function gelu(input: Node, approximate: "none" | "tanh" = "none"): Node {

@@ -90,6 +90,7 @@ export function norm(input: Node, p = 2, dim?: Dim, keepdim = false): Node {
   const x = meanable("norm", input);
   const axes = dimsOf("norm", dim, x.shape);
   if (p === 2) return safeSqrt(reduce("sum", square(x), axes, keepdim));
+  if (p < 0 || p === Number.POSITIVE_INFINITY) refuseEmpty(`norm of ${p}`, x, axes);
   const size = abs(x);
   if (p === 1) return reduce("sum", size, axes, keepdim);
   if (p === Number.POSITIVE_INFINITY) return reduce("maxReduce", size, axes, keepdim);
@@ -174,7 +175,8 @@ export function argmin(input: Node, dim?: number, keepdim = false, op = "argmin"
 
 /** Whether any is true. */
 export function any(x: Node, dim?: Dim, keepdim = false): Node {
-  const axes = dimsOf("any", dim, x.shape);
+  // No dimensions are none, as in PyTorch: where they are not told, they are all.
+  const axes = Array.isArray(dim) && dim.length === 0 ? [] : dimsOf("any", dim, x.shape);
   if (axes.some((a) => x.shape[a] === 0))
     return filled(0, reduce("sum", numeric(x), axes, keepdim).shape, "bool");
   return truth(reduce("maxReduce", cast(truth(x), "i32"), axes, keepdim));

@@ -1,3 +1,4 @@
+import { hostNode } from "../../engine/trace.ts";
 import * as ops from "../operations/indexing.ts";
 import * as linalg from "../operations/linalg.ts";
 import type { Indexed } from "../operations/reduction.ts";
@@ -13,10 +14,23 @@ interface SortOptions {
 
 /** Methods that index, sort and multiply matrices, named and behaving as PyTorch's. */
 export abstract class IndexingMethods<T extends HasNode> extends MovementMethods<T> {
-  /** `x[i, …]`: numbers, `slice(start, stop, step)`, null for a new dimension, "..." and tensors of indices. */
-  at(...indices: (number | ops.Slice | null | "..." | T)[]): T {
-    const plain = indices.map((i) => (i !== null && typeof i === "object" && "node" in i ? i.node : i));
-    return this.wrap(ops.at(this.node, plain));
+  /**
+   * `x[i, …]`: numbers, `slice(start, stop, step)`, null for a new dimension, "...", and tensors or lists of indices. A
+   * bool tensor picks the elements where it is true: it is read, since the result's shape depends on it.
+   */
+  at(...indices: (number | ops.Slice | null | "..." | T | readonly number[])[]): T {
+    return this.wrap(
+      ops.at(
+        this.node,
+        indices.map((i) => {
+          if (i === null || typeof i !== "object") return i;
+          if (Array.isArray(i)) return hostNode(Int32Array.from(i), "i32", [i.length]);
+          if (!("node" in i)) return i as ops.Slice;
+          if (i.node.dtype !== "bool") return i.node;
+          return { mask: i.node, values: this.valuesFor("at with a mask", i) };
+        }),
+      ),
+    );
   }
   /** Elements at indices along a dimension. */
   gather(dim: number, index: T): T {

@@ -1,9 +1,9 @@
 import { cast, filled, permute, reshape } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
-import { type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
+import { indexAt, type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import type { Storage } from "../../engine/storage.ts";
-import { addCheck, currentTrace, storedLeaf } from "../../engine/trace.ts";
+import { addCheck, currentTrace, hostNode, storedLeaf } from "../../engine/trace.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { add, eq, ge, lt, mul, or, where } from "./elementwise.ts";
@@ -204,14 +204,43 @@ export interface Slice {
   readonly step: number;
 }
 
+/** A bool tensor, which stands for as many dimensions as it has, and where it is true. */
+export interface Mask {
+  readonly mask: Node;
+  readonly values: ArrayLike<number>;
+}
+
 /** What `at` takes for one dimension: an index, a slice, null (a new dimension), "..." or a tensor of indices. */
-export type Index = number | Slice | null | "..." | Node;
+export type Index = number | Slice | null | "..." | Node | Mask;
+
+const isMask = (i: Index): i is Mask => i !== null && typeof i === "object" && "mask" in i;
+
+/** The indices of what a mask picks, a vector for each of its dimensions; a scalar picks all or nothing of a new one. */
+function placesOf({ mask, values }: Mask, shape: Shape, axis: number): Node[] {
+  const sizes = mask.shape.length === 0 ? [1] : mask.shape;
+  if (sizes.some((n, i) => n !== shape[axis + i]))
+    throw new IndexError(
+      `at: a mask of shape ${shapeText(mask.shape)} for dimensions ${shapeText(shape.slice(axis, axis + sizes.length))} of shape ${shapeText(shape)}`,
+    );
+  const found: number[][] = [];
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0) found.push(indexAt(i, sizes));
+  return sizes.map((_, d) =>
+    hostNode(
+      Int32Array.from(found, (index) => index[d]!),
+      "i32",
+      [found.length],
+    ),
+  );
+}
 
 const isNode = (i: Index): i is Node => i !== null && typeof i === "object" && "op" in i;
 
 /** `x[i, …]` by Python's and NumPy's rules. */
 export function at(input: Node, indices: readonly Index[]): Node {
-  const given = indices.filter((i) => i !== null && i !== "...").length;
+  const given = indices.reduce<number>(
+    (n, i) => n + (isMask(i) ? i.mask.shape.length : i === null || i === "..." ? 0 : 1),
+    0,
+  );
   const rank = input.shape.length;
   if (given > rank)
     throw new IndexError(`at: ${given} indices for a tensor of shape ${shapeText(input.shape)}`);
@@ -227,7 +256,10 @@ export function at(input: Node, indices: readonly Index[]): Node {
   for (const index of full) {
     if (index === null) x = unsqueeze(x, axis++);
     else if (typeof index === "number") x = select(x, axis, index);
-    else if (isNode(index)) advanced.push({ axis: axis++, index });
+    else if (isMask(index)) {
+      if (index.mask.shape.length === 0) x = unsqueeze(x, axis);
+      for (const places of placesOf(index, x.shape, axis)) advanced.push({ axis: axis++, index: places });
+    } else if (isNode(index)) advanced.push({ axis: axis++, index });
     else if (index !== "...") x = sliceDim(x, axis++, index.start, index.stop, index.step);
   }
   return advanced.length === 0 ? x : takeAll(x, advanced);
@@ -235,11 +267,6 @@ export function at(input: Node, indices: readonly Index[]): Node {
 
 /** Several dimensions by tensors of indices that broadcast together; negative ones count from the end. */
 function takeAll(x: Node, advanced: readonly { axis: number; index: Node }[]): Node {
-  for (const { index } of advanced)
-    if (index.dtype === "bool")
-      throw new DTypeError(
-        "at: how many elements a bool mask picks is known only when it is computed; use where() or maskedFill()",
-      );
   const shape = broadcastShape(
     advanced.map((a) => a.index),
     "at",

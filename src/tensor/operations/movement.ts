@@ -2,6 +2,7 @@ import * as build from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, IndexError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText, sizeOf } from "../../base/shape.ts";
+import { hostNode } from "../../engine/trace.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { le, where } from "./elementwise.ts";
@@ -174,6 +175,35 @@ export function repeatInterleave(input: Node, times: number, d?: number | null):
     replaced(x.shape, axis, x.shape[axis]!, times),
   );
   return build.reshape(apart, replaced(x.shape, axis, x.shape[axis]! * times));
+}
+
+/** Each slice along a dimension repeated as often as `counts` says, or all as often as its one element does. */
+export function repeatEach(input: Node, times: Node, counts: ArrayLike<number>, d?: number | null): Node {
+  if (times.shape.length > 1 || isFloat(times.dtype) || times.dtype === "bool")
+    throw new ShapeError(
+      `repeatInterleave: counts are integers, one or a vector of them, not ${times.dtype}${shapeText(times.shape)}`,
+    );
+  const x = d === undefined || d === null || input.shape.length === 0 ? flatten(input) : input;
+  const axis = dim("repeatInterleave", x, d ?? 0);
+  const size = x.shape[axis]!;
+  if (counts.length !== 1 && counts.length !== size)
+    throw new ShapeError(
+      `repeatInterleave: ${counts.length} counts for the ${size} slices of dimension ${axis} of shape ${shapeText(x.shape)}`,
+    );
+  const count = (i: number): number => counts[counts.length === 1 ? 0 : i]!;
+  const places: number[] = [];
+  for (let i = 0; i < size; i++) {
+    if (count(i) < 0) throw new ArgumentError(`repeatInterleave: a count is ${count(i)}; each is from 0 on`);
+    for (let k = 0; k < count(i); k++) places.push(i);
+  }
+  const lines = replaced(x.shape, axis, places.length);
+  if (places.length === 0) return build.sliceAxis(x, axis, 0, 0);
+  const column = hostNode(
+    Int32Array.from(places),
+    "i32",
+    lines.map((n, i) => (i === axis ? n : 1)),
+  );
+  return node("gather", [x, broadcastTo(column, lines, "repeatInterleave")], { axis });
 }
 
 /** Dimensions run backwards. */

@@ -35,7 +35,7 @@ function reduce(op: Reduce, x: Node, axes: readonly number[], keepdim: boolean):
 }
 
 /** Sums and products of integers and bools are i32. */
-const summable = (x: Node, dtype?: DType): Node =>
+export const summable = (x: Node, dtype?: DType): Node =>
   dtype !== undefined ? cast(x, computeDtype(dtype)) : isFloat(x.dtype) ? floating(x) : cast(x, "i32");
 
 /** The sum. */
@@ -188,8 +188,8 @@ export const all = (x: Node, dim?: Dim, keepdim = false): Node => not(any(not(x)
 export const countNonzero = (x: Node, dim?: Dim): Node => sum(truth(x), dim);
 
 /** Running sums along a dimension. */
-export function cumsum(input: Node, dim: number): Node {
-  const x = summable(input);
+export function cumsum(input: Node, dim: number, dtype?: DType): Node {
+  const x = summable(input, dtype);
   const axis = dimOf("cumsum", dim, x.shape.length, x.shape);
   return x.shape.length === 0 ? x : node("cumsum", [x], { axis });
 }

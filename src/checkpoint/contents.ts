@@ -6,7 +6,7 @@ import { type Round, roundsUnderWay } from "../optim/rounds.ts";
 import { haveStandIns } from "../optim/stand-ins.ts";
 import { fromArray } from "../tensor/create.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { getRandomState } from "../tensor/random.ts";
+import { getRandomState } from "../tensor/draws.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { inBase } from "./base.ts";

@@ -10,7 +10,7 @@ import { type Described, type MatchOptions, pathIn } from "../nn/compare-state.t
 import { checkMatchOptions, type IncompatibleKeys, matchState } from "../nn/match-state.ts";
 import type { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { setRandomState } from "../tensor/random.ts";
+import { setRandomState } from "../tensor/draws.ts";
 import { Region } from "../tensor/region.ts";
 import type { Stored } from "../tensor/stored.ts";
 import type { Tensor } from "../tensor/tensor.ts";

@@ -46,8 +46,8 @@ function frameOf(line: string): Frame | null {
   return { name: name === "anonymous" ? "" : name, file, place: `${pathOf(file)}:${row}:${column}` };
 }
 
-/** What makes nodes of every operation, and functions without a name. */
-const makers = new Set(["noteOrigin", "node", ""]);
+/** What makes nodes of every operation, what checks its arguments, and functions without a name. */
+const makers = new Set(["noteOrigin", "node", "checked", ""]);
 
 /** The frames of Node itself. */
 const isEngines = ({ file }: Frame): boolean => file.startsWith("node:") || file === "<anonymous>";

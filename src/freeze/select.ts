@@ -5,7 +5,7 @@ import { intersect, type Region } from "../tensor/region.ts";
 import type { Checked } from "./checked.ts";
 import { globPattern } from "./glob.ts";
 import { ModuleSelector, modulesOf } from "./module-selector.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { PartSet } from "./part-set.ts";
 import { indexedPath, parseRegion } from "./region-text.ts";
 import {

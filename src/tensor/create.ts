@@ -4,8 +4,10 @@ import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { type Shape, shapeText, sizeOf } from "../base/shape.ts";
 import { hostNode } from "../engine/trace.ts";
 import { type Node, node } from "../ir/node.ts";
+import * as kind from "./argument-kinds.ts";
 import { full as filled } from "./operations/elementwise.ts";
 import { storedNumber } from "./operations/number.ts";
+import { checked, takes } from "./signature.ts";
 import { Tensor } from "./tensor.ts";
 
 /** What tensors can be made of: numbers or booleans, nested to any depth, or a typed array. */
@@ -18,12 +20,17 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
+/** What they are checked for. */
+const tensorOptions = { dtype: kind.dtype, requiresGrad: kind.boolean };
+
 const finish = (n: Node, { requiresGrad = false }: TensorOptions): Tensor =>
   new Tensor(n).requiresGrad_(requiresGrad);
 
 /** A tensor with a copy of data. */
-export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
-  if (ArrayBuffer.isView(data)) return fromArray(data, [data.length], options);
+export const tensor = checked("tensor", takes({ data: kind.anything }, tensorOptions), tensorOf);
+
+function tensorOf(data: TensorData, options: TensorOptions = {}): Tensor {
+  if (ArrayBuffer.isView(data)) return flat("tensor", data, [data.length], options);
   const shape = shapeOf(data);
   const values: (number | boolean)[] = [];
   flattenInto(values, data, shape, 0);
@@ -40,14 +47,22 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
 }
 
 /** A tensor with a copy of a flat array of values, in row-major order. */
-export function fromArray(
+export const fromArray = checked(
+  "fromArray",
+  takes({ data: kind.flatData, shape: kind.shape }, tensorOptions),
+  (data: TypedArray | BigInt64Array | readonly number[], shape: Shape, options: TensorOptions = {}): Tensor =>
+    flat("fromArray", data, shape, options),
+);
+
+function flat(
+  op: string,
   data: TypedArray | BigInt64Array | readonly number[],
   shape: Shape,
-  options: TensorOptions = {},
+  options: TensorOptions,
 ): Tensor {
   if (data.length !== sizeOf(shape))
     throw new ShapeError(
-      `fromArray: ${data.length} values for shape ${shapeText(shape)}, which has ${sizeOf(shape)}`,
+      `${op}: ${data.length} values for shape ${shapeText(shape)}, which has ${sizeOf(shape)}`,
     );
   const dtype = options.dtype ?? dtypeOf(data);
   return finish(
@@ -71,29 +86,38 @@ function dtypeOf(data: TypedArray | BigInt64Array | readonly number[]): DType {
   );
 }
 
+/** Deeper than this arrays are no data: one that is its own first entry has no end. */
+const deepest = 64;
+
 function shapeOf(data: TensorData): number[] {
   const shape: number[] = [];
-  for (
-    let level: TensorData | undefined = data;
-    typeof level === "object";
-    level = (level as readonly TensorData[])[0]
-  )
+  for (let level: TensorData | undefined = data; Array.isArray(level); level = level[0]) {
+    if (shape.length === deepest) throw new ShapeError(`tensor: arrays nested more than ${deepest} deep`);
     shape.push(level.length);
+  }
   return shape;
 }
 
 function flattenInto(values: (number | boolean)[], data: TensorData, shape: Shape, axis: number): void {
   const deeper = axis < shape.length;
-  if (typeof data !== "object") {
+  if (typeof data === "number" || typeof data === "boolean") {
     if (deeper) throw ragged(shape, axis, "a number");
-    if (typeof data !== "number" && typeof data !== "boolean")
-      throw new ArgumentError(`tensor: ${typeof data} among the data; numbers and booleans are taken`);
     values.push(data);
     return;
   }
+  if (!Array.isArray(data))
+    throw new ArgumentError(
+      `tensor: ${axis > 0 && typeof data !== "object" ? typeof data : kind.described(data)} ${axis === 0 ? "as" : "among"} the data; numbers and booleans are taken${remedyFor(data)}`,
+    );
   if (!deeper || data.length !== shape[axis]) throw ragged(shape, axis, `${data.length} entries`);
   for (let i = 0; i < data.length; i++)
     flattenInto(values, (data as readonly TensorData[])[i]!, shape, axis + 1);
+}
+
+function remedyFor(data: unknown): string {
+  if (kind.tensor.ok(data)) return "; use stack() for a list of tensors, clone() for a copy of one";
+  if (ArrayBuffer.isView(data)) return "; give one typed array alone, or fromArray() with a shape";
+  return data instanceof Promise ? "; await it first" : "";
 }
 
 const ragged = (shape: Shape, axis: number, found: string): ShapeError =>
@@ -110,39 +134,74 @@ function stored(op: string, length: number, value: (i: number) => number, dtype:
   return out;
 }
 
-function checkedShape(op: string, shape: Shape): Shape {
-  if (shape.some((d) => !Number.isInteger(d) || d < 0))
-    throw new ShapeError(`${op}: ${shapeText(shape)} is no shape: sizes are whole numbers from 0 on`);
-  return [...shape];
+/** One value everywhere; a boolean makes a bool tensor. */
+export const full = checked("full", takes({ shape: kind.shape, value: kind.scalar }, tensorOptions), fullOf);
+
+function fullOf(shape: Shape, value: number | boolean, options: TensorOptions = {}): Tensor {
+  const dtype = options.dtype ?? (typeof value === "boolean" ? "bool" : "f32");
+  return finish(filled([...shape], value, dtype), options);
 }
 
-/** One value everywhere; a boolean makes a bool tensor. */
-export function full(shape: Shape, value: number | boolean, options: TensorOptions = {}): Tensor {
-  const dtype = options.dtype ?? (typeof value === "boolean" ? "bool" : "f32");
-  return finish(filled(checkedShape("full", shape), value, dtype), options);
-}
+const shaped = takes({ shape: kind.shape }, tensorOptions);
+
 /** Zeros. */
-export const zeros = (shape: Shape, options: TensorOptions = {}): Tensor => full(shape, 0, options);
+export const zeros = checked(
+  "zeros",
+  shaped,
+  (shape: Shape, options: TensorOptions = {}): Tensor => fullOf(shape, 0, options),
+);
 /** Ones. */
-export const ones = (shape: Shape, options: TensorOptions = {}): Tensor => full(shape, 1, options);
+export const ones = checked(
+  "ones",
+  shaped,
+  (shape: Shape, options: TensorOptions = {}): Tensor => fullOf(shape, 1, options),
+);
 /** A tensor whose values do not matter: zeros. */
-export const empty = (shape: Shape, options: TensorOptions = {}): Tensor => zeros(shape, options);
+export const empty = checked(
+  "empty",
+  shaped,
+  (shape: Shape, options: TensorOptions = {}): Tensor => fullOf(shape, 0, options),
+);
 
 const like = (x: Tensor, options: TensorOptions): TensorOptions => ({ dtype: x.dtype, ...options });
 
+const another = takes({ x: kind.tensor }, tensorOptions);
+
 /** Zeros of another tensor's shape and dtype. */
-export const zerosLike = (x: Tensor, options: TensorOptions = {}): Tensor => zeros(x.shape, like(x, options));
+export const zerosLike = checked(
+  "zerosLike",
+  another,
+  (x: Tensor, options: TensorOptions = {}): Tensor => fullOf(x.shape, 0, like(x, options)),
+);
 /** Ones of another tensor's shape and dtype. */
-export const onesLike = (x: Tensor, options: TensorOptions = {}): Tensor => ones(x.shape, like(x, options));
+export const onesLike = checked(
+  "onesLike",
+  another,
+  (x: Tensor, options: TensorOptions = {}): Tensor => fullOf(x.shape, 1, like(x, options)),
+);
 /** One value, in another tensor's shape and dtype. */
-export const fullLike = (x: Tensor, value: number | boolean, options: TensorOptions = {}): Tensor =>
-  full(x.shape, value, like(x, options));
+export const fullLike = checked(
+  "fullLike",
+  takes({ x: kind.tensor, value: kind.scalar }, tensorOptions),
+  (x: Tensor, value: number | boolean, options: TensorOptions = {}): Tensor =>
+    fullOf(x.shape, value, like(x, options)),
+);
 /** As `zerosLike`. */
-export const emptyLike = (x: Tensor, options: TensorOptions = {}): Tensor => zerosLike(x, options);
+export const emptyLike = checked(
+  "emptyLike",
+  another,
+  (x: Tensor, options: TensorOptions = {}): Tensor => fullOf(x.shape, 0, like(x, options)),
+);
 
 /** Ones on the diagonal of a matrix, zeros elsewhere. */
-export function eye(rows: number, columns = rows, options: TensorOptions = {}): Tensor {
-  const shape = checkedShape("eye", [rows, columns]);
+export const eye = checked(
+  "eye",
+  takes({ rows: kind.size, columns: kind.maybe(kind.size) }, tensorOptions),
+  eyeOf,
+);
+
+function eyeOf(rows: number, columns = rows, options: TensorOptions = {}): Tensor {
+  const shape = [rows, columns];
   const iota = (axis: number): Node => node("iota", [], { shape, axis, dtype: "i32" });
   return finish(cast(node("eq", [iota(0), iota(1)], {}), options.dtype ?? "f32"), options);
 }
@@ -151,16 +210,26 @@ export function eye(rows: number, columns = rows, options: TensorOptions = {}): 
  * start, start + step, … below end: i32 where all three are whole, as PyTorch's int64, else f32. Integers that are asked
  * for count from start and by step without their fractions, as many as there would be with them.
  */
-export function arange(end: number, options?: TensorOptions): Tensor;
-export function arange(start: number, end: number, step?: number, options?: TensorOptions): Tensor;
-export function arange(
-  first: number,
-  second?: number | TensorOptions,
-  step = 1,
-  last: TensorOptions = {},
-): Tensor {
-  const [start, end] = typeof second === "number" ? [first, second] : [0, first];
-  const options = typeof second === "object" ? second : last;
+export const arange: {
+  (end: number, options?: TensorOptions): Tensor;
+  (start: number, end: number, step?: number, options?: TensorOptions): Tensor;
+} = (first: number, second?: number | TensorOptions, step?: number, last?: TensorOptions): Tensor =>
+  second === undefined || typeof second === "object"
+    ? toEnd(first, second ?? last)
+    : fromStart(first, second, step, last);
+
+const toEnd = checked(
+  "arange",
+  takes({ end: kind.number }, tensorOptions),
+  (end: number, options?: TensorOptions) => arangeOf(0, end, 1, options),
+);
+const fromStart = checked(
+  "arange",
+  takes({ start: kind.number, end: kind.number, step: kind.maybe(kind.number) }, tensorOptions),
+  arangeOf,
+);
+
+function arangeOf(start: number, end: number, step = 1, options: TensorOptions = {}): Tensor {
   if (step === 0 || !Number.isFinite(step) || !Number.isFinite(start) || !Number.isFinite(end))
     throw new ArgumentError(`arange: from ${start} to ${end} by ${step}`);
   if ((end - start) / step < 0)
@@ -179,9 +248,14 @@ export function arange(
 }
 
 /** `steps` numbers evenly from start to end, both included. */
-export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
+export const linspace = checked(
+  "linspace",
+  takes({ start: kind.number, end: kind.number, steps: kind.size }, tensorOptions),
+  linspaceOf,
+);
+
+function linspaceOf(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
   const dtype = options.dtype ?? "f32";
-  if (!Number.isInteger(steps) || steps < 0) throw new ArgumentError(`linspace: ${steps} steps`);
   const [from, to] = isFloat(dtype) ? [start, end] : [Math.trunc(start), Math.trunc(end)];
   const step = (to - from) / (steps - 1);
   // From both ends to the middle, as PyTorch does, so that the last is exact.

@@ -19,6 +19,7 @@ export {
   zeros,
   zerosLike,
 } from "./create.ts";
+export { getRandomState, manualSeed, type RandomState, setRandomState } from "./draws.ts";
 export { type EmbeddingOptions, embedding } from "./embedding.ts";
 export { FloatNumber, float } from "./float.ts";
 export { formatTensor } from "./format.ts";
@@ -47,20 +48,32 @@ export { Parameter } from "./parameter.ts";
 export {
   bernoulli,
   dropoutMask,
-  getRandomState,
-  manualSeed,
   multinomial,
   normal,
-  type RandomState,
   rand,
   randint,
   randLike,
   randn,
   randnLike,
   randperm,
-  setRandomState,
   uniform,
 } from "./random.ts";
 export { Region } from "./region.ts";
+export {
+  atleast1d,
+  atleast2d,
+  atleast3d,
+  blockDiag,
+  cartesianProd,
+  columnStack,
+  combinations,
+  dstack,
+  hstack,
+  type MeshgridIndexing,
+  meshgrid,
+  stdMean,
+  varMean,
+  vstack,
+} from "./stacking.ts";
 export { Stored } from "./stored.ts";
 export { gradient, Tensor } from "./tensor.ts";

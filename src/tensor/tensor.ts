@@ -24,20 +24,23 @@ import {
 } from "../engine/trace.ts";
 import { isGradEnabled, isOp, type Node, node, withGrad } from "../ir/node.ts";
 import { constantOf } from "../ir/simplify-builder.ts";
+import * as kind from "./argument-kinds.ts";
 import { Computed, type GradientOptions, gradientsOf } from "./autograd.ts";
 import { formatTensor } from "./format.ts";
+import { methodSignatures } from "./method-signatures.ts";
 import { operandOf, optionalOperand, type Scalar } from "./methods/base.ts";
-import { IndexingMethods } from "./methods/indexing.ts";
+import { InPlaceMethods } from "./methods/in-place.ts";
 import { type Nested, nested } from "./nested.ts";
 import * as ops from "./operations/elementwise.ts";
 import { noteGradient } from "./recorded-gradients.ts";
+import { checked, checkMethods, type Signature, takes } from "./signature.ts";
 
 /**
  * A lazy, immutable array: an operation on it checks shapes and dtypes at once and notes what to compute; values are
  * computed when one is read or an optimizer steps. Methods are PyTorch's, in camelCase; those that PyTorch does in
  * place (`add_`) make this object stand for the new value, and change no other.
  */
-export class Tensor extends IndexingMethods<Tensor> implements Holder {
+export class Tensor extends InPlaceMethods<Tensor> implements Holder {
   /** Whether the next step computes this value although something consumes it; see `keep`. */
   kept = false;
   /** Why it has no value, where an index it depends on was out of range. */
@@ -76,6 +79,17 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
 
   protected override wrap(node: Node): Tensor {
     return new Tensor(node);
+  }
+  protected override leaf(node: Node, requiresGrad: boolean): Tensor {
+    return new Tensor(node).requiresGrad_(requiresGrad);
+  }
+  protected override valuesFor(op: string, x: Tensor): TypedArray {
+    if (currentTrace().recording)
+      throw new CaptureError(
+        `${op}: the shape of its result depends on values, which are not known while a function is captured. ` +
+          "Do it outside and pass the result in, or use where(), maskedFill() or topk()",
+      );
+    return x.dataSync();
   }
 
   /** A pending value comes from another trace: one that has ended is gone, an outer one is computed there. */
@@ -319,7 +333,7 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   }
 
   /** Makes this stand for a new value of its shape and dtype. */
-  protected assign_(op: string, value: Node): this {
+  protected override assign_(op: string, value: Node): this {
     if (!sameShape(value.shape, this.shape))
       throw new ShapeError(
         `${op}: the result has shape ${shapeText(value.shape)}, this tensor ${shapeText(this.shape)}`,
@@ -355,6 +369,11 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   }
 }
 
+type MethodName = keyof {
+  [K in keyof Tensor as Tensor[K] extends (...args: never[]) => unknown ? K & string : never]: K;
+};
+checkMethods(Tensor.prototype, methodSignatures satisfies { readonly [K in MethodName]: Signature });
+
 /** A promise of what is read now. That it cannot be read while a step is recorded is thrown: nobody awaits it there. */
 const later = async <T>(read: () => T): Promise<T> => read();
 
@@ -370,7 +389,16 @@ export function refuseIntegerGradient(dtype: DType): void {
 }
 
 /** The gradients of `of` with respect to leaves, without touching their `grad`; null where it does not depend on one. */
-export function gradient(
+export const gradient = checked(
+  "gradient",
+  takes(
+    { of: kind.tensor, leaves: kind.tensors },
+    { gradient: kind.nullable(kind.tensor), createGraph: kind.boolean },
+  ),
+  gradientOf,
+);
+
+function gradientOf(
   of: Tensor,
   leaves: readonly Tensor[],
   options: GradientOptions & { gradient?: Tensor } = {},

@@ -1,3 +1,4 @@
+import { hostNode } from "../../engine/trace.ts";
 import * as ops from "../operations/indexing.ts";
 import * as linalg from "../operations/linalg.ts";
 import type { Indexed } from "../operations/reduction.ts";
@@ -5,19 +6,38 @@ import * as sorting from "../operations/sorting.ts";
 import type { HasNode } from "./base.ts";
 import { MovementMethods } from "./movement.ts";
 
+/** How to sort. */
+interface SortOptions {
+  descending?: boolean;
+  stable?: boolean;
+}
+
 /** Methods that index, sort and multiply matrices, named and behaving as PyTorch's. */
 export abstract class IndexingMethods<T extends HasNode> extends MovementMethods<T> {
-  /** `x[i, …]`: numbers, `slice(start, stop, step)`, null for a new dimension, "..." and tensors of indices. */
-  at(...indices: (number | ops.Slice | null | "..." | T)[]): T {
-    const plain = indices.map((i) => (i !== null && typeof i === "object" && "node" in i ? i.node : i));
-    return this.wrap(ops.at(this.node, plain));
+  /**
+   * `x[i, …]`: numbers, `slice(start, stop, step)`, null for a new dimension, "...", and tensors or lists of indices. A
+   * bool tensor picks the elements where it is true: it is read, since the result's shape depends on it.
+   */
+  at(...indices: (number | ops.Slice | null | "..." | T | readonly number[])[]): T {
+    return this.wrap(
+      ops.at(
+        this.node,
+        indices.map((i) => {
+          if (i === null || typeof i !== "object") return i;
+          if (Array.isArray(i)) return hostNode(Int32Array.from(i), "i32", [i.length]);
+          if (!("node" in i)) return i as ops.Slice;
+          if (i.node.dtype !== "bool") return i.node;
+          return { mask: i.node, values: this.valuesFor("at with a mask", i) };
+        }),
+      ),
+    );
   }
   /** Elements at indices along a dimension. */
   gather(dim: number, index: T): T {
     return this.wrap(ops.gather(this.node, dim, index.node));
   }
-  /** As `gather`, with indices that broadcast. */
-  takeAlongDim(index: T, dim: number): T {
+  /** As `gather`, with indices that broadcast, negative ones from the end; without a dimension, of the flattened tensor. */
+  takeAlongDim(index: T, dim?: number | null): T {
     return this.wrap(ops.takeAlongDim(this.node, index.node, dim));
   }
   /** This with every element of `source` added at its index along a dimension. */
@@ -28,25 +48,25 @@ export abstract class IndexingMethods<T extends HasNode> extends MovementMethods
   indexSelect(dim: number, index: T): T {
     return this.wrap(ops.indexSelect(this.node, dim, index.node));
   }
-  /** Indices that sort a dimension, stably. */
-  argsort(dim = -1, { descending = false }: { descending?: boolean } = {}): T {
+  /** Indices that sort a dimension, stably whether or not that is asked for. */
+  argsort(dim = -1, { descending = false }: SortOptions = {}): T {
     return this.wrap(sorting.argsort(this.node, dim, descending));
   }
-  /** A dimension sorted, stably, and the indices that sort it. */
-  sort(dim = -1, { descending = false }: { descending?: boolean } = {}): Indexed<T> {
+  /** A dimension sorted, stably whether or not that is asked for, and the indices that sort it. */
+  sort(dim = -1, { descending = false }: SortOptions = {}): Indexed<T> {
     return this.wrapBoth(sorting.sort(this.node, dim, descending));
   }
   /** The `k` largest (or smallest) along a dimension, in order, and where they are. */
-  topk(k: number, dim = -1, { largest = true }: { largest?: boolean } = {}): Indexed<T> {
+  topk(k: number, dim = -1, { largest = true }: { largest?: boolean; sorted?: boolean } = {}): Indexed<T> {
     return this.wrapBoth(sorting.topk(this.node, k, dim, largest));
   }
   /** The matrix product; vectors, and batches that broadcast, as `torch.matmul`. */
   matmul(other: T): T {
     return this.wrap(linalg.matmul(this.node, other.node));
   }
-  /** The matrix product. */
+  /** The product of two matrices. */
   mm(other: T): T {
-    return this.wrap(linalg.matmul(this.node, other.node));
+    return this.wrap(linalg.mm(this.node, other.node));
   }
   /** The product of two batches of matrices. */
   bmm(other: T): T {

@@ -67,21 +67,24 @@ export abstract class MovementMethods<T extends HasNode> extends ReductionMethod
   repeat(times: readonly number[]): T {
     return this.wrap(ops.repeat(this.node, times));
   }
-  /** Each element repeated. */
-  repeatInterleave(times: number, dim?: number): T {
-    return this.wrap(ops.repeatInterleave(this.node, times, dim));
+  /** Each element repeated; where a tensor says how often, it is read, and one count stands for all. */
+  repeatInterleave(times: number | T, dim?: number | null): T {
+    if (typeof times === "number") return this.wrap(ops.repeatInterleave(this.node, times, dim));
+    const counts = this.valuesFor("repeatInterleave", times);
+    return this.wrap(ops.repeatEach(this.node, times.node, counts, dim));
   }
   /** Dimensions run backwards. */
   flip(dims: Dims): T {
     return this.wrap(ops.flip(this.node, dims));
   }
   /** Elements moved round. */
-  roll(shifts: Dims, dims?: Dims): T {
+  roll(shifts: Dims, dims?: Dims | null): T {
     return this.wrap(ops.roll(this.node, shifts, dims));
   }
-  /** `length` elements along a dimension from `start` on. */
-  narrow(dim: number, start: number, length: number): T {
-    return this.wrap(ops.narrow(this.node, dim, start, length));
+  /** `length` elements along a dimension from `start` on; where that is a tensor, it is read. */
+  narrow(dim: number, start: number | T, length: number): T {
+    const from = typeof start === "number" ? start : this.wholeFor("narrow", start);
+    return this.wrap(ops.narrow(this.node, dim, from, length));
   }
   /** One index of a dimension, which goes. */
   select(dim: number, index: number): T {

@@ -1,8 +1,12 @@
+import { cast } from "../../autodiff/build.ts";
 import type { DType } from "../../base/dtype.ts";
 import type { Node } from "../../ir/node.ts";
 import * as ops from "../operations/reduction.ts";
 import type { HasNode } from "./base.ts";
 import { ElementwiseMethods } from "./elementwise.ts";
+
+/** A node in the dtype that is asked for, if one is. */
+const as = (x: Node, dtype?: DType): Node => (dtype === undefined ? x : cast(x, dtype));
 
 /** How a reduction leaves the shape: with the reduced dimensions as size 1, or without. */
 export interface Keepdim {
@@ -35,8 +39,8 @@ export abstract class ReductionMethods<T extends HasNode> extends ElementwiseMet
     return this.wrap(ops.standardDeviation(this.node, dim, keepdim, correction));
   }
   /** The p-norm. */
-  norm(p = 2, dim?: ops.Dim, { keepdim = false }: Keepdim = {}): T {
-    return this.wrap(ops.norm(this.node, p, dim, keepdim));
+  norm(p = 2, dim?: ops.Dim, { keepdim = false, dtype }: Keepdim & { dtype?: DType } = {}): T {
+    return this.wrap(ops.norm(as(this.node, dtype), p, dim, keepdim));
   }
   /** The largest; ties share the gradient. */
   amax(dim?: ops.Dim, { keepdim = false }: Keepdim = {}): T {
@@ -81,16 +85,16 @@ export abstract class ReductionMethods<T extends HasNode> extends ElementwiseMet
     return this.wrap(ops.countNonzero(this.node, dim));
   }
   /** Running sums along a dimension. */
-  cumsum(dim: number): T {
-    return this.wrap(ops.cumsum(this.node, dim));
+  cumsum(dim: number, { dtype }: { dtype?: DType } = {}): T {
+    return this.wrap(ops.cumsum(this.node, dim, dtype));
   }
   /** eˣ over its sum along a dimension. */
-  softmax(dim: number): T {
-    return this.wrap(ops.softmax(this.node, dim));
+  softmax(dim: number, { dtype }: { dtype?: DType } = {}): T {
+    return this.wrap(ops.softmax(as(this.node, dtype), dim));
   }
   /** The logarithm of softmax. */
-  logSoftmax(dim: number): T {
-    return this.wrap(ops.logSoftmax(this.node, dim));
+  logSoftmax(dim: number, { dtype }: { dtype?: DType } = {}): T {
+    return this.wrap(ops.logSoftmax(as(this.node, dtype), dim));
   }
   /** The logarithm of the sum of eˣ. */
   logsumexp(dim: ops.Dim, { keepdim = false }: Keepdim = {}): T {

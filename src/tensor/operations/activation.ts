@@ -1,6 +1,6 @@
 import { reshape } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
-import { DTypeError, ShapeError } from "../../base/errors.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { shapeText, sizeOf } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import {
@@ -26,7 +26,7 @@ import {
   where,
 } from "./elementwise.ts";
 import { storedNumber } from "./number.ts";
-import { computeDtype, floating, numeric, widen } from "./promote.ts";
+import { computeDtype, floating, widen } from "./promote.ts";
 import { stated } from "./stated.ts";
 
 /** Activation functions. Where one branch could overflow it is fed a harmless value, so that gradients stay finite. */
@@ -41,6 +41,7 @@ export const relu6 = (x: Node): Node => hardtanh(x, 0, 6);
 
 /** x clamped; outside, at the bounds and at NaN the gradient is 0. */
 export function hardtanh(x: Node, min = -1, max = 1): Node {
+  if (min > max) throw new ArgumentError(`hardtanh: minVal ${min} is larger than maxVal ${max}`);
   if (!isFloat(x.dtype)) return integerHardtanh(x, min, max);
   const value = where(le(x, min), min, where(ge(x, max), max, x));
   return stated(value, [x, (g) => where(and(gt(x, min), lt(x, max)), g, 0)]);
@@ -88,7 +89,10 @@ export const elu = (x: Node, alpha = 1): Node => eluOf(x, alpha, 1, 1);
 /** The self-normalizing elu of Klambauer et al., 2017. */
 export const selu = (x: Node): Node => eluOf(x, 1.6732632423543772, 1.0507009873554805, 1);
 /** Continuously differentiable elu: alpha · (e^(x / alpha) − 1) where negative. */
-export const celu = (x: Node, alpha = 1): Node => eluOf(x, alpha, 1, alpha);
+export function celu(x: Node, alpha = 1): Node {
+  if (alpha === 0) throw new ArgumentError("celu: alpha is 0, and x is divided by it");
+  return eluOf(x, alpha, 1, alpha);
+}
 
 /** x · Φ(x), exactly, or by the tanh approximation. */
 export function gelu(input: Node, approximate: "none" | "tanh" = "none"): Node {

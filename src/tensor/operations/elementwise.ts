@@ -1,7 +1,7 @@
 import { cast, filled, filledLike } from "../../autodiff/build.ts";
 import { type DType, isFloat } from "../../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../../base/errors.ts";
-import type { Shape } from "../../base/shape.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
+import { type Shape, shapeText } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import type { Op, OpAttrs } from "../../ir/op.ts";
 import { compareWithNumber } from "./compare-number.ts";
@@ -424,6 +424,11 @@ export function nanToNum(a: Node, nan = 0, posinf?: number, neginf?: number): No
 export function maskedFill(a: Node, mask: Node, value: Operand): Node {
   if (mask.dtype !== "bool")
     throw new DTypeError(`maskedFill: the mask is ${mask.dtype}, not bool; compare it with something first`);
+  if (typeof value === "object" && value.shape.length > 0)
+    throw new ShapeError(
+      `maskedFill: the value has shape ${shapeText(value.shape)}; it is one number, or a tensor of shape []. Use where() to ` +
+        "take elements of a tensor",
+    );
   const number = numberOf(value);
   const inside = number !== null ? storedNumber("maskedFill", number, a.dtype) : cast(value as Node, a.dtype);
   const dtype = computeDtype(a.dtype);

@@ -1,9 +1,9 @@
 import { cast, filled, permute, reshape } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
-import { type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
+import { indexAt, type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import type { Storage } from "../../engine/storage.ts";
-import { addCheck, currentTrace, storedLeaf } from "../../engine/trace.ts";
+import { addCheck, currentTrace, hostNode, storedLeaf } from "../../engine/trace.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { add, eq, ge, lt, mul, or, where } from "./elementwise.ts";
@@ -16,14 +16,19 @@ const outOfRange = (op: string, low: number, high: number, found?: number): Inde
     `${op}: ${found === undefined ? "an index" : `index ${found}`} is out of range; it must be in [${low}, ${high - 1}]`,
   );
 
+/** The dtype of indices, which those given must fit. */
+function checkedDtype(op: string, { dtype }: Node): "i32" {
+  if (isFloat(dtype) || dtype === "bool")
+    throw new DTypeError(`${op}: indices are integers, not ${dtype}; cast them with to("i32")`);
+  return "i32";
+}
+
 /**
  * Indices as i32, checked to be in [low, high): at once where their values are known, else before the next step
  * writes anything.
  */
-function checkedIndices(op: string, input: Node, low: number, high: number): Node {
-  if (isFloat(input.dtype) || input.dtype === "bool")
-    throw new DTypeError(`${op}: indices are integers, not ${input.dtype}; cast them with to("i32")`);
-  const indices = cast(input, "i32");
+export function checkedIndices(op: string, input: Node, low: number, high: number): Node {
+  const indices = cast(input, checkedDtype(op, input));
   if (sizeOf(indices.shape) === 0) return indices;
   const leaf = storedLeaf(input);
   const storage = leaf?.attrs.source as Storage | undefined;
@@ -42,29 +47,60 @@ function checkedIndices(op: string, input: Node, low: number, high: number): Nod
 }
 
 /** Elements at indices along a dimension; the indices' other sizes may be smaller than the tensor's. */
-export function gather(x: Node, dim: number, index: Node): Node {
-  const { axis, indices } = alongDim("gather", x, dim, index);
-  if (x.shape.length === 0) return x;
+export function gather(input: Node, dim: number, index: Node): Node {
+  const { x, axis, indices } = alongDim("gather", input, dim, index);
+  if (sizeOf(index.shape) === 0) return filled(0, index.shape, input.dtype);
   const region = node("slice", [x], {
     start: x.shape.map(() => 0),
     size: x.shape.map((n, i) => (i === axis ? n : indices.shape[i]!)),
     step: x.shape.map(() => 1),
   });
-  return node("gather", [sameShape(region.shape, x.shape) ? x : region, indices], { axis });
+  const taken = node("gather", [sameShape(region.shape, x.shape) ? x : region, indices], { axis });
+  return reshape(taken, index.shape);
 }
 
-function alongDim(op: string, x: Node, dim: number, index: Node): { axis: number; indices: Node } {
-  const axis = dimOf(op, dim, x.shape.length, x.shape);
+/** A scalar as a vector of one element, which it stands for wherever a dimension is named. */
+const vector = (x: Node): Node => (x.shape.length === 0 ? reshape(x, [1]) : x);
+
+/** A tensor and the indices along one of its dimensions, of one rank. No indices at all may have any shape. */
+export function alongDim(
+  op: string,
+  input: Node,
+  dim: number,
+  given: Node,
+): { x: Node; axis: number; indices: Node } {
+  const axis = dimOf(op, dim, input.shape.length, input.shape);
+  const [x, index] = [vector(input), vector(given)];
+  if (sizeOf(index.shape) === 0)
+    return {
+      x,
+      axis,
+      indices: filled(
+        0,
+        x.shape.map((n, i) => (i === axis ? 0 : n)),
+        checkedDtype(op, index),
+      ),
+    };
   if (index.shape.length !== x.shape.length || index.shape.some((n, i) => i !== axis && n > x.shape[i]!))
     throw new ShapeError(
       `${op}: indices of shape ${shapeText(index.shape)} for a tensor of shape ${shapeText(x.shape)}: they need as many ` +
         `dimensions, none larger but ${axis}`,
     );
-  return { axis, indices: checkedIndices(op, index, 0, x.shape[axis] ?? 1) };
+  return { x, axis, indices: checkedIndices(op, index, 0, x.shape[axis]!) };
+}
+
+/** Indices of which negative ones count from the end of `size`, counted from the front. */
+export function fromFront(op: string, index: Node, size: number): Node {
+  const checked = checkedIndices(op, index, -size, size);
+  return where(lt(checked, 0), add(checked, size), checked);
 }
 
 /** As `gather`, with indices broadcast against the tensor, as `torch.take_along_dim`. */
-export function takeAlongDim(x: Node, index: Node, dim: number): Node {
+export function takeAlongDim(x: Node, index: Node, dim?: number | null): Node {
+  if (dim === undefined || dim === null)
+    return takeAlongDim(reshape(x, [sizeOf(x.shape)]), reshape(index, [sizeOf(index.shape)]), 0);
+  if (x.shape.length === 0)
+    throw new IndexError(`takeAlongDim: a scalar has no dimension ${dim}; use reshape([1]) first`);
   const axis = dimOf("takeAlongDim", dim, x.shape.length, x.shape);
   if (index.shape.length !== x.shape.length)
     throw new ShapeError(
@@ -81,12 +117,14 @@ export function takeAlongDim(x: Node, index: Node, dim: number): Node {
       outer.map((n, i) => (i === axis ? y.shape[i]! : n)),
       "takeAlongDim",
     );
-  return gather(to(x), axis, to(index));
+  return gather(to(x), axis, to(fromFront("takeAlongDim", index, x.shape[axis]!)));
 }
 
 /** x with every element of `source` added at its index along a dimension. */
-export function scatterAdd(x: Node, dim: number, index: Node, source: Node): Node {
-  const { axis, indices } = alongDim("scatterAdd", x, dim, index);
+export function scatterAdd(input: Node, dim: number, index: Node, given: Node): Node {
+  const { x, axis, indices } = alongDim("scatterAdd", input, dim, index);
+  if (sizeOf(index.shape) === 0) return input;
+  const source = vector(given);
   if (source.shape.length !== indices.shape.length || source.shape.some((n, i) => n < indices.shape[i]!))
     throw new ShapeError(
       `scatterAdd: a source of shape ${shapeText(source.shape)} for indices of shape ${shapeText(indices.shape)}`,
@@ -107,22 +145,21 @@ export function scatterAdd(x: Node, dim: number, index: Node, source: Node): Nod
   const high = whole.map((n, i) => n - indices.shape[i]!);
   const filledOut = (y: Node): Node =>
     high.every((n) => n === 0) ? y : node("pad", [y], { low, high, value: 0 });
-  return cast(
-    node("scatterAdd", [cast(x, dtype), filledOut(indices), filledOut(updates)], { axis }),
-    x.dtype,
-  );
+  const summed = node("scatterAdd", [cast(x, dtype), filledOut(indices), filledOut(updates)], { axis });
+  return reshape(cast(summed, x.dtype), input.shape);
 }
 
 /** Whole slices at a vector of indices along a dimension. */
-export function indexSelect(x: Node, dim: number, index: Node): Node {
-  const axis = dimOf("indexSelect", dim, x.shape.length, x.shape);
-  if (index.shape.length > 1)
-    throw new ShapeError(`indexSelect: the index is a vector, not of shape ${shapeText(index.shape)}`);
-  return take(
-    x,
-    axis,
-    reshape(checkedIndices("indexSelect", index, 0, x.shape[axis]!), [sizeOf(index.shape)]),
-  );
+export function indexSelect(input: Node, dim: number, index: Node): Node {
+  const axis = dimOf("indexSelect", dim, input.shape.length, input.shape);
+  const count = sizeOf(index.shape);
+  if (index.shape.length > 1 || (input.shape.length === 0 && count !== 1))
+    throw new ShapeError(
+      `indexSelect: the index is a vector${input.shape.length === 0 ? " of one element for a scalar" : ""}, not of shape ${shapeText(index.shape)}`,
+    );
+  const x = vector(input);
+  const taken = take(x, axis, reshape(checkedIndices("indexSelect", index, 0, x.shape[axis]!), [count]));
+  return input.shape.length === 0 ? reshape(taken, []) : taken;
 }
 
 /** Slices along `axis` at checked indices of any shape, which takes the place of that axis. */
@@ -167,14 +204,43 @@ export interface Slice {
   readonly step: number;
 }
 
+/** A bool tensor, which stands for as many dimensions as it has, and where it is true. */
+export interface Mask {
+  readonly mask: Node;
+  readonly values: ArrayLike<number>;
+}
+
 /** What `at` takes for one dimension: an index, a slice, null (a new dimension), "..." or a tensor of indices. */
-export type Index = number | Slice | null | "..." | Node;
+export type Index = number | Slice | null | "..." | Node | Mask;
+
+const isMask = (i: Index): i is Mask => i !== null && typeof i === "object" && "mask" in i;
+
+/** The indices of what a mask picks, a vector for each of its dimensions; a scalar picks all or nothing of a new one. */
+function placesOf({ mask, values }: Mask, shape: Shape, axis: number): Node[] {
+  const sizes = mask.shape.length === 0 ? [1] : mask.shape;
+  if (sizes.some((n, i) => n !== shape[axis + i]))
+    throw new IndexError(
+      `at: a mask of shape ${shapeText(mask.shape)} for dimensions ${shapeText(shape.slice(axis, axis + sizes.length))} of shape ${shapeText(shape)}`,
+    );
+  const found: number[][] = [];
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0) found.push(indexAt(i, sizes));
+  return sizes.map((_, d) =>
+    hostNode(
+      Int32Array.from(found, (index) => index[d]!),
+      "i32",
+      [found.length],
+    ),
+  );
+}
 
 const isNode = (i: Index): i is Node => i !== null && typeof i === "object" && "op" in i;
 
 /** `x[i, …]` by Python's and NumPy's rules. */
 export function at(input: Node, indices: readonly Index[]): Node {
-  const given = indices.filter((i) => i !== null && i !== "...").length;
+  const given = indices.reduce<number>(
+    (n, i) => n + (isMask(i) ? i.mask.shape.length : i === null || i === "..." ? 0 : 1),
+    0,
+  );
   const rank = input.shape.length;
   if (given > rank)
     throw new IndexError(`at: ${given} indices for a tensor of shape ${shapeText(input.shape)}`);
@@ -190,7 +256,10 @@ export function at(input: Node, indices: readonly Index[]): Node {
   for (const index of full) {
     if (index === null) x = unsqueeze(x, axis++);
     else if (typeof index === "number") x = select(x, axis, index);
-    else if (isNode(index)) advanced.push({ axis: axis++, index });
+    else if (isMask(index)) {
+      if (index.mask.shape.length === 0) x = unsqueeze(x, axis);
+      for (const places of placesOf(index, x.shape, axis)) advanced.push({ axis: axis++, index: places });
+    } else if (isNode(index)) advanced.push({ axis: axis++, index });
     else if (index !== "...") x = sliceDim(x, axis++, index.start, index.stop, index.step);
   }
   return advanced.length === 0 ? x : takeAll(x, advanced);
@@ -198,11 +267,6 @@ export function at(input: Node, indices: readonly Index[]): Node {
 
 /** Several dimensions by tensors of indices that broadcast together; negative ones count from the end. */
 function takeAll(x: Node, advanced: readonly { axis: number; index: Node }[]): Node {
-  for (const { index } of advanced)
-    if (index.dtype === "bool")
-      throw new DTypeError(
-        "at: how many elements a bool mask picks is known only when it is computed; use where() or maskedFill()",
-      );
   const shape = broadcastShape(
     advanced.map((a) => a.index),
     "at",
@@ -213,9 +277,7 @@ function takeAll(x: Node, advanced: readonly { axis: number; index: Node }[]): N
   let flat: Node = filled(0, shape, "i32");
   for (const { axis, index } of advanced) {
     const size = x.shape[axis]!;
-    const checked = checkedIndices("at", index, -size, size);
-    const positive = where(lt(checked, 0), add(checked, size), checked);
-    flat = add(mul(flat, size), broadcastTo(positive, shape, "at"));
+    flat = add(mul(flat, size), broadcastTo(fromFront("at", index, size), shape, "at"));
   }
   const merged = reshape(permute(x, [...axes, ...rest]), [
     sizeOf(axes.map((a) => x.shape[a]!)),

@@ -1,6 +1,6 @@
 import { cast, permute, reshape } from "../../autodiff/build.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
-import { broadcastShapes, shapeText } from "../../base/shape.ts";
+import { broadcastShapes, sameShape, shapeText } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { add, div, mul, sqrt, square, sub } from "./elementwise.ts";
 import { widen } from "./promote.ts";
@@ -102,6 +102,15 @@ function squeezed({ x }: Factor, axes: readonly number[]): { x: Node; at: (axis:
   };
 }
 
+/** The product of two matrices. */
+export function mm(a: Node, b: Node): Node {
+  if (a.shape.length !== 2 || b.shape.length !== 2)
+    throw new ShapeError(
+      `mm: takes two matrices, not shapes ${shapeText(a.shape)} and ${shapeText(b.shape)}; use matmul`,
+    );
+  return matmul(a, b);
+}
+
 /** The product of two batches of matrices. */
 export function bmm(a: Node, b: Node): Node {
   if (a.shape.length !== 3 || b.shape.length !== 3 || a.shape[0] !== b.shape[0])
@@ -130,19 +139,29 @@ export function outer(a: Node, b: Node): Node {
 /** x · weightᵀ + bias. */
 export function linear(x: Node, weight: Node, bias?: Node): Node {
   const inner = x.shape.at(-1);
-  if (weight.shape.length !== 2 || inner !== weight.shape[1])
+  const columns = weight.shape.length === 2 || weight.shape.length === 1 ? weight.shape.at(-1) : undefined;
+  if (columns === undefined || inner !== columns)
     throw new ShapeError(
-      `linear: an input of shape ${shapeText(x.shape)} for a weight of shape ${shapeText(weight.shape)}: the last ` +
-        `dimension of the input must be ${weight.shape[1]}`,
+      `linear: an input of shape ${shapeText(x.shape)} for a weight of shape ${shapeText(weight.shape)}: ${
+        columns === undefined
+          ? "the weight is a matrix or a vector"
+          : `the last dimension of the input must be ${columns}`
+      }`,
     );
   const [a, w] = factors("linear", x, weight);
   const product = node("dot", [a, w], {
     leftBatch: [],
     rightBatch: [],
     leftContract: [a.shape.length - 1],
-    rightContract: [1],
+    rightContract: [w.shape.length - 1],
   });
-  return bias === undefined ? product : add(product, bias);
+  if (bias === undefined) return product;
+  const result = add(product, bias);
+  if (!sameShape(result.shape, product.shape))
+    throw new ShapeError(
+      `linear: a bias of shape ${shapeText(bias.shape)} for a result of shape ${shapeText(product.shape)}`,
+    );
+  return result;
 }
 
 /** Normalizes over the last dimensions, then scales and shifts. */

@@ -2,6 +2,7 @@ import * as build from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, IndexError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText, sizeOf } from "../../base/shape.ts";
+import { hostNode } from "../../engine/trace.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { le, where } from "./elementwise.ts";
@@ -10,8 +11,23 @@ import { broadcastTo, resultDtype } from "./promote.ts";
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const dim = (op: string, x: Node, d: number): number => dimOf(op, d, x.shape.length, x.shape);
+/** A dimension of a tensor that has some: a scalar has none to be cut along. */
+function sizedDim(op: string, x: Node, d: number): number {
+  const axis = dim(op, x, d);
+  if (x.shape.length === 0)
+    throw new IndexError(`${op}: a scalar has no dimension ${d}; use reshape([1]) first`);
+  return axis;
+}
 const replaced = (shape: Shape, axis: number, ...sizes: number[]): number[] =>
   shape.toSpliced(axis, 1, ...sizes);
+
+/** Dimensions, each named once. */
+function distinct(op: string, x: Node, dims: number | readonly number[]): number[] {
+  const found = [dims].flat().map((d) => dim(op, x, d));
+  if (new Set(found).size !== found.length)
+    throw new ArgumentError(`${op}: dimension named twice in [${dims}]`);
+  return found;
+}
 
 /** The shape with its one -1 worked out, so that it has `count` elements. */
 function inferred(op: string, shape: readonly number[], count: number, from: Shape): number[] {
@@ -90,7 +106,8 @@ export function flatten(x: Node, startDim = 0, endDim = -1): Node {
 
 /** One dimension as several; one size may be -1. */
 export function unflatten(x: Node, d: number, sizes: readonly number[]): Node {
-  const axis = dim("unflatten", x, d);
+  const axis = sizedDim("unflatten", x, d);
+  if (sizes.length === 0) throw new ShapeError("unflatten: there are no sizes; give one or more");
   return build.reshape(
     x,
     replaced(x.shape, axis, ...inferred("unflatten", sizes, x.shape[axis]!, [x.shape[axis]!])),
@@ -99,7 +116,7 @@ export function unflatten(x: Node, d: number, sizes: readonly number[]): Node {
 
 /** Without dimensions of size 1: all, or those named. */
 export function squeeze(x: Node, dims?: number | readonly number[]): Node {
-  const named = dims === undefined ? range(x.shape.length) : [dims].flat().map((d) => dim("squeeze", x, d));
+  const named = dims === undefined ? range(x.shape.length) : distinct("squeeze", x, dims);
   return build.reshape(
     x,
     x.shape.filter((d, i) => d !== 1 || !named.includes(i)),
@@ -115,6 +132,11 @@ export function unsqueeze(x: Node, d: number): Node {
 /** Repeated along dimensions of size 1 up to a shape; -1 keeps a size. */
 export function expand(x: Node, shape: readonly number[]): Node {
   const missing = shape.length - x.shape.length;
+  if (shape.some((d, i) => d < -1 || (d === -1 && i < missing)))
+    throw new ShapeError(
+      `expand: ${shapeText(shape)} for a tensor of shape ${shapeText(x.shape)}: -1 keeps the size of a dimension that the ` +
+        "tensor has, new ones in front need a size",
+    );
   return broadcastTo(
     x,
     shape.map((d, i) => (d === -1 && i >= missing ? x.shape[i - missing]! : d)),
@@ -144,8 +166,10 @@ export function repeat(x: Node, times: readonly number[]): Node {
 }
 
 /** Each element repeated, along a dimension or, without one, flattened. */
-export function repeatInterleave(input: Node, times: number, d?: number): Node {
-  const x = d === undefined ? flatten(input) : input;
+export function repeatInterleave(input: Node, times: number, d?: number | null): Node {
+  if (times < 0)
+    throw new ArgumentError(`repeatInterleave: each element ${times} times; a count is from 0 on`);
+  const x = d === undefined || d === null || input.shape.length === 0 ? flatten(input) : input;
   const axis = dim("repeatInterleave", x, d ?? 0);
   const apart = build.expand(
     build.reshape(x, replaced(x.shape, axis, x.shape[axis]!, 1)),
@@ -154,20 +178,54 @@ export function repeatInterleave(input: Node, times: number, d?: number): Node {
   return build.reshape(apart, replaced(x.shape, axis, x.shape[axis]! * times));
 }
 
+/** Each slice along a dimension repeated as often as `counts` says, or all as often as its one element does. */
+export function repeatEach(input: Node, times: Node, counts: ArrayLike<number>, d?: number | null): Node {
+  if (times.shape.length > 1 || isFloat(times.dtype) || times.dtype === "bool")
+    throw new ShapeError(
+      `repeatInterleave: counts are integers, one or a vector of them, not ${times.dtype}${shapeText(times.shape)}`,
+    );
+  const x = d === undefined || d === null || input.shape.length === 0 ? flatten(input) : input;
+  const axis = dim("repeatInterleave", x, d ?? 0);
+  const size = x.shape[axis]!;
+  if (counts.length !== 1 && counts.length !== size)
+    throw new ShapeError(
+      `repeatInterleave: ${counts.length} counts for the ${size} slices of dimension ${axis} of shape ${shapeText(x.shape)}`,
+    );
+  const count = (i: number): number => counts[counts.length === 1 ? 0 : i]!;
+  const places: number[] = [];
+  for (let i = 0; i < size; i++) {
+    if (count(i) < 0) throw new ArgumentError(`repeatInterleave: a count is ${count(i)}; each is from 0 on`);
+    for (let k = 0; k < count(i); k++) places.push(i);
+  }
+  const lines = replaced(x.shape, axis, places.length);
+  if (places.length === 0) return build.sliceAxis(x, axis, 0, 0);
+  const column = hostNode(
+    Int32Array.from(places),
+    "i32",
+    lines.map((n, i) => (i === axis ? n : 1)),
+  );
+  return node("gather", [x, broadcastTo(column, lines, "repeatInterleave")], { axis });
+}
+
 /** Dimensions run backwards. */
 export function flip(x: Node, dims: number | readonly number[]): Node {
-  return [dims].flat().reduce((y, d) => (x.shape.length === 0 ? y : build.flip(y, dim("flip", x, d))), x);
+  const axes = distinct("flip", x, dims);
+  return x.shape.length === 0 ? x : axes.reduce((y, axis) => build.flip(y, axis), x);
 }
 
 /** Elements moved along dimensions, what falls off at the end comes back at the front. */
-export function roll(x: Node, shifts: number | readonly number[], dims?: number | readonly number[]): Node {
-  if (dims === undefined) return build.reshape(roll(flatten(x), shifts, 0), x.shape);
+export function roll(
+  x: Node,
+  shifts: number | readonly number[],
+  dims?: number | readonly number[] | null,
+): Node {
   const by = [shifts].flat();
-  const along = [dims].flat();
-  if (by.length !== along.length)
+  const along = [dims ?? []].flat();
+  if (along.length === 0 && by.length === 1) return build.reshape(roll(flatten(x), by, 0), x.shape);
+  if (by.length !== along.length || by.length === 0)
     throw new ArgumentError(`roll: ${by.length} shifts for ${along.length} dims`);
   return along.reduce((y, d, i) => {
-    const axis = dim("roll", x, d);
+    const axis = sizedDim("roll", x, d);
     const size = x.shape[axis]!;
     const shift = size === 0 ? 0 : ((by[i]! % size) + size) % size;
     if (shift === 0) return y;
@@ -181,7 +239,7 @@ export function roll(x: Node, shifts: number | readonly number[], dims?: number 
 
 /** `length` elements along a dimension, from `start` on. */
 export function narrow(x: Node, d: number, start: number, length: number): Node {
-  const axis = dim("narrow", x, d);
+  const axis = sizedDim("narrow", x, d);
   const size = x.shape[axis]!;
   const from = start < 0 ? start + size : start;
   if (from < 0 || length < 0 || from + length > size)
@@ -249,7 +307,8 @@ export function cat(tensors: readonly Node[], d = 0): Node {
   const dtype = resultDtype(tensors);
   // PyTorch lets an empty vector be joined to anything.
   const some = tensors.filter((x) => x.shape.length !== 1 || x.shape[0] !== 0);
-  const parts = (some.length > 0 ? some : [tensors[0]!]).map((x) => build.cast(x, dtype));
+  if (some.length === 0) return build.cast(tensors[0]!, dtype);
+  const parts = some.map((x) => build.cast(x, dtype));
   const first = parts[0]!;
   if (first.shape.length === 0) throw new ShapeError("cat: scalars cannot be joined; use stack");
   const axis = dim("cat", first, d);
@@ -279,11 +338,14 @@ export function stack(tensors: readonly Node[], d = 0): Node {
 
 /** Pieces of a size, or of the sizes given, along a dimension. */
 export function split(x: Node, sizes: number | readonly number[], d = 0): Node[] {
-  const axis = dim("split", x, d);
+  const axis = sizedDim("split", x, d);
   const total = x.shape[axis]!;
   if (typeof sizes === "number") {
-    if (!Number.isInteger(sizes) || sizes < 1) throw new ArgumentError(`split: pieces of size ${sizes}`);
-    const count = Math.max(1, Math.ceil(total / sizes));
+    if (sizes < 0 || (sizes === 0 && total > 0))
+      throw new ArgumentError(
+        `split: pieces of size ${sizes} of dimension ${d} of shape ${shapeText(x.shape)}`,
+      );
+    const count = total === 0 ? 1 : Math.ceil(total / sizes);
     return range(count).map((i) => build.sliceAxis(x, axis, i * sizes, Math.min(sizes, total - i * sizes)));
   }
   if (sizes.reduce((n, s) => n + s, 0) !== total || sizes.some((s) => s < 0))
@@ -297,12 +359,13 @@ export function split(x: Node, sizes: number | readonly number[], d = 0): Node[]
 /** At most `chunks` pieces of equal size, the last one smaller. */
 export function chunk(x: Node, chunks: number, d = 0): Node[] {
   if (!Number.isInteger(chunks) || chunks < 1) throw new ArgumentError(`chunk: into ${chunks} pieces`);
-  return split(x, Math.max(1, Math.ceil(x.shape[dim("chunk", x, d)]! / chunks)), d);
+  const total = x.shape[sizedDim("chunk", x, d)]!;
+  return split(x, total === 0 ? new Array<number>(chunks).fill(0) : Math.ceil(total / chunks), d);
 }
 
 /** Every index of a dimension. */
 export const unbind = (x: Node, d = 0): Node[] =>
-  range(x.shape[dim("unbind", x, d)]!).map((i) => select(x, d, i));
+  range(x.shape[sizedDim("unbind", x, d)]!).map((i) => select(x, d, i));
 
 /** Lower triangle of the last two dimensions, up to a diagonal; 0 above. */
 export const tril = (x: Node, diagonal = 0): Node =>
@@ -331,11 +394,7 @@ export function diagonal(x: Node, offsetBy = 0, dim1 = 0, dim2 = 1): Node {
   const [top, left] = [Math.max(0, -offsetBy), Math.max(0, offsetBy)];
   const count = Math.max(0, Math.min(rows - top, columns - left));
   const r = rest.length;
-  if (count === 0)
-    return build.reshape(build.sliceAxis(build.sliceAxis(moved, r, 0, 0), r + 1, 0, 1), [
-      ...moved.shape.slice(0, r),
-      0,
-    ]);
+  if (count === 0) return build.reshape(build.sliceAxis(moved, r, 0, 0), [...moved.shape.slice(0, r), 0]);
   const square = build.sliceAxis(build.sliceAxis(moved, r, top, count), r + 1, left, count);
   // In a square laid out in one row, the diagonal is every (count + 1)th element.
   const line = build.reshape(square, [...moved.shape.slice(0, r), count * count]);

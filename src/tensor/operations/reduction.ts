@@ -124,6 +124,7 @@ export function norm(input: Node, p = 2, dim?: Dim, keepdim = false): Node {
   const x = meanable("norm", input);
   const axes = dimsOf("norm", dim, x.shape);
   if (p === 2) return safeSqrt(reduce("sum", square(x), axes, keepdim));
+  if (p < 0 || p === Number.POSITIVE_INFINITY) refuseEmpty(`norm of ${p}`, x, axes);
   if (p === 1) return reduce("sum", abs(x), axes, keepdim);
   return stated(normOf(p, abs(x), axes, keepdim), [x, normSlope(p, x, axes)]);
 }
@@ -235,7 +236,8 @@ export function argmin(input: Node, dim?: number, keepdim = false, op = "argmin"
 
 /** Whether any is true. */
 export function any(x: Node, dim?: Dim, keepdim = false): Node {
-  const axes = dimsOf("any", dim, x.shape);
+  // No dimensions are none, as in PyTorch: where they are not told, they are all.
+  const axes = Array.isArray(dim) && dim.length === 0 ? [] : dimsOf("any", dim, x.shape);
   if (axes.some((a) => x.shape[a] === 0))
     return asTruthOf(x, filled(0, reduce("sum", numeric(x), axes, keepdim).shape, "bool"));
   return asTruthOf(x, truth(reduce("maxReduce", cast(truth(x), "i32"), axes, keepdim)));
@@ -251,8 +253,8 @@ const asTruthOf = (x: Node, result: Node): Node => (x.dtype === "u8" ? cast(resu
 export const countNonzero = (x: Node, dim?: Dim): Node => sum(truth(x), dim);
 
 /** Running sums along a dimension. */
-export function cumsum(input: Node, dim: number): Node {
-  const x = summable(input);
+export function cumsum(input: Node, dim: number, dtype?: DType): Node {
+  const x = summable(input, dtype);
   const axis = dimOf("cumsum", dim, x.shape.length, x.shape);
   return x.shape.length === 0 ? x : node("cumsum", [x], { axis });
 }

@@ -1,0 +1,234 @@
+import { cast, filled, pad, reshape } from "../../autodiff/build.ts";
+import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
+import { type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
+import { type Node, node } from "../../ir/node.ts";
+import { dimOf } from "./dims.ts";
+import { add, eq, mul, sub, where } from "./elementwise.ts";
+import { alongDim, checkedIndices, fromFront, scatterAdd } from "./indexing.ts";
+import { unsqueeze } from "./movement.ts";
+import { broadcastTo, computeDtype, constant, type Operand } from "./promote.ts";
+import { amax, amin, prod, sum } from "./reduction.ts";
+
+/** What becomes of elements that meet at one index. */
+export type ScatterReduce = "sum" | "prod" | "mean" | "amax" | "amin";
+
+/** Updates for indices: what is given, cut to the indices' shape; a number stands for all of them. */
+function updatesFor(op: string, x: Node, indices: Node, source: Operand): Node {
+  if (typeof source !== "object") return filled(Number(source), indices.shape, computeDtype(x.dtype));
+  const values = source.shape.length === 0 ? reshape(source, [1]) : source;
+  if (values.dtype !== x.dtype)
+    throw new DTypeError(
+      `${op}: the source is ${values.dtype}, the tensor ${x.dtype}; cast one to the other`,
+    );
+  if (values.shape.length !== indices.shape.length || values.shape.some((n, i) => n < indices.shape[i]!))
+    throw new ShapeError(
+      `${op}: a source of shape ${shapeText(values.shape)} for indices of shape ${shapeText(indices.shape)}: it must be as large`,
+    );
+  return cast(corner(values, indices.shape), computeDtype(x.dtype));
+}
+
+/** The first elements along each dimension. */
+const corner = (x: Node, shape: Shape): Node =>
+  sameShape(x.shape, shape)
+    ? x
+    : node("slice", [x], { start: shape.map(() => 0), size: shape, step: shape.map(() => 1) });
+
+/** `x` with the lines that indices reach, those of the first lines along the other dimensions, made anew. */
+function onLines(x: Node, axis: number, indices: Node, change: (lines: Node) => Node): Node {
+  const shape = indices.shape.map((n, i) => (i === axis ? x.shape[i]! : n));
+  const changed = change(corner(x, shape));
+  if (sameShape(shape, x.shape)) return changed;
+  const low = shape.map(() => 0);
+  const high = shape.map((n, i) => x.shape[i]! - n);
+  const reached = cast(pad(filled(1, shape, "i32"), low, high), "bool");
+  return where(reached, pad(changed, low, high), x);
+}
+
+/** x with the elements at indices along a dimension replaced; where indices repeat, the last one stays. */
+export function scatter(
+  input: Node,
+  dim: number,
+  index: Node,
+  source: Operand,
+  reduce?: "add" | "multiply",
+): Node {
+  if (reduce === "add") return scatterAdd(input, dim, index, asSource("scatter", input, index, source));
+  if (reduce === "multiply")
+    return scatterReduce(input, dim, index, asSource("scatter", input, index, source), "prod");
+  const { x, axis, indices } = alongDim("scatter", input, dim, index);
+  if (sizeOf(index.shape) === 0) return input;
+  const updates = updatesFor("scatter", x, indices, source);
+  const result = onLines(cast(x, updates.dtype), axis, indices, (lines) =>
+    node("scatter", [lines, indices, updates], { axis }),
+  );
+  return reshape(cast(result, input.dtype), input.shape);
+}
+
+const asSource = (op: string, x: Node, index: Node, source: Operand): Node =>
+  typeof source === "object" ? source : cast(updatesFor(op, x, index, source), x.dtype);
+
+/** x with the elements of a source reduced into it at indices along a dimension, as `torch.scatter_reduce`. */
+export function scatterReduce(
+  input: Node,
+  dim: number,
+  index: Node,
+  source: Node,
+  reduce: ScatterReduce,
+  includeSelf = true,
+): Node {
+  const { x, axis, indices } = alongDim("scatterReduce", input, dim, index);
+  if (sizeOf(index.shape) === 0) return input;
+  const updates = updatesFor("scatterReduce", x, indices, source);
+  const result = onLines(cast(x, updates.dtype), axis, indices, (lines) => {
+    // Which update goes where, as a table of updates (before the dimension) by places (in it).
+    const places = node("iota", [], { shape: [lines.shape[axis]!], axis: 0, dtype: "i32" });
+    const rest = lines.shape.slice(axis + 1).map(() => 1);
+    const hits = eq(unsqueeze(indices, axis + 1), reshape(places, [places.shape[0]!, ...rest]));
+    const candidates = (none: number): Node => where(hits, unsqueeze(updates, axis + 1), none);
+    const count = sum(hits, axis);
+    const untouched = eq(count, 0);
+    const own = (none: number): Node => (includeSelf ? lines : where(untouched, lines, none));
+    if (reduce === "prod") return mul(own(1), cast(prod(candidates(1), axis), lines.dtype));
+    if (reduce === "sum" || reduce === "mean") {
+      const total = add(own(0), cast(sum(candidates(0), axis), lines.dtype));
+      if (reduce === "sum") return total;
+      const terms = includeSelf ? add(count, 1) : where(untouched, 1, count);
+      return floorMean(total, terms);
+    }
+    const extreme = reduce === "amax" ? amax : amin;
+    const worst = worstOf(lines, reduce);
+    const joined = node("concat", [unsqueeze(own(worst), axis), candidates(worst)], { axis });
+    return extreme(joined, axis);
+  });
+  return reshape(cast(result, input.dtype), input.shape);
+}
+
+function floorMean(total: Node, terms: Node): Node {
+  const float = total.dtype === "f32" || total.dtype === "f64";
+  return float
+    ? node("div", [total, cast(terms, total.dtype)], {})
+    : cast(node("floor", [node("div", [cast(total, "f64"), cast(terms, "f64")], {})], {}), total.dtype);
+}
+
+/** What loses to everything. */
+function worstOf({ dtype }: Node, reduce: "amax" | "amin"): number {
+  const [least, most] =
+    dtype === "i32"
+      ? [-(2 ** 31), 2 ** 31 - 1]
+      : dtype === "u8"
+        ? [0, 255]
+        : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  return reduce === "amax" ? least! : most!;
+}
+
+/** A vector of indices along a dimension, repeated over a source's other dimensions; both checked to fit. */
+function columnOf(
+  op: string,
+  input: Node,
+  dim: number,
+  index: Node,
+  source: Shape,
+): { axis: number; lines: Node } {
+  const axis = dimOf(op, dim, input.shape.length, input.shape);
+  if (index.shape.length > 1)
+    throw new ShapeError(`${op}: the index is a vector, not of shape ${shapeText(index.shape)}`);
+  const count = sizeOf(index.shape);
+  const wanted = input.shape.map((n, i) => (i === axis ? count : n));
+  if (!sameShape(source, wanted))
+    throw new ShapeError(
+      `${op}: a source of shape ${shapeText(source)} for ${count} indices along dimension ${dim} of shape ${shapeText(input.shape)}: it must be ${shapeText(wanted)}`,
+    );
+  const checked = fromFront(op, index, input.shape[axis] ?? 1);
+  const shape = input.shape.length === 0 ? [1] : wanted;
+  const column = reshape(
+    checked,
+    shape.map((_, i) => (i === axis ? count : 1)),
+  );
+  return { axis, lines: broadcastTo(column, shape, op) };
+}
+
+/** x with whole slices of a source, times alpha, added at a vector of indices along a dimension. */
+export function indexAdd(input: Node, dim: number, index: Node, source: Node, alpha: Operand): Node {
+  if (source.dtype !== input.dtype)
+    throw new DTypeError(
+      `indexAdd: the source is ${source.dtype}, the tensor ${input.dtype}; cast one to the other`,
+    );
+  const { axis, lines } = columnOf("indexAdd", input, dim, index, source.shape);
+  const terms = alpha === 1 ? source : cast(mul(source, alpha), source.dtype);
+  return reshape(scatterAdd(lineUp(input), axis, lines, reshape(terms, lines.shape)), input.shape);
+}
+
+const lineUp = (x: Node): Node => (x.shape.length === 0 ? reshape(x, [1]) : x);
+
+/** x with whole slices at a vector of indices along a dimension replaced by those of a source. */
+export function indexCopy(input: Node, dim: number, index: Node, source: Node): Node {
+  const { axis, lines } = columnOf("indexCopy", input, dim, index, source.shape);
+  return reshape(scatter(lineUp(input), axis, lines, reshape(source, lines.shape)), input.shape);
+}
+
+/** x with one value at a vector of indices along a dimension. */
+export function indexFill(input: Node, dim: number, index: Node, value: Operand): Node {
+  if (typeof value === "object" && value.shape.length > 0)
+    throw new ShapeError(
+      `indexFill: the value is a number, or a tensor of shape [], not ${shapeText(value.shape)}`,
+    );
+  const axis = dimOf("indexFill", dim, input.shape.length, input.shape);
+  const source = input.shape.map((n, i) => (i === axis ? sizeOf(index.shape) : n));
+  const { lines } = columnOf("indexFill", input, dim, index, source);
+  const node = typeof value === "object" ? value : constant(value, input.dtype);
+  const filling = broadcastTo(cast(node, input.dtype), lines.shape, "indexFill");
+  return reshape(scatter(lineUp(input), axis, lines, filling), input.shape);
+}
+
+/** Elements of the flattened tensor at indices of any shape, negative ones from the end. */
+export function take(input: Node, index: Node): Node {
+  const count = sizeOf(input.shape);
+  if (count === 0 && sizeOf(index.shape) > 0)
+    throw new IndexError(`take: there is nothing to take from a tensor of shape ${shapeText(input.shape)}`);
+  const flat = reshape(input, [count]);
+  const places = reshape(fromFront("take", index, count), [sizeOf(index.shape)]);
+  return reshape(node("gather", [flat, places], { axis: 0 }), index.shape);
+}
+
+/** x with elements of the flattened tensor at indices replaced by those of a source, or with these added. */
+export function put(input: Node, index: Node, source: Node, accumulate: boolean): Node {
+  if (sizeOf(source.shape) !== sizeOf(index.shape))
+    throw new ShapeError(
+      `put: a source of shape ${shapeText(source.shape)} for indices of shape ${shapeText(index.shape)}: it must have as many elements`,
+    );
+  const flat = reshape(input, [sizeOf(input.shape)]);
+  const places = reshape(fromFront("put", index, sizeOf(input.shape)), [sizeOf(index.shape)]);
+  const values = reshape(source, places.shape);
+  return reshape(
+    accumulate ? scatterAdd(flat, 0, places, values) : scatter(flat, 0, places, values),
+    input.shape,
+  );
+}
+
+/** x with the elements where a mask is true replaced by those of a source, one after the other. */
+export function maskedScatter(input: Node, mask: Node, source: Node): Node {
+  if (mask.dtype !== "bool")
+    throw new DTypeError(
+      `maskedScatter: the mask is ${mask.dtype}, not bool; compare it with something first`,
+    );
+  if (source.dtype !== input.dtype)
+    throw new DTypeError(
+      `maskedScatter: the source is ${source.dtype}, the tensor ${input.dtype}; cast one to the other`,
+    );
+  const chosen = reshape(broadcastTo(mask, input.shape, "maskedScatter"), [sizeOf(input.shape)]);
+  if (sizeOf(input.shape) === 0) return input;
+  const before = sub(node("cumsum", [cast(chosen, "i32")], { axis: 0 }), 1);
+  // Places that the mask leaves out look at the first element of the source, which is not used.
+  const places = checkedIndices(
+    "maskedScatter",
+    where(chosen, before, 0),
+    0,
+    Math.max(1, sizeOf(source.shape)),
+  );
+  if (sizeOf(source.shape) === 0)
+    throw new ArgumentError(
+      "maskedScatter: the source has no elements; give one for each that the mask chooses",
+    );
+  const values = node("gather", [reshape(source, [sizeOf(source.shape)]), places], { axis: 0 });
+  return where(reshape(chosen, input.shape), reshape(values, input.shape), input);
+}

@@ -103,26 +103,57 @@ const outputsOf = (made: unknown): unknown[] =>
       ? made
       : Object.values(made);
 
-/** What is wrong with what thaw gives for a sample, or null. */
-export function failureOf(sample: Sample): string | null {
-  return sample.kind === "error" ? refusal(sample) : agreement(sample);
-}
+/** A sample whose results have been asked for, and are yet to be read. */
+export type Asked = () => string | null;
 
-function agreement(sample: Sample): string | null {
-  try {
+/** What is wrong with what thaw gives for a sample, or null. */
+export const failureOf = (sample: Sample): string | null => asked(sample)();
+
+/**
+ * Asks for what a sample gives, and has it kept, so that the results of many can be computed in one go; reading them says
+ * what is wrong, or null.
+ */
+export function asked(sample: Sample): Asked {
+  if (sample.kind === "error") return () => refusal(sample);
+  return guarded(() => {
     const leaves: Tensor[] = [];
     const args = Object.fromEntries(Object.entries(sample.args).map(([k, v]) => [k, argumentOf(v, leaves)]));
     const outputs = outputsOf(called(sample.op, args));
+    for (const out of outputs) if (out instanceof Tensor) out.keep();
     const expected = sample.out!;
-    if (outputs.length !== expected.length) return `${outputs.length} results, PyTorch's ${expected.length}`;
-    for (const [i, want] of expected.entries()) {
-      const wrong = isWritten(want) ? difference(outputs[i], want, sample) : plainDifference(outputs[i], want);
-      if (wrong !== null) return expected.length > 1 ? `result ${i}: ${wrong}` : wrong;
-    }
-    return sample.grads === undefined ? null : gradients(sample, outputs, leaves);
+    if (outputs.length !== expected.length)
+      return () => `${outputs.length} results, PyTorch's ${expected.length}`;
+    const grads = sample.grads === undefined ? null : guarded(() => gradients(sample, outputs, leaves));
+    return guarded(() => () => {
+      for (const [i, want] of expected.entries()) {
+        const wrong = isWritten(want)
+          ? difference(outputs[i], want, sample)
+          : plainDifference(outputs[i], want);
+        if (wrong !== null) return expected.length > 1 ? `result ${i}: ${wrong}` : wrong;
+      }
+      return grads?.() ?? null;
+    });
+  });
+}
+
+/** What asks, and what it then reads, with an error as what is wrong. */
+function guarded(ask: () => Asked): Asked {
+  const said = (error: unknown): string => {
+    const { name, message } = error as Error;
+    return error instanceof Missing ? `missing: ${message}` : `${name}: ${message.split("\n")[0]}`;
+  };
+  try {
+    const read = ask();
+    return () => {
+      try {
+        return read();
+      } catch (error) {
+        return said(error);
+      }
+    };
   } catch (error) {
-    if (error instanceof Missing) return `missing: ${error.message}`;
-    return `${(error as Error).name}: ${(error as Error).message.split("\n")[0]}`;
+    const wrong = said(error);
+    return () => wrong;
   }
 }
 
@@ -134,29 +165,37 @@ function plainDifference(got: unknown, want: Arg): string | null {
   return near ? null : `${show(got)}, PyTorch's ${show(wanted)}`;
 }
 
-function gradients(sample: Sample, outputs: unknown[], leaves: Tensor[]): string | null {
+function gradients(sample: Sample, outputs: unknown[], leaves: Tensor[]): Asked {
   const sums = new Map<Tensor, Tensor>();
   const differentiable = outputs.filter((_, i) => (sample.out![i] as Written).g === 1) as Tensor[];
   for (const [i, out] of differentiable.entries()) {
-    if (!out.requiresGrad) return `result ${i} takes no gradient`;
+    if (!out.requiresGrad) return () => `result ${i} takes no gradient`;
     const found = thaw.gradient(out, leaves, { gradient: cotangentOf(sample.cot![i]!, out) });
     for (const [j, leaf] of leaves.entries()) {
       const [g, before] = [found[j], sums.get(leaf)];
       if (g) sums.set(leaf, before === undefined ? g : before.add(g));
     }
   }
-  for (const [i, want] of sample.grads!.entries()) {
-    const got = sums.get(leaves[i]!);
-    if (want === null) {
-      if (got !== undefined && got.dataSync().some((x) => x !== 0)) return `gradient ${i}: one where PyTorch has none`;
-    } else if (got === undefined) {
-      if (tensorOf(want, false).dataSync().some((x) => x !== 0)) return `gradient ${i}: none`;
-    } else {
-      const wrong = difference(got, want, sample, 2);
+  for (const sum of sums.values()) sum.keep();
+  return () => {
+    for (const [i, want] of sample.grads!.entries()) {
+      const wrong = gradientDifference(sums.get(leaves[i]!), want, sample);
       if (wrong !== null) return `gradient ${i}: ${wrong}`;
     }
-  }
-  return null;
+    return null;
+  };
+}
+
+/** No gradient, and one of zeros, are the same here: what PyTorch has of the two is a matter of its formulas. */
+export function gradientDifference(
+  got: Tensor | null | undefined,
+  want: Written | null,
+  closeness: Closeness,
+): string | null {
+  if (want !== null && got) return difference(got, want, closeness, 2);
+  const some = want === null ? got : tensorOf(want, false);
+  if (!some?.dataSync().some((x) => x !== 0)) return null;
+  return want === null ? "one where PyTorch has none" : "none";
 }
 
 /** The cotangent in the dtype that the output has here. */

@@ -42,8 +42,7 @@ export function difference(
   // What is only stored in 16 or 8 bits computes in f32 or i32, and may stay there.
   const allowed: string[] = compute ? [dtype] : [dtype, float ? "f32" : "i32"];
   if (!allowed.includes(actual.dtype)) return `dtype ${actual.dtype}, PyTorch's ${expected.t}`;
-  if (actual.shape.join() !== expected.s.join())
-    return `shape [${actual.shape}], PyTorch's [${expected.s}]`;
+  if (actual.shape.join() !== expected.s.join()) return `shape [${actual.shape}], PyTorch's [${expected.s}]`;
   const values = valuesOf(expected);
   const got = actual.dataSync();
   const [rtol, atol] = tolerances[expected.t] ?? [0, 0];

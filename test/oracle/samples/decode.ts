@@ -1,7 +1,7 @@
 import { allocate, type DType, type TypedArray } from "../../../src/base/dtype.ts";
 import { sizeOf } from "../../../src/base/shape.ts";
+import type { Tensor } from "../../../src/tensor/index.ts";
 import * as thaw from "../../../src/tensor/index.ts";
-import { Tensor } from "../../../src/tensor/index.ts";
 import { dtypeOf } from "../fixture.ts";
 
 /** A tensor as a sample holds it: dtype by PyTorch's name, shape, its bytes in base64, and whether it takes a gradient. */
@@ -76,7 +76,8 @@ export function argumentOf(arg: Arg, leaves: Tensor[]): unknown {
   }
   if ("float" in arg) return floating(Number(arg.float));
   if ("dtype" in arg) return dtypeOf(arg.dtype);
-  if ("slice" in arg) return thaw.slice(...(arg.slice.map((x) => x ?? undefined) as [number, number, number]));
+  if ("slice" in arg)
+    return thaw.slice(...(arg.slice.map((x) => x ?? undefined) as [number, number, number]));
   return "...";
 }
 

@@ -55,7 +55,8 @@ function made(sample: ModuleSample): nn.Module & { forward(...args: unknown[]): 
   };
   const options: Record<string, unknown> = {};
   for (const [key, arg] of Object.entries(sample.init))
-    if (!first.includes(key) && !ignored.has(key)) options[renamed[key] ?? camel(key)] = arg === null ? null : value(arg);
+    if (!first.includes(key) && !ignored.has(key))
+      options[renamed[key] ?? camel(key)] = arg === null ? null : value(arg);
   const args = first.map((key) => value(sample.init[key] ?? null));
   if (Object.keys(options).length > 0) args.push(options);
   const module = new Class(...args);
@@ -88,7 +89,8 @@ function agreement(sample: ModuleSample): string | null {
       const got = found[i];
       if (want === null || got === null) {
         const some = want === null ? got : tensorOf(want, false);
-        if (some?.dataSync().some((x) => x !== 0)) return `gradient ${i}: ${want === null ? "one where PyTorch has none" : "none"}`;
+        if (some?.dataSync().some((x) => x !== 0))
+          return `gradient ${i}: ${want === null ? "one where PyTorch has none" : "none"}`;
       } else {
         const gradWrong = difference(got, want, sample, 2);
         if (gradWrong !== null) return `gradient ${i}: ${gradWrong}`;
@@ -125,7 +127,8 @@ function setState(module: nn.Module, state: Record<string, Written>): string | n
 function refusal(sample: ModuleSample): string | null {
   try {
     const module = made(sample);
-    const out = sample.args === null ? null : module.forward(...sample.args.map((arg) => argumentOf(arg, [])));
+    const out =
+      sample.args === null ? null : module.forward(...sample.args.map((arg) => argumentOf(arg, [])));
     if (out instanceof Tensor) out.dataSync();
   } catch (error) {
     if (error instanceof ThawError) return null;

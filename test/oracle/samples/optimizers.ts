@@ -22,7 +22,6 @@ export interface OptimizerSample {
   message?: string;
 }
 
-
 function optionsOf(written: Record<string, Arg>): Record<string, unknown> {
   const plain = (value: unknown): unknown =>
     value instanceof PythonFloat ? value.value : Array.isArray(value) ? value.map(plain) : value;
@@ -33,7 +32,10 @@ function optionsOf(written: Record<string, Arg>): Record<string, unknown> {
   );
 }
 
-type Class = new (params: unknown, options: object) => optim.Optimizer<object> & {
+type Class = new (
+  params: unknown,
+  options: object,
+) => optim.Optimizer<object> & {
   state: { get(p: Parameter): Record<string, number | Tensor> | undefined };
 };
 
@@ -73,14 +75,22 @@ function stateDifference(got: number | Tensor | undefined, want: Arg): string | 
   if (got === undefined && want === null) return null;
   if (got instanceof Tensor && isWritten(want)) return difference(got, want, { loose: 4 });
   const read = argumentOf(want, []);
-  const wanted = isWritten(want) ? tensorOf(want, false).itemSync() : read instanceof PythonFloat ? read.value : read;
-  const near = typeof got === "number" && Math.abs(got - Number(wanted)) <= 1e-6 + 1e-6 * Math.abs(Number(wanted));
+  const wanted = isWritten(want)
+    ? tensorOf(want, false).itemSync()
+    : read instanceof PythonFloat
+      ? read.value
+      : read;
+  const near =
+    typeof got === "number" && Math.abs(got - Number(wanted)) <= 1e-6 + 1e-6 * Math.abs(Number(wanted));
   return near ? null : `${String(got)}, PyTorch's ${String(wanted)}`;
 }
 
 function refusal(Optimizer: Class, { options, message }: OptimizerSample): string | null {
   try {
-    new Optimizer([new Parameter(tensorOf({ t: "float32", s: [1, 1], d: "AAAAAA" }, false))], optionsOf(options));
+    new Optimizer(
+      [new Parameter(tensorOf({ t: "float32", s: [1, 1], d: "AAAAAA" }, false))],
+      optionsOf(options),
+    );
   } catch (error) {
     if (error instanceof ThawError) return null;
     throw error;

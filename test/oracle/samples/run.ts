@@ -32,10 +32,12 @@ const adapted: Record<string, (args: Args) => Args> = {
   std_mean: unbiased,
   to: ({ input, other, dtype }) => ({
     input,
-    dtype: dtype ?? [other].flat().find((x) => typeof x === "string" && x !== "cpu") ?? (other as Tensor).dtype,
+    dtype:
+      dtype ?? [other].flat().find((x) => typeof x === "string" && x !== "cpu") ?? (other as Tensor).dtype,
   }),
   __getitem__: ({ input, index }) => ({ input, index: Array.isArray(index) ? index : [index] }),
-  arange: ({ start, end, ...rest }) => (end === undefined || end === null ? { start: 0, end: start, ...rest } : { start, end, ...rest }),
+  arange: ({ start, end, ...rest }) =>
+    end === undefined || end === null ? { start: 0, end: start, ...rest } : { start, end, ...rest },
 };
 
 function unbiased({ unbiased: flag, ...rest }: Args): Args {
@@ -43,7 +45,17 @@ function unbiased({ unbiased: flag, ...rest }: Args): Args {
 }
 
 /** The parameters whose whole numbers are floats where Python's are. */
-const operands = new Set(["other", "exponent", "value", "fill_value", "min", "max", "end", "weight", "alpha"]);
+const operands = new Set([
+  "other",
+  "exponent",
+  "value",
+  "fill_value",
+  "min",
+  "max",
+  "end",
+  "weight",
+  "alpha",
+]);
 const asFloat = (thaw as Record<string, unknown>).float as ((x: number) => unknown) | undefined;
 
 function plain(name: string, value: unknown): unknown {
@@ -161,7 +173,9 @@ function plainDifference(got: unknown, want: Arg): string | null {
   const wanted = plain("", argumentOf(want, []));
   const near =
     Object.is(got, wanted) ||
-    (typeof got === "number" && typeof wanted === "number" && Math.abs(got - wanted) <= 1e-6 * Math.abs(wanted));
+    (typeof got === "number" &&
+      typeof wanted === "number" &&
+      Math.abs(got - wanted) <= 1e-6 * Math.abs(wanted));
   return near ? null : `${show(got)}, PyTorch's ${show(wanted)}`;
 }
 

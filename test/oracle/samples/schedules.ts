@@ -33,13 +33,15 @@ const renamed: { readonly [name: string]: string } = {
   lr_lambda: "lambda",
   schedulers: "schedules",
 };
-const camel = (name: string): string => renamed[name] ?? name.replace(/_(\w)/g, (_, c: string) => c.toUpperCase());
+const camel = (name: string): string =>
+  renamed[name] ?? name.replace(/_(\w)/g, (_, c: string) => c.toUpperCase());
 
 type Class = new (optimizer: optim.Schedulable, options: object) => { step(metric?: number): void };
 
 function made(name: string, options: Options, optimizer: optim.Schedulable): InstanceType<Class> {
   const value = (key: string, given: Value): unknown => {
-    if (key === "lr_lambda") return Array.isArray(given) ? given.map((g) => lambdas[g as string]) : lambdas[given as string];
+    if (key === "lr_lambda")
+      return Array.isArray(given) ? given.map((g) => lambdas[g as string]) : lambdas[given as string];
     if (key === "schedulers") return (given as Part[]).map(([part, its]) => made(part, its, optimizer));
     return given;
   };
@@ -52,9 +54,15 @@ function made(name: string, options: Options, optimizer: optim.Schedulable): Ins
 }
 
 /** What is wrong with the rates that a schedule of thaw sets, or null. */
-export function scheduleFailureOf(sample: ScheduleSample, metrics: readonly (number | string)[]): string | null {
+export function scheduleFailureOf(
+  sample: ScheduleSample,
+  metrics: readonly (number | string)[],
+): string | null {
   const [first, second] = [new Parameter(zeros([1])), new Parameter(zeros([1]))];
-  const optimizer = new optim.SGD([{ params: [first] }, { params: [second], lr: 0.03 }], { lr: 0.1, momentum: 0.9 });
+  const optimizer = new optim.SGD([{ params: [first] }, { params: [second], lr: 0.03 }], {
+    lr: 0.1,
+    momentum: 0.9,
+  });
   let reached = -1;
   try {
     const schedule = made(sample.op, sample.options, optimizer);
@@ -63,7 +71,8 @@ export function scheduleFailureOf(sample: ScheduleSample, metrics: readonly (num
       if (step > 0) schedule.step(...(sample.op === "ReduceLROnPlateau" ? [Number(metrics[step - 1])] : []));
       for (const [i, [lr, momentum]] of wanted.entries()) {
         const group = optimizer.paramGroups[i]! as unknown as { lr: number; momentum: number };
-        if (!near(group.lr, lr)) return `step ${step}: the rate of group ${i} is ${group.lr}, PyTorch's ${lr}`;
+        if (!near(group.lr, lr))
+          return `step ${step}: the rate of group ${i} is ${group.lr}, PyTorch's ${lr}`;
         if (!near(group.momentum, momentum))
           return `step ${step}: the momentum of group ${i} is ${group.momentum}, PyTorch's ${momentum}`;
       }

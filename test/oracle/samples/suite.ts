@@ -45,8 +45,9 @@ interface Told {
 
 /** What was asked for, without the bytes of its tensors. */
 const described = ({ op, kind, args, init, options }: Told): string =>
-  `${kind} ${op} ${JSON.stringify({ ...(init as object), ...(options as object), ...(args as object) }, (_, v) =>
-    v !== null && typeof v === "object" && "t" in v ? `${v.t}[${v.s}]` : v,
+  `${kind} ${op} ${JSON.stringify(
+    { ...(init as object), ...(options as object), ...(args as object) },
+    (_, v) => (v !== null && typeof v === "object" && "t" in v ? `${v.t}[${v.s}]` : v),
   ).slice(0, 300)}`;
 
 /** Runs samples on one backend, named as in the registry, one of `every`: a compiler takes its time for each kernel. */

@@ -187,6 +187,14 @@ def errors(seed):
             for e in drawn:
                 i = e.module_error_input
                 try:
+                    module = info.module_cls(*i.constructor_input.args, **i.constructor_input.kwargs).train(training)
+                    if i.forward_input:
+                        module(*i.forward_input.args, **i.forward_input.kwargs)
+                    continue
+                except Exception:
+                    # It is refused in this mode, as it should be.
+                    pass
+                try:
                     init = {k: encode.value(v) for k, v in constructor(info.module_cls, i.constructor_input.args, i.constructor_input.kwargs).items()}
                     args = [encode.value(a) for a in i.forward_input.args] if i.forward_input else None
                 except Exception:

@@ -35,10 +35,15 @@ const adapted: Record<string, (args: Args) => Args> = {
     dtype:
       dtype ?? [other].flat().find((x) => typeof x === "string" && x !== "cpu") ?? (other as Tensor).dtype,
   }),
-  __getitem__: ({ input, index }) => ({ input, index: Array.isArray(index) ? index : [index] }),
   arange: ({ start, end, ...rest }) =>
     end === undefined || end === null ? { start: 0, end: start, ...rest } : { start, end, ...rest },
 };
+
+/** What `to` is given: a dtype, a tensor to be like, or a device, which there is but one of. */
+function dtypeAmong(given: readonly unknown[]): unknown {
+  const like = given.find((x) => x instanceof Tensor) as Tensor | undefined;
+  return like?.dtype ?? given.find((x) => typeof x === "string" && x !== "cpu");
+}
 
 function unbiased({ unbiased: flag, ...rest }: Args): Args {
   return flag === undefined ? rest : { ...rest, correction: flag ? 1 : 0 };
@@ -183,7 +188,8 @@ function gradients(sample: Sample, outputs: unknown[], leaves: Tensor[]): Asked 
   const sums = new Map<Tensor, Tensor>();
   const differentiable = outputs.filter((_, i) => (sample.out![i] as Written).g === 1) as Tensor[];
   for (const [i, out] of differentiable.entries()) {
-    if (!out.requiresGrad) return () => `result ${i} takes no gradient`;
+    // What nothing has gone into has a gradient of zeros, or none.
+    if (!out.requiresGrad) continue;
     const found = thaw.gradient(out, leaves, { gradient: cotangentOf(sample.cot![i]!, out) });
     for (const [j, leaf] of leaves.entries()) {
       const [g, before] = [found[j], sums.get(leaf)];

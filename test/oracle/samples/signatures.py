@@ -4,6 +4,8 @@ A line is an operation of `op_db` (with its variant where that is called otherwi
 that is left. Operations of `op_db` that have no line are not sampled.
 """
 
+import torch
+
 TABLE = """
 add: input other alpha
 sub: input other alpha
@@ -188,7 +190,7 @@ index_add: input dim index source alpha
 index_copy: input dim index source
 index_fill: input dim index value
 masked_select: input mask
-take: input index
+take: input indices
 nonzero: input as_tuple
 argsort: input dim descending stable
 sort: input dim descending stable
@@ -305,7 +307,7 @@ class Inexpressible(Exception):
 
 
 # What says nothing of the values: where they lie, and in what memory.
-IGNORED = {"device", "layout", "requires_grad", "memory_format", "pin_memory", "sparse", "stable", "indexing"}
+IGNORED = {"device", "layout", "requires_grad", "memory_format", "pin_memory", "sparse", "stable"}
 
 
 def bind(names, sample):
@@ -323,4 +325,11 @@ def bind(names, sample):
         if name in IGNORED:
             continue
         bound["dim" if name == "axis" else name] = value
+    if "index" in bound and names == ["input", "index"]:
+        bound["index"] = [fancy(i) for i in (bound["index"] if isinstance(bound["index"], tuple) else (bound["index"],))]
     return bound
+
+
+def fancy(index):
+    """One of the indices of `x[…]`: a list is the tensor that it stands for."""
+    return torch.tensor(index) if isinstance(index, list) else index

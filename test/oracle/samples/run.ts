@@ -32,8 +32,7 @@ const adapted: Record<string, (args: Args) => Args> = {
   std_mean: unbiased,
   to: ({ input, other, dtype }) => ({
     input,
-    dtype:
-      dtype ?? [other].flat().find((x) => typeof x === "string" && x !== "cpu") ?? (other as Tensor).dtype,
+    dtype: dtype ?? dtypeAmong([other].flat()) ?? (input as Tensor).dtype,
   }),
   arange: ({ start, end, ...rest }) =>
     end === undefined || end === null ? { start: 0, end: start, ...rest } : { start, end, ...rest },

@@ -204,6 +204,7 @@ export const narrowRules: { readonly [K in Op]: NarrowRule<K> | null } = {
   },
   variable: null,
   detach: every,
+  stated: (n, cut) => ({ needs: [{ of: n.src[0]!, cut }], build: ([x]) => x! }),
   ...elementwise,
   sum: reduction,
   maxReduce: reduction,

@@ -53,6 +53,9 @@ const taken =
 const notMax = taken(lt);
 const notMin = taken((mine, other) => lt(other, mine));
 
+/** 2 / √π · e^(-x²), the slope of erf. */
+const bell = (x: Node): Node => mul(filledLike(2 / Math.sqrt(Math.PI), x), node("exp", [neg(mul(x, x))], {}));
+
 /** Gradient rules of every primitive. They may use the node's own value, and are differentiable themselves. */
 export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
   input: [],
@@ -61,6 +64,7 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
   iota: [],
   variable: [pass],
   detach: [null],
+  stated: [null, (n, g, operand) => n.attrs.rules[operand - 1]!(g, n)],
   neg: [(_, g) => neg(g)],
   abs: [({ src: [x] }, g) => mul(g, node("sign", [x!], {}))],
   sign: [zero],
@@ -76,10 +80,8 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
   cos: [({ src: [x] }, g) => mul(g, neg(node("sin", [x!], {})))],
   tanh: [(n, g) => mul(g, sub(filledLike(1, n), mul(n, n)))],
   sigmoid: [(n, g) => mul(mul(g, sub(filledLike(1, n), n)), n)],
-  erf: [
-    ({ src: [x] }, g) =>
-      mul(mul(g, filledLike(2 / Math.sqrt(Math.PI), g)), node("exp", [neg(mul(x!, x!))], {})),
-  ],
+  erf: [({ src: [x] }, g) => mul(g, bell(x!))],
+  erfc: [({ src: [x] }, g) => neg(mul(g, bell(x!)))],
   // NaN is not ≤ 0, so its gradient passes, as PyTorch's does.
   relu: [(n, g) => where(le(n, filledLike(0, n)), filledLike(0, g), g)],
   not: [null],

@@ -39,6 +39,16 @@ export const dtypes: { readonly [D in DType]: DTypeInfo } = {
 /** Whether a dtype is a floating-point type. */
 export const isFloat = (dtype: DType): boolean => dtypes[dtype].float;
 
+const integerRanges: { readonly [D in DType]?: readonly [low: number, high: number] } = {
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+  u8: [0, 255],
+  i8: [-128, 127],
+};
+
+/** The smallest and largest number of an integer dtype; null for floats and bool. */
+export const integerRange = (dtype: DType): readonly [low: number, high: number] | null =>
+  integerRanges[dtype] ?? null;
+
 /** A new zeroed array of `length` elements of a dtype. */
 export function allocate(dtype: DType, length: number): TypedArray {
   return new dtypes[dtype].array(length);

@@ -13,8 +13,8 @@ import { inBase } from "./base.ts";
 import { recordName, reservedIn } from "./header-sum.ts";
 import { type CheckpointRecord, encodeRecord, type FrozenRecord, type StateRecord } from "./record.ts";
 import type { SaveOptions } from "./save-options.ts";
-import { sealed } from "./seal.ts";
-import { type Contents, inOrder } from "./write.ts";
+import { type Unsealed, unsealed } from "./seal.ts";
+import { inOrder } from "./write.ts";
 
 /** Options of saving and loading that do not take part in a checkpoint. */
 const options = [
@@ -51,6 +51,24 @@ export function takingPart(
   });
 }
 
+/** Throws `ArgumentError` where the module, or the optimizer, is something else. */
+export function refuseOthers(what: string, given: unknown): void {
+  const { module, optimizer } = (given ?? {}) as Readonly<Record<string, unknown>>;
+  if (!(module instanceof Module))
+    throw new ArgumentError(`${what}: module is ${nameOf(module)}; give the module: { module: net }`);
+  if (optimizer !== undefined && !isStateful(optimizer))
+    throw new ArgumentError(
+      `${what}: optimizer is ${nameOf(optimizer)}, which has no stateDict() and loadStateDict()`,
+    );
+}
+
+const nameOf = (thing: unknown): string =>
+  typeof thing === "object" && thing !== null
+    ? `a ${thing.constructor?.name ?? "object"}`
+    : typeof thing === "function"
+      ? "a function"
+      : String(thing);
+
 const isStateful = (thing: unknown): thing is Stateful =>
   ((typeof thing === "object" && thing !== null) || typeof thing === "function") &&
   typeof (thing as Partial<Stateful>).stateDict === "function" &&
@@ -69,8 +87,9 @@ export const kindOf = (thing: object): string | undefined =>
     : (thing as { name: string }).name;
 
 /** What a file at `path` (null: bytes) will hold. */
-export function contentsOf(what: string, given: SaveOptions, path: string | null): Contents {
+export function contentsOf(what: string, given: SaveOptions, path: string | null): Unsealed {
   refuseWhileRecording(what);
+  refuseOthers(what, given);
   const { module, optimizer, base, metadata = {} } = given;
   const reserved = reservedIn(metadata);
   if (reserved !== undefined)
@@ -100,7 +119,7 @@ export function contentsOf(what: string, given: SaveOptions, path: string | null
   };
   const text = encodeRecord(record, tensors);
   for (const name of Object.keys(referred?.tensors ?? {})) tensors.delete(name);
-  return sealed(inOrder(tensors), { ...metadata, [recordName]: text });
+  return unsealed(inOrder(tensors), { ...metadata, [recordName]: text });
 }
 
 interface SavedRound {

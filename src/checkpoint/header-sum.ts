@@ -23,11 +23,28 @@ export const withoutReserved = (metadata: Readonly<Record<string, string>>): Rec
 /** What stands in a header for its own checksum while that is computed. */
 export const blankSum = "00000000";
 
-/** Where a header has its checksum: quotes that are part of a name or a text are escaped, so there is one such place. */
-export function placeOfSum(header: Uint8Array): number | null {
-  const mark = `"${headerSum}":"`;
+/** Where a header has its checksum. */
+export const placeOfSum = (header: Uint8Array): number | null => placeOf(header, headerSum);
+
+/** Where the text of some metadata begins: quotes in a name or a text are escaped, so there is one such place. */
+function placeOf(header: Uint8Array, name: string): number | null {
+  const mark = `"${name}":"`;
   const at = new TextDecoder("latin1").decode(header).indexOf(mark);
   return at < 0 ? null : at + mark.length;
+}
+
+/** Where a header has the checksums of tensors, whose names are in the order in which JSON has them. */
+export function placesOfSums(header: Uint8Array, names: readonly string[]): Map<string, number> {
+  const bytes = (text: string): number => new TextEncoder().encode(text).length;
+  const places = new Map<string, number>();
+  // The text is JSON in JSON: {\"name\":\"00000000\",\"name\":\"00000000\"}, a name's own quotes escaped twice.
+  let at = placeOf(header, tensorSums)! + 1;
+  for (const name of names) {
+    at += bytes(JSON.stringify(JSON.stringify(name)).slice(1, -1)) + bytes(':\\"');
+    places.set(name, at);
+    at += blankSum.length + bytes('\\",');
+  }
+  return places;
 }
 
 /**

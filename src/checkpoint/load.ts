@@ -16,7 +16,7 @@ import type { Stored } from "../tensor/stored.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { type Base, openReferred } from "./base.ts";
-import { goesOn, kindOf, takingPart } from "./contents.ts";
+import { goesOn, kindOf, refuseOthers, takingPart } from "./contents.ts";
 import { held, integers } from "./dtypes.ts";
 import { recordName, withoutReserved } from "./header-sum.ts";
 import { bytesSource, openTensors, type TensorSource } from "./open.ts";
@@ -70,11 +70,12 @@ export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions): LoadResu
   loadFrom("The checkpoint", null, bytesSource(bytes), options);
 
 function loadFrom(from: string, file: string | null, own: TensorSource, options: LoadOptions): LoadResult {
-  const { module, optimizer, frozen = false } = options;
-  refuseWhileRecording("load()");
-  checkMatchOptions("load()", options);
   let source = own;
   try {
+    refuseWhileRecording("load()");
+    refuseOthers("load()", options);
+    checkMatchOptions("load()", options);
+    const { module, optimizer, frozen = false } = options;
     const others = takingPart("load()", options);
     const resumes = goesOn(optimizer, others);
     if (options.checksums !== false) checkSeal(from, own);

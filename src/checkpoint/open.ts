@@ -46,7 +46,20 @@ const usualNames = ["model", "diffusion_pytorch_model", "adapter_model"].flatMap
  */
 export function openTensors(path: string): TensorSource {
   const file = isFolder(path) ? fileOf(path) : path;
-  return file.endsWith(".json") ? openIndex(file) : openFiles([file]);
+  return file.endsWith(".json") && !beginsAsTensors(file) ? openIndex(file) : openFiles([file]);
+}
+
+/** Whether a file begins with the length of a header, and the header: as such a length, any text is far too large. */
+function beginsAsTensors(path: string): boolean {
+  const file = openFile(path);
+  try {
+    const start = new Uint8Array(prefixBytes + 1);
+    file.read(start, 0);
+    const length = new DataView(start.buffer).getBigUint64(0, true);
+    return length > 0 && length <= maxHeaderBytes && start[prefixBytes] === "{".charCodeAt(0);
+  } finally {
+    file.close();
+  }
 }
 
 /** The tensors in the bytes of a file. */

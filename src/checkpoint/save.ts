@@ -1,7 +1,8 @@
 import { finishWrites, writeBehind } from "../base/storage/index.ts";
 import { contentsOf } from "./contents.ts";
 import type { SaveOptions } from "./save-options.ts";
-import { copyContents, serializeContents, writeContents } from "./write.ts";
+import { sealed } from "./seal.ts";
+import { copyTensors, serializeContents, writeContents } from "./write.ts";
 
 /**
  * Writes a checkpoint: a safetensors file with the parameters and persistent buffers under their paths (tied weights
@@ -14,7 +15,7 @@ export function save(path: string, options: SaveOptions): void {
   const contents = contentsOf("save()", options, path);
   // What is being written behind was asked for before.
   finishWrites();
-  writeContents(path, contents);
+  writeContents(path, sealed(contents));
 }
 
 /**
@@ -23,9 +24,17 @@ export function save(path: string, options: SaveOptions): void {
  * written at a time: a save that comes before the last has ended waits for it.
  */
 export async function saveAsync(path: string, options: SaveOptions): Promise<void> {
-  await writeBehind(path, copyContents(contentsOf("saveAsync()", options, path)));
+  const contents = contentsOf("saveAsync()", options, path);
+  const { header, places, headerPlace } = contents;
+  const parts = [header];
+  const sums = copyTensors(contents).map((pieces, i) => {
+    const from = parts.length;
+    parts.push(...pieces);
+    return { at: places[i]!, from, to: parts.length };
+  });
+  await writeBehind(path, parts, [...sums, { at: headerPlace, from: 0, to: 1 }]);
 }
 
 /** As `save`, but gives the bytes: for browsers. */
 export const saveToBytes = (options: SaveOptions): Uint8Array =>
-  serializeContents(contentsOf("saveToBytes()", options, null));
+  serializeContents(sealed(contentsOf("saveToBytes()", options, null)));

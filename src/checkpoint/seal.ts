@@ -1,6 +1,6 @@
 import { ChecksumError, SafetensorsError } from "../base/errors.ts";
 import { checksumOf } from "../base/storage/index.ts";
-import { blankSum, headerSum, placeOfSum, tensorSums } from "./header-sum.ts";
+import { blankSum, headerSum, placeOfSum, placesOfSums, tensorSums } from "./header-sum.ts";
 import { shown } from "./header-text.ts";
 import type { TensorSource } from "./open.ts";
 import { bytesFor, type Contents, headerOf, type Outgoing } from "./write.ts";
@@ -8,15 +8,36 @@ import { bytesFor, type Contents, headerOf, type Outgoing } from "./write.ts";
 /** Bytes that are read at a time. */
 const pieceBytes = 2 ** 20;
 
-/** Contents whose metadata have a checksum of each tensor and of the header itself. */
-export function sealed(outgoing: readonly Outgoing[], metadata: Readonly<Record<string, string>>): Contents {
-  const sums = Object.fromEntries(outgoing.map((one) => [one.name, checksumOf(bytesFor(one))]));
+/** Contents whose metadata have room for a checksum of each tensor, and for one of the header with these in it. */
+export interface Unsealed extends Contents {
+  /** Where in the header each tensor's goes. */
+  readonly places: readonly number[];
+  /** Where the header's own goes. */
+  readonly headerPlace: number;
+}
+
+/** Contents with room for checksums in their metadata. */
+export function unsealed(
+  outgoing: readonly Outgoing[],
+  metadata: Readonly<Record<string, string>>,
+): Unsealed {
+  const blank = Object.fromEntries(outgoing.map(({ name }) => [name, blankSum]));
   const header = headerOf(outgoing, {
     ...metadata,
-    [tensorSums]: JSON.stringify(sums),
+    [tensorSums]: JSON.stringify(blank),
     [headerSum]: blankSum,
   });
-  header.set(new TextEncoder().encode(checksumOf([header])), placeOfSum(header)!);
+  const found = placesOfSums(header, Object.keys(blank));
+  const places = outgoing.map(({ name }) => found.get(name)!);
+  return { header, outgoing, places, headerPlace: placeOfSum(header)! };
+}
+
+/** The same with the checksums in their places. */
+export function sealed({ header, outgoing, places, headerPlace }: Unsealed): Contents {
+  const put = (at: number, pieces: Iterable<Uint8Array>) =>
+    header.set(new TextEncoder().encode(checksumOf(pieces)), at);
+  for (const [i, one] of outgoing.entries()) put(places[i]!, bytesFor(one));
+  put(headerPlace, [header]);
   return { header, outgoing };
 }
 

@@ -66,17 +66,13 @@ export function serializeContents(contents: Contents): Uint8Array {
   return bytes;
 }
 
-/** Contents as arrays that are nobody else's: one copy, in pieces. */
-export function copyContents({ header, outgoing }: Contents): Uint8Array[] {
-  return [
-    header,
-    ...outgoing.map((one) => {
-      const bytes: Uint8Array[] = [];
-      for (const piece of bytesFor(one)) bytes.push(piece.slice());
-      return bytes;
-    }),
-  ].flat();
-}
+/** The tensors of contents as arrays that are nobody else's: one copy of each, in pieces. */
+export const copyTensors = ({ outgoing }: Contents): Uint8Array[][] =>
+  outgoing.map((one) => {
+    const pieces: Uint8Array[] = [];
+    for (const piece of bytesFor(one)) pieces.push(piece.slice());
+    return pieces;
+  });
 
 function* piecesOf({ header, outgoing }: Contents): Generator<Uint8Array> {
   yield header;

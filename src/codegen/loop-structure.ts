@@ -37,6 +37,7 @@ const slow = new Set([
   "tanh",
   "sigmoid",
   "erf",
+  "erfc",
   "pow",
   "random",
   "remainder",

@@ -1,9 +1,10 @@
 /** Things by when they were last used, bounded by their sizes together: what was unused for longest goes first. */
 export class Recent<T> {
-  readonly #sizes = new Map<T, number>();
+  readonly #entries = new Map<T, { size: number; used: number }>();
   readonly #limit: number;
   readonly #evict: (thing: T) => void;
   #total = 0;
+  #uses = 0;
 
   /** `limit` is of all sizes together; the thing used last stays, however large it is. */
   constructor(limit: number, evict: (thing: T) => void) {
@@ -12,24 +13,34 @@ export class Recent<T> {
   }
 
   get count(): number {
-    return this.#sizes.size;
+    return this.#entries.size;
   }
 
   /** Says that a thing, new or not, is used now. */
   use(thing: T, size: number): void {
-    this.delete(thing);
-    this.#sizes.set(thing, size);
-    this.#total += size;
-    while (this.#total > this.#limit && this.#sizes.size > 1) {
-      const [oldest] = this.#sizes.keys();
-      this.delete(oldest!);
-      this.#evict(oldest!);
+    const used = ++this.#uses;
+    const entry = this.#entries.get(thing);
+    this.#total += size - (entry?.size ?? 0);
+    if (entry === undefined) this.#entries.set(thing, { size, used });
+    else {
+      entry.size = size;
+      entry.used = used;
     }
+    while (this.#total > this.#limit && this.#entries.size > 1) this.#evictOldest();
+  }
+
+  // Uses are many, and evictions few: looking for the oldest costs less than keeping all in order.
+  #evictOldest(): void {
+    let oldest: T | undefined;
+    let first = Number.POSITIVE_INFINITY;
+    for (const [thing, { used }] of this.#entries) if (used < first) [oldest, first] = [thing, used];
+    this.delete(oldest!);
+    this.#evict(oldest!);
   }
 
   /** Evicts everything. */
   clear(): void {
-    for (const thing of [...this.#sizes.keys()]) {
+    for (const thing of [...this.#entries.keys()]) {
       this.delete(thing);
       this.#evict(thing);
     }
@@ -37,7 +48,7 @@ export class Recent<T> {
 
   /** Forgets a thing, without evicting it. */
   delete(thing: T): void {
-    this.#total -= this.#sizes.get(thing) ?? 0;
-    this.#sizes.delete(thing);
+    this.#total -= this.#entries.get(thing)?.size ?? 0;
+    this.#entries.delete(thing);
   }
 }

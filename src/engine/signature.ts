@@ -72,7 +72,7 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
       numbers.push(n.attrs.value, dtypeCode.get(n.dtype)!);
     } else {
       // Of all others the code says how many there are.
-      if (n.op === "concat") numbers.push(n.src.length);
+      if (ops[n.op].operands < 0) numbers.push(n.src.length);
       for (const s of n.src) numbers.push(s.index);
       if (!plain[code]) pushAttrs(numbers, names[code]!, n.attrs);
     }

@@ -1,6 +1,6 @@
 import type { Shape } from "../base/shape.ts";
 import { isOp, type Node, node, nodeLike } from "../ir/node.ts";
-import type { Source } from "../ir/op.ts";
+import { ops, type Source } from "../ir/op.ts";
 import type { Signature } from "./signature.ts";
 
 /** What stands for a storage in a plan's graph. */
@@ -42,8 +42,8 @@ export function standInsFor(
     } else if (isOp(n, "input"))
       copies.set(n, nodeLike(n, [], { ...n.attrs, source: standIns.get(n.attrs.source)! }));
     else if (isOp(n, "hostScalar")) copies.set(n, nodeLike(n, [], { compute: nothing, dtype: n.dtype }));
-    // To a plan these are what they mark, and a mark names its owner.
-    else if (isOp(n, "variable") || isOp(n, "detach")) copies.set(n, of(n.src[0]!));
+    // To a plan these are what they mark, and marks name owners and rules.
+    else if (ops[n.op].kind === "identity") copies.set(n, of(n.src[0]!));
     else copies.set(n, nodeLike(n, n.src.map(of), n.attrs));
   return { of, scalars: scalars.map(of), lifted };
 }

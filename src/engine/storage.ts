@@ -71,12 +71,18 @@ export class Storage implements Source {
     return host === null ? null : bytesOf(host);
   }
 
-  /** A copy of the elements; `into`, where that is given. */
-  read(into: TypedArray = allocate(this.dtype, this.length)): TypedArray {
+  /** A copy of the elements. */
+  read(): TypedArray {
+    const copy = allocate(this.dtype, this.length);
+    this.readBytes(bytesOf(copy));
+    return copy;
+  }
+
+  /** Copies the elements' bytes. */
+  readBytes(into: Uint8Array): void {
     const bytes = this.bytes();
     if (bytes === null) into.fill(0);
-    else bytesOf(into).set(bytes.length === into.byteLength ? bytes : bytes.subarray(0, into.byteLength));
-    return into;
+    else into.set(bytes.length === into.length ? bytes : bytes.subarray(0, into.length));
   }
 
   /** Overwrites the elements now, outside any step. */

@@ -1,6 +1,6 @@
 import { integerPower, pow, remainder } from "../base/arithmetic.ts";
 import { allocate, type DType, isFloat, readElement, type TypedArray, writeElement } from "../base/dtype.ts";
-import { erf } from "../base/erf.ts";
+import { erf, erfc } from "../base/erf.ts";
 import type { Node } from "./node.ts";
 import { type Op, ops } from "./op.ts";
 
@@ -23,6 +23,7 @@ export type ElementwiseOp = Extract<
   | "tanh"
   | "sigmoid"
   | "erf"
+  | "erfc"
   | "relu"
   | "not"
   | "cast"
@@ -82,7 +83,8 @@ const elementwiseRules: { readonly [K in ElementwiseOp]: Scalar } = {
   cos: Math.cos,
   tanh: Math.tanh,
   sigmoid: (a) => 1 / (1 + Math.exp(-a)),
-  erf: (a) => erf(a),
+  erf,
+  erfc,
   relu: (a) => (a <= 0 ? 0 : a),
   not: (a) => (a === 0 ? 1 : 0),
   cast: (a) => a,

@@ -69,6 +69,7 @@ const rules: { readonly [K in Exclude<Op, ElementwiseOp>]: Rule<K> } = {
   iota,
   variable: same,
   detach: same,
+  stated: same,
   ...reductionRules,
   ...movementRules,
   ...specialRules,

@@ -103,6 +103,7 @@ const rules: { readonly [K in Op]: Rule<K> } = {
   iota: leaf,
   variable: ([x]) => like(x!),
   detach: ([x]) => like(x!),
+  stated: ([x]) => like(x!),
   neg: numeric,
   abs: numeric,
   sign: numeric,
@@ -119,6 +120,7 @@ const rules: { readonly [K in Op]: Rule<K> } = {
   tanh: float,
   sigmoid: float,
   erf: float,
+  erfc: float,
   relu: numeric,
   not: (src, _, op) => {
     need(src[0]!.dtype === "bool", op, src, "a bool tensor");

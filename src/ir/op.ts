@@ -27,9 +27,16 @@ export interface OpAttrs {
   hostScalar: { compute: () => number; dtype: DType };
   /** 0, 1, 2… along `axis`. */
   iota: { shape: Shape; axis: number; dtype: DType };
-  // Identities: `variable` is where autograd stops and leaves a gradient, `detach` where it stops without one.
+  // Identities, which only autograd tells from their operand: `variable` is where it stops and leaves a gradient, `detach`
+  // where it stops without one.
   variable: { owner: object };
   detach: None;
+  /**
+   * The first operand, with a gradient that is stated and not derived: none flows into the first operand, and into each
+   * further one (which the value was made of) what its rule makes of the gradient `g` of the value `n`. For where the
+   * derivative of the formula is not that of the function: in a branch that overflows, at a kink, where digits cancel.
+   */
+  stated: { rules: readonly ((g: Node, n: Node) => Node)[] };
   // Elementwise, one operand.
   neg: None;
   abs: None;
@@ -47,6 +54,8 @@ export interface OpAttrs {
   tanh: None;
   sigmoid: None;
   erf: None;
+  /** 1 - erf, with full relative precision where it is small. */
+  erfc: None;
   relu: None;
   /** Logical not of a bool. */
   not: None;
@@ -124,7 +133,7 @@ export type OpKind = "leaf" | "identity" | "elementwise" | "reduce" | "movement"
 
 const k = (kind: OpKind, operands: number) => ({ kind, operands });
 
-/** Kind and number of operands of each primitive (concat takes any number). */
+/** Kind and number of operands of each primitive (-1: any number). */
 export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operands: number } } = {
   input: k("leaf", 0),
   constant: k("leaf", 0),
@@ -132,6 +141,7 @@ export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operan
   iota: k("leaf", 0),
   variable: k("identity", 1),
   detach: k("identity", 1),
+  stated: k("identity", -1),
   neg: k("elementwise", 1),
   abs: k("elementwise", 1),
   sign: k("elementwise", 1),
@@ -148,6 +158,7 @@ export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operan
   tanh: k("elementwise", 1),
   sigmoid: k("elementwise", 1),
   erf: k("elementwise", 1),
+  erfc: k("elementwise", 1),
   relu: k("elementwise", 1),
   not: k("elementwise", 1),
   cast: k("elementwise", 1),

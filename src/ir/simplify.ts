@@ -8,8 +8,8 @@ const elementwise = Object.fromEntries(elementwiseOps.map((op) => [op, elementwi
   readonly [K in ElementwiseOp]: SimplifyRule<K>;
 };
 
-/** `variable` and `detach` mean something to autograd only. */
-const identity: SimplifyRule<"variable" | "detach"> = ([x]) => x!;
+/** These mean something to autograd only. */
+const identity: SimplifyRule<"variable" | "detach" | "stated"> = ([x]) => x!;
 
 const rules: SimplifyRules = {
   ...elementwise,
@@ -17,6 +17,7 @@ const rules: SimplifyRules = {
   ...reductionSimplifications,
   variable: identity,
   detach: identity,
+  stated: identity,
   input: null,
   constant: null,
   hostScalar: null,

@@ -1,5 +1,7 @@
+import { ArgumentError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
+import { pythonFloat } from "./repr.ts";
 
 /** Activation functions as modules, so that they can stand in a Sequential. Each is the tensor method of its name. */
 
@@ -87,9 +89,6 @@ export class Hardswish extends Module {
   }
 }
 
-/** A number as Python prints a float: `1.0`. */
-const float = (x: number): string => (Number.isInteger(x) ? x.toFixed(1) : String(x));
-
 /** x · Φ(x), exactly or by the tanh approximation. */
 export class GELU extends Module {
   readonly approximate: "none" | "tanh";
@@ -118,7 +117,7 @@ export class ELU extends Module {
     return x.elu(this);
   }
   override extraRepr(): string {
-    return `alpha=${float(this.alpha)}`;
+    return `alpha=${pythonFloat(this.alpha)}`;
   }
 }
 
@@ -134,7 +133,7 @@ export class CELU extends Module {
     return x.celu(this);
   }
   override extraRepr(): string {
-    return `alpha=${float(this.alpha)}`;
+    return `alpha=${pythonFloat(this.alpha)}`;
   }
 }
 
@@ -150,7 +149,7 @@ export class LeakyReLU extends Module {
     return x.leakyRelu(this);
   }
   override extraRepr(): string {
-    return `negative_slope=${float(this.negativeSlope)}`;
+    return `negative_slope=${pythonFloat(this.negativeSlope)}`;
   }
 }
 
@@ -168,7 +167,7 @@ export class Softplus extends Module {
     return x.softplus(this);
   }
   override extraRepr(): string {
-    return `beta=${float(this.beta)}, threshold=${float(this.threshold)}`;
+    return `beta=${pythonFloat(this.beta)}, threshold=${pythonFloat(this.threshold)}`;
   }
 }
 
@@ -179,6 +178,10 @@ export class Hardtanh extends Module {
 
   constructor({ minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}) {
     super();
+    if (!(minVal < maxVal))
+      throw new ArgumentError(
+        `Hardtanh: minVal is ${minVal} and maxVal ${maxVal}; minVal must be the smaller`,
+      );
     this.minVal = minVal;
     this.maxVal = maxVal;
   }
@@ -186,38 +189,6 @@ export class Hardtanh extends Module {
     return x.hardtanh(this);
   }
   override extraRepr(): string {
-    return `min_val=${float(this.minVal)}, max_val=${float(this.maxVal)}`;
-  }
-}
-
-/** eˣ over its sum along a dimension. */
-export class Softmax extends Module {
-  readonly dim: number;
-
-  constructor({ dim }: { dim: number }) {
-    super();
-    this.dim = dim;
-  }
-  forward(x: Tensor): Tensor {
-    return x.softmax(this.dim);
-  }
-  override extraRepr(): string {
-    return `dim=${this.dim}`;
-  }
-}
-
-/** The logarithm of softmax along a dimension. */
-export class LogSoftmax extends Module {
-  readonly dim: number;
-
-  constructor({ dim }: { dim: number }) {
-    super();
-    this.dim = dim;
-  }
-  forward(x: Tensor): Tensor {
-    return x.logSoftmax(this.dim);
-  }
-  override extraRepr(): string {
-    return `dim=${this.dim}`;
+    return `min_val=${pythonFloat(this.minVal)}, max_val=${pythonFloat(this.maxVal)}`;
   }
 }

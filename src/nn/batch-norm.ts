@@ -106,7 +106,7 @@ export abstract class BatchNorm extends Module {
     let mean: Tensor;
     let variance: Tensor;
     let centred: Tensor;
-    if (this.training || runningMean === null || runningVar === null) {
+    if (this.#byBatch || runningMean === null || runningVar === null) {
       const others = x.shape.flatMap((_, i) => (i === 1 ? [] : [i]));
       mean = x.mean(others, { keepdim: true });
       centred = x.sub(mean);
@@ -145,6 +145,11 @@ export abstract class BatchNorm extends Module {
     });
   }
 
+  /** Whether it normalizes by the statistics of the batch, not by running ones. */
+  get #byBatch(): boolean {
+    return this.training || this.runningMean === null || this.runningVar === null;
+  }
+
   #refuse(x: Tensor): void {
     const name = this.constructor.name;
     const { shape } = x;
@@ -160,10 +165,15 @@ export abstract class BatchNorm extends Module {
       throw new DTypeError(
         `${name}: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
       );
-    if (this.training && sizeOf(shape) === this.numFeatures)
+    const byBatch = this.#byBatch;
+    if (byBatch && sizeOf(shape) === this.numFeatures)
       throw new ShapeError(
-        `${name}: in training a channel needs more than one value, and an input of shape ${shapeText(shape)} has one. ` +
-          "Use a larger batch, or eval().",
+        `${name}: to normalize by the batch, as in training, a channel needs more than one value, and an input of shape ` +
+          `${shapeText(shape)} has one. Use a larger batch, or eval() with running statistics.`,
+      );
+    if (!(this.eps > 0 || (this.eps === 0 && !byBatch)))
+      throw new ArgumentError(
+        `${name}: eps is ${this.eps}; it must be above 0 in training, and not negative ever`,
       );
   }
 

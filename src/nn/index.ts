@@ -1,13 +1,38 @@
+export { Buffer } from "../tensor/buffer.ts";
+export { Parameter } from "../tensor/parameter.ts";
 export * from "./activations.ts";
 export { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
+export { Bilinear, bilinear } from "./bilinear.ts";
+export { ChannelShuffle, channelShuffle } from "./channel-shuffle.ts";
 export type { MatchOptions } from "./compare-state.ts";
-export { Dropout, dropout } from "./dropout.ts";
+export { CosineSimilarity, type CosineSimilarityOptions, cosineSimilarity } from "./cosine-similarity.ts";
+export {
+  AlphaDropout,
+  alphaDropout,
+  Dropout,
+  Dropout1d,
+  Dropout2d,
+  Dropout3d,
+  type DropoutOptions,
+  dropout,
+  dropout1d,
+  dropout2d,
+  dropout3d,
+  FeatureAlphaDropout,
+  featureAlphaDropout,
+} from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
-export { Flatten } from "./flatten.ts";
+export { Flatten, Unflatten } from "./flatten.ts";
+export { GLU, type GLUOptions, glu } from "./glu.ts";
 export { Identity } from "./identity.ts";
 export * as init from "./init/index.ts";
 export { LayerNorm, type LayerNormOptions } from "./layer-norm.ts";
 export { Linear } from "./linear.ts";
+export {
+  LocalResponseNorm,
+  type LocalResponseNormOptions,
+  localResponseNorm,
+} from "./local-response-norm.ts";
 export * from "./losses/index.ts";
 export type { IncompatibleKeys } from "./match-state.ts";
 export {
@@ -19,4 +44,11 @@ export {
 } from "./module.ts";
 export { ModuleDict } from "./module-dict.ts";
 export { ModuleList } from "./module-list.ts";
+export { PairwiseDistance, type PairwiseDistanceOptions, pairwiseDistance } from "./pairwise-distance.ts";
+export { ParameterDict } from "./parameter-dict.ts";
+export { ParameterList } from "./parameter-list.ts";
+export { PReLU, type PReLUOptions } from "./prelu.ts";
+export { RReLU, type RReLUOptions, rrelu } from "./rrelu.ts";
 export { Sequential } from "./sequential.ts";
+export { Hardshrink, Softshrink, Threshold } from "./shrinking.ts";
+export { LogSoftmax, Softmax, Softmax2d, type SoftmaxOptions, Softmin, softmin } from "./softmax.ts";

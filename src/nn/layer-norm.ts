@@ -6,7 +6,7 @@ import { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones_, zeros_ } from "./init/index.ts";
 import { Module } from "./module.ts";
-import { pythonFlag, pythonNumber } from "./repr.ts";
+import { pythonFlag, pythonNumber, pythonTuple } from "./repr.ts";
 
 /** Options of `LayerNorm`. */
 export interface LayerNormOptions {
@@ -51,7 +51,6 @@ export class LayerNorm extends Module {
 
   override extraRepr(): string {
     const { normalizedShape, weight, bias } = this;
-    const shape = `(${normalizedShape.join(", ")}${normalizedShape.length === 1 ? "," : ""})`;
-    return `${shape}, eps=${pythonNumber(this.eps)}, elementwise_affine=${pythonFlag(weight !== null)}, bias=${pythonFlag(bias !== null)}`;
+    return `${pythonTuple(normalizedShape)}, eps=${pythonNumber(this.eps)}, elementwise_affine=${pythonFlag(weight !== null)}, bias=${pythonFlag(bias !== null)}`;
   }
 }

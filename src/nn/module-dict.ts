@@ -1,5 +1,6 @@
 import { ArgumentError } from "../base/errors.ts";
 import { bumpEpoch, Cell } from "../engine/cell.ts";
+import { requireModule } from "./items.ts";
 import { type contents, type Member, Module } from "./module.ts";
 
 /** Modules by name, found by walking under it. */
@@ -38,6 +39,10 @@ export class ModuleDict<D extends Record<string, Module> = Record<string, Module
   entries(): [keyof D & string, D[keyof D & string]][] {
     return [...this.#read()] as [keyof D & string, D[keyof D & string]][];
   }
+  /** The modules, in the order in which they were added. */
+  values(): D[keyof D & string][] {
+    return [...this.#read().values()] as D[keyof D & string][];
+  }
   has(key: string): boolean {
     return this.#read().has(key);
   }
@@ -56,12 +61,29 @@ export class ModuleDict<D extends Record<string, Module> = Record<string, Module
       throw new ArgumentError(
         `ModuleDict.set: "${key}" cannot be a name: it would be part of paths, so it is not empty and has no dot`,
       );
+    requireModule("ModuleDict.set", module);
     this.#items.set(key, module);
     this.#changed();
+    return this;
+  }
+  /** Adds modules, each in the place of another of its name. */
+  update(modules: Partial<D>): this {
+    for (const [key, module] of Object.entries(modules)) this.set(key, module as D[keyof D & string]);
     return this;
   }
   delete(key: keyof D & string): boolean {
     this.#changed();
     return this.#items.delete(key);
+  }
+  /** Takes out the module of a name, and gives it. */
+  pop<K extends keyof D & string>(key: K): D[K] {
+    const taken = this.get(key);
+    this.delete(key);
+    return taken;
+  }
+  /** Takes out all modules. */
+  clear(): void {
+    this.#items.clear();
+    this.#changed();
   }
 }

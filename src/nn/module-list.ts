@@ -1,5 +1,5 @@
-import { IndexError } from "../base/errors.ts";
 import { bumpEpoch, Cell } from "../engine/cell.ts";
+import { placeIn, requireModule } from "./items.ts";
 import { type contents, type Member, Module } from "./module.ts";
 
 /** Modules in a row, found by walking under their index. */
@@ -11,6 +11,7 @@ export class ModuleList<M extends Module = Module> extends Module {
   constructor(modules: Iterable<M> = []) {
     super();
     this.#items = [...modules];
+    for (const module of this.#items) requireModule("ModuleList", module);
   }
 
   protected override members(): [string, Member][] {
@@ -36,10 +37,11 @@ export class ModuleList<M extends Module = Module> extends Module {
   }
   /** The module at an index; negative ones count from the end. */
   at(index: number): M {
-    const found = this.#read().at(index);
-    if (found === undefined)
-      throw new IndexError(`ModuleList.at: index ${index} in a list of ${this.length}`);
-    return found;
+    return this.#read()[placeIn("ModuleList.at", index, this.length)]!;
+  }
+  /** A list of the modules from `start` up to and without `end`, as an array's `slice`; the modules are the same ones. */
+  slice(start?: number, end?: number): ModuleList<M> {
+    return new ModuleList(this.#read().slice(start, end));
   }
   /** Adds a module at the end. */
   append(module: M): this {
@@ -47,13 +49,28 @@ export class ModuleList<M extends Module = Module> extends Module {
   }
   /** Adds modules at the end. */
   extend(modules: Iterable<M>): this {
-    this.#items.push(...modules);
+    const added = [...modules];
+    for (const module of added) requireModule("ModuleList.extend", module);
+    this.#items.push(...added);
     return this.#changed();
   }
-  /** Puts a module before the one at an index. */
+  /** Puts a module before the one at an index; at the length, at the end. */
   insert(index: number, module: M): this {
-    this.#items.splice(index, 0, module);
+    requireModule("ModuleList.insert", module);
+    this.#items.splice(placeIn("ModuleList.insert", index, this.length + 1, this.length), 0, module);
     return this.#changed();
+  }
+  /** Puts a module in the place of the one at an index. */
+  set(index: number, module: M): this {
+    requireModule("ModuleList.set", module);
+    this.#items[placeIn("ModuleList.set", index, this.length)] = module;
+    return this.#changed();
+  }
+  /** Takes out the module at an index, the last unless another is named, and gives it. */
+  pop(index = -1): M {
+    const [taken] = this.#items.splice(placeIn("ModuleList.pop", index, this.length), 1);
+    this.#changed();
+    return taken!;
   }
 
   /** Modules that print alike are printed once, with their range. */

@@ -286,11 +286,12 @@ export abstract class Module extends Watched {
   }
   /** The tree of modules, as PyTorch prints it. */
   override toString(): string {
-    const extra = this.extraRepr();
+    const text = this.extraRepr();
+    const extra = text === "" ? [] : text.split("\n");
     const children = this.childLines().map(([name, text]) => `(${name}): ${text.replaceAll("\n", "\n  ")}`);
     const name = this.constructor.name;
-    if (children.length === 0) return `${name}(${extra})`;
-    return `${name}(\n  ${[...(extra ? [extra] : []), ...children].join("\n  ")}\n)`;
+    if (children.length === 0 && extra.length < 2) return `${name}(${text})`;
+    return `${name}(\n  ${[...extra, ...children].join("\n  ")}\n)`;
   }
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();

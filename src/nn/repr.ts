@@ -10,3 +10,11 @@ export function pythonNumber(value: number | null): string {
     ? value.toExponential().replace(/e-(\d)$/, "e-0$1")
     : String(value);
 }
+
+/** A number as Python writes a float: a whole one with its `.0`. */
+export const pythonFloat = (value: number): string =>
+  Number.isInteger(value) && Math.abs(value) < 1e16 ? value.toFixed(1) : pythonNumber(value);
+
+/** Sizes as Python writes a tuple. */
+export const pythonTuple = (sizes: readonly number[]): string =>
+  `(${sizes.join(", ")}${sizes.length === 1 ? "," : ""})`;

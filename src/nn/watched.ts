@@ -1,5 +1,10 @@
+import { ArgumentError } from "../base/errors.ts";
+import { sameShape } from "../base/shape.ts";
 import { bumpEpoch } from "../engine/cell.ts";
 import { fieldNames, namesOf, noteFieldRead, noteFieldSet, readsFields } from "../engine/fields.ts";
+import { Buffer } from "../tensor/buffer.ts";
+import { Stored } from "../tensor/stored.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /**
  * Every module is seen through this: a captured step has to know that it was recorded with another layer, or another
@@ -23,7 +28,12 @@ const watch: ProxyHandler<object> = {
   },
   defineProperty(target, key, descriptor) {
     const before = ownValue(target, key);
-    const done = Reflect.defineProperty(target, key, descriptor);
+    const holds = before instanceof Stored && isPlainTensor(descriptor.value);
+    const done = Reflect.defineProperty(
+      target,
+      key,
+      holds ? { ...descriptor, value: assigned(target, key, before, descriptor.value) } : descriptor,
+    );
     changed(target, key, before, ownValue(target, key));
     return done;
   },
@@ -34,6 +44,29 @@ const watch: ProxyHandler<object> = {
     return done;
   },
 };
+
+const isPlainTensor = (value: unknown): value is Tensor =>
+  value instanceof Tensor && !(value instanceof Stored);
+
+/**
+ * What a field comes to hold where it has a buffer or a parameter and a tensor is assigned, as PyTorch's
+ * `Module.__setattr__`: a buffer stays one. It takes the value as `update` does, so that it stands still in a module
+ * that is frozen; one of another shape or dtype takes its place.
+ */
+function assigned(target: object, key: PropertyKey, before: Stored, value: Tensor): Stored {
+  if (!(before instanceof Buffer))
+    throw new ArgumentError(
+      `${target.constructor.name}.${String(key)} is a parameter, and a tensor is assigned to it, which would no longer be ` +
+        "trained. Assign a new nn.Parameter(…), or its value by copy_() inside noGrad().",
+    );
+  if (sameShape(before.shape, value.shape) && before.dtype === value.dtype) {
+    before.update(value);
+    return before;
+  }
+  const other = new Buffer(value, before);
+  other.held = before.held;
+  return other;
+}
 
 const ownValue = (target: object, key: PropertyKey): unknown =>
   Reflect.getOwnPropertyDescriptor(target, key)?.value;

@@ -1,7 +1,7 @@
 import type { Module } from "../nn/module.ts";
-import { add, div, lerp, maximum, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
+import { add, div, maximum, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { decoupledDecay, maximize, weightDecay } from "./common-transforms.ts";
+import { decoupledDecay, maximize, towards, weightDecay } from "./common-transforms.ts";
 import { Optimizer } from "./optimizer.ts";
 import { atLeast, flag, twoRates } from "./options.ts";
 import type { OptimizerDefinition } from "./param-group.ts";
@@ -58,7 +58,7 @@ const adam: Transform<
     correction2: ({ betas }, { step }) => 1 / Math.sqrt(1 - betas[1] ** step),
   },
   update({ value, gradient, state, scalar, on }) {
-    const expAvg = lerp(state.expAvg, gradient, scalar("weight1"));
+    const expAvg = towards(state.expAvg, gradient, scalar("weight1"));
     const expAvgSq = add(
       mul(state.expAvgSq, scalar("beta2")),
       mul(mul(gradient, gradient), scalar("weight2")),

@@ -1,7 +1,7 @@
 import type { Module } from "../nn/module.ts";
-import { abs, add, div, lerp, maximum, mul, sub } from "../tensor/operations/elementwise.ts";
+import { abs, add, div, maximum, mul, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { coupledDecay, maximize } from "./common-transforms.ts";
+import { coupledDecay, maximize, towards } from "./common-transforms.ts";
 import { Optimizer } from "./optimizer.ts";
 import { atLeast, flag, twoRates } from "./options.ts";
 import type { OptimizerDefinition } from "./param-group.ts";
@@ -36,7 +36,7 @@ const adamax: Transform<AdamaxOptions, "expAvg" | "expInf", "weight1" | "beta2" 
   perGroup: { weight1: ({ betas }) => 1 - betas[0], beta2: ({ betas }) => betas[1], eps: ({ eps }) => eps },
   perParameter: { stepSize: ({ lr, betas }, { step }) => lr / (1 - betas[0] ** step) },
   update({ value, gradient, state, scalar }) {
-    const expAvg = lerp(state.expAvg, gradient, scalar("weight1"));
+    const expAvg = towards(state.expAvg, gradient, scalar("weight1"));
     const expInf = maximum(mul(state.expInf, scalar("beta2")), add(abs(gradient), scalar("eps")));
     return { value: sub(value, div(mul(expAvg, scalar("stepSize")), expInf)), state: { expAvg, expInf } };
   },

@@ -1,3 +1,4 @@
+import type { Shape } from "../base/shape.ts";
 import type { AnyTransform, Node } from "./transform.ts";
 
 /** What a chain works on: one part of a parameter, its gradient, and its state as they are before a step. */
@@ -6,10 +7,12 @@ export interface ChainInput {
   readonly gradient: Node;
   /** A state tensor's value, by name. */
   readonly state: (name: string) => Node;
-  /** A number of a transform's, repeated to the shape. */
-  readonly scalar: (transform: AnyTransform<never>, name: string) => Node;
+  /** A number of a transform's, repeated to the shape, or to another. */
+  readonly scalar: (transform: AnyTransform<never>, name: string, shape?: Shape) => Node;
   /** Whether an option is on. */
   readonly on: (option: string) => boolean;
+  /** The value of a structural option. */
+  readonly choice: (option: string) => unknown;
 }
 
 /** What a chain makes of it. */
@@ -27,13 +30,14 @@ export function runChain<O>(chain: readonly AnyTransform<O>[], input: ChainInput
   let { value, gradient } = input;
   const state: Record<string, Node> = {};
   for (const transform of chain) {
-    for (const name of transform.tensors?.(input.on) ?? []) state[name] = input.state(name);
+    for (const name of transform.tensors?.(input.on, value.shape) ?? []) state[name] = input.state(name);
     const change = transform.update({
       value,
       gradient,
       state,
       on: input.on,
-      scalar: (name) => input.scalar(transform as AnyTransform<never>, name),
+      choice: (option) => input.choice(option) as never,
+      scalar: (name, shape) => input.scalar(transform as AnyTransform<never>, name, shape),
     });
     if (change.value !== undefined) {
       value = change.value;

@@ -1,4 +1,5 @@
 export { Adadelta, type AdadeltaOptions, type AdadeltaState } from "./adadelta.ts";
+export { Adafactor, type AdafactorOptions, type AdafactorState } from "./adafactor.ts";
 export { Adagrad, type AdagradOptions, type AdagradState } from "./adagrad.ts";
 export { Adam, type AdamOptions, type AdamState, AdamW, type AdamWOptions } from "./adam.ts";
 export { Adamax, type AdamaxOptions, type AdamaxState } from "./adamax.ts";
@@ -7,6 +8,7 @@ export { type ClipNormOptions, clipGradNorm_, clipGradValue_ } from "./clip.ts";
 export { EMA, type EMAOptions, type EMAStateDict, type SteppedParameter } from "./ema.ts";
 export * from "./lr-scheduler/index.ts";
 export * as lrScheduler from "./lr-scheduler/index.ts";
+export { Muon, type MuonOptions, type MuonState } from "./muon.ts";
 export { NAdam, type NAdamOptions, type NAdamState } from "./nadam.ts";
 export { type NamingOptions, Optimizer } from "./optimizer.ts";
 export type { ParamGroup } from "./param-group.ts";

@@ -1,7 +1,7 @@
 import type { Module } from "../nn/module.ts";
-import { add, div, lerp, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
+import { add, div, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { maximize, weightDecay } from "./common-transforms.ts";
+import { maximize, towards, weightDecay } from "./common-transforms.ts";
 import { Optimizer } from "./optimizer.ts";
 import { atLeast, flag, twoRates } from "./options.ts";
 import type { OptimizerDefinition } from "./param-group.ts";
@@ -67,7 +67,7 @@ const nadam: Transform<
     },
   },
   update({ value, gradient, state, scalar }) {
-    const expAvg = lerp(state.expAvg, gradient, scalar("weight1"));
+    const expAvg = towards(state.expAvg, gradient, scalar("weight1"));
     const expAvgSq = add(
       mul(state.expAvgSq, scalar("beta2")),
       mul(mul(gradient, gradient), scalar("weight2")),

@@ -16,7 +16,13 @@ import { type ChainOutput, runChain } from "./chain.ts";
 import { noteHeld } from "./holders.ts";
 import { warnOfLeak } from "./leak.ts";
 import { optionProblem, refuseNoOptions } from "./options.ts";
-import { isSwitchedOn, makeParamGroup, type OptimizerDefinition, type ParamGroup } from "./param-group.ts";
+import {
+  isSwitchedOn,
+  makeParamGroup,
+  type OptimizerDefinition,
+  type ParamGroup,
+  structuralOption,
+} from "./param-group.ts";
 import { nameParameters, type Origin, type ParameterNames } from "./parameter-names.ts";
 import {
   type GroupOptions,
@@ -195,6 +201,7 @@ export abstract class Optimizer<
           `${name}: ${origin.name ?? (p.label || "a parameter")} is given twice; a parameter has one group`,
         );
       known.add(p);
+      this.#refuse(p, null, origin.name);
     }
     const group = makeParamGroup(
       this.#definition,
@@ -205,6 +212,16 @@ export abstract class Optimizer<
     this.paramGroups.push(group);
     noteHeld(group.params);
     this.#structure.value++;
+  }
+
+  /** Throws where its rule is not for a parameter, or a region of one. */
+  #refuse(p: Parameter, region: Region | null, known: string | null = null): void {
+    const problem = this.#definition.refuses?.(p.shape, region) ?? null;
+    if (problem === null) return;
+    const { name } = this.#definition;
+    throw new ArgumentError(
+      `${name}: ${known ?? (p.label || "a parameter")}${region?.text ?? ""} ${problem}`,
+    );
   }
 
   #startStates(group: ParamGroup<O>): void {
@@ -318,6 +335,7 @@ export abstract class Optimizer<
         if (region === "none") continue;
         const make = (missing: Region | null): Part => this.#makePart(parameter, group, missing);
         for (const part of this.#states.cover(parameter, region, make)) {
+          this.#refuse(parameter, part.region);
           const names = addTensors(part, chain, group, (option) => isSwitchedOn(group, option));
           const added = new Map(names.map((name) => [name, part.state[name] as StateTensor]));
           // The effect puts them in, so that it can tell what to take out if the step fails.
@@ -345,12 +363,13 @@ export abstract class Optimizer<
         gradient,
         state: (name) => (state[name] as StateTensor).resident.node,
         on: (option) => !off.includes(option) && isSwitchedOn(group, option),
-        scalar: (transform, name) => {
+        choice: (option) => structuralOption(group, option),
+        scalar: (transform, name, to = shape) => {
           const shared = (transform as AnyTransform<O>).perGroup?.[name];
           if (shared !== undefined)
-            return scalars.get(warm === 0 ? group : part, shared, () => shared(options), shape, dtype);
+            return scalars.get(warm === 0 ? group : part, shared, () => shared(options), to, dtype);
           const own = (transform as AnyTransform<O>).perParameter![name]!;
-          return scalars.get(part, own, () => own(options, numbersOf(state)), shape, dtype);
+          return scalars.get(part, own, () => own(options, numbersOf(state), shape), to, dtype);
         },
       });
     const output = run(value, gradient);

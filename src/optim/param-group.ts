@@ -1,6 +1,8 @@
 import { ArgumentError } from "../base/errors.ts";
+import type { Shape } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { Region } from "../tensor/region.ts";
 import { type OptionCheck, optionProblem, refuseUnknownOptions } from "./options.ts";
 import type { AnyTransform } from "./transform.ts";
 
@@ -14,6 +16,10 @@ export interface OptimizerDefinition<O extends object> {
   readonly chain: readonly AnyTransform<O>[];
   /** Whether state exists from construction on (Adagrad's does). */
   readonly stateFromStart?: boolean;
+  /** Options whose values decide which nodes an update is made of, so that another value is another recording. */
+  readonly structural?: readonly (keyof O & string)[];
+  /** Why a parameter of a shape, or a region of one, cannot be updated, with the remedy; null: it can. */
+  readonly refuses?: (shape: Shape, region: Region | null) => string | null;
 }
 
 /**
@@ -27,7 +33,15 @@ export type ParamGroup<O extends object> = O & {
   initialLr?: number;
 };
 
-const switches = new WeakMap<object, Map<string, Cell<boolean>>>();
+/** What is behind the options of a group. */
+interface Options {
+  readonly values: Record<string, unknown>;
+  /** Whether each is on, or what it is where that is structural, for the recordings that depend on it. */
+  readonly switches: Map<string, Cell<unknown>>;
+  readonly structural: ReadonlySet<string>;
+}
+
+const optionsOf = new WeakMap<object, Options>();
 
 /** Whether an option switches something on: a flag that is true, a number that is not zero. */
 export const isOn = (value: unknown): boolean => value !== false && value !== 0;
@@ -48,10 +62,12 @@ export function makeParamGroup<O extends object>(
   };
   // There is a place for `initialLr`, and for nothing else: a name that is misspelt would be an option without effect.
   const group = { params, initialLr: undefined } as Record<string, unknown>;
-  const cells = new Map<string, Cell<boolean>>();
+  const cells = new Map<string, Cell<unknown>>();
+  const structural = new Set<string>(definition.structural);
+  const structureOf = (name: string, value: unknown): unknown => (structural.has(name) ? value : isOn(value));
   for (const name of known) {
     check(name, values[name]);
-    const cell = new Cell(isOn(values[name]));
+    const cell = new Cell(structureOf(name, values[name]));
     cells.set(name, cell);
     Object.defineProperty(group, name, {
       enumerable: true,
@@ -59,15 +75,33 @@ export function makeParamGroup<O extends object>(
       set: (value: unknown) => {
         check(name, value);
         values[name] = value;
-        cell.value = isOn(value);
+        cell.value = structureOf(name, value);
       },
     });
   }
   Object.preventExtensions(group);
-  switches.set(group, cells);
+  optionsOf.set(group, { values, switches: cells, structural });
   return group as ParamGroup<O>;
 }
 
 /** Whether an option of a group is on, as part of the key of a recorded step. */
 export const isSwitchedOn = (group: object, option: string): boolean =>
-  switches.get(group)!.get(option)!.value;
+  isOn(optionsOf.get(group)!.switches.get(option)!.value);
+
+/** What a structural option of a group is, as part of the key of a recorded step. */
+export const structuralOption = (group: object, option: string): unknown =>
+  optionsOf.get(group)!.switches.get(option)!.value;
+
+/**
+ * Sets a group's option to what a schedule makes of it. What a constructor checks is not asked again: as in PyTorch, a
+ * negative factor makes a negative rate.
+ */
+export function steer(group: object, option: string, value: unknown): void {
+  const own = optionsOf.get(group);
+  if (own === undefined) {
+    (group as Record<string, unknown>)[option] = value;
+    return;
+  }
+  own.values[option] = value;
+  own.switches.get(option)!.value = own.structural.has(option) ? value : isOn(value);
+}

@@ -1,7 +1,7 @@
 import type { Module } from "../nn/module.ts";
-import { add, div, lerp, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
+import { add, div, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { coupledDecay, maximize } from "./common-transforms.ts";
+import { coupledDecay, maximize, towards } from "./common-transforms.ts";
 import { Optimizer } from "./optimizer.ts";
 import { atLeast, flag } from "./options.ts";
 import type { OptimizerDefinition } from "./param-group.ts";
@@ -60,7 +60,7 @@ const rmsprop: Transform<
       mul(state.squareAvg, scalar("alpha")),
       mul(mul(gradient, gradient), scalar("weight")),
     );
-    const gradAvg = on("centered") ? lerp(state.gradAvg, gradient, scalar("weight")) : undefined;
+    const gradAvg = on("centered") ? towards(state.gradAvg, gradient, scalar("weight")) : undefined;
     const spread = gradAvg ? sub(squareAvg, mul(gradAvg, gradAvg)) : squareAvg;
     const scaled = div(gradient, add(sqrt(spread), scalar("eps")));
     const momentumBuffer = on("momentum")

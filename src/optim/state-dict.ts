@@ -1,18 +1,18 @@
 import type { TypedArray } from "../base/dtype.ts";
 import { StateDictError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
-import { sameShape, shapeText } from "../base/shape.ts";
+import { type Shape, sameShape, shapeText } from "../base/shape.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import { fromArray } from "../tensor/create.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { intersect, Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { matchStateDict, rememberParameters, type StateDictMatch } from "./match-state-dict.ts";
-import { isOn, type ParamGroup } from "./param-group.ts";
+import { isOn, type ParamGroup, steer } from "./param-group.ts";
 import { isFormer } from "./parameter-names.ts";
 import { type Part, partShape } from "./part.ts";
 import type { GroupStateDict, LoadTarget, OptimizerStateDict, StateOwner } from "./saved-state.ts";
-import { addTensors, makeTensor } from "./state.ts";
+import { addTensors, makeTensor, stateShape } from "./state.ts";
 import { bitsFor, copyOf, type ResidentState, StateTensor, stateDtype } from "./state-tensor.ts";
 import type { AnyTransform } from "./transform.ts";
 import { translateState } from "./translate-state.ts";
@@ -108,20 +108,26 @@ export function prepareOptimizerState(given: OptimizerStateDict, target: LoadTar
   const dict = target.path === undefined ? given : translateState(given, target.path);
   const match = matchStateDict(dict, target);
   refuse([...match.wrong, ...wrongOptions(match.groups, target), ...wrongStates(dict, match, target)]);
-  const bits = bitsOfStates(dict, match);
+  const bits = bitsOfStates(dict, match, target);
   return () => putOptimizerState(dict, match, bits, target);
 }
 
 /** The elements of each tensor of a state dict, by its key and entry, as the states here have them. */
-function bitsOfStates(dict: OptimizerStateDict, { parameters }: StateDictMatch): Map<string, TypedArray> {
+function bitsOfStates(
+  dict: OptimizerStateDict,
+  { parameters }: StateDictMatch,
+  { chain }: LoadTarget,
+): Map<string, TypedArray> {
   const bits = new Map<string, TypedArray>();
   for (const [key, given] of Object.entries(dict.state)) {
     const p = parameters.get(nameIn(key, parameters));
     if (p === undefined) continue;
-    const shape = partShape(p, regionOf(p, given));
+    const whole = partShape(p, regionOf(p, given));
     for (const [entry, value] of Object.entries(given))
-      if (value instanceof Tensor && !about.has(entry))
+      if (value instanceof Tensor && !about.has(entry)) {
+        const shape = stateShape(chain, entry, whole);
         bits.set(`${key} ${entry}`, bitsFor(value, { shape, dtype: stateDtype(p) }));
+      }
   }
   return bits;
 }
@@ -134,9 +140,9 @@ function putOptimizerState(
 ): void {
   const { groups, names, states } = target;
   for (const [i, group] of match.groups.entries()) {
-    const { params: _, ...values } = group ?? { params: [] };
-    for (const [option, value] of Object.entries(values))
-      (groups[i] as Record<string, unknown>)[option] = copyOption(value);
+    const { params: _, initialLr, ...values } = group ?? { params: [] };
+    for (const [option, value] of Object.entries(values)) steer(groups[i]!, option, copyOption(value));
+    if (initialLr !== undefined) groups[i]!.initialLr = initialLr;
   }
   const all = [...names.own.values()];
   const before = new Map(all.map((p) => [p, [...states.of(p)]]));
@@ -154,7 +160,7 @@ const nameIn = (key: string, known: { has(name: string): boolean }): string =>
 const about = new Set(["dim", "indices", "idle", "thawedAt"]);
 
 function loadState(
-  { groups, states, makePart }: LoadTarget,
+  { groups, states, makePart, chain }: LoadTarget,
   { parameters }: StateDictMatch,
   before: ReadonlyMap<Parameter, readonly Part[]>,
   key: string,
@@ -173,7 +179,8 @@ function loadState(
     else {
       const held = old?.state[entry];
       // The same memory where there is some: recorded steps write there.
-      const tensor = held instanceof StateTensor ? held : makeTensor(p, region, entry, 0);
+      const shape = stateShape(chain, entry, partShape(p, region));
+      const tensor = held instanceof StateTensor ? held : makeTensor(p, region, entry, shape, 0);
       tensor.resident.storage.overwrite(bits.get(`${key} ${entry}`)!);
       part.state[entry] = tensor;
     }
@@ -212,14 +219,16 @@ function wrongOptions(groups: StateDictMatch["groups"], { optionNames, problemOf
   for (const [i, group] of groups.entries()) {
     if (group === undefined) continue;
     const { params: _, initialLr, ...options } = group;
-    if (initialLr !== undefined && !(Number.isFinite(initialLr) && initialLr >= 0))
-      wrong.push(`group ${i}: initialLr is ${String(initialLr)}; it must be a number of at least 0`);
+    if (initialLr !== undefined && !Number.isFinite(initialLr))
+      wrong.push(`group ${i}: initialLr is ${String(initialLr)}; it must be a number`);
     const unknown = Object.keys(options).filter((option) => !optionNames.includes(option));
     if (unknown.length > 0) wrong.push(`group ${i} has options of another optimizer: ${unknown.join(", ")}`);
     const missing = optionNames.filter((option) => options[option] === undefined);
     if (missing.length > 0) wrong.push(`group ${i} does not say ${missing.join(", ")}`);
     for (const option of optionNames) {
-      const problem = options[option] === undefined ? null : problemOf(option, options[option]);
+      // A schedule's factor may have made its rate a negative one.
+      const steered = option === "lr" && initialLr !== undefined && Number.isFinite(options.lr);
+      const problem = options[option] === undefined || steered ? null : problemOf(option, options[option]);
       if (problem !== null) wrong.push(`group ${i}: ${problem}`);
     }
   }
@@ -232,9 +241,10 @@ function wrongEntries(
   given: Record<string, number | Tensor>,
   chain: readonly AnyTransform<object>[],
   group: GroupStateDict | undefined,
+  shape: Shape,
 ): string[] {
   const tensorsOf = (on: (option: string) => boolean): string[] =>
-    chain.flatMap((transform) => [...(transform.tensors?.(on as never) ?? [])]);
+    chain.flatMap((transform) => [...(transform.tensors?.(on as never, shape) ?? [])]);
   const numbers = chain.flatMap((transform) =>
     Object.keys(transform.numbers?.((group ?? {}) as never) ?? {}),
   );
@@ -275,19 +285,24 @@ function wrongStates(
       wrong.push(`the state of ${key} is ${String(given)}`);
       continue;
     }
-    wrong.push(...wrongEntries(key, given, chain, groupOf.get(name)));
-    const region = wrongRegion(p, key, given, wrong);
+    const elsewhere: string[] = [];
+    const region = wrongRegion(p, key, given, elsewhere);
+    const shape = partShape(p, region ?? null);
+    wrong.push(...wrongEntries(key, given, chain, groupOf.get(name), shape), ...elsewhere);
     if (region === undefined) continue;
     const others = regions.get(p) ?? [];
     if (others.some((other) => !intersect(other, region)?.isEmpty))
       wrong.push(`the state of ${key} is of elements that another state is of as well`);
     regions.set(p, [...others, region]);
-    const shape = partShape(p, region);
-    for (const [entry, value] of Object.entries(given))
-      if (!about.has(entry) && value instanceof Tensor && !sameShape(value.shape, shape))
+    for (const [entry, value] of Object.entries(given)) {
+      const own = stateShape(chain, entry, shape);
+      if (!about.has(entry) && value instanceof Tensor && !sameShape(value.shape, own))
         wrong.push(
-          `${entry} of ${key} has shape ${shapeText(value.shape)}, the ${region === null ? "parameter" : "region"} ${shapeText(shape)}`,
+          own === shape
+            ? `${entry} of ${key} has shape ${shapeText(value.shape)}, the ${region === null ? "parameter" : "region"} ${shapeText(shape)}`
+            : `${entry} of ${key} has shape ${shapeText(value.shape)}; of a value of ${shapeText(shape)} it has ${shapeText(own)}`,
         );
+    }
   }
   return wrong;
 }

@@ -1,8 +1,8 @@
 import { allocate, type TypedArray } from "../base/dtype.ts";
-import { type Shape, sizeOf } from "../base/shape.ts";
+import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import { Resident } from "../engine/trace.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import type { Region } from "../tensor/region.ts";
+import { Region } from "../tensor/region.ts";
 import type { ParamGroup } from "./param-group.ts";
 import { type Part, partShape } from "./part.ts";
 import { type ResidentState, StateTensor, stateDtype } from "./state-tensor.ts";
@@ -32,6 +32,19 @@ export const startOf =
     return 0;
   };
 
+/** The shape of a state tensor of a part of a shape. */
+export function stateShape<O extends object>(
+  chain: readonly AnyTransform<O>[],
+  name: string,
+  shape: Shape,
+): Shape {
+  for (const transform of chain) {
+    const own = transform.shapes?.[name];
+    if (own !== undefined) return own(shape);
+  }
+  return shape;
+}
+
 /** Adds the tensors that a chain needs and a part's state does not have; gives the names of those it added. */
 export function addTensors<O extends object>(
   { parameter, region, state }: Part,
@@ -40,24 +53,26 @@ export function addTensors<O extends object>(
   on: (option: string) => boolean,
 ): string[] {
   const added: string[] = [];
+  const shape = partShape(parameter, region);
   for (const transform of chain)
-    for (const name of transform.tensors?.(on) ?? []) {
+    for (const name of transform.tensors?.(on, shape) ?? []) {
       if (state[name] !== undefined) continue;
-      state[name] = makeTensor(parameter, region, name, startOf(chain)(name, group));
+      const start = startOf(chain)(name, group);
+      state[name] = makeTensor(parameter, region, name, stateShape(chain, name, shape), start);
       added.push(name);
     }
   return added;
 }
 
-/** A tensor of a part's shape, one value everywhere. It is not an assignment, which a replay would repeat. */
+/** A tensor of a part's state, one value everywhere. It is not an assignment, which a replay would repeat. */
 export function makeTensor(
   p: Parameter,
   region: Region | null,
   name: string,
+  shape: Shape,
   value: number | TypedArray,
 ): StateTensor {
   const dtype = stateDtype(p);
-  const shape = partShape(p, region);
   const data =
     typeof value !== "number" ? value : value === 0 ? null : allocate(dtype, sizeOf(shape)).fill(value);
   const resident = new Resident(dtype, shape, data);
@@ -65,12 +80,24 @@ export function makeTensor(
   return new StateTensor(resident);
 }
 
-/** A state tensor of a shape, with the bits that another has in a region of it. */
+/**
+ * What a region of a part has of a state tensor: its bits there, of the shape of what is in the region. Along a
+ * dimension that the tensor has once for all slices of the part, it is a copy.
+ */
 export function sliceOf({ resident }: StateTensor, region: Region, shape: Shape): StateTensor {
   const bits = resident.storage.read();
-  const slice = new Resident(resident.dtype, shape, pick(bits, region.flat()));
+  const slice = sameShape(resident.shape, region.shape)
+    ? new Resident(resident.dtype, shape, pick(bits, region.flat()))
+    : sliceOfFactor(resident, region, bits);
   slice.storage.label = resident.storage.label;
   return new StateTensor(slice);
+}
+
+/** A region of a factor, which has a size of 1 along some of the part's dimensions. */
+function sliceOfFactor({ dtype, shape }: Resident, { dim, indices }: Region, bits: TypedArray): Resident {
+  if (shape[dim!] === 1) return new Resident(dtype, shape, bits.slice());
+  const along = Region.along(shape, dim!, indices);
+  return new Resident(dtype, along.partShape, pick(bits, along.flat()));
 }
 
 /** Some elements of an array. */

@@ -1,6 +1,7 @@
+import type { Shape } from "../base/shape.ts";
 import type { Resident } from "../engine/trace.ts";
 
-/** A node of a graph: all that an update is written with has the parameter's shape. */
+/** A node of a graph: what an update is written with has the parameter's shape, where nothing else is said. */
 export type Node = Resident["node"];
 
 /** The numbers of a parameter's state, kept on the host: its step count, and what else a rule needs. */
@@ -17,10 +18,12 @@ export interface Update<O, T extends string = never, S extends string = never> {
   readonly gradient: Node;
   /** The state tensors that `tensors` asked for, as they are before this step. */
   readonly state: { readonly [K in T]: Node };
-  /** A number of `perGroup` or `perParameter`, repeated to the parameter's shape. */
-  scalar(name: S): Node;
-  /** Whether an option is true, or not zero. Only this may decide which nodes an update is made of. */
+  /** A number of `perGroup` or `perParameter`, repeated to the parameter's shape, or to another. */
+  scalar(name: S, shape?: Shape): Node;
+  /** Whether an option is true, or not zero. Only this and `choice` may decide which nodes an update is made of. */
   on(option: keyof O & string): boolean;
+  /** The value of an option that the optimizer's definition calls structural. */
+  choice<K extends keyof O & string>(option: K): O[K];
 }
 
 /** What a transform changes; what it leaves out stays. */
@@ -31,14 +34,19 @@ export interface Change<T extends string = never> {
 }
 
 /**
- * One link of an optimizer's chain: it changes the gradient, the value or state of one parameter, elementwise, so
- * that a whole chain can fuse with what makes the gradient. Numbers that vary are declared, not computed in `update`:
+ * One link of an optimizer's chain: it changes the gradient, the value or state of one parameter, elementwise where it
+ * can, so that a whole chain can fuse with what makes the gradient. Numbers that vary are declared, not computed in `update`:
  * they are computed in f64 on the host at every step, captured or not.
  */
 export interface Transform<O, T extends string = never, S extends string = never> {
   readonly name: string;
-  /** Names of the state tensors it needs. */
-  tensors?(on: (option: keyof O & string) => boolean): readonly T[];
+  /** Names of the state tensors it needs for a value of a shape. */
+  tensors?(on: (option: keyof O & string) => boolean, shape: Shape): readonly T[];
+  /**
+   * The shapes of state tensors that have not the value's: along each dimension its size, or 1 for what all slices of
+   * a part share, of which each has a copy when the part is cut.
+   */
+  readonly shapes?: { readonly [K in T]?: (shape: Shape) => Shape };
   /** What each element of a state tensor starts from, where that is not 0. */
   readonly initial?: { readonly [K in T]?: (options: O) => number };
   /** The state's numbers beside `step`, at the start. */
@@ -48,8 +56,8 @@ export interface Transform<O, T extends string = never, S extends string = never
   settle?(numbers: Numbers, options: O): void;
   /** Scalars that all parameters of a group share. */
   readonly perGroup?: { readonly [K in S]?: (options: O) => number };
-  /** Scalars that depend on the parameter's own numbers. */
-  readonly perParameter?: { readonly [K in S]?: (options: O, numbers: Numbers) => number };
+  /** Scalars that depend on the parameter's own numbers, or on the shape of what is updated. */
+  readonly perParameter?: { readonly [K in S]?: (options: O, numbers: Numbers, shape: Shape) => number };
   update(x: Update<O, T, S>): Change<T>;
 }
 

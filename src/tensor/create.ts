@@ -1,10 +1,11 @@
 import { cast } from "../autodiff/build.ts";
-import { allocate, type DType, type TypedArray, writeElement } from "../base/dtype.ts";
+import { allocate, type DType, integerRange, isFloat, type TypedArray, writeElement } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { type Shape, shapeText, sizeOf } from "../base/shape.ts";
 import { hostNode } from "../engine/trace.ts";
 import { type Node, node } from "../ir/node.ts";
 import { full as filled } from "./operations/elementwise.ts";
+import { storedNumber } from "./operations/number.ts";
 import { Tensor } from "./tensor.ts";
 
 /** What tensors can be made of: numbers or booleans, nested to any depth, or a typed array. */
@@ -30,7 +31,7 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
     options.dtype ?? (values.length > 0 && values.every((v) => typeof v === "boolean") ? "bool" : "f32");
   return finish(
     hostNode(
-      stored(values.length, (i) => Number(values[i]), dtype),
+      stored("tensor", values.length, (i) => Number(values[i]), dtype),
       dtype,
       shape,
     ),
@@ -51,7 +52,7 @@ export function fromArray(
   const dtype = options.dtype ?? dtypeOf(data);
   return finish(
     hostNode(
-      stored(data.length, (i) => Number(data[i]), dtype),
+      stored("fromArray", data.length, (i) => Number(data[i]), dtype),
       dtype,
       [...shape],
     ),
@@ -100,28 +101,12 @@ const ragged = (shape: Shape, axis: number, found: string): ShapeError =>
     `tensor: the arrays are ragged: ${found} at depth ${axis} where the first has ${axis < shape.length ? `${shape[axis]} entries` : "a number"}`,
   );
 
-/** The largest and smallest values of integer dtypes. */
-const ranges: { readonly [D in DType]?: readonly [number, number] } = {
-  i32: [-(2 ** 31), 2 ** 31 - 1],
-  u8: [0, 255],
-  i8: [-128, 127],
-};
-
 /** Values in the array that stores a dtype; an integer that does not fit is an error, a fraction is cut. */
-function stored(length: number, value: (i: number) => number, dtype: DType): TypedArray {
+function stored(op: string, length: number, value: (i: number) => number, dtype: DType): TypedArray {
   const out = allocate(dtype, length);
-  const range = ranges[dtype];
-  for (let i = 0; i < length; i++) {
-    let v = value(i);
-    if (range !== undefined) {
-      v = Math.trunc(v);
-      if (!(v >= range[0] && v <= range[1]))
-        throw new ArgumentError(
-          `tensor: ${value(i)} does not fit ${dtype}, which holds ${range[0]} to ${range[1]}`,
-        );
-    }
-    writeElement(dtype, out, i, v);
-  }
+  const whole = integerRange(dtype) !== null;
+  for (let i = 0; i < length; i++)
+    writeElement(dtype, out, i, whole ? storedNumber(op, value(i), dtype) : value(i));
   return out;
 }
 
@@ -162,7 +147,10 @@ export function eye(rows: number, columns = rows, options: TensorOptions = {}): 
   return finish(cast(node("eq", [iota(0), iota(1)], {}), options.dtype ?? "f32"), options);
 }
 
-/** start, start + step, … below end: i32 where all three are whole, as PyTorch's int64, else f32. */
+/**
+ * start, start + step, … below end: i32 where all three are whole, as PyTorch's int64, else f32. Integers that are asked
+ * for count from start and by step without their fractions, as many as there would be with them.
+ */
 export function arange(end: number, options?: TensorOptions): Tensor;
 export function arange(start: number, end: number, step?: number, options?: TensorOptions): Tensor;
 export function arange(
@@ -179,9 +167,10 @@ export function arange(
     throw new ArgumentError(`arange: a step of ${step} does not lead from ${start} to ${end}`);
   const count = Math.ceil((end - start) / step);
   const dtype = options.dtype ?? ([start, end, step].every(Number.isInteger) ? "i32" : "f32");
+  const [from, by] = isFloat(dtype) ? [start, step] : [Math.trunc(start), Math.trunc(step)];
   return finish(
     hostNode(
-      stored(count, (i) => start + i * step, dtype),
+      stored("arange", count, (i) => from + i * by, dtype),
       dtype,
       [count],
     ),
@@ -193,9 +182,10 @@ export function arange(
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
   const dtype = options.dtype ?? "f32";
   if (!Number.isInteger(steps) || steps < 0) throw new ArgumentError(`linspace: ${steps} steps`);
-  const step = (end - start) / (steps - 1);
+  const [from, to] = isFloat(dtype) ? [start, end] : [Math.trunc(start), Math.trunc(end)];
+  const step = (to - from) / (steps - 1);
   // From both ends to the middle, as PyTorch does, so that the last is exact.
   const value = (i: number): number =>
-    steps === 1 ? start : i < steps / 2 ? start + i * step : end - (steps - 1 - i) * step;
-  return finish(hostNode(stored(steps, value, dtype), dtype, [steps]), options);
+    steps === 1 ? from : i < steps / 2 ? from + i * step : to - (steps - 1 - i) * step;
+  return finish(hostNode(stored("linspace", steps, value, dtype), dtype, [steps]), options);
 }

@@ -1,4 +1,4 @@
-import { type HasNode, operandOf } from "./methods/base.ts";
+import { type HasNode, operandOf, type Scalar } from "./methods/base.ts";
 import { einsum as einsumNode } from "./operations/einsum.ts";
 import * as elementwise from "./operations/elementwise.ts";
 import * as indexing from "./operations/indexing.ts";
@@ -21,11 +21,8 @@ export const stack = (tensors: readonly Tensor[], dim = 0): Tensor =>
   new Tensor(movement.stack(nodes(tensors), dim));
 
 /** `then` where the condition holds, else `otherwise`. */
-export const where = (
-  condition: Tensor,
-  then: Tensor | number | boolean,
-  otherwise: Tensor | number | boolean,
-): Tensor => new Tensor(elementwise.where(condition.node, operandOf(then), operandOf(otherwise)));
+export const where = (condition: Tensor, then: Tensor | Scalar, otherwise: Tensor | Scalar): Tensor =>
+  new Tensor(elementwise.where(condition.node, operandOf(then), operandOf(otherwise)));
 
 /** The larger of two; NaN if either is. */
 export const maximum = (a: Tensor, b: Tensor): Tensor => a.maximum(b);
@@ -50,13 +47,6 @@ export const layerNorm = (
   bias?: Tensor | null,
   eps = 1e-5,
 ): Tensor => new Tensor(linalg.layerNorm(x.node, normalizedShape, weight?.node, bias?.node, eps));
-
-/** Rows of a table; the row `paddingIdx` gets no gradient. */
-export const embedding = (
-  index: Tensor,
-  weight: Tensor,
-  { paddingIdx }: { paddingIdx?: number } = {},
-): Tensor => new Tensor(indexing.embedding(index.node, weight.node, paddingIdx));
 
 /** 1 at each index, 0 elsewhere, along a new last dimension; without a count, as many classes as the largest index needs. */
 export function oneHot(index: Tensor, numClasses?: number): Tensor {

@@ -19,6 +19,8 @@ export {
   zeros,
   zerosLike,
 } from "./create.ts";
+export { type EmbeddingOptions, embedding } from "./embedding.ts";
+export { FloatNumber, float } from "./float.ts";
 export { formatTensor } from "./format.ts";
 export {
   allclose,
@@ -26,7 +28,6 @@ export {
   cat,
   concat,
   einsum,
-  embedding,
   equal,
   isTensor,
   layerNorm,

@@ -7,6 +7,7 @@ import { currentTrace, hostEffect, hostScalar } from "../engine/trace.ts";
 import { type Node, node, withGrad } from "../ir/node.ts";
 import type { TensorOptions } from "./create.ts";
 import * as ops from "./operations/elementwise.ts";
+import { storedNumber } from "./operations/number.ts";
 import { broadcastTo, constant } from "./operations/promote.ts";
 import { cumsum, sum } from "./operations/reduction.ts";
 import { topk } from "./operations/sorting.ts";
@@ -140,6 +141,7 @@ export function randint(low: number, high: number, shape: Shape, options: Tensor
     throw new ArgumentError(
       `randint: from ${low} to below ${high}; it takes whole numbers, the first the smaller`,
     );
+  for (const end of [low, high - 1]) storedNumber("randint", end, options.dtype ?? "i32");
   const value = ops.add(ops.remainder(shr(bits([...shape]), 1), count), low);
   return new Tensor(cast(value, options.dtype ?? "i32")).requiresGrad_(options.requiresGrad ?? false);
 }

@@ -26,7 +26,7 @@ import { isGradEnabled, isOp, type Node, node, withGrad } from "../ir/node.ts";
 import { constantOf } from "../ir/simplify-builder.ts";
 import { Computed, type GradientOptions, gradientsOf } from "./autograd.ts";
 import { formatTensor } from "./format.ts";
-import { operandOf } from "./methods/base.ts";
+import { operandOf, optionalOperand, type Scalar } from "./methods/base.ts";
 import { IndexingMethods } from "./methods/indexing.ts";
 import { type Nested, nested } from "./nested.ts";
 import * as ops from "./operations/elementwise.ts";
@@ -286,24 +286,24 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   // In place, in PyTorch's sense: this object stands for the new value; no other tensor changes.
 
   /** this += alpha · other. */
-  add_(other: Tensor | number, { alpha = 1 }: { alpha?: number } = {}): this {
+  add_(other: Tensor | Scalar, { alpha = 1 }: { alpha?: number } = {}): this {
     return this.assign_("add_", ops.add(this.node, operandOf(other), alpha));
   }
   /** this −= alpha · other. */
-  sub_(other: Tensor | number, { alpha = 1 }: { alpha?: number } = {}): this {
+  sub_(other: Tensor | Scalar, { alpha = 1 }: { alpha?: number } = {}): this {
     return this.assign_("sub_", ops.sub(this.node, operandOf(other), alpha));
   }
   /** this *= other. */
-  mul_(other: Tensor | number): this {
+  mul_(other: Tensor | Scalar): this {
     return this.assign_("mul_", ops.mul(this.node, operandOf(other)));
   }
   /** this /= other. */
-  div_(other: Tensor | number): this {
+  div_(other: Tensor | Scalar): this {
     return this.assign_("div_", ops.div(this.node, operandOf(other)));
   }
   /** Clamps this to a range. */
-  clamp_(range: { min?: number; max?: number }): this {
-    return this.assign_("clamp_", ops.clamp(this.node, range.min, range.max));
+  clamp_({ min, max }: { min?: Scalar; max?: Scalar }): this {
+    return this.assign_("clamp_", ops.clamp(this.node, optionalOperand(min), optionalOperand(max)));
   }
   /** All zeros. */
   zero_(): this {
@@ -311,7 +311,7 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
   }
   /** One value everywhere. */
   fill_(value: number | boolean): this {
-    return this.assign_("fill_", ops.full(this.shape, value, this.dtype));
+    return this.assign_("fill_", ops.full(this.shape, value, this.dtype, "fill_"));
   }
   /** The values of another tensor, broadcast and cast. */
   copy_(other: Tensor): this {
@@ -324,10 +324,9 @@ export class Tensor extends IndexingMethods<Tensor> implements Holder {
       throw new ShapeError(
         `${op}: the result has shape ${shapeText(value.shape)}, this tensor ${shapeText(this.shape)}`,
       );
-    if (isFloat(value.dtype) && !isFloat(this.dtype))
-      throw new DTypeError(
-        `${op}: a result of ${value.dtype} does not fit this tensor of ${this.dtype}; cast it first`,
-      );
+    const [from, to] = [value.dtype, this.dtype];
+    if ((isFloat(from) && !isFloat(to)) || (from !== "bool" && to === "bool"))
+      throw new DTypeError(`${op}: a result of ${from} does not fit this tensor of ${to}; cast it first`);
     if (this.isLeaf && this.requiresGrad && isGradEnabled())
       throw new GradientError(
         `${op}: in place on a leaf that requires a gradient; do it inside noGrad(), or on a tensor made from it`,

@@ -51,7 +51,8 @@ export class Meter {
       // With no gradient and no decay, what still moves it is what the state remembers.
       const momentum = sub(run(value, zero, decays).value, value);
       const decay = sub(moved, undecayed);
-      const decoupled = output.values.length > 1 || output.values[0]?.[0] === "asgd";
+      const decoupled =
+        output.values.length > 1 || ["asgd", "adafactor"].includes(output.values[0]?.[0] ?? "");
       this.#add("gradient", sub(undecayed, momentum), never);
       this.#add("momentum", momentum, never);
       this.#add(decoupled ? "decoupled decay" : "coupled decay", decay, never);

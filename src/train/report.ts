@@ -47,8 +47,8 @@ interface Record {
   readonly start: TypedArray | null;
   /** What of it is frozen (null: all of it). */
   frozen: Region | null | "none";
-  /** Its bits when it was last frozen. */
-  held: TypedArray | null;
+  /** Its elements when it was last frozen, and the bytes under them. */
+  held: { readonly elements: TypedArray; readonly bytes: Uint8Array } | null;
   bitsChanged: number;
 }
 
@@ -71,6 +71,8 @@ export class Tracker implements Stateful<ReportStateDict> {
   readonly #records = new Map<Parameter, Record>();
   #last: Regions | null = null;
   #epoch = -1;
+  /** What of each parameter is frozen in calls that train these, as long as nothing else changes. */
+  #frozen = new WeakMap<Regions, readonly (Region | null | "none")[]>();
 
   /** `copies` says whether values are compared, at the price of a copy of each parameter; without it, if they are few. */
   constructor(module: Module, copies: boolean | undefined) {
@@ -99,14 +101,19 @@ export class Tracker implements Stateful<ReportStateDict> {
   /** Says what the next call trains, before it does: what was frozen until now is compared, what is from now on kept. */
   beforeCall(trained: Regions): void {
     if (!this.#copies || (trained === this.#last && stateEpoch() === this.#epoch)) return;
+    if (stateEpoch() !== this.#epoch) this.#frozen = new WeakMap();
     this.#last = trained;
     this.#epoch = stateEpoch();
+    let all = this.#frozen.get(trained);
+    if (all === undefined || all.length !== this.#records.size)
+      this.#frozen.set(trained, (all = [...this.#records.keys()].map((p) => frozenOf(p, trained))));
+    let at = 0;
     for (const [p, record] of this.#records) {
-      const frozen = frozenOf(p, trained);
+      const frozen = all[at++]!;
       if (record.frozen === frozen) continue;
       record.bitsChanged += changedWhileFrozen(p, record);
       record.frozen = frozen;
-      if (frozen !== "none") record.held = bitsOf(p, record.held ?? undefined);
+      if (frozen !== "none") hold(p, record);
     }
   }
 
@@ -226,10 +233,21 @@ export class Report {
   }
 }
 
-/** A copy of a parameter's elements as they are stored; in an array from before, if there is one. */
-function bitsOf(p: Parameter, into?: TypedArray): TypedArray {
+/** A copy of a parameter's elements as they are stored. */
+function bitsOf(p: Parameter): TypedArray {
   carryOut(p);
-  return p.resident.storage.read(into);
+  return p.resident.storage.read();
+}
+
+/** Keeps a parameter's elements, where they were kept before if they were. */
+function hold(p: Parameter, record: Record): void {
+  if (record.held === null) {
+    const elements = bitsOf(p);
+    record.held = { elements, bytes: bytesOf(elements) };
+    return;
+  }
+  carryOut(p);
+  p.resident.storage.readBytes(record.held.bytes);
 }
 
 /** Carries out the step that is waiting to write a parameter, if one is. */
@@ -242,8 +260,11 @@ function changedWhileFrozen(p: Parameter, { frozen, held }: Record): number {
   if (frozen === "none" || held === null) return 0;
   carryOut(p);
   if (frozen !== null)
-    return differingBits(bytesOf(pick(held, frozen.flat())), bytesOf(pick(bitsOf(p), frozen.flat())));
-  return differingBits(bytesOf(held), p.resident.storage.bytes());
+    return differingBits(
+      bytesOf(pick(held.elements, frozen.flat())),
+      bytesOf(pick(bitsOf(p), frozen.flat())),
+    );
+  return differingBits(held.bytes, p.resident.storage.bytes());
 }
 
 /** `after` null: zeros. */

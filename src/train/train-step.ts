@@ -25,6 +25,7 @@ import { full } from "../tensor/operations/elementwise.ts";
 import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { whileTraining } from "../tensor/trained-now.ts";
 import { callLoss } from "./call-loss.ts";
 import { CallPlan, CallPlans } from "./call-plan.ts";
 import { diagnose } from "./diagnose.ts";
@@ -190,8 +191,10 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const warnOfOutside = outsideWarning(module, optimizer);
 
   /** What the losses of a call give: all that is the user's in it. */
-  const lossesOf = (_: CallPlan, __: boolean, all: Together<A>): LossResult[] =>
-    all.map((args) => callLoss(options.loss, args as unknown as A));
+  const lossesOf = (call: CallPlan, _: boolean, all: Together<A>): LossResult[] =>
+    all.map((args, i) =>
+      whileTraining(call.members[i]!.regions, () => callLoss(options.loss, args as unknown as A)),
+    );
   const differentiated = (given: readonly LossResult[], call: CallPlan): Differentiated[] =>
     call.members.map((set, i) => differentiate(given[i]!, set));
   /** The weights of the losses of the present call: inputs of the step, so that others cost nothing. */

@@ -53,6 +53,18 @@ const cases: { readonly [K in Op]: typeof none | readonly Case[] } = {
   iota: none,
   variable: [{ at: [variable(generic(3))], f: (x) => node("exp", [x], {}) }],
   detach: none,
+  // √(x · y), whose slopes are stated in terms of the value, and are differentiable.
+  stated: [
+    {
+      at: [variable(positive(3)), variable(positive(3).reverse())],
+      f: (x, y) => {
+        const slope = (other: Node) => (g: Node, n: Node) =>
+          node("div", [node("mul", [g, other], {}), node("add", [n, n], {})], {});
+        const value = node("sqrt", [node("detach", [node("mul", [x!, y!], {})], {})], {});
+        return node("stated", [value, x!, y!], { rules: [slope(y!), slope(x!)] });
+      },
+    },
+  ],
   neg: [one("neg")],
   abs: [one("abs")],
   sign: [one("sign")],
@@ -69,6 +81,7 @@ const cases: { readonly [K in Op]: typeof none | readonly Case[] } = {
   tanh: [one("tanh")],
   sigmoid: [one("sigmoid")],
   erf: [one("erf")],
+  erfc: [one("erfc")],
   relu: [one("relu")],
   not: none,
   cast: [one("cast", generic(6), { dtype: "f64" })],

@@ -15,7 +15,7 @@ import {
 } from "thaw/tensor";
 import { trainStep } from "thaw/train";
 import { describe, expect, test, vi } from "vitest";
-import { CheckpointError, StateDictError, ThawError } from "../../src/base/errors.ts";
+import { ArgumentError, CheckpointError, StateDictError, ThawError } from "../../src/base/errors.ts";
 import {
   load,
   loadFromBytes,
@@ -450,4 +450,29 @@ test("what cannot be saved is told", () => {
   save(path, { module: net });
   expect(() => save(join(path, "b"), { module: net })).toThrow(ThawError);
   expect(readFileSync(path).length).toBeGreaterThan(0);
+});
+
+test("a checkpoint may have any name; what is no index is not read as one", () => {
+  const path = join(temporaryFolder(), "net.json");
+  const module = new nn.Linear(2, 3);
+  save(path, { module });
+  expect(() => load(path, { module: new nn.Linear(2, 3) })).not.toThrow();
+});
+
+test.each([
+  ["nothing", undefined, "module is undefined; give the module: { module: net }"],
+  ["a module that is not among options", new nn.Linear(1, 1), "module is undefined"],
+  ["a state dict", { module: new nn.Linear(1, 1).stateDict() }, "module is a "],
+  [
+    "text as an optimizer",
+    { module: new nn.Linear(1, 1), optimizer: "Adam" },
+    "optimizer is Adam, which has no stateDict()",
+  ],
+])("%s is no checkpoint to save or load", (_, given, message) => {
+  const path = join(temporaryFolder(), "a.safetensors");
+  save(path, { module: new nn.Linear(1, 1) });
+  for (const run of [save, load]) {
+    expect(() => run(path, given as never)).toThrow(ArgumentError);
+    expect(() => run(path, given as never)).toThrow(message);
+  }
 });

@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import * as nn from "thaw/nn";
 import { AdamW } from "thaw/optim";
-import { full, manualSeed } from "thaw/tensor";
+import { Buffer, full, manualSeed } from "thaw/tensor";
 import { expect, test, vi } from "vitest";
 import { ChecksumError, SafetensorsError } from "../../src/base/errors.ts";
 import { checksumOf } from "../../src/base/storage/index.ts";
@@ -9,9 +11,11 @@ import {
   loadFromBytes,
   parseHeader,
   parseSafetensors,
+  saveAsync,
   saveToBytes,
   serializeSafetensors,
 } from "../../src/checkpoint/index.ts";
+import { temporaryFolder } from "./folder.ts";
 
 function subject() {
   manualSeed(1);
@@ -76,4 +80,25 @@ test("the checksum is CRC-32, in pieces or whole, with zlib or without", async (
   } finally {
     vi.unstubAllGlobals();
   }
+});
+
+test("names of every kind have their checksums, whichever thread makes them", async () => {
+  const names = ["10", "2", 'quoted "twice"', "\\", "ü", "😀", "\n", "thaw.checksums"];
+  class Named extends nn.Module {
+    constructor() {
+      super();
+      for (const [i, name] of names.entries()) Object.assign(this, { [name]: new Buffer(full([i + 1], i)) });
+    }
+  }
+  const module = new Named();
+  const bytes = saveToBytes({ module });
+  const path = join(temporaryFolder(), "named.safetensors");
+  await saveAsync(path, { module });
+  expect(readFileSync(path).equals(bytes)).toBe(true);
+  const { metadata } = parseHeader(bytes, bytes.length);
+  for (const [name, sum] of Object.entries(JSON.parse(metadata["thaw.checksums"]!))) {
+    const { begin, end } = parseHeader(bytes, bytes.length).tensors.get(name)!;
+    expect(sum, name).toBe(checksumOf([bytes.subarray(begin, end)]));
+  }
+  expect(() => loadFromBytes(bytes, { module })).not.toThrow();
 });

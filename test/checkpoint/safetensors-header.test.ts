@@ -4,6 +4,7 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { SafetensorsError, ThawError } from "../../src/base/errors.ts";
 import { parseHeader, type SafetensorsHeader } from "../../src/checkpoint/safetensors-header.ts";
+import { isBroad } from "../breadth.ts";
 import { fileOf, randomBelow } from "./bytes.ts";
 
 const parse = (header: unknown, dataBytes = 0): SafetensorsHeader => {
@@ -178,7 +179,9 @@ describe("refuses", () => {
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-describe("a million mutated headers", () => {
+const mutations = isBroad ? 1_000_000 : 100_000;
+
+describe("mutated headers", () => {
   const seeds = [
     readFileSync(new URL("../oracle/safetensors/held.safetensors", import.meta.url)),
     fileOf(
@@ -242,7 +245,7 @@ describe("a million mutated headers", () => {
     // Stacks would take most of the time.
     Error.stackTraceLimit = 0;
     let read = 0;
-    for (let i = 0; i < 1_000_000; i++) {
+    for (let i = 0; i < mutations; i++) {
       // The long header once in a while; most of a mutation's chances are in the short ones.
       const once = mutated(seeds[below(20) === 0 ? 0 : 1 + below(2)]!, below);
       const bytes = below(3) === 0 ? mutated(once, below) : once;
@@ -261,8 +264,8 @@ describe("a million mutated headers", () => {
     }
     Error.stackTraceLimit = stackTraceLimit;
     // Some mutations change only a name, or metadata.
-    expect(read).toBeGreaterThan(10_000);
-    expect(read).toBeLessThan(500_000);
+    expect(read).toBeGreaterThan(mutations / 100);
+    expect(read).toBeLessThan(mutations / 2);
     collectGarbage();
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 26);
   }, 120_000);

@@ -1,11 +1,13 @@
+import { spawnSync } from "node:child_process";
 import { chmodSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { root } from "../../scripts/sources.ts";
+
 import { backendOf } from "../../src/backends/registry.ts";
 import { cache } from "../../src/cli/cache.ts";
 import { randn } from "../../src/tensor/index.ts";
-import { inFolder, program, runProgram } from "../backends/native/child.ts";
+import { inFolder } from "../backends/native/child.ts";
 
 /** What a call prints. */
 function printed(options: Parameters<typeof cache>[0]): string {
@@ -35,17 +37,23 @@ test("clearing removes what thaw keeps there, and nothing else", { timeout: 120_
     chmodSync(folder, 0o700);
     const strangers = ["compiler-notes.json", "libm.so", "notes.txt", "tmp-of-mine"];
     for (const name of strangers) writeFileSync(join(folder, name), "mine");
-    const clear = `
-      const { cache } = await import("${root}/src/cli/cache.ts");
-      for (const clear of [false, true, false]) cache({ clear, json: true }, console.log);`;
     // Room for nothing: what is old is thrown away at every chance.
     const env = { THAW_BACKEND: "native", THAW_CACHE: folder, THAW_CACHE_MAX: "1" };
-    const { stdout, stderr } = runProgram(env, program + clear);
+    // In one process: the command compiles its runtime anew, once it is cleared.
+    const program = `
+      const { backendOf } = await import("${root}src/backends/registry.ts");
+      const { cache } = await import("${root}src/cli/cache.ts");
+      backendOf("native");
+      for (const clear of [false, true, false]) cache({ clear, json: true }, console.log);`;
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      ["--import", "tsx", "--input-type=module", "-e", program],
+      { encoding: "utf8", env: { ...process.env, ...env } },
+    );
     expect(stderr).toBe("");
     const [before, cleared, after] = stdout
       .trim()
       .split("\n")
-      .slice(1)
       .map((line) => JSON.parse(line));
     expect(before.objects).toBeGreaterThan(0);
     expect(cleared).toEqual({ folder, cleared: before.objects, bytes: before.bytes });

@@ -14,8 +14,8 @@ import {
 } from "../../src/base/errors.ts";
 import { type DiffCommandOptions, diff } from "../../src/cli/diff.ts";
 import { withSource } from "../../src/cli/with-source.ts";
+import { built } from "../built.ts";
 
-const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "thaw-diff-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const at = (name: string): string => join(folder, name);
@@ -331,7 +331,7 @@ describe("bad input is told from differences", () => {
 
 test("the exit status is 0, 1 where something has moved, 2 where nothing can be said", () => {
   const status = (...args: string[]): number | null =>
-    spawnSync(process.execPath, ["--import", "tsx", main, "diff", ...args], { encoding: "utf8" }).status;
+    spawnSync(process.execPath, [built("cli/main.js"), "diff", ...args], { encoding: "utf8" }).status;
   const [a, b] = [at("a.safetensors"), at("b.safetensors")];
   expect(status(a, b)).toBe(0);
   expect(status(a, b, "--exit-code")).toBe(1);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, expect, test } from "vitest";
 import { root } from "../../scripts/sources.ts";
+import { built } from "../built.ts";
 
 interface Outcome {
   code: number;
@@ -14,9 +15,9 @@ interface Outcome {
 
 /** Runs the command line as a user does. */
 function thaw(...args: string[]): Promise<Outcome> {
-  const command = [join(root, "src/cli/main.ts"), ...args];
+  const command = [built("cli/main.js"), ...args];
   return new Promise((resolve) => {
-    execFile(join(root, "node_modules/.bin/tsx"), command, { cwd: root }, (error, stdout, stderr) =>
+    execFile(process.execPath, command, { cwd: root }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     );
   });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { root } from "../../scripts/sources.ts";
+import { built } from "../built.ts";
 
 // What files, arguments and the environment say is quoted by commands; a terminal would act on some of it.
 
@@ -60,10 +60,10 @@ beforeAll(() => {
 
 /** Runs the command line as a user does; gives all that it prints. */
 function thaw(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
-  const command = [join(root, "src/cli/main.ts"), ...args];
+  const command = [built("cli/main.js"), ...args];
   return new Promise((resolve) => {
     execFile(
-      join(root, "node_modules/.bin/tsx"),
+      process.execPath,
       command,
       { cwd: folder, env: { ...process.env, ...env } },
       (_, stdout, stderr) => resolve(`${stdout}\n${stderr}`),

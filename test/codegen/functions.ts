@@ -1,4 +1,4 @@
-import { erf } from "../../src/base/erf.ts";
+import { erf, erfc } from "../../src/base/erf.ts";
 import type { Value } from "../../src/plan/kernel.ts";
 import { type Call, makeCall } from "./loop-call.ts";
 
@@ -13,6 +13,7 @@ export const functions = {
   tanh: Math.tanh,
   sigmoid: (x: number) => 1 / (1 + Math.exp(-x)),
   erf,
+  erfc,
 };
 export type FunctionName = keyof typeof functions;
 export const functionNames = Object.keys(functions) as FunctionName[];
@@ -28,6 +29,7 @@ export const bounds: { readonly [K in FunctionName | "pow"]: number } = {
   tanh: 1.4,
   sigmoid: 2.4,
   erf: 2.6,
+  erfc: 4.3,
   pow: 0.6,
 };
 

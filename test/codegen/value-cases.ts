@@ -24,6 +24,7 @@ const floatOps = new Set<ElementwiseOp>([
   "tanh",
   "sigmoid",
   "erf",
+  "erfc",
   "fma",
 ]);
 /** Exact but for a few units in the last place. */
@@ -37,6 +38,7 @@ const functions = new Set<ElementwiseOp>([
   "tanh",
   "sigmoid",
   "erf",
+  "erfc",
   "pow",
   "fma",
 ]);

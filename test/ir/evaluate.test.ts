@@ -48,6 +48,7 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
   ],
   variable: [one([1, 2], [1, 2], "f64", { owner: {} })],
   detach: [one([1, 2], [1, 2])],
+  stated: [one([1, 2], [1, 2], "f64", { rules: [] })],
   neg: [
     one([1, -2, 0, nan], [-1, 2, -0, nan]),
     one([-2147483648, 5], [-2147483648, -5], "i32"),
@@ -67,6 +68,7 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
   cos: [one([0, 1], [1, f32(Math.cos(1))], "f32")],
   tanh: [one([0, 0.5, 50], [0, Math.tanh(0.5), 1])],
   sigmoid: [one([0, 1000, -1000], [0.5, 1, 0])],
+  erfc: [one([0, inf, -inf, nan, 26], [1, 0, 2, nan, 5.663192408856143e-296])],
   erf: [one([0, inf, -inf, nan], [0, 1, -1, nan])],
   relu: [one([2, -2, -0, nan], [2, 0, 0, nan]), one([-3, 3], [0, 3], "i32")],
   not: [one([1, 0], [0, 1], "bool")],

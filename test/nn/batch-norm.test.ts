@@ -150,3 +150,20 @@ describe("gradients", () => {
     await gradcheck((x) => layer.forward(x).square(), [randn([4, 3], { dtype: "f64", requiresGrad: true })]);
   });
 });
+
+test("eps must be above 0 where a batch is normalized by itself, and not negative ever", () => {
+  const x = tensor([[1, 2], [3, 5]]); // biome-ignore format: a table
+  for (const eps of [0, -1, Number.NaN])
+    expect(() => new nn.BatchNorm1d(2, { eps }).forward(x)).toThrow(`BatchNorm1d: eps is ${eps}`);
+  expect(new nn.BatchNorm1d(2, { eps: 0 }).eval().forward(x).toArraySync()).toEqual(x.toArraySync());
+  expect(() => new nn.BatchNorm1d(2, { eps: -1 }).eval().forward(x)).toThrow(ArgumentError);
+  expect(() => new nn.BatchNorm1d(2, { eps: 0, trackRunningStats: false }).eval().forward(x)).toThrow(
+    ArgumentError,
+  );
+});
+
+test("without running statistics one value a channel is too few in evaluation too", () => {
+  const layer = new nn.BatchNorm1d(2, { trackRunningStats: false }).eval();
+  expect(() => layer.forward(tensor([[1, 2]]))).toThrow(/more than one value/);
+  expect(new nn.BatchNorm1d(2).eval().forward(tensor([[1, 2]])).shape).toEqual([1, 2]);
+});

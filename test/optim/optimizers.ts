@@ -17,7 +17,7 @@ const make =
   (params: Parameter[], more: object = {}): AnyOptimizer =>
     new (Optimizer as Make)(params, { ...options, ...more });
 
-/** Every optimizer, with options that use as much of its state as there is. */
+/** Every optimizer that takes vectors, with options that use as much of its state as there is. */
 export const optimizers: Record<string, (params: Parameter[], more?: object) => AnyOptimizer> = {
   SGD: make(optim.SGD, { lr: 0.1, weightDecay: 0.1 }),
   "SGD with momentum": make(optim.SGD, { lr: 0.1, momentum: 0.9, weightDecay: 0.1, nesterov: true }),
@@ -31,6 +31,7 @@ export const optimizers: Record<string, (params: Parameter[], more?: object) => 
   Adadelta: make(optim.Adadelta, { lr: 0.1, weightDecay: 0.1 }),
   Rprop: make(optim.Rprop, { lr: 0.1 }),
   ASGD: make(optim.ASGD, { lr: 0.1, t0: 0, weightDecay: 0.1 }),
+  Adafactor: make(optim.Adafactor, { lr: 0.1, weightDecay: 0.1, d: 2 }),
 };
 
 /** The bits of a parameter and of its state, and the state's numbers. */

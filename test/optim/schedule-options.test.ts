@@ -23,11 +23,20 @@ const right: Record<string, Record<string, unknown>> = {
   ExponentialLR: { gamma: 0.5 },
   PolynomialLR: { totalIters: 5, power: 2 },
   LambdaLR: { lambda: (n: number) => 1 / (1 + n) },
+  MultiplicativeLR: { lambda: (n: number) => 1 / (1 + n) },
   ConstantLR: { factor: 0.5, totalIters: 5 },
   LinearLR: { startFactor: 0.5, endFactor: 1, totalIters: 5 },
   CosineAnnealingLR: { TMax: 5, etaMin: 0 },
   CosineAnnealingWarmRestarts: { T0: 5, TMult: 1, etaMin: 0 },
+  CyclicLR: { baseLr: 0.1, maxLr: 1, stepSizeUp: 4, cycleMomentum: false },
+  OneCycleLR: { maxLr: 1, pctStart: 0.3, cycleMomentum: false, totalSteps: 20 },
+  ReduceLROnPlateau: { mode: "min", factor: 0.5, patience: 2, thresholdMode: "rel", cooldown: 1 },
 };
+/** Options that may be negative, as in PyTorch. */
+const ofEitherSign = new Set(["gamma", "power", "etaMin", "baseLr", "maxLr"]);
+const mayBe = (name: string, option: string, value: unknown): boolean =>
+  (value === -1 && (ofEitherSign.has(option) || (name === "ReduceLROnPlateau" && option === "factor"))) ||
+  (value === null && option === "totalSteps");
 const required: Record<string, string[]> = {
   StepLR: ["stepSize"],
   MultiStepLR: ["milestones"],
@@ -35,6 +44,9 @@ const required: Record<string, string[]> = {
   LambdaLR: ["lambda"],
   CosineAnnealingLR: ["TMax"],
   CosineAnnealingWarmRestarts: ["T0"],
+  MultiplicativeLR: ["lambda"],
+  CyclicLR: ["baseLr", "maxLr"],
+  OneCycleLR: ["maxLr"],
 };
 
 /** Fails in an error of thaw's that has these words, and leaves the rate. */
@@ -56,7 +68,9 @@ function refused(
 }
 
 test("every schedule is among those whose options are tried", () => {
-  expect([...Object.keys(right), "SequentialLR"].sort()).toEqual(Object.keys(classes).sort());
+  expect([...Object.keys(right), "ChainedScheduler", "SequentialLR"].sort()).toEqual(
+    Object.keys(classes).sort(),
+  );
 });
 
 describe.each(Object.entries(right))("%s", (name, options) => {
@@ -68,7 +82,7 @@ describe.each(Object.entries(right))("%s", (name, options) => {
   });
 
   test.each([
-    ["of another name", { ...options, lastEpoch: 3 }, ["lastEpoch", "3"]],
+    ["of another name", { ...options, warmup: 3 }, ["warmup", "3"]],
     ["as a library in Python spells them", { ...options, step_size: 3 }, ["step_size"]],
   ])("names options %s, and those that there are", (_, given, words) => {
     const optimizer = sgd();
@@ -82,7 +96,9 @@ describe.each(Object.entries(right))("%s", (name, options) => {
 
   test.each(
     names.flatMap((option) =>
-      [Number.NaN, Number.POSITIVE_INFINITY, null, "2", {}, -1].map((v) => [option, v] as const),
+      [Number.NaN, Number.POSITIVE_INFINITY, null, "2", {}, -1]
+        .filter((value) => !mayBe(name, option, value))
+        .map((v) => [option, v] as const),
     ),
   )("refuses %s: %s", (option, value) => {
     const optimizer = sgd();
@@ -94,7 +110,7 @@ describe.each(Object.entries(right))("%s", (name, options) => {
     const optimizer = sgd();
     refused(() => make(rest, optimizer), optimizer, name, `${option} is missing`);
     refused(() => make({ ...rest, [option]: undefined }, optimizer), optimizer, name, option);
-    refused(() => make(undefined, optimizer), optimizer, name, option);
+    refused(() => make(undefined, optimizer), optimizer, name, required[name]![0]!);
   });
 
   test.each([[null], [undefined], [{}], [[]], [new nn.Linear(1, 1)]])(

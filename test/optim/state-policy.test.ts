@@ -2,7 +2,6 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import * as nn from "thaw/nn";
 import { AdamW, SGD, type StatePolicy } from "thaw/optim";
 import { capture, tensor } from "thaw/tensor";
@@ -10,6 +9,7 @@ import { trainStep } from "thaw/train";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { currentBackend } from "../../src/backends/registry.ts";
 import { ArgumentError, StateOffloadError } from "../../src/base/errors.ts";
+import { built } from "../built.ts";
 import { optimizers } from "./optimizers.ts";
 
 class Pair extends nn.Module {
@@ -17,7 +17,6 @@ class Pair extends nn.Module {
   b = new nn.Linear(2, 2, { bias: false });
 }
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
 const x = tensor([[1, 2]]);
 
 /** A step that trains a, b, or both, from the same start each time. */
@@ -239,7 +238,7 @@ describe.each<[string, (file: string) => void]>([
 
 test("files of offloaded state go when the program ends", () => {
   const text = `
-    const { nn, optim, trainStep } = await import("${root}src/index.ts");
+    const { nn, optim, trainStep } = await import("${built("index.js")}");
     class Two extends nn.Module { a = new nn.Linear(2, 2); b = new nn.Linear(2, 2); }
     const net = new Two();
     const optimizer = new optim.AdamW(net);
@@ -253,15 +252,10 @@ test("files of offloaded state go when the program ends", () => {
     if (process.argv[1] === "throw") throw new Error("enough");
   `;
   for (const how of ["end", "throw"]) {
-    const tsx = `${root}node_modules/tsx/dist/loader.mjs`;
-    const { stdout } = spawnSync(
-      process.execPath,
-      ["--import", tsx, "--input-type=module", "-e", text, how],
-      {
-        encoding: "utf8",
-        env: { ...process.env, THAW_BACKEND: "reference" },
-      },
-    );
+    const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", text, how], {
+      encoding: "utf8",
+      env: { ...process.env, THAW_BACKEND: "reference" },
+    });
     expect(stdout).toBe("2\n");
     expect(readdirSync(folder)).toEqual([]);
   }

@@ -98,8 +98,10 @@ function expectGradients(actual: (Tensor | null)[], expected: (Fixture | null)[]
   for (const [i, g] of expected.entries()) if (g !== null) expectClose(actual[i]!, g, `${what} ${i}`, 2);
 }
 
-type Loss = (input: Tensor, target: Tensor, options: object) => Tensor;
-type LossClass = new (options: object) => nn.Module & { forward(input: Tensor, target: Tensor): Tensor };
+/** A loss: of an input and a target, of several inputs and a target, or of more still; then its options. */
+// biome-ignore lint/suspicious/noExplicitAny: losses take one to three tensors, and options of their own.
+type Loss = (...args: any[]) => Tensor;
+type LossClass = new (options: object) => nn.Module & { forward: Loss };
 
 /** Each loss as a function and as a module. */
 const losses: Record<string, [Loss, LossClass]> = {
@@ -112,6 +114,17 @@ const losses: Record<string, [Loss, LossClass]> = {
   huberLoss: [nn.huberLoss, nn.HuberLoss],
   bceLoss: [nn.binaryCrossEntropy, nn.BCELoss],
   bceWithLogitsLoss: [nn.binaryCrossEntropyWithLogits, nn.BCEWithLogitsLoss],
+  softMarginLoss: [nn.softMarginLoss, nn.SoftMarginLoss],
+  hingeEmbeddingLoss: [nn.hingeEmbeddingLoss, nn.HingeEmbeddingLoss],
+  marginRankingLoss: [nn.marginRankingLoss, nn.MarginRankingLoss],
+  cosineEmbeddingLoss: [nn.cosineEmbeddingLoss, nn.CosineEmbeddingLoss],
+  multiMarginLoss: [nn.multiMarginLoss, nn.MultiMarginLoss],
+  multilabelMarginLoss: [nn.multilabelMarginLoss, nn.MultiLabelMarginLoss],
+  multilabelSoftMarginLoss: [nn.multilabelSoftMarginLoss, nn.MultiLabelSoftMarginLoss],
+  tripletMarginLoss: [nn.tripletMarginLoss, nn.TripletMarginLoss],
+  tripletMarginWithDistanceLoss: [nn.tripletMarginWithDistanceLoss, nn.TripletMarginWithDistanceLoss],
+  poissonNllLoss: [nn.poissonNllLoss, nn.PoissonNLLLoss],
+  gaussianNllLoss: [nn.gaussianNllLoss, nn.GaussianNLLLoss],
 };
 
 const isTensorOption = (value: unknown): value is { tensor: Fixture } =>
@@ -126,46 +139,47 @@ describe("losses", () => {
   test.each(fixtures.losses.map((c) => [c.name, c] as const))("%s", (_, c) => {
     const [fn, LossModule] = losses[c.op]!;
     const options = optionsOf(c.options);
-    const [input, target] = c.args.map(({ tensor }) => tensorOf(tensor, c.grads !== null)) as [
-      Tensor,
-      Tensor,
-    ];
-    expectCase(c, fn(input, target, options), [input, target]);
-    expectClose(new LossModule(options).forward(input, target), c.output, "module");
+    // Where PyTorch has no gradient for a target, none is asked for.
+    const args = c.args.map(({ tensor }, i) => tensorOf(tensor, c.grads !== null && c.grads[i] !== null));
+    expectCase(c, fn(...args, options), args);
+    expectClose(new LossModule(options).forward(...args), c.output, "module");
   });
 });
 
+/** Options of constructors that are positional, in order. */
+const positional: Record<string, readonly string[]> = {
+  Linear: ["inFeatures", "outFeatures"],
+  Bilinear: ["in1Features", "in2Features", "outFeatures"],
+  Embedding: ["numEmbeddings", "embeddingDim"],
+  LayerNorm: ["normalizedShape"],
+  Dropout: ["p"],
+  Threshold: ["threshold", "value"],
+  Unflatten: ["dim", "unflattenedSize"],
+  ChannelShuffle: ["groups"],
+  LocalResponseNorm: ["size"],
+};
+
+type AnyLayer = nn.Module & { forward(...inputs: Tensor[]): Tensor };
+
 /** A layer from the options of its constructor. */
-function layerOf(kind: string, options: Options): nn.Layer {
-  const { inFeatures, outFeatures, numEmbeddings, embeddingDim, normalizedShape, p, ...rest } =
-    options as Record<string, number>;
-  switch (kind) {
-    case "Linear":
-      return new nn.Linear(inFeatures!, outFeatures!, rest);
-    case "Embedding":
-      return new nn.Embedding(numEmbeddings!, embeddingDim!, rest);
-    case "LayerNorm":
-      return new nn.LayerNorm(normalizedShape!, rest);
-    case "Dropout":
-      return new nn.Dropout(p);
-    default: {
-      const kinds: Record<string, unknown> = { ...nn };
-      return new (kinds[kind] as new (options: object) => nn.Layer)(rest);
-    }
-  }
+function layerOf(kind: string, { lambd, ...options }: Options): AnyLayer {
+  const kinds = nn as unknown as Record<string, new (...args: unknown[]) => AnyLayer>;
+  const first = positional[kind] ?? [];
+  const rest = Object.entries(options).filter(([name]) => !first.includes(name));
+  // `lambda` is a keyword of Python.
+  if (lambd !== undefined) rest.push(["lambda", lambd]);
+  return new kinds[kind]!(...first.map((name) => options[name]), Object.fromEntries(rest));
 }
 
 describe("layers", () => {
   test.each(fixtures.modules.map((c) => [c.name, c] as const))("%s", (_, c) => {
     const layer = layerOf(c.op.replace("nn.", ""), c.options);
-    const [x, ...weights] = c.args.map(({ tensor }, i) => tensorOf(tensor, i === 0 && c.grads !== null)) as [
-      Tensor,
-      ...Tensor[],
-    ];
     const parameters = layer.namedParameters();
-    expect(parameters.length).toBe(weights.length);
+    const count = c.args.length - parameters.length;
+    const args = c.args.map(({ tensor }, i) => tensorOf(tensor, i < count && c.grads !== null));
+    const [inputs, weights] = [args.slice(0, count), args.slice(count)];
     layer.loadStateDict(Object.fromEntries(parameters.map(([path], i) => [path, weights[i]!])));
-    expectCase(c, layer.forward(x), [x, ...layer.parameters()]);
+    expectCase(c, layer.forward(...inputs), [...inputs, ...layer.parameters()]);
   });
 });
 

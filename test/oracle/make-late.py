@@ -19,6 +19,7 @@ OPTIMIZERS = {
     "Adadelta": (torch.optim.Adadelta, {"weight_decay": 0.1}),
     "Rprop": (torch.optim.Rprop, {}),
     "ASGD": (torch.optim.ASGD, {"t0": 0, "weight_decay": 0.1}),
+    "Adafactor": (torch.optim.Adafactor, {"weight_decay": 0.1, "d": 2}),
 }
 START = [1.0, -2.5, 3.5]
 GRADIENTS = [[0.1, 0.2, -0.3], [0.2, -0.1, -0.3], [0.3, 0.1, 0.2]]

@@ -11,6 +11,7 @@ def main():
     quiet()
     warnings.filterwarnings("ignore", message=r".*reduction: 'mean' divides.*")
     warnings.filterwarnings("ignore", message=r".*lr_scheduler.*")
+    warnings.filterwarnings("ignore", message=r"Implicit dimension.*")
     losses.add_cases()
     split = len(CASES)
     modules.add_cases()

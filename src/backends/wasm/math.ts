@@ -1,6 +1,6 @@
 import { integerPower, pow, remainder } from "../../base/arithmetic.ts";
 import { type DType, isFloat } from "../../base/dtype.ts";
-import { erf } from "../../base/erf.ts";
+import { errorFunction } from "../../base/erf.ts";
 import { InternalError } from "../../base/errors.ts";
 import { polynomials } from "../../codegen/polynomials.ts";
 import { largestAngle, power, sine } from "../../codegen/polynomials-wide.ts";
@@ -20,7 +20,7 @@ export const mathImports = {
   sin: Math.sin,
   cos: Math.cos,
   tanh: Math.tanh,
-  erf,
+  errorFunction,
   pow,
   remainder,
   integerPower,
@@ -40,10 +40,20 @@ export interface MathContext {
   readonly single: boolean;
 }
 
-const binaryNames: ReadonlySet<MathName> = new Set(["pow", "remainder", "integerPower"]);
+const binaryNames: ReadonlySet<MathName> = new Set(["pow", "remainder", "integerPower", "errorFunction"]);
 
 /** Functions that code inlines for f32 and imports for f64. */
-export type UnaryMath = "exp" | "log" | "expm1" | "log1p" | "sin" | "cos" | "tanh" | "sigmoid" | "erf";
+export type UnaryMath =
+  | "exp"
+  | "log"
+  | "expm1"
+  | "log1p"
+  | "sin"
+  | "cos"
+  | "tanh"
+  | "sigmoid"
+  | "erf"
+  | "erfc";
 
 /** The function that one value of a body needs imported. */
 function importFor(value: Value, body: readonly Value[]): MathName | null {
@@ -53,6 +63,7 @@ function importFor(value: Value, body: readonly Value[]): MathName | null {
   if (value.op === "pow" && !isFloat(dtype)) return "integerPower";
   if (dtype !== "f64") return value.op === "sin" || value.op === "cos" ? value.op : null;
   if (value.op === "sigmoid") return "exp";
+  if (value.op === "erf" || value.op === "erfc") return "errorFunction";
   return value.op in mathImports ? (value.op as MathName) : null;
 }
 
@@ -104,7 +115,12 @@ export function emitMath(ctx: MathContext, name: UnaryMath, dtype: DType, a: num
 
 function emitImported(ctx: MathContext, name: UnaryMath, a: number): void {
   if (name === "sigmoid") emitImportedSigmoid(ctx, a);
-  else perLane(ctx, name, "f64", [a]);
+  else if (name === "erf" || name === "erfc") {
+    const complement = ctx.f.local("v128");
+    ctx.f.f64x2(name === "erfc" ? 1 : 0);
+    ctx.f.set(complement);
+    perLane(ctx, "errorFunction", "f64", [a, complement]);
+  } else perLane(ctx, name, "f64", [a]);
 }
 
 function emitImportedSigmoid(ctx: MathContext, a: number): void {

@@ -269,6 +269,7 @@ const rules: { readonly [K in ElementwiseOp]: Rule } = {
   tanh: math("tanh"),
   sigmoid: math("sigmoid"),
   erf: math("erf"),
+  erfc: math("erfc"),
   relu,
   not: (o) => {
     push(o, o.a);

@@ -1,5 +1,6 @@
 import { FileError } from "../errors.ts";
 import { appendTo, beginFile, discard, settle, type Unfinished } from "./atomic.ts";
+import { checksumBy, makeCrc } from "./checksum.ts";
 
 /** The whole program of the thread that writes, as text so that it needs no file of its own. */
 const program = () => `
@@ -8,11 +9,17 @@ const fs = require("node:fs");
 const appendTo = (${appendTo});
 const settle = (${settle});
 const discard = (${discard});
-parentPort.on("message", ({ unfinished, parts, state }) => {
+const crc = (${makeCrc})();
+const checksumBy = (${checksumBy});
+parentPort.on("message", ({ unfinished, parts, sums, state }) => {
   let problem = null;
   try {
     unfinished.file = fs.openSync(unfinished.temporary, fs.constants.O_WRONLY);
     unfinished.open = true;
+    for (const { at, from, to } of sums) {
+      parts[0].set(Buffer.from(checksumBy(crc, parts.slice(from, to)), "latin1"), at);
+      Atomics.add(state, 1, 1);
+    }
     for (const part of parts)
       for (let at = 0; at < part.length; at += 2 ** 24) {
         appendTo(fs, unfinished.file, part.subarray(at, at + 2 ** 24));
@@ -52,11 +59,23 @@ let jobs: Job[] = [];
 /** Milliseconds without a sign of the thread after which it is taken to be stuck. */
 const patience = 600_000;
 
+/** A checksum that the first part has room for at a place: of the parts in a range. */
+export interface PartsSum {
+  readonly at: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
  * As `writeAtomically`, but the bytes, which are no longer the caller's, are written by another thread while this one
- * goes on, also where it never gets to its event loop. One file is written at a time: it waits for the one before.
+ * goes on, also where it never gets to its event loop. Before that the thread puts `sums` into the first part, one after
+ * the other. One file is written at a time: it waits for the one before.
  */
-export function writeBehind(path: string, parts: readonly Uint8Array[]): Promise<void> {
+export function writeBehind(
+  path: string,
+  parts: readonly Uint8Array[],
+  sums: readonly PartsSum[] = [],
+): Promise<void> {
   finishWrites();
   const unfinished: Unfinished = beginFile(path);
   // A thread closes what it has opened; the other one opens the file for itself.
@@ -66,7 +85,7 @@ export function writeBehind(path: string, parts: readonly Uint8Array[]): Promise
   const buffers = new Set(parts.map((part) => part.buffer));
   try {
     thread ??= startThread();
-    thread.postMessage({ unfinished, parts, state }, [...buffers]);
+    thread.postMessage({ unfinished, parts, sums, state }, [...buffers]);
   } catch (error) {
     discard(process.getBuiltinModule("node:fs"), unfinished);
     throw error;

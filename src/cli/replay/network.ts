@@ -79,6 +79,8 @@ const optimizers = {
   Adadelta: optim.Adadelta,
   Rprop: optim.Rprop,
   ASGD: optim.ASGD,
+  Adafactor: optim.Adafactor,
+  Muon: optim.Muon,
 };
 
 /** Any optimizer, seen from a replay. */

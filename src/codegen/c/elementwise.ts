@@ -159,6 +159,7 @@ const rules: { readonly [K in ElementwiseOp]: Rule } = {
   tanh: math("tanh"),
   sigmoid: math("sigmoid"),
   erf: math("erf"),
+  erfc: math("erfc"),
   relu,
   not: ({ a }) => `~${a}`,
   cast,

@@ -15,6 +15,7 @@ export type CFunction =
   | "tanh"
   | "sigmoid"
   | "erf"
+  | "erfc"
   | "pow"
   | "remainder"
   | "quotient"
@@ -43,6 +44,7 @@ const lanewise: { readonly [K in CFunction]?: Lane } = {
   cos: library("cos"),
   tanh: library("tanh"),
   erf: library("erf"),
+  erfc: library("erfc"),
   pow: library("pow"),
   sigmoid: (to, a) => `${to} = 1 / (1 + __builtin_exp(-${a}));`,
   // Python's: the sign of the divisor.

@@ -1,10 +1,27 @@
-import type { Node } from "../../ir/node.ts";
+import { ArgumentError, DTypeError } from "../../base/errors.ts";
+import { type Node, node } from "../../ir/node.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { logSigmoid } from "../../tensor/operations/activation.ts";
-import { add, gt, log, mul, neg, sub, where } from "../../tensor/operations/elementwise.ts";
+import {
+  add,
+  and,
+  div,
+  ge,
+  le,
+  log,
+  log1p,
+  maximum,
+  mul,
+  neg,
+  not,
+  sub,
+  where,
+} from "../../tensor/operations/elementwise.ts";
+import { broadcastTo, widen } from "../../tensor/operations/promote.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
-import { type LossOptions, pairOf, type Reduction, reduceLoss } from "./reduction.ts";
+import { checkElements } from "./check-elements.ts";
+import { floatNode, type LossOptions, pairOf, type Reduction, reduceLoss } from "./reduction.ts";
 
 /** Options of binary losses. */
 export interface BinaryLossOptions extends LossOptions {
@@ -18,28 +35,59 @@ export interface LogitLossOptions extends BinaryLossOptions {
   posWeight?: Tensor | null;
 }
 
-/** log x, at least -100; where it is cut off, the gradient is 0. */
-function cutLog(x: Node): Node {
-  const inside = gt(x, Math.exp(-100));
-  return where(inside, log(where(inside, x, 1)), -100);
+/** The losses of elements, weighted and reduced; a weight broadcasts to them, they do not to it. */
+function weighted(op: string, loss: Node, weight: Tensor | null, reduction: Reduction): Tensor {
+  const each = weight === null ? loss : mul(loss, broadcastTo(weight.node, loss.shape, op));
+  return new Tensor(reduceLoss(op, each, reduction));
 }
 
-function weighted(op: string, loss: Node, weight: Tensor | null, reduction: Reduction): Tensor {
-  return new Tensor(reduceLoss(op, weight === null ? loss : mul(loss, weight.node), reduction));
-}
+/** What PyTorch divides a gradient by at least. */
+const least = 1e-12;
 
 /**
- * −(target · log input + (1 − target) · log(1 − input)) for probabilities, with logarithms of at least -100. On
- * logits use `binaryCrossEntropyWithLogits`, which loses no precision near 0 and 1.
+ * −(target · log input + (1 − target) · log(1 − input)) for probabilities, with logarithms of at least -100. The
+ * gradient is (input − target) / (input · (1 − input)), with a divisor of at least 1e-12, so that an answer that is as
+ * wrong as can be still has one. On logits use `binaryCrossEntropyWithLogits`, which loses no precision near 0 and 1.
+ *
+ * Takes input and target of one shape and one floating dtype, all in [0, 1]; throws `ArgumentError` for others.
  */
 export function binaryCrossEntropy(
   input: Tensor,
   target: Tensor,
   { weight = null, reduction = "mean" }: BinaryLossOptions = {},
 ): Tensor {
-  const [x, t] = pairOf("binaryCrossEntropy", input, target);
-  const loss = neg(add(mul(t, cutLog(x)), mul(sub(1, t), cutLog(sub(1, x)))));
-  return weighted("binaryCrossEntropy", loss, weight, reduction);
+  const op = "binaryCrossEntropy";
+  const [x, t] = pairOf(op, input, target).map(widen) as [Node, Node];
+  floatNode(op, input);
+  if (input.dtype !== target.dtype)
+    throw new DTypeError(`${op}: the input is ${input.dtype}, the target ${target.dtype}; cast the target`);
+  const inside = ge(mul(x, sub(1, x)), least);
+  const safe = where(inside, x, 0.5);
+  const ordinary = neg(add(mul(t, log(safe)), mul(sub(1, t), log1p(neg(safe)))));
+  // Beyond, the logarithms are numbers, and a straight line through them has the gradient.
+  const still = node("detach", [x], {});
+  const logs = [log(still), log1p(neg(still))].map((l) => maximum(l, -100)) as [Node, Node];
+  const value = neg(add(mul(t, logs[0]), mul(sub(1, t), logs[1])));
+  const slope = div(sub(still, node("detach", [t], {})), least);
+  const loss = where(inside, ordinary, add(value, mul(sub(x, still), slope)));
+  for (const [what, given] of [
+    ["input", x],
+    ["target", t],
+  ] as const)
+    checkElements(
+      given,
+      {
+        meets: (v) => v >= 0 && v <= 1,
+        fails: not(and(ge(given, 0), le(given, 1))),
+        error: (v, place) =>
+          new ArgumentError(
+            `${op}: ${v === undefined ? `an element of the ${what}` : `${v}, element ${place} of the ${what},`} is not from 0 to 1; ` +
+              "probabilities are: for logits use binaryCrossEntropyWithLogits",
+          ),
+      },
+      loss,
+    );
+  return weighted(op, loss, weight, reduction);
 }
 
 /** `binaryCrossEntropy` of sigmoid(input), without overflow. */
@@ -48,10 +96,15 @@ export function binaryCrossEntropyWithLogits(
   target: Tensor,
   { weight = null, posWeight = null, reduction = "mean" }: LogitLossOptions = {},
 ): Tensor {
-  const [x, t] = pairOf("binaryCrossEntropyWithLogits", input, target);
+  const op = "binaryCrossEntropyWithLogits";
+  const [x, t] = pairOf(op, input, target);
+  floatNode(op, target, "the target");
   const positive = logSigmoid(x);
-  const scaled = posWeight === null ? positive : mul(positive, add(mul(t, sub(posWeight.node, 1)), 1));
-  return weighted("binaryCrossEntropyWithLogits", sub(mul(sub(1, t), x), scaled), weight, reduction);
+  const scaled =
+    posWeight === null
+      ? positive
+      : mul(positive, add(mul(t, sub(broadcastTo(posWeight.node, x.shape, op), 1)), 1));
+  return weighted(op, sub(mul(sub(1, t), x), scaled), weight, reduction);
 }
 
 const buffered = (weight: Tensor | null): Buffer | null => (weight === null ? null : new Buffer(weight));

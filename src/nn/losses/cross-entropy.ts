@@ -4,13 +4,12 @@ import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { add, div, mul, neg, where } from "../../tensor/operations/elementwise.ts";
-import { floating } from "../../tensor/operations/promote.ts";
 import { logSoftmax, sum } from "../../tensor/operations/reduction.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { classDim, classTargets } from "./class-targets.ts";
-import { alongClasses, type ClassLossOptions } from "./nll.ts";
-import { floatNode, type Reduction, reduceLoss, refuseEmptyMean } from "./reduction.ts";
+import { alongClasses, type ClassLossOptions, requireDtype } from "./nll.ts";
+import { floatNode, type Reduction, reduceLoss } from "./reduction.ts";
 
 /** Options of `crossEntropy`. */
 export interface CrossEntropyOptions extends ClassLossOptions {
@@ -20,8 +19,8 @@ export interface CrossEntropyOptions extends ClassLossOptions {
 
 /**
  * Cross entropy of logits of shape [classes], [N, classes] or [N, classes, …] with integer classes, or with
- * probabilities (a floating-point target of the logits' shape). The mean is over the rows that are not ignored: NaN
- * if all are, and an error for an empty batch.
+ * probabilities (a floating-point target of the logits' shape), which take no `ignoreIndex`. The mean is over the rows
+ * that are not ignored: NaN if there are none, as in an empty batch.
  */
 export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { weight = null, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" } = options;
@@ -31,7 +30,14 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
   if (logits.shape.length === 0)
     throw new ShapeError("crossEntropy: the input is a scalar; it needs a dimension of classes");
   const weights = weight === null ? null : alongClasses("crossEntropy", weight, logits);
-  const loss = isFloat(target.dtype)
+  const soft = isFloat(target.dtype);
+  if (soft && ignoreIndex >= 0)
+    throw new ArgumentError(
+      `crossEntropy: ignoreIndex is ${ignoreIndex}, and the target is ${target.dtype}, probabilities, of which none can be ignored; ` +
+        'cast class indices with to("i32"), or leave ignoreIndex out',
+    );
+  if (!soft && weight !== null) requireDtype("crossEntropy", weight, logits);
+  const loss = soft
     ? ofProbabilities(logits, target.node, weights, labelSmoothing, reduction)
     : ofClasses(logits, target.node, weights, labelSmoothing, reduction, ignoreIndex);
   return new Tensor(loss);
@@ -47,9 +53,8 @@ function ofClasses(
 ): Node {
   const dim = classDim(logits);
   const targets = classTargets("crossEntropy", logits, target, ignoreIndex);
-  refuseEmptyMeanOf(logits, reduction);
   const logp = logSoftmax(logits, dim);
-  const rowWeights = weights === null ? floating(targets.valid) : targets.pick(weights);
+  const rowWeights = weights === null ? targets.valid : targets.pick(weights);
   const picked = neg(targets.pick(logp));
   let loss = weights === null ? picked : mul(picked, rowWeights);
   if (smoothing > 0) {
@@ -73,7 +78,6 @@ function ofProbabilities(
         `not ${shapeText(target.shape)}; cast class indices with to("i32")`,
     );
   const dim = classDim(logits);
-  refuseEmptyMeanOf(logits, reduction);
   const logp = logSoftmax(logits, dim);
   const p = smoothing > 0 ? add(mul(target, 1 - smoothing), smoothing / logits.shape[dim]!) : target;
   const terms = mul(logp, p);
@@ -81,11 +85,6 @@ function ofProbabilities(
   if (reduction !== "mean") return reduceLoss("crossEntropy", loss, reduction);
   // PyTorch's mean is over the rows here, weighted or not.
   return div(sum(loss), sizeOf(loss.shape));
-}
-
-/** An empty batch has no mean, and no classes no largest score: said before `logSoftmax` meets it. */
-function refuseEmptyMeanOf(logits: Node, reduction: Reduction): void {
-  if (reduction === "mean") refuseEmptyMean("crossEntropy", logits);
 }
 
 /** `crossEntropy` as a module. */

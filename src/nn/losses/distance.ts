@@ -1,30 +1,46 @@
-import { ArgumentError } from "../../base/errors.ts";
+import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { sameShape, shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
-import { abs, le, lt, mul, square, sub, where } from "../../tensor/operations/elementwise.ts";
+import { abs, div, le, lt, mul, square, sub, where } from "../../tensor/operations/elementwise.ts";
+import { sum } from "../../tensor/operations/reduction.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { type LossOptions, pairOf, type Reduction, reduceLoss } from "./reduction.ts";
 
 /** Losses that are a function of input − target, which must have one shape. */
 
+/** Options of the functions `mseLoss`, `l1Loss` and `huberLoss`. */
+export interface DistanceOptions extends LossOptions {
+  /** A weight of each element, of the input's shape. The mean of `mseLoss` and `l1Loss` is then a weighted one. */
+  weight?: Tensor | null;
+}
+
 function distance(
   op: string,
-  input: Tensor,
-  target: Tensor,
-  reduction: Reduction,
+  [input, target]: readonly [Tensor, Tensor],
+  { reduction = "mean", weight = null }: DistanceOptions,
   of: (difference: Node) => Node,
 ): Tensor {
   const [x, y] = pairOf(op, input, target);
-  return new Tensor(reduceLoss(op, of(sub(x, y)), reduction));
+  const each = of(sub(x, y));
+  if (weight === null) return new Tensor(reduceLoss(op, each, reduction));
+  if (!sameShape(weight.shape, input.shape))
+    throw new ShapeError(
+      `${op}: the input has shape ${shapeText(input.shape)}, the weight ${shapeText(weight.shape)}; they must be equal`,
+    );
+  const weighted = mul(each, weight.node);
+  // PyTorch's mean is over all elements in huberLoss, and over the weights in the others.
+  if (reduction !== "mean" || op === "huberLoss") return new Tensor(reduceLoss(op, weighted, reduction));
+  return new Tensor(div(sum(weighted), sum(weight.node)));
 }
 
 /** (input − target)². */
-export const mseLoss = (input: Tensor, target: Tensor, { reduction = "mean" }: LossOptions = {}): Tensor =>
-  distance("mseLoss", input, target, reduction, square);
+export const mseLoss = (input: Tensor, target: Tensor, options: DistanceOptions = {}): Tensor =>
+  distance("mseLoss", [input, target], options, square);
 
 /** |input − target|. */
-export const l1Loss = (input: Tensor, target: Tensor, { reduction = "mean" }: LossOptions = {}): Tensor =>
-  distance("l1Loss", input, target, reduction, abs);
+export const l1Loss = (input: Tensor, target: Tensor, options: DistanceOptions = {}): Tensor =>
+  distance("l1Loss", [input, target], options, abs);
 
 /** Squares below beta, distances beyond: ½d² / beta, or |d| − ½beta. With beta 0 it is `l1Loss`. */
 export function smoothL1Loss(
@@ -33,7 +49,7 @@ export function smoothL1Loss(
   { reduction = "mean", beta = 1 }: LossOptions & { beta?: number } = {},
 ): Tensor {
   if (!(beta >= 0)) throw new ArgumentError(`smoothL1Loss: beta is ${beta}; it must not be negative`);
-  return distance("smoothL1Loss", input, target, reduction, (d) => {
+  return distance("smoothL1Loss", [input, target], { reduction }, (d) => {
     const size = abs(d);
     return beta === 0 ? size : where(lt(size, beta), mul(square(d), 0.5 / beta), sub(size, 0.5 * beta));
   });
@@ -43,10 +59,10 @@ export function smoothL1Loss(
 export function huberLoss(
   input: Tensor,
   target: Tensor,
-  { reduction = "mean", delta = 1 }: LossOptions & { delta?: number } = {},
+  { delta = 1, ...options }: DistanceOptions & { delta?: number } = {},
 ): Tensor {
   if (!(delta > 0)) throw new ArgumentError(`huberLoss: delta is ${delta}; it must be positive`);
-  return distance("huberLoss", input, target, reduction, (d) => {
+  return distance("huberLoss", [input, target], options, (d) => {
     const size = abs(d);
     return where(le(size, delta), mul(square(d), 0.5), mul(sub(size, 0.5 * delta), delta));
   });
@@ -61,7 +77,7 @@ export class MSELoss extends Module {
     this.reduction = reduction;
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return mseLoss(input, target, this);
+    return mseLoss(input, target, { reduction: this.reduction });
   }
 }
 
@@ -74,7 +90,7 @@ export class L1Loss extends Module {
     this.reduction = reduction;
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return l1Loss(input, target, this);
+    return l1Loss(input, target, { reduction: this.reduction });
   }
 }
 
@@ -104,6 +120,6 @@ export class HuberLoss extends Module {
     this.delta = delta;
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return huberLoss(input, target, this);
+    return huberLoss(input, target, { reduction: this.reduction, delta: this.delta });
   }
 }

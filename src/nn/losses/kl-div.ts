@@ -1,8 +1,9 @@
-import { div, exp, mul, sub, xlogy } from "../../tensor/operations/elementwise.ts";
+import { div, exp, mul, sub } from "../../tensor/operations/elementwise.ts";
+import { xlogy } from "../../tensor/operations/logarithmic.ts";
 import { sum } from "../../tensor/operations/reduction.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
-import { pairOf, type Reduction, reduceLoss, refuseEmptyMean } from "./reduction.ts";
+import { floatNode, pairOf, type Reduction, reduceLoss } from "./reduction.ts";
 
 /** Options of `klDiv`. */
 export interface KLDivOptions {
@@ -22,9 +23,10 @@ export function klDiv(
   { reduction = "mean", logTarget = false }: KLDivOptions = {},
 ): Tensor {
   const [x, t] = pairOf("klDiv", input, target);
+  floatNode("klDiv", input);
+  floatNode("klDiv", target, "the target");
   const loss = logTarget ? mul(exp(t), sub(t, x)) : sub(xlogy(t, t), mul(t, x));
   if (reduction !== "batchmean") return new Tensor(reduceLoss("klDiv", loss, reduction));
-  refuseEmptyMean("klDiv", loss);
   return new Tensor(div(sum(loss), loss.shape[0] ?? 1));
 }
 

@@ -1,10 +1,9 @@
-import { ShapeError } from "../../base/errors.ts";
+import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { mul, neg } from "../../tensor/operations/elementwise.ts";
 import { reshape } from "../../tensor/operations/movement.ts";
-import { floating } from "../../tensor/operations/promote.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { classDim, classTargets } from "./class-targets.ts";
@@ -20,7 +19,7 @@ export interface ClassLossOptions extends LossOptions {
 
 /**
  * −input[target] for log-probabilities of shape [classes], [N, classes] or [N, classes, …] and integer targets. The
- * mean is over the rows that are not ignored: NaN if all are, and an error for an empty batch.
+ * mean is over the rows that are not ignored: NaN if there are none, as in an empty batch.
  */
 export function nllLoss(
   input: Tensor,
@@ -30,9 +29,18 @@ export function nllLoss(
   const x = floatNode("nllLoss", input);
   const targets = classTargets("nllLoss", x, target.node, ignoreIndex);
   const picked = neg(targets.pick(x));
-  if (weight === null) return new Tensor(reduceLoss("nllLoss", picked, reduction, floating(targets.valid)));
+  if (weight === null) return new Tensor(reduceLoss("nllLoss", picked, reduction, targets.valid));
+  requireDtype("nllLoss", weight, x);
   const weights = targets.pick(alongClasses("nllLoss", weight, x));
   return new Tensor(reduceLoss("nllLoss", mul(picked, weights), reduction, weights));
+}
+
+/** Throws for weights of classes that are not of the scores' dtype. */
+export function requireDtype(op: string, weight: Tensor, scores: Node): void {
+  if (weight.dtype !== scores.dtype)
+    throw new DTypeError(
+      `${op}: the input is ${scores.dtype}, the weight ${weight.dtype}; cast one to the other's dtype`,
+    );
 }
 
 /** Weights of classes, shaped to broadcast against scores. */

@@ -2,7 +2,7 @@ import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
-import { div, mul } from "../../tensor/operations/elementwise.ts";
+import { div, like, mul } from "../../tensor/operations/elementwise.ts";
 import { mean, sum } from "../../tensor/operations/reduction.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -14,7 +14,7 @@ export interface LossOptions {
   reduction?: Reduction;
 }
 
-/** The losses of elements, reduced; a mean is over `weights` where there are such, and of no elements an error. */
+/** The losses of elements, reduced; a mean is over `weights` where there are such, and of no elements NaN. */
 export function reduceLoss(op: string, loss: Node, reduction: Reduction, weights?: Node): Node {
   switch (reduction) {
     case "none":
@@ -22,37 +22,32 @@ export function reduceLoss(op: string, loss: Node, reduction: Reduction, weights
     case "sum":
       return sum(loss);
     case "mean":
-      refuseEmptyMean(op, loss);
+      if (weights === undefined || sizeOf(loss.shape) === 0) return mean(loss);
       // The weights first, so that no row waits for what the rows give: loss and gradient become one loop over them.
-      return weights === undefined ? mean(loss) : sum(mul(div(1, sum(weights)), loss));
+      return sum(mul(div(1, sum(like(weights, weights.shape, loss.dtype, op))), loss));
     default:
       throw new ArgumentError(`${op}: reduction "${reduction}" is not one of "none", "mean" and "sum"`);
   }
 }
 
-/** Throws for a mean over no elements, which would be NaN. */
-export function refuseEmptyMean(op: string, loss: Node): void {
-  if (sizeOf(loss.shape) === 0)
-    throw new ShapeError(
-      `${op}: the batch is empty (losses of shape ${shapeText(loss.shape)}), so they have no mean; leave the batch out, or take reduction "sum"`,
-    );
-}
-
-/** Nodes of an input and a target of one shape. Broadcasting is refused: with [N] and [N, 1] it compares all with all. */
+/**
+ * Nodes of an input and a target of one shape, one of which is floating-point. Broadcasting is refused: with [N] and
+ * [N, 1] it compares all with all.
+ */
 export function pairOf(op: string, input: Tensor, target: Tensor): [Node, Node] {
   if (!sameShape(input.shape, target.shape))
     throw new ShapeError(
       `${op}: the input has shape ${shapeText(input.shape)}, the target ${shapeText(target.shape)}; they must be equal, ` +
         "reshape or expand one of them",
     );
-  return [floatNode(op, input), target.node];
+  return [isFloat(target.dtype) ? input.node : floatNode(op, input), target.node];
 }
 
 /** The node of an input, which must be floating-point. */
-export function floatNode(op: string, input: Tensor): Node {
+export function floatNode(op: string, input: Tensor, what = "the input"): Node {
   if (!isFloat(input.dtype))
     throw new DTypeError(
-      `${op}: the input is ${input.dtype}; it must be floating-point, cast it with to("f32")`,
+      `${op}: ${what} is ${input.dtype}; it must be floating-point, cast it with to("f32")`,
     );
   return input.node;
 }

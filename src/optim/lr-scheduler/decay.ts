@@ -1,44 +1,50 @@
-import { ArgumentError } from "../../base/errors.ts";
-import { atLeast, optionProblem } from "../options.ts";
-import { aFunction, count, counts, scheduleOptions } from "./options.ts";
+import { anyNumber } from "../options.ts";
+import { count, counts, lastEpoch, scheduleOptions } from "./options.ts";
 import type { RateGroup } from "./rates.ts";
 import { LRScheduler, type Schedulable } from "./scheduler.ts";
 
-/** Multiplies the rate by `gamma` every `stepSize` steps. */
+/** Multiplies the rate by `gamma` (default 0.1) every `stepSize` steps. */
 export class StepLR extends LRScheduler {
   readonly #stepSize: number;
   readonly #gamma: number;
 
-  constructor(optimizer: Schedulable, options: { stepSize: number; gamma?: number }) {
+  constructor(optimizer: Schedulable, options: { stepSize: number; gamma?: number; lastEpoch?: number }) {
     super(optimizer);
-    const checks = { stepSize: count(1), gamma: atLeast(0) };
-    const { stepSize, gamma } = scheduleOptions(this.name, options, checks, { gamma: 0.1 });
-    this.#stepSize = stepSize;
-    this.#gamma = gamma;
-    this.start();
+    const checks = { stepSize: count(1), gamma: anyNumber, lastEpoch };
+    const given = scheduleOptions(this.name, options, checks, { gamma: 0.1, lastEpoch: -1 });
+    this.#stepSize = given.stepSize;
+    this.#gamma = given.gamma;
+    this.begin(given.lastEpoch);
   }
 
   override get name(): string {
     return "StepLR";
   }
 
-  protected override next({ lr }: RateGroup, initial: boolean): number {
-    return initial || this.lastEpoch % this.#stepSize !== 0 ? lr : lr * this.#gamma;
+  protected override next({ lr }: RateGroup): number {
+    return this.lastEpoch === 0 || this.lastEpoch % this.#stepSize !== 0 ? lr : lr * this.#gamma;
+  }
+
+  protected override closed(group: RateGroup): number {
+    return this.base(group) * this.#gamma ** Math.floor(this.lastEpoch / this.#stepSize);
   }
 }
 
-/** Multiplies the rate by `gamma` at each milestone; one that is named twice counts twice. */
+/** Multiplies the rate by `gamma` (default 0.1) at each milestone; one that is named twice counts twice. */
 export class MultiStepLR extends LRScheduler {
   readonly #milestones: readonly number[];
   readonly #gamma: number;
 
-  constructor(optimizer: Schedulable, options: { milestones: readonly number[]; gamma?: number }) {
+  constructor(
+    optimizer: Schedulable,
+    options: { milestones: readonly number[]; gamma?: number; lastEpoch?: number },
+  ) {
     super(optimizer);
-    const checks = { milestones: counts(0), gamma: atLeast(0) };
-    const { milestones, gamma } = scheduleOptions(this.name, options, checks, { gamma: 0.1 });
-    this.#milestones = [...milestones];
-    this.#gamma = gamma;
-    this.start();
+    const checks = { milestones: counts(0), gamma: anyNumber, lastEpoch };
+    const given = scheduleOptions(this.name, options, checks, { gamma: 0.1, lastEpoch: -1 });
+    this.#milestones = [...given.milestones];
+    this.#gamma = given.gamma;
+    this.begin(given.lastEpoch);
   }
 
   override get name(): string {
@@ -48,16 +54,23 @@ export class MultiStepLR extends LRScheduler {
   protected override next({ lr }: RateGroup): number {
     return lr * this.#gamma ** this.#milestones.filter((milestone) => milestone === this.lastEpoch).length;
   }
+
+  protected override closed(group: RateGroup): number {
+    const passed = this.#milestones.filter((milestone) => milestone <= this.lastEpoch).length;
+    return this.base(group) * this.#gamma ** passed;
+  }
 }
 
 /** Multiplies the rate by `gamma` at every step. */
 export class ExponentialLR extends LRScheduler {
   readonly #gamma: number;
 
-  constructor(optimizer: Schedulable, options: { gamma: number }) {
+  constructor(optimizer: Schedulable, options: { gamma: number; lastEpoch?: number }) {
     super(optimizer);
-    this.#gamma = scheduleOptions(this.name, options, { gamma: atLeast(0) }, {}).gamma;
-    this.start();
+    const checks = { gamma: anyNumber, lastEpoch };
+    const given = scheduleOptions(this.name, options, checks, { lastEpoch: -1 });
+    this.#gamma = given.gamma;
+    this.begin(given.lastEpoch);
   }
 
   override get name(): string {
@@ -67,20 +80,25 @@ export class ExponentialLR extends LRScheduler {
   protected override next({ lr }: RateGroup, initial: boolean): number {
     return initial ? lr : lr * this.#gamma;
   }
+
+  protected override closed(group: RateGroup): number {
+    return this.base(group) * this.#gamma ** this.lastEpoch;
+  }
 }
 
-/** Brings the rate to 0 over `totalIters` steps, as a polynomial of what is left. */
+/** Brings the rate to 0 over `totalIters` (default 5) steps, as a polynomial (`power`, default 1) of what is left. */
 export class PolynomialLR extends LRScheduler {
   readonly #totalIters: number;
   readonly #power: number;
 
-  constructor(optimizer: Schedulable, options?: { totalIters?: number; power?: number }) {
+  constructor(optimizer: Schedulable, options?: { totalIters?: number; power?: number; lastEpoch?: number }) {
     super(optimizer);
-    const checks = { totalIters: count(1), power: atLeast(0) };
-    const { totalIters, power } = scheduleOptions(this.name, options, checks, { totalIters: 5, power: 1 });
-    this.#totalIters = totalIters;
-    this.#power = power;
-    this.start();
+    const checks = { totalIters: count(0), power: anyNumber, lastEpoch };
+    const defaults = { totalIters: 5, power: 1, lastEpoch: -1 };
+    const given = scheduleOptions(this.name, options, checks, defaults);
+    this.#totalIters = given.totalIters;
+    this.#power = given.power;
+    this.begin(given.lastEpoch);
   }
 
   override get name(): string {
@@ -92,26 +110,9 @@ export class PolynomialLR extends LRScheduler {
     if (initial || this.lastEpoch > total) return lr;
     return lr * ((1 - this.lastEpoch / total) / (1 - (this.lastEpoch - 1) / total)) ** this.#power;
   }
-}
 
-/** Multiplies the first rate by what a function gives for the number of steps taken. */
-export class LambdaLR extends LRScheduler {
-  readonly #lambda: (step: number) => number;
-
-  constructor(optimizer: Schedulable, options: { lambda: (step: number) => number }) {
-    super(optimizer);
-    this.#lambda = scheduleOptions(this.name, options, { lambda: aFunction }, {}).lambda;
-    this.start();
-  }
-
-  override get name(): string {
-    return "LambdaLR";
-  }
-
-  protected override next({ initialLr }: RateGroup): number {
-    const factor = this.#lambda(this.lastEpoch);
-    const problem = optionProblem(`lambda(${this.lastEpoch})`, factor, atLeast(0));
-    if (problem !== null) throw new ArgumentError(`LambdaLR: ${problem}`);
-    return initialLr! * factor;
+  protected override closed(group: RateGroup): number {
+    const total = this.#totalIters;
+    return this.base(group) * (1 - Math.min(total, this.lastEpoch) / total) ** this.#power;
   }
 }

@@ -1,5 +1,10 @@
+export { ChainedScheduler } from "./chained.ts";
 export { CosineAnnealingLR, CosineAnnealingWarmRestarts } from "./cosine.ts";
-export { ExponentialLR, LambdaLR, MultiStepLR, PolynomialLR, StepLR } from "./decay.ts";
+export { CyclicLR, type CyclicOptions } from "./cyclic.ts";
+export { ExponentialLR, MultiStepLR, PolynomialLR, StepLR } from "./decay.ts";
+export { LambdaLR, type LambdaOptions, MultiplicativeLR, type RateFunction } from "./lambda.ts";
+export { OneCycleLR, type OneCycleOptions } from "./one-cycle.ts";
+export { type PlateauOptions, ReduceLROnPlateau } from "./plateau.ts";
 export type { RateGroup, SavedRate } from "./rates.ts";
 export { LRScheduler, type Schedulable, type SchedulerState } from "./scheduler.ts";
 export { SequentialLR } from "./sequential.ts";

@@ -1,4 +1,5 @@
 import type { Node } from "../../ir/node.ts";
+import type { FloatNumber } from "../float.ts";
 import type { Operand } from "../operations/promote.ts";
 
 /** What the method classes need of a tensor: its node, and how to make another. `T` is the tensor class itself. */
@@ -11,6 +12,9 @@ export abstract class Methods<T> {
 export interface HasNode {
   readonly node: Node;
 }
+
+/** A plain number among tensors: `float(2)` is one that is floating point though it is whole. */
+export type Scalar = number | boolean | FloatNumber;
 
 /** The operand that a method's argument stands for. */
 export const operandOf = (x: HasNode | number | boolean): Operand => (typeof x === "object" ? x.node : x);

@@ -2,108 +2,110 @@ import { cast } from "../../autodiff/build.ts";
 import type { DType } from "../../base/dtype.ts";
 import * as act from "../operations/activation.ts";
 import * as ops from "../operations/elementwise.ts";
-import { type HasNode, Methods, operandOf, optionalOperand } from "./base.ts";
+import { cosh, sinh } from "../operations/hyperbolic.ts";
+import { log2, log10, logaddexp, logit, xlogy } from "../operations/logarithmic.ts";
+import { type HasNode, Methods, operandOf, optionalOperand, type Scalar } from "./base.ts";
 
 /** Elementwise methods, named and behaving as PyTorch's. */
 export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   /** this + alpha · other. */
-  add(other: T | number | boolean, { alpha = 1 }: { alpha?: number } = {}): T {
+  add(other: T | Scalar, { alpha = 1 }: { alpha?: number } = {}): T {
     return this.wrap(ops.add(this.node, operandOf(other), alpha));
   }
   /** this − alpha · other. */
-  sub(other: T | number | boolean, { alpha = 1 }: { alpha?: number } = {}): T {
+  sub(other: T | Scalar, { alpha = 1 }: { alpha?: number } = {}): T {
     return this.wrap(ops.sub(this.node, operandOf(other), alpha));
   }
   /** this · other. */
-  mul(other: T | number | boolean): T {
+  mul(other: T | Scalar): T {
     return this.wrap(ops.mul(this.node, operandOf(other)));
   }
   /** this / other, in floating point unless a rounding mode is given. */
-  div(other: T | number | boolean, { roundingMode = null }: { roundingMode?: ops.RoundingMode } = {}): T {
+  div(other: T | Scalar, { roundingMode = null }: { roundingMode?: ops.RoundingMode } = {}): T {
     return this.wrap(ops.div(this.node, operandOf(other), roundingMode));
   }
   /** ⌊this / other⌋. */
-  floorDivide(other: T | number | boolean): T {
+  floorDivide(other: T | Scalar): T {
     return this.wrap(ops.floorDivide(this.node, operandOf(other)));
   }
   /** The remainder with the sign of the divisor. */
-  remainder(other: T | number | boolean): T {
+  remainder(other: T | Scalar): T {
     return this.wrap(ops.remainder(this.node, operandOf(other)));
   }
   /** The remainder with the sign of the dividend. */
-  fmod(other: T | number | boolean): T {
+  fmod(other: T | Scalar): T {
     return this.wrap(ops.fmod(this.node, operandOf(other)));
   }
   /** This to a power. */
-  pow(other: T | number | boolean): T {
+  pow(other: T | Scalar): T {
     return this.wrap(ops.pow(this.node, operandOf(other)));
   }
   /** The larger of two; NaN if either is. */
-  maximum(other: T | number | boolean): T {
+  maximum(other: T | Scalar): T {
     return this.wrap(ops.maximum(this.node, operandOf(other)));
   }
   /** The smaller of two; NaN if either is. */
-  minimum(other: T | number | boolean): T {
+  minimum(other: T | Scalar): T {
     return this.wrap(ops.minimum(this.node, operandOf(other)));
   }
   /** log(eˣ + eʸ) without overflow. */
-  logaddexp(other: T | number | boolean): T {
-    return this.wrap(ops.logaddexp(this.node, operandOf(other)));
+  logaddexp(other: T | Scalar): T {
+    return this.wrap(logaddexp(this.node, operandOf(other)));
   }
   /** this · log other, and 0 where this is 0. */
-  xlogy(other: T | number | boolean): T {
-    return this.wrap(ops.xlogy(this.node, operandOf(other)));
+  xlogy(other: T | Scalar): T {
+    return this.wrap(xlogy(this.node, operandOf(other)));
   }
   /** √(this² + other²). */
-  hypot(other: T | number | boolean): T {
+  hypot(other: T | Scalar): T {
     return this.wrap(ops.hypot(this.node, operandOf(other)));
   }
   /** Whether equal. */
-  eq(other: T | number | boolean): T {
+  eq(other: T | Scalar): T {
     return this.wrap(ops.eq(this.node, operandOf(other)));
   }
   /** Whether not equal. */
-  ne(other: T | number | boolean): T {
+  ne(other: T | Scalar): T {
     return this.wrap(ops.ne(this.node, operandOf(other)));
   }
   /** Whether less. */
-  lt(other: T | number | boolean): T {
+  lt(other: T | Scalar): T {
     return this.wrap(ops.lt(this.node, operandOf(other)));
   }
   /** Whether less or equal. */
-  le(other: T | number | boolean): T {
+  le(other: T | Scalar): T {
     return this.wrap(ops.le(this.node, operandOf(other)));
   }
   /** Whether greater. */
-  gt(other: T | number | boolean): T {
+  gt(other: T | Scalar): T {
     return this.wrap(ops.gt(this.node, operandOf(other)));
   }
   /** Whether greater or equal. */
-  ge(other: T | number | boolean): T {
+  ge(other: T | Scalar): T {
     return this.wrap(ops.ge(this.node, operandOf(other)));
   }
   /** Both true (not 0). */
-  logicalAnd(other: T | number | boolean): T {
+  logicalAnd(other: T | Scalar): T {
     return this.wrap(ops.and(this.node, operandOf(other)));
   }
   /** Either true (not 0). */
-  logicalOr(other: T | number | boolean): T {
+  logicalOr(other: T | Scalar): T {
     return this.wrap(ops.or(this.node, operandOf(other)));
   }
   /** One of them true (not 0). */
-  logicalXor(other: T | number | boolean): T {
+  logicalXor(other: T | Scalar): T {
     return this.wrap(ops.xor(this.node, operandOf(other)));
   }
   /** Bitwise and of integers, logical of bools. */
-  bitwiseAnd(other: T | number | boolean): T {
+  bitwiseAnd(other: T | Scalar): T {
     return this.wrap(ops.bitwise("and", this.node, operandOf(other)));
   }
   /** Bitwise or of integers, logical of bools. */
-  bitwiseOr(other: T | number | boolean): T {
+  bitwiseOr(other: T | Scalar): T {
     return this.wrap(ops.bitwise("or", this.node, operandOf(other)));
   }
   /** Bitwise xor of integers, logical of bools. */
-  bitwiseXor(other: T | number | boolean): T {
+  bitwiseXor(other: T | Scalar): T {
     return this.wrap(ops.bitwise("xor", this.node, operandOf(other)));
   }
   /** Whether 0 or false. */
@@ -172,11 +174,11 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   }
   /** The logarithm to base 2. */
   log2(): T {
-    return this.wrap(ops.log2(this.node));
+    return this.wrap(log2(this.node));
   }
   /** The logarithm to base 10. */
   log10(): T {
-    return this.wrap(ops.log10(this.node));
+    return this.wrap(log10(this.node));
   }
   /** log(1 + x), exact near 0. */
   log1p(): T {
@@ -200,11 +202,11 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   }
   /** Hyperbolic sine. */
   sinh(): T {
-    return this.wrap(ops.sinh(this.node));
+    return this.wrap(sinh(this.node));
   }
   /** Hyperbolic cosine. */
   cosh(): T {
-    return this.wrap(ops.cosh(this.node));
+    return this.wrap(cosh(this.node));
   }
   /** Hyperbolic tangent. */
   tanh(): T {
@@ -240,10 +242,10 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   }
   /** log(x / (1 − x)). */
   logit(eps?: number): T {
-    return this.wrap(ops.logit(this.node, eps));
+    return this.wrap(logit(this.node, eps));
   }
   /** this + weight · (end − this). */
-  lerp(end: T | number, weight: T | number): T {
+  lerp(end: T | Scalar, weight: T | Scalar): T {
     return this.wrap(ops.lerp(this.node, operandOf(end), operandOf(weight)));
   }
   /** this + value · a · b. */
@@ -255,7 +257,7 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
     return this.wrap(ops.addcdiv(this.node, a.node, b.node, value));
   }
   /** No less than `min`, no more than `max`. */
-  clamp({ min, max }: { min?: T | number; max?: T | number }): T {
+  clamp({ min, max }: { min?: T | Scalar; max?: T | Scalar }): T {
     return this.wrap(ops.clamp(this.node, optionalOperand(min), optionalOperand(max)));
   }
   /** NaN and infinities replaced by finite numbers. */
@@ -263,16 +265,16 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
     return this.wrap(ops.nanToNum(this.node, nan, posinf, neginf));
   }
   /** This where the condition holds, else `otherwise`. */
-  where(condition: T, otherwise: T | number | boolean): T {
+  where(condition: T, otherwise: T | Scalar): T {
     return this.wrap(ops.where(condition.node, this.node, operandOf(otherwise)));
   }
   /** `value` where the mask is true, else this. */
-  maskedFill(mask: T, value: T | number | boolean): T {
+  maskedFill(mask: T, value: T | Scalar): T {
     return this.wrap(ops.maskedFill(this.node, mask.node, operandOf(value)));
   }
   /** |this − other| ≤ atol + rtol · |other|. */
   isclose(
-    other: T | number,
+    other: T | Scalar,
     { rtol = 1e-5, atol = 1e-8, equalNan = false }: { rtol?: number; atol?: number; equalNan?: boolean } = {},
   ): T {
     return this.wrap(ops.isclose(this.node, operandOf(other), rtol, atol, equalNan));
@@ -357,9 +359,9 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   threshold(threshold: number, value: number): T {
     return this.wrap(act.threshold(this.node, threshold, value));
   }
-  /** This as another dtype. */
-  to(dtype: DType): T {
-    return this.wrap(cast(this.node, dtype));
+  /** This as another dtype, or as that of another tensor. */
+  to(dtype: DType | { readonly dtype: DType }): T {
+    return this.wrap(cast(this.node, typeof dtype === "string" ? dtype : dtype.dtype));
   }
   /** As f32. */
   float(): T {

@@ -58,14 +58,14 @@ export abstract class ReductionMethods<T extends HasNode> extends ElementwiseMet
   max(): T;
   max(dim: number, options?: Keepdim): ops.Indexed<T>;
   max(dim?: number, { keepdim = false }: Keepdim = {}): T | ops.Indexed<T> {
-    if (dim === undefined) return this.wrap(ops.amax(this.node));
+    if (dim === undefined) return this.wrap(ops.extremeOfAll("max", this.node));
     return this.wrapBoth(ops.maxAlong(this.node, dim, keepdim));
   }
   /** The smallest: of all, or along a dimension with where it is. */
   min(): T;
   min(dim: number, options?: Keepdim): ops.Indexed<T>;
   min(dim?: number, { keepdim = false }: Keepdim = {}): T | ops.Indexed<T> {
-    if (dim === undefined) return this.wrap(ops.amin(this.node));
+    if (dim === undefined) return this.wrap(ops.extremeOfAll("min", this.node));
     return this.wrapBoth(ops.minAlong(this.node, dim, keepdim));
   }
   /** The index of the first largest, along a dimension or of all. */

@@ -1,9 +1,11 @@
 import { cast, permute, reshape, sum } from "../../autodiff/build.ts";
+import { promoteTypes } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, shapeText } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { diagonal } from "./movement.ts";
 import { broadcastTo, computeDtype, resultDtype } from "./promote.ts";
+import { summable } from "./reduction.ts";
 
 /** A tensor with a name for each dimension. */
 interface Named {
@@ -17,7 +19,6 @@ const ellipsisName = (i: number): string => `.${i}`;
 export function einsum(equation: string, operands: readonly Node[]): Node {
   const { inputs, output } = parse(equation, operands);
   const dtype = computeDtype(resultDtype(operands));
-  if (dtype === "bool") throw new DTypeError("einsum: takes numbers, not bool");
   const named = inputs.map((names, i) => withoutRepeats({ x: cast(operands[i]!, dtype), names }, equation));
   const sizes = sizesOf(named, equation);
   let result = named[0]!;
@@ -97,15 +98,10 @@ function sizesOf(terms: readonly Named[], equation: string): Map<string, number>
   return sizes;
 }
 
-/** Sums over the names that nothing needs any more. */
+/** Sums over the names that nothing needs any more; a sum of integers is i32, as any other. */
 function drop({ x, names }: Named, needed: (name: string) => boolean): Named {
-  return {
-    x: sum(
-      x,
-      names.map((_, i) => i).filter((i) => !needed(names[i]!)),
-    ),
-    names: names.filter(needed),
-  };
+  const axes = names.map((_, i) => i).filter((i) => !needed(names[i]!));
+  return { x: axes.length === 0 ? x : sum(summable(x), axes), names: names.filter(needed) };
 }
 
 /** Dimensions of size 1 that stand for a larger one, repeated. */
@@ -137,12 +133,17 @@ function product(a: Named, second: Named, later: ReadonlySet<string>): Named {
   const contracted = paired.filter((n) => !later.has(n));
   const batch = paired.filter((n) => later.has(n));
   const own = ({ names }: Named): string[] => names.filter((n) => !paired.includes(n));
-  const x = node("dot", [l.x, r.x], {
+  // A factor that was summed on its own may have become wider than the other.
+  const dtype = promoteTypes(l.x.dtype, r.x.dtype);
+  if (dtype === "bool" && contracted.length > 0)
+    throw new DTypeError('einsum: sums of products are of numbers, not bool; cast with to("i32")');
+  const factors = [l.x, r.x].map((x) => cast(x, dtype === "bool" ? "i32" : dtype));
+  const x = node("dot", factors, {
     leftBatch: batch.map((n) => l.names.indexOf(n)),
     rightBatch: batch.map((n) => r.names.indexOf(n)),
     leftContract: contracted.map((n) => l.names.indexOf(n)),
     rightContract: contracted.map((n) => r.names.indexOf(n)),
   });
-  const result = { x, names: [...batch, ...own(l), ...own(r)] };
+  const result = { x: cast(x, dtype), names: [...batch, ...own(l), ...own(r)] };
   return drop(result, (n) => later.has(n));
 }

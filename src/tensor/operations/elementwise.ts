@@ -4,6 +4,9 @@ import { ArgumentError, DTypeError } from "../../base/errors.ts";
 import type { Shape } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import type { Op, OpAttrs } from "../../ir/op.ts";
+import { compareWithNumber } from "./compare-number.ts";
+import { integerFmod, integerQuotient, meetDivision } from "./integer-division.ts";
+import { boundsNothing, holds, numberOf, storedNumber } from "./number.ts";
 import {
   broadcastShape,
   broadcastTo,
@@ -18,6 +21,7 @@ import {
   resultDtype,
   widen,
 } from "./promote.ts";
+import { flat, type Slope, stated } from "./stated.ts";
 
 /** Elementwise functions of nodes, with PyTorch's promotion and broadcasting. */
 
@@ -35,18 +39,28 @@ const refuseBool = (op: string, x: Operand, instead: string): void => {
 
 /** a + alpha · b; of two bools, their or. */
 export function add(a: Operand, b: Operand, alpha = 1): Node {
-  const right = alpha === 1 ? b : mul(b, alpha);
-  const [x, y] = meet("add", [a, right]) as [Node, Node];
-  return make(x.dtype === "bool" ? "or" : "add", x, y);
+  const [x, y] = meet("add", [a, b]) as [Node, Node];
+  return make(x.dtype === "bool" ? "or" : "add", x, times("add", y, alpha));
+}
+
+/** alpha · x in x's dtype, which must hold alpha: the result does not depend on alpha's. */
+function times(op: string, x: Node, alpha: number): Node {
+  if (alpha === 1) return x;
+  const dtype = x.dtype === "bool" ? "i32" : x.dtype;
+  if (!isFloat(dtype) && !(Number.isInteger(alpha) && holds(dtype, alpha)))
+    throw new ArgumentError(
+      `${op}: alpha is ${alpha}, which is no integer that ${dtype} holds; cast a tensor to f32 first`,
+    );
+  if (x.dtype === "bool") return make("and", x, filledLike(Number(alpha !== 0), x));
+  return make("mul", x, filledLike(alpha, x));
 }
 
 /** a − alpha · b. */
 export function sub(a: Operand, b: Operand, alpha = 1): Node {
   refuseBool("sub", a, "use logicalXor or logicalNot");
   refuseBool("sub", b, "use logicalXor or logicalNot");
-  const right = alpha === 1 ? b : mul(b, alpha);
-  const [x, y] = meet("sub", [a, right]) as [Node, Node];
-  return make("sub", x, y);
+  const [x, y] = meet("sub", [a, b]) as [Node, Node];
+  return make("sub", x, times("sub", y, alpha));
 }
 
 /** a · b; of two bools, their and. */
@@ -59,48 +73,69 @@ export function mul(a: Operand, b: Operand): Node {
 export type RoundingMode = "trunc" | "floor" | null;
 
 /** a / b, in floating point; with a rounding mode, integers stay integers. */
-export function div(a: Operand, b: Operand, roundingMode: RoundingMode = null): Node {
+export function div(a: Operand, b: Operand, roundingMode: RoundingMode = null, op = "div"): Node {
   if (roundingMode === null) {
     const [x, y] = meetFloating("div", [a, b]) as [Node, Node];
     return make("div", x, y);
   }
-  const [x, y] = meetNumeric("div", [a, b]) as [Node, Node];
+  const [x, y] = meetDivision(op, a, b);
   if (isFloat(x.dtype)) {
-    if (roundingMode === "trunc") return trunc(make("div", x, y));
-    // By way of the remainder, so that a quotient that rounds up to a whole number does not come out one too large.
-    return make("round", make("div", make("sub", x, make("remainder", x, y)), y));
+    const whole = roundingMode === "trunc" ? trunc(make("div", x, y)) : floorQuotient(x, y);
+    return stated(whole, [x, flat], [y, flat]);
   }
-  // Exact in f64, which holds every i32.
-  const [p, q] = [cast(x, "f64"), cast(y, "f64")];
-  const quotient = make("div", p, q);
-  return cast(roundingMode === "trunc" ? trunc(quotient) : make("floor", quotient), x.dtype);
+  return integerQuotient(x, y, roundingMode);
+}
+
+/** ⌊x / y⌋ of floats, as Python has it: exact where the quotient rounds up to a whole number, and -1 for -1 / ∞. */
+function floorQuotient(x: Node, y: Node): Node {
+  const plain = make("div", x, y);
+  const rest = floatFmod(x, y);
+  const below = make("and", ne(rest, 0), make("xor", lt(rest, 0), lt(y, 0)));
+  const near = make("div", make("sub", x, rest), y);
+  const quotient = where(below, sub(near, 1), near);
+  // What is left to round is rounding; a zero has the sign of the quotient.
+  const zero = filledLike(0, x);
+  const whole = where(eq(quotient, 0), where(lt(plain, 0), neg(zero), zero), make("round", quotient));
+  return where(eq(y, 0), plain, where(eq(plain, 0), where(below, -1, plain), whole));
+}
+
+/** The remainder of floats with the sign of the dividend, of zeros too. */
+function floatFmod(x: Node, y: Node): Node {
+  const size = make("remainder", make("abs", x), make("abs", y));
+  return where(lt(x, 0), make("neg", size), where(eq(x, 0), make("sub", x, size), size));
 }
 
 /** ⌊a / b⌋. */
-export const floorDivide = (a: Operand, b: Operand): Node => div(a, b, "floor");
+export const floorDivide = (a: Operand, b: Operand): Node => div(a, b, "floor", "floorDivide");
 
 /** The remainder with the sign of the divisor, as Python's %. */
 export function remainder(a: Operand, b: Operand): Node {
-  const [x, y] = meetNumeric("remainder", [a, b]) as [Node, Node];
-  return make("remainder", x, y);
+  const [x, y] = meetDivision("remainder", a, b);
+  const rest = make("remainder", x, y);
+  if (!isFloat(x.dtype)) return rest;
+  return stated(rest, [x, (g) => g], [y, (g) => neg(mul(g, floorQuotient(x, y)))]);
 }
 
 /** The remainder with the sign of the dividend, as C's fmod. */
 export function fmod(a: Operand, b: Operand): Node {
-  const [x, y] = meetNumeric("fmod", [a, b]) as [Node, Node];
-  const size = make("remainder", make("abs", x), make("abs", y));
-  return make("mul", size, make("sign", x));
+  const [x, y] = meetDivision("fmod", a, b);
+  if (!isFloat(x.dtype)) return integerFmod(x, y);
+  return stated(floatFmod(x, y), [x, (g) => g], [y, (g) => neg(mul(g, trunc(make("div", x, y))))]);
 }
 
 /** a to the power of b. */
 export function pow(a: Operand, b: Operand): Node {
+  const toWhole = typeof a === "object" && !isFloat(a.dtype) && typeof b === "number" && Number.isInteger(b);
+  if (toWhole && b < 0 && holds("i32", b))
+    throw new ArgumentError(`pow: an integer tensor to the power of ${b}; cast it to f32 first`);
   if (typeof a === "object" && b === 2) return square(a);
   if (typeof a === "object" && b === 1) return numeric(a);
   if (typeof a === "object" && b === 0.5) return make("sqrt", floating(a));
   const [x, y] = meetNumeric("pow", [a, b]) as [Node, Node];
-  if (!isFloat(x.dtype) && typeof b === "number" && b < 0)
-    throw new ArgumentError(`pow: an integer tensor to the power of ${b}; cast it to f32 first`);
-  return make("pow", x, y);
+  // C's power of −∞ is 0 here, and PyTorch's NaN.
+  const power = b === -0.5 && isFloat(x.dtype) ? rsqrt(x) : make("pow", x, y);
+  if (typeof a !== "object" || typeof b !== "number" || !isFloat(x.dtype)) return power;
+  return stated(power, [x, (g) => (b === 0 ? filledLike(0, g) : mul(g, mul(pow(x, b - 1), b)))]);
 }
 
 /** a² as one product. */
@@ -119,9 +154,12 @@ export function neg(a: Node): Node {
 }
 
 /** |a|. */
-export const abs = (a: Node): Node => make("abs", numeric(a));
-/** −1, 0 or 1. */
-export const sign = (a: Node): Node => make("sign", numeric(a));
+export const abs = (a: Node): Node => {
+  refuseBool("abs", a, 'cast it with to("i32")');
+  return make("abs", widen(a));
+};
+/** −1, 0 or 1; of a bool, itself. */
+export const sign = (a: Node): Node => (a.dtype === "bool" ? a : make("sign", widen(a)));
 
 /** Elementwise larger of two; NaN if either is. */
 export const maximum = (a: Operand, b: Operand): Node => extremum("max", "maximum", a, b);
@@ -129,48 +167,70 @@ export const maximum = (a: Operand, b: Operand): Node => extremum("max", "maximu
 export const minimum = (a: Operand, b: Operand): Node => extremum("min", "minimum", a, b);
 
 function extremum(op: "max" | "min", name: string, a: Operand, b: Operand): Node {
+  const side = op === "max" ? "min" : "max";
+  if (boundsNothing(a, b, side)) return widen(a as Node);
+  if (boundsNothing(b, a, side)) return widen(b as Node);
   const [x, y] = meet(name, [a, b]) as [Node, Node];
   if (x.dtype === "bool") return make(op === "max" ? "or" : "and", x, y);
   return make(op, x, y);
 }
 
-/** a + weight · (b − a). */
+/** a + weight · (b − a), from the nearer end: at weight 1 exactly b. */
 export function lerp(a: Operand, b: Operand, weight: Operand): Node {
   const [x, y, w] = meetFloating("lerp", [a, b, weight]) as [Node, Node, Node];
-  return make("add", x, make("mul", w, make("sub", y, x)));
+  const step = make("sub", y, x);
+  const fromStart = make("add", x, make("mul", w, step));
+  const fromEnd = make("sub", y, make("mul", step, sub(1, w)));
+  const value = where(lt(abs(w), 0.5), fromStart, fromEnd);
+  return stated(value, [x, (g) => mul(g, sub(1, w))], [y, (g) => mul(g, w)], [w, (g) => mul(g, sub(y, x))]);
 }
 
 /** a + value · b · c. */
-export const addcmul = (a: Operand, b: Operand, c: Operand, value = 1): Node => add(a, mul(mul(b, c), value));
+export function addcmul(a: Operand, b: Operand, c: Operand, value = 1): Node {
+  const [x, y, z] = meet("addcmul", [a, b, c]) as [Node, Node, Node];
+  return add(x, mul(mul(y, value), z));
+}
 /** a + value · b / c. */
-export const addcdiv = (a: Operand, b: Operand, c: Operand, value = 1): Node => add(a, mul(div(b, c), value));
-
-/** log(eᵃ + eᵇ) without overflow. */
-export function logaddexp(a: Operand, b: Operand): Node {
-  const [x, y] = meetFloating("logaddexp", [a, b]) as [Node, Node];
-  const top = node("detach", [make("max", x, y)], {});
-  // Two equal infinities would subtract to NaN.
-  const shift = where(isfinite(top), top, 0);
-  return add(log(add(exp(sub(x, shift)), exp(sub(y, shift)))), shift);
+export function addcdiv(a: Operand, b: Operand, c: Operand, value = 1): Node {
+  const [x, y, z] = meetFloating("addcdiv", [a, b, c]) as [Node, Node, Node];
+  const scaled = mul(y, value);
+  return stated(
+    add(x, div(scaled, z)),
+    [x, (g) => g],
+    [y, (g) => mul(g, div(value, z))],
+    [z, (g) => neg(mul(g, div(mul(y, value), mul(z, z))))],
+  );
 }
 
-/** a · log b, and 0 where a is 0. */
-export function xlogy(a: Operand, b: Operand): Node {
-  const [x, y] = meetFloating("xlogy", [a, b]) as [Node, Node];
-  const none = and(make("eq", x, filledLike(0, x)), not(isnan(y)));
-  return where(none, 0, mul(x, make("log", where(none, 1, y))));
-}
-
-/** √(a² + b²). */
-export const hypot = (a: Operand, b: Operand): Node => {
+/** √(a² + b²), where squares would overflow or vanish too; an infinity wins over NaN. */
+export function hypot(a: Operand, b: Operand): Node {
   const [x, y] = meetFloating("hypot", [a, b]) as [Node, Node];
-  return make("sqrt", make("add", make("mul", x, x), make("mul", y, y)));
-};
+  const [p, q] = [abs(x), abs(y)];
+  const top = make("max", p, q);
+  // Powers of 2 scale without rounding.
+  const [bound, factor] = x.dtype === "f64" ? [1e150, 2 ** 600] : [1e17, 2 ** 90];
+  const scale = (large: number, small: number): Node =>
+    where(gt(top, bound), filledLike(large, x), where(lt(top, 1 / bound), filledLike(small, x), 1));
+  const [s, t] = [p, q].map((side) => mul(side, scale(1 / factor, factor))) as [Node, Node];
+  const length = mul(make("sqrt", make("add", mul(s, s), mul(t, t))), scale(factor, 1 / factor));
+  const endless = make("or", isinf(x), isinf(y));
+  const value = where(endless, Number.POSITIVE_INFINITY, length);
+  return stated(value, [x, (g, n) => mul(g, div(x, n))], [y, (g, n) => mul(g, div(y, n))]);
+}
 
 // Rounding.
 
+const asIntegers = 'cast it with to("i32")';
+const refuseIntegers = (op: string, a: Node): void => {
+  if (!isFloat(a.dtype))
+    throw new DTypeError(
+      `${op}: takes a floating-point tensor, this one is ${a.dtype}; cast it with to("f32")`,
+    );
+};
+
 const rounding = (op: "floor" | "ceil" | "round", a: Node): Node => {
-  const x = numeric(a);
+  refuseBool(op, a, asIntegers);
+  const x = widen(a);
   return isFloat(x.dtype) ? make(op, x) : x;
 };
 
@@ -181,6 +241,7 @@ export const ceil = (a: Node): Node => rounding("ceil", a);
 /** To nearest, halves to even; with `decimals`, of decimal digits. */
 export function round(a: Node, decimals = 0): Node {
   if (decimals === 0) return rounding("round", a);
+  refuseIntegers("round with decimals", a);
   const scale = 10 ** Math.abs(decimals);
   return decimals > 0
     ? div(rounding("round", mul(a, scale)), scale)
@@ -188,11 +249,15 @@ export function round(a: Node, decimals = 0): Node {
 }
 /** Towards zero. */
 export function trunc(a: Node): Node {
-  const x = numeric(a);
+  refuseBool("trunc", a, asIntegers);
+  const x = widen(a);
   return isFloat(x.dtype) ? where(lt(x, 0), make("ceil", x), make("floor", x)) : x;
 }
 /** What `trunc` leaves. */
-export const frac = (a: Node): Node => sub(a, trunc(a));
+export const frac = (a: Node): Node => {
+  refuseIntegers("frac", a);
+  return sub(a, trunc(a));
+};
 
 // Functions.
 
@@ -211,10 +276,6 @@ export const exp = unary("exp");
 export const exp2 = (a: Node): Node => pow(2, floating(a));
 /** The natural logarithm. */
 export const log = unary("log");
-/** The logarithm to base 2. */
-export const log2 = (a: Node): Node => mul(log(a), Math.LOG2E);
-/** The logarithm to base 10. */
-export const log10 = (a: Node): Node => mul(log(a), Math.LOG10E);
 /** log(1 + a), exact near 0. */
 export const log1p = unary("log1p");
 /** eᵃ − 1, exact near 0. */
@@ -225,31 +286,20 @@ export const sin = unary("sin");
 export const cos = unary("cos");
 /** Tangent. */
 export const tan = (a: Node): Node => div(sin(a), cos(a));
-/** Hyperbolic sine. */
-export const sinh = (a: Node): Node => {
-  // With expm1, exact near 0: sinh a = (e + e / (e + 1)) / 2 for e = expm1(a).
-  const e = expm1(a);
-  return mul(add(e, div(e, add(e, 1))), 0.5);
-};
-/** Hyperbolic cosine. */
-export const cosh = (a: Node): Node => mul(add(exp(a), exp(neg(floating(a)))), 0.5);
 /** Hyperbolic tangent. */
 export const tanh = unary("tanh");
 /** 1 / (1 + e⁻ᵃ). */
 export const sigmoid = unary("sigmoid");
-/** log(a / (1 − a)); with `eps`, a is first clamped to [eps, 1 − eps]. */
-export const logit = (a: Node, eps?: number): Node => {
-  const x = eps === undefined ? floating(a) : clamp(floating(a), eps, 1 - eps);
-  return log(div(x, sub(1, x)));
-};
 /** The error function. */
 export const erf = unary("erf");
-/** 1 − erf a. */
-export const erfc = (a: Node): Node => sub(1, erf(a));
+/** 1 − erf a, with all digits where that is small. */
+export const erfc = unary("erfc");
 
 // Comparison and logic.
 
 const compare = (op: "eq" | "lt" | "le", name: string, a: Operand, b: Operand): Node => {
+  const exact = compareWithNumber(op, a, b);
+  if (exact !== null) return exact;
   const [x, y] = meet(name, [a, b]) as [Node, Node];
   // Order of bools is that of 0 and 1.
   return make(op, ...(x.dtype === "bool" ? [cast(x, "i32"), cast(y, "i32")] : [x, y]));
@@ -288,10 +338,16 @@ export const not = (a: Node): Node => make("not", truth(a));
 /** Bitwise and, or, xor of integers; logical of bools. */
 export const bitwise = (op: "and" | "or" | "xor", a: Operand, b: Operand): Node => {
   const name = `bitwise${op[0]!.toUpperCase()}${op.slice(1)}`;
-  return make(op, ...meet(name, [a, b], resultDtype([a, b])));
+  if (isFloat(resultDtype([a, b])))
+    throw new DTypeError(
+      `${name}: takes bool or integers, not ${[a, b].map((x) => (typeof x === "object" ? x.dtype : x)).join(" and ")}; ` +
+        "a number must be one that the tensor's dtype holds (n | 0 is n as i32)",
+    );
+  return make(op, ...meet(name, [a, b]));
 };
 /** Bitwise complement of integers; logical of bools. */
-export const bitwiseNot = (a: Node): Node => (a.dtype === "bool" ? make("not", a) : bitwise("xor", a, -1));
+export const bitwiseNot = (a: Node): Node =>
+  a.dtype === "bool" ? make("not", a) : bitwise("xor", a, filledLike(-1, a));
 
 /** Whether it is NaN. */
 export const isnan = (a: Node): Node => make("not", make("eq", a, a));
@@ -306,7 +362,9 @@ const zero = (a: Node): Node => filledLike(0, numeric(a));
 
 /** |a − b| ≤ atol + rtol · |b|, or both the same infinity. */
 export function isclose(a: Operand, b: Operand, rtol: number, atol: number, equalNan: boolean): Node {
-  const [x, y] = meetNumeric("isclose", [a, b]) as [Node, Node];
+  const met = meetNumeric("isclose", [a, b]);
+  // The difference of two i32 is an f64.
+  const [x, y] = met.map((side) => (isFloat(side.dtype) ? side : cast(side, "f64"))) as [Node, Node];
   const near = and(isfinite(y), le(abs(sub(x, y)), add(mul(abs(y), rtol), atol)));
   const close = or(eq(x, y), near);
   return equalNan ? or(close, and(isnan(x), isnan(y))) : close;
@@ -328,11 +386,29 @@ export function where(condition: Node, then: Operand, otherwise: Operand): Node 
 /** a, no less than `min` and no more than `max`. Its gradient is 1 at the bounds. */
 export function clamp(a: Node, min?: Operand, max?: Operand): Node {
   if (min === undefined && max === undefined) throw new ArgumentError("clamp: give min, max or both");
-  let [x] = meet("clamp", [a, ...[min, max].filter((b) => b !== undefined)]) as [Node];
-  if (min !== undefined) x = where(lt(x, min), min, x);
-  if (max !== undefined) x = where(gt(x, max), max, x);
-  return x;
+  if (boundsNothing(a, min, "min")) return max === undefined ? widen(a) : clamp(a, undefined, max);
+  if (boundsNothing(a, max, "max")) return min === undefined ? widen(a) : clamp(a, min);
+  const bounds = [min, max].filter((b) => b !== undefined);
+  const [x, ...met] = meet("clamp", [a, ...bounds]) as [Node, ...Node[]];
+  refuseBool("clamp", x, 'cast it with to("i32")');
+  const low = min === undefined ? null : met[0]!;
+  const high = max === undefined ? null : met.at(-1)!;
+  let value = x;
+  if (low !== null) value = make("max", value, low);
+  if (high !== null) value = make("min", value, high);
+  if (!isFloat(x.dtype)) return value;
+  const slopes: [Node, Slope][] = [[x, (g) => where(inside(x, low, high), g, 0)]];
+  // Of bounds that cross it is the upper one that holds.
+  if (low !== null)
+    slopes.push([low, (g) => where(high === null ? lt(x, low) : and(lt(x, low), lt(low, high)), g, 0)]);
+  if (high !== null)
+    slopes.push([high, (g) => where(low === null ? gt(x, high) : or(gt(x, high), lt(high, low)), g, 0)]);
+  return stated(value, ...slopes);
 }
+
+/** Whether neither of some bounds is passed; not where anything is NaN. */
+const inside = (x: Node, low: Node | null, high: Node | null): Node =>
+  low === null ? le(x, high!) : high === null ? le(low, x) : and(le(low, x), le(x, high));
 
 /** NaN and infinities replaced (by 0 and the largest finite values, unless given). */
 export function nanToNum(a: Node, nan = 0, posinf?: number, neginf?: number): Node {
@@ -348,12 +424,16 @@ export function nanToNum(a: Node, nan = 0, posinf?: number, neginf?: number): No
 export function maskedFill(a: Node, mask: Node, value: Operand): Node {
   if (mask.dtype !== "bool")
     throw new DTypeError(`maskedFill: the mask is ${mask.dtype}, not bool; compare it with something first`);
-  return cast(where(mask, value, a), a.dtype);
+  const number = numberOf(value);
+  const inside = number !== null ? storedNumber("maskedFill", number, a.dtype) : cast(value as Node, a.dtype);
+  const dtype = computeDtype(a.dtype);
+  const values = [typeof inside === "number" ? constant(inside, dtype) : cast(inside, dtype), cast(a, dtype)];
+  return cast(where(mask, ...(values as [Node, Node])), a.dtype);
 }
 
 /** One value everywhere. */
-export const full = (shape: Shape, value: number | boolean, dtype: DType): Node =>
-  filled(Number(value), shape, dtype);
+export const full = (shape: Shape, value: number | boolean, dtype: DType, op = "full"): Node =>
+  filled(storedNumber(op, value, dtype), shape, dtype);
 
 /** A value broadcast to a shape, in a dtype. */
 export const like = (x: Node, shape: Shape, dtype: DType, op: string): Node =>

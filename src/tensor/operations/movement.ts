@@ -5,6 +5,7 @@ import { type Shape, shapeText, sizeOf } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { le, where } from "./elementwise.ts";
+import { storedNumber } from "./number.ts";
 import { broadcastTo, resultDtype } from "./promote.ts";
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -238,7 +239,7 @@ export function pad(x: Node, padding: readonly number[], value = 0): Node {
     cropped,
     low.map((p) => Math.max(0, p)),
     high.map((p) => Math.max(0, p)),
-    value,
+    storedNumber("pad", value, x.dtype),
   );
 }
 

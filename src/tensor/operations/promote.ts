@@ -3,9 +3,9 @@ import { type DType, dtypes, isFloat, promoteTypes } from "../../base/dtype.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, type Shape, sameShape, shapeText } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
+import { holds, isNumber, numberDtype, type Operand } from "./number.ts";
 
-/** What an elementwise operation takes: a tensor's node, or a plain number or boolean. */
-export type Operand = Node | number | boolean;
+export type { Operand } from "./number.ts";
 
 /** The dtype in which values of a dtype are computed: storage dtypes are widened. */
 export function computeDtype(dtype: DType): DType {
@@ -21,24 +21,26 @@ export const floating = (x: Node): Node => cast(x, isFloat(x.dtype) ? computeDty
 /** A node as numbers: bool becomes i32. */
 export const numeric = (x: Node): Node => (x.dtype === "bool" ? cast(x, "i32") : widen(x));
 
-const scalarDtype = (value: number | boolean): DType =>
-  typeof value === "boolean" ? "bool" : Number.isInteger(value) ? "i32" : "f32";
-
 /**
  * The dtype that operands meet in, as `torch.result_type`: among dtypes of one category (bool, integers, floats)
- * those of tensors with dimensions win over scalar tensors, and those over plain numbers.
+ * those of tensors with dimensions win over scalar tensors, and those over plain numbers. A whole number is an integer
+ * only where an integer dtype that they would meet in holds it, and else a float: none wraps.
  */
 export function resultDtype(operands: readonly Operand[]): DType {
   const first = operands[0]!;
   if (typeof first === "object" && alike(operands, first.dtype)) return first.dtype;
   const ranks: (DType | null)[] = [null, null, null];
   for (const x of operands) {
-    const rank = typeof x !== "object" ? 2 : x.shape.length === 0 ? 1 : 0;
-    const dtype = typeof x !== "object" ? scalarDtype(x) : x.dtype;
+    const number = isNumber(x);
+    const rank = number ? 2 : (x as Node).shape.length === 0 ? 1 : 0;
+    const dtype = number ? numberDtype(x) : (x as Node).dtype;
     ranks[rank] = ranks[rank] === null ? dtype : promoteTypes(ranks[rank], dtype);
   }
   const [tensors, scalars, numbers] = ranks as [DType | null, DType | null, DType | null];
-  return combine(tensors, combine(scalars, numbers)) ?? "f32";
+  const met = combine(tensors, combine(scalars, numbers)) ?? "f32";
+  if (isFloat(met)) return met;
+  const computed = computeDtype(met);
+  return operands.every((x) => typeof x !== "number" || holds(computed, x)) ? met : "f32";
 }
 
 function combine(higher: DType | null, lower: DType | null): DType | null {

@@ -1,4 +1,4 @@
-import { cast, filled, reshape, restore, sum as sumAxes } from "../../autodiff/build.ts";
+import { cast, filled, filledLike, reshape, restore, sum as sumAxes } from "../../autodiff/build.ts";
 import { type DType, isFloat } from "../../base/dtype.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
@@ -6,12 +6,16 @@ import { type Node, node } from "../../ir/node.ts";
 import { dimOf, dimsOf } from "./dims.ts";
 import {
   abs,
+  and,
   div,
   eq,
   exp,
   isfinite,
+  isnan,
   log,
+  mul,
   not,
+  or,
   pow,
   sqrt,
   square,
@@ -19,7 +23,9 @@ import {
   truth,
   where,
 } from "./elementwise.ts";
+import { normSlope } from "./norm-slope.ts";
 import { computeDtype, floating, numeric } from "./promote.ts";
+import { type Slope, stated } from "./stated.ts";
 
 /** Which dimensions a reduction takes: all if none is named. */
 export type Dim = number | readonly number[] | undefined;
@@ -34,17 +40,19 @@ function reduce(op: Reduce, x: Node, axes: readonly number[], keepdim: boolean):
   return keepdim ? reshape(result, kept(x.shape, axes)) : result;
 }
 
-/** Sums and products of integers and bools are i32. */
-const summable = (x: Node, dtype?: DType): Node =>
+/** Integers and bools are summed and multiplied in i32, as PyTorch does in int64. */
+export const summable = (x: Node, dtype?: DType): Node =>
   dtype !== undefined ? cast(x, computeDtype(dtype)) : isFloat(x.dtype) ? floating(x) : cast(x, "i32");
 
 /** The sum. */
 export function sum(x: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
+  if (dtype === "bool") return any(truth(x), dim, keepdim);
   return reduce("sum", summable(x, dtype), dimsOf("sum", dim, x.shape), keepdim);
 }
 
 /** The product. */
 export function prod(x: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
+  if (dtype === "bool") return all(truth(x), dim, keepdim);
   return reduce("prod", summable(x, dtype), dimsOf("prod", dim, x.shape), keepdim);
 }
 
@@ -70,14 +78,40 @@ export function variance(input: Node, dim?: Dim, keepdim = false, correction = 1
   const x = meanable(op, input);
   const axes = dimsOf(op, dim, x.shape);
   const count = countOf(x.shape, axes);
-  const deviation = sub(x, div(reduce("sum", x, axes, true), count));
+  const center = div(reduce("sum", x, axes, true), count);
   // With fewer elements than the correction takes away it is NaN or infinite, as in PyTorch.
-  return div(reduce("sum", square(deviation), axes, keepdim), Math.max(0, count - correction));
+  const value = div(reduce("sum", square(sub(x, center)), axes, keepdim), Math.max(0, count - correction));
+  // Stated, as what follows from the mean adds up to 0, and to NaN where anything is infinite.
+  return stated(value, [x, deviationSlope(x, axes, center, count - correction, dim === undefined)]);
 }
 
-/** The square root of the variance; its gradient is 0 where that is 0. */
-export const standardDeviation = (x: Node, dim?: Dim, keepdim = false, correction = 1): Node =>
-  safeSqrt(variance(x, dim, keepdim, correction, "std"));
+/** 2 (x − mean) / divisor; where none is left to divide by PyTorch's gradient is infinite, or of a negative number. */
+function deviationSlope(
+  x: Node,
+  axes: readonly number[],
+  center: Node,
+  divisor: number,
+  whole: boolean,
+): Slope {
+  return (g) => {
+    const spread = restore(g, axes, x.shape);
+    const from = sub(x, restore(center, axes, x.shape));
+    if (whole && divisor <= 0)
+      return mul(spread, where(eq(from, 0), Number.NaN, filledLike(Number.POSITIVE_INFINITY, from)));
+    return mul(mul(spread, filledLike(2 / divisor, spread)), from);
+  };
+}
+
+/**
+ * The square root of the variance; its gradient is 0 where that is 0. By way of f64, in which the squares of no f32
+ * overflow or vanish.
+ */
+export function standardDeviation(input: Node, dim?: Dim, keepdim = false, correction = 1): Node {
+  const x = meanable("std", input);
+  const square = variance(cast(x, "f64"), dim, keepdim, correction, "std");
+  const root = node("sqrt", [square], {});
+  return cast(stated(root, [square, (g, n) => where(eq(n, 0), 0, div(g, mul(n, 2)))]), x.dtype);
+}
 
 /** √x with a gradient of 0, not infinity, at 0. */
 function safeSqrt(x: Node): Node {
@@ -90,11 +124,14 @@ export function norm(input: Node, p = 2, dim?: Dim, keepdim = false): Node {
   const x = meanable("norm", input);
   const axes = dimsOf("norm", dim, x.shape);
   if (p === 2) return safeSqrt(reduce("sum", square(x), axes, keepdim));
-  const size = abs(x);
-  if (p === 1) return reduce("sum", size, axes, keepdim);
+  if (p === 1) return reduce("sum", abs(x), axes, keepdim);
+  return stated(normOf(p, abs(x), axes, keepdim), [x, normSlope(p, x, axes)]);
+}
+
+function normOf(p: number, size: Node, axes: readonly number[], keepdim: boolean): Node {
   if (p === Number.POSITIVE_INFINITY) return reduce("maxReduce", size, axes, keepdim);
   if (p === Number.NEGATIVE_INFINITY) return reduce("minReduce", size, axes, keepdim);
-  if (p === 0) return reduce("sum", cast(not(eq(x, 0)), x.dtype), axes, keepdim);
+  if (p === 0) return reduce("sum", cast(not(eq(size, 0)), size.dtype), axes, keepdim);
   return pow(reduce("sum", pow(size, p), axes, keepdim), 1 / p);
 }
 
@@ -104,6 +141,23 @@ const refuseEmpty = (op: string, x: Node, axes: readonly number[]): void => {
       `${op}: there is no largest or smallest of no elements; the tensor has shape ${shapeText(x.shape)}`,
     );
 };
+
+/** The largest (smallest) of all; of several, or of NaNs, the gradient goes to each in equal parts. */
+export function extremeOfAll(op: "max" | "min", input: Node): Node {
+  const value = op === "max" ? amax(input) : amin(input);
+  if (!isFloat(input.dtype)) return value;
+  const x = floating(input);
+  const axes = x.shape.map((_, i) => i);
+  return stated(value, [
+    x,
+    (g, n) => {
+      const [all, top] = [g, n].map((s) => restore(s, axes, x.shape)) as [Node, Node];
+      const is = or(eq(x, top), and(isnan(x), isnan(top)));
+      const count = restore(sumAxes(cast(is, x.dtype), axes), axes, x.shape);
+      return where(is, div(all, count), 0);
+    },
+  ]);
+}
 
 /** The largest; of several, the gradient goes to all in equal parts. */
 export const amax = (x: Node, dim?: Dim, keepdim = false): Node =>
@@ -141,9 +195,16 @@ function at(x: Node, indices: Node, dim: number, keepdim: boolean): Indexed<Node
   return { values: reshape(values, shape), indices: reshape(indices, shape) };
 }
 
+/** What an extreme is looked for in, as numbers; of bools there are max and min, and no argmax in PyTorch. */
+function searchable(op: string, x: Node): Node {
+  if (x.dtype === "bool" && (op === "argmax" || op === "argmin"))
+    throw new DTypeError(`${op}: takes numbers, not bool; cast it with to("i32")`);
+  return numeric(x);
+}
+
 /** The index of the first largest along a dimension; without one, in the flattened tensor. */
 export function argmax(input: Node, dim?: number, keepdim = false, op = "argmax"): Node {
-  const x = numeric(input);
+  const x = searchable(op, input);
   if (dim === undefined) {
     refuseEmpty(op, x, dimsOf(op, dim, x.shape));
     const count = countOf(x.shape, dimsOf(op, dim, x.shape));
@@ -164,7 +225,7 @@ export function argmax(input: Node, dim?: number, keepdim = false, op = "argmax"
 
 /** The index of the first smallest along a dimension; without one, in the flattened tensor. */
 export function argmin(input: Node, dim?: number, keepdim = false, op = "argmin"): Node {
-  const x = numeric(input);
+  const x = searchable(op, input);
   // The complement turns the order of integers round without overflow, and cannot wrap in u8 as the negative does.
   const turned = isFloat(x.dtype)
     ? node("neg", [x], {})
@@ -176,11 +237,15 @@ export function argmin(input: Node, dim?: number, keepdim = false, op = "argmin"
 export function any(x: Node, dim?: Dim, keepdim = false): Node {
   const axes = dimsOf("any", dim, x.shape);
   if (axes.some((a) => x.shape[a] === 0))
-    return filled(0, reduce("sum", numeric(x), axes, keepdim).shape, "bool");
-  return truth(reduce("maxReduce", cast(truth(x), "i32"), axes, keepdim));
+    return asTruthOf(x, filled(0, reduce("sum", numeric(x), axes, keepdim).shape, "bool"));
+  return asTruthOf(x, truth(reduce("maxReduce", cast(truth(x), "i32"), axes, keepdim)));
 }
 /** Whether all are true. */
-export const all = (x: Node, dim?: Dim, keepdim = false): Node => not(any(not(x), dim, keepdim));
+export const all = (x: Node, dim?: Dim, keepdim = false): Node =>
+  asTruthOf(x, not(any(not(x), dim, keepdim)));
+
+/** PyTorch's dtype of whether any or all are true: u8 of u8, which was its bool once, else bool. */
+const asTruthOf = (x: Node, result: Node): Node => (x.dtype === "u8" ? cast(result, "u8") : result);
 
 /** How many are not 0. */
 export const countNonzero = (x: Node, dim?: Dim): Node => sum(truth(x), dim);
@@ -195,7 +260,7 @@ export function cumsum(input: Node, dim: number): Node {
 // Along a row, in the form that a backend fuses into one pass: largest, exponentials, their sum.
 
 function shifted(op: string, input: Node, dim: number): { x: Node; axes: number[] } {
-  const x = floating(input);
+  const x = meanable(op, input);
   const axes = x.shape.length === 0 ? [] : [dimOf(op, dim, x.shape.length, x.shape)];
   if (axes.some((a) => x.shape[a] === 0)) return { x, axes };
   // The shift changes nothing but rounding, so no gradient goes through it.

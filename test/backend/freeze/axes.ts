@@ -3,6 +3,9 @@ import ways from "../../oracle/freeze/optimizers.json" with { type: "json" };
 /** Every optimizer, with its options by the way that it is used. The fixture of PyTorch's leaks has the same. */
 export const optimizers: Readonly<Record<string, Readonly<Record<string, object>>>> = ways;
 
+/** Those whose rule couples the elements of a matrix: what is trained of one is a matrix of its own. */
+export const coupled: ReadonlySet<string> = new Set(["Adafactor", "Muon"]);
+
 /** What stands in the gradient of what is held when the optimizer steps. */
 export const gradientKinds = ["null", "zero", "stale", "NaN", "infinite"] as const;
 export type GradientKind = (typeof gradientKinds)[number];
@@ -107,6 +110,7 @@ export interface Combination {
 function skipped({ optimizer, way, surrounding, mechanism, gradient, what }: Combination): string | null {
   const { loop } = mechanisms[mechanism];
   if (!(way in optimizers[optimizer]!)) return "the optimizer has no such option";
+  if (what === "a boolean mask" && coupled.has(optimizer)) return "single elements are no matrix: it refuses";
   if (surrounding === "capture" && loop === "trainStep") return "a trainStep is captured always";
   if (what === "the whole")
     return mechanism === "a gradient mask"

@@ -20,9 +20,10 @@ export function heldElements({ net, optimizer, ema }: World): Element[] {
   const all: Record<string, number>[] = [...bitsOf(p)].map((value) => ({ value }));
   if (ema !== null) for (const [i, bits] of bitsOf(ema.average.get(p)!).entries()) all[i]!.average = bits;
   for (const { region, state } of optimizer.parts(p)) {
+    const shape = region === null ? p.shape : region.partShape;
     const places = region === null ? all.keys() : region.flat();
     const entries = Object.entries(state).map(([name, value]) =>
-      typeof value === "number" ? ([name, value] as const) : ([name, bitsOf(value)] as const),
+      typeof value === "number" ? ([name, value] as const) : ([name, repeated(value, shape)] as const),
     );
     let i = 0;
     for (const at of places) {
@@ -32,6 +33,10 @@ export function heldElements({ net, optimizer, ema }: World): Element[] {
   }
   return all;
 }
+
+/** The bits of a tensor of a part's state, which factors have once for all of a row or a column. */
+const repeated = (value: Tensor, shape: readonly number[]): Uint32Array =>
+  bitsOf(value.shape.join() === shape.join() ? value : value.expand(shape));
 
 /** The names of what differs, in any bit, in any of the elements that are meant. */
 export function differences(

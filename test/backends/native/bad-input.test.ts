@@ -15,12 +15,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { built } from "../../built.ts";
 import { fakeCompiler, inFolder, program, runProgram, startProgram } from "./child.ts";
 
 const limit = { timeout: 120_000 };
-const root = fileURLToPath(new URL("../../../", import.meta.url));
 const objects = (folder: string) => readdirSync(folder).filter((name) => name.endsWith(".so"));
 const isRoot = process.getuid?.() === 0;
 
@@ -112,7 +111,7 @@ describe("a compiler", () => {
         };
         const training = `
         const { writeFileSync, rmSync } = await import("node:fs");
-        const { CompileError, manualSeed, mseLoss, nn, optim, randn, trainStep } = await import("${root}src/index.ts");
+        const { CompileError, manualSeed, mseLoss, nn, optim, randn, trainStep } = await import("${built("index.js")}");
         manualSeed(0);
         const net = new nn.Linear(6, 5);
         const optimizer = new optim.AdamW(net);
@@ -289,15 +288,7 @@ describe("kernels compiled ahead", () => {
       const cache = join(folder, "cache");
       const out = execFileSync(
         process.execPath,
-        [
-          "--import",
-          `${root}node_modules/tsx/dist/loader.mjs`,
-          `${root}src/cli/main.ts`,
-          "compile",
-          script,
-          "--out",
-          kernels,
-        ],
+        [built("cli/main.js"), "compile", script, "--out", kernels],
         { encoding: "utf8", env: { ...process.env, THAW_CACHE: cache } },
       );
       expect(out).toContain(right());

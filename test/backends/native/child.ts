@@ -2,15 +2,12 @@ import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-const tsx = `${root}node_modules/tsx/dist/loader.mjs`;
+import { built } from "../../built.ts";
 
 /** A program that computes something, and says by which backend. */
 export const program = `
-const { currentBackend } = await import("${root}src/backends/index.ts");
-const { manualSeed, randn } = await import("${root}src/index.ts");
+const { currentBackend } = await import("${built("backends/index.js")}");
+const { manualSeed, randn } = await import("${built("index.js")}");
 manualSeed(0);
 const x = randn([30, 40]);
 console.log(currentBackend().name, x.matmul(x.t()).exp().sum().itemSync());
@@ -19,7 +16,7 @@ console.log(currentBackend().name, x.matmul(x.t()).exp().sum().itemSync());
 /** What a program is given besides what this one has; an empty value is as good as none. */
 export type Environment = Readonly<Record<string, string>>;
 
-const args = (text: string) => ["--import", tsx, "--input-type=module", "-e", text];
+const args = (text: string) => ["--input-type=module", "-e", text];
 const environment = (more: Environment) => ({
   ...process.env,
   THAW_BACKEND: "",

@@ -8,6 +8,7 @@ import { OutOfMemoryError } from "../../../src/base/errors.ts";
 import { sizeOf } from "../../../src/base/shape.ts";
 import { node } from "../../../src/ir/node.ts";
 import { buildPlan } from "../../../src/plan/build.ts";
+import { built } from "../../built.ts";
 import { fill, input, matmul, sum } from "../../plan/random-graph.ts";
 
 const native = backendOf("native");
@@ -88,7 +89,6 @@ test("more memory than there is", () => {
 });
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
-const tsx = fileURLToPath(new URL("../../../node_modules/tsx/dist/loader.mjs", import.meta.url));
 
 test("Node's worker threads each have a runtime of their own", { timeout: 60_000 }, async () => {
   const started = [0, 1].map(
@@ -119,16 +119,16 @@ test("Node's worker threads each have a runtime of their own", { timeout: 60_000
 
 test("a process ends with its threads awake", { timeout: 60_000 }, () => {
   const program = `
-    const { currentBackend } = await import("${folder}../../../src/backends/index.ts");
-    const { randn } = await import("${folder}../../../src/index.ts");
+    const { currentBackend } = await import("${built("backends/index.js")}");
+    const { randn } = await import("${built("index.js")}");
     currentBackend().setThreads(4);
     const x = randn([300, 300]);
     console.log(x.matmul(x).sum().itemSync() !== 0, currentBackend().name);
   `;
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ["--import", tsx, "--input-type=module", "-e", program],
-    { encoding: "utf8", timeout: 30_000, env: { ...process.env, THAW_BACKEND: "native" } },
-  );
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+    encoding: "utf8",
+    timeout: 30_000,
+    env: { ...process.env, THAW_BACKEND: "native" },
+  });
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "true native\n", stderr: "" });
 });

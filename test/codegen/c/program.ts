@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { TypedArray } from "../../../src/base/dtype.ts";
 import { preludeC } from "../../../src/codegen/c/prelude.ts";
 import type { CTarget } from "../../../src/codegen/c/target.ts";
+import { isBroad } from "../../breadth.ts";
 
 /** One call of `run` in a program of its own. */
 export interface Job {
@@ -19,15 +20,17 @@ export interface Job {
   readonly scratchBytes: number;
 }
 
-/** The compilers of this machine. */
-export const compilers: readonly string[] = ["gcc", "clang"].filter((cc) => {
-  try {
-    execFileSync(cc, ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-});
+/** The compilers of this machine: one of them, unless tests are broad. */
+export const compilers: readonly string[] = ["gcc", "clang"]
+  .filter((cc) => {
+    try {
+      execFileSync(cc, ["--version"], { stdio: "ignore" });
+      return true;
+    } catch {
+      return false;
+    }
+  })
+  .slice(0, isBroad ? 2 : 1);
 
 /** How kernels are compiled, and how they are where whatever C does not define is to stop the program. */
 export const flags: { readonly [K in "fast" | "sanitized"]: readonly string[] } = {

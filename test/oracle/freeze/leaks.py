@@ -71,12 +71,13 @@ def moved(before, after):
 
 def run(name, options, kind, clip):
     held = torch.nn.Parameter(torch.tensor(HELD))
-    free = torch.nn.Parameter(torch.tensor(FREE))
+    # Muon takes matrices only.
+    free = torch.nn.Parameter(torch.tensor([FREE] if name == "Muon" else FREE))
     optimizer = getattr(torch.optim, name)([held, free], **keywords(options))
 
     def step(gradient):
         held.grad = gradient
-        free.grad = torch.tensor(FREE_GRADIENT)
+        free.grad = torch.tensor(FREE_GRADIENT).reshape(free.shape)
         CLIPS[clip]([held, free])
         optimizer.step()
 

@@ -75,8 +75,63 @@ def binaries():
     case("bceWithLogitsLoss", "second", normal(2, 3), uniform(2, 3), call=logits, second=True)
 
 
+SIGNS = values([[1, -1, 1], [-1, -1, 1], [1, 1, -1], [-1, 1, 1]], torch.int64)
+ROW_SIGNS = values([1, -1, -1, 1], torch.int64)
+LISTS = values([[2, 0, -1, 1], [-1, 1, 2, 3], [3, 3, 1, 0]], torch.int64)
+PICKED = values([2, 0, 3], torch.int64)
+CLASS_WEIGHT = values([0.5, 2.0, 1.0, 0.25])
+SHORT = values([0.3, 0.7, 1.2, 2.1])
+
+
+def margins():
+    for r in REDUCTIONS:
+        case("softMarginLoss", r, normal(4, 3), SIGNS, call=F.soft_margin_loss, reduction=r)
+        case("hingeEmbeddingLoss", r, normal(4, 3), SIGNS, call=F.hinge_embedding_loss, reduction=r)
+        case("hingeEmbeddingLoss", f"margin {r}", normal(4, 3), SIGNS, call=F.hinge_embedding_loss, reduction=r, margin=0.3)
+        case("marginRankingLoss", r, normal(4, 3), normal(4, 3), SIGNS, call=F.margin_ranking_loss, reduction=r)
+        case("marginRankingLoss", f"margin {r}", normal(4, 3), normal(4, 3), SIGNS, call=F.margin_ranking_loss, reduction=r, margin=0.5)
+        case("cosineEmbeddingLoss", r, normal(4, 3), normal(4, 3), ROW_SIGNS, call=F.cosine_embedding_loss, reduction=r)
+        case("cosineEmbeddingLoss", f"margin {r}", normal(4, 3), normal(4, 3), ROW_SIGNS, call=F.cosine_embedding_loss, reduction=r, margin=-0.4)
+        case("multiMarginLoss", r, normal(3, 4), PICKED, call=F.multi_margin_loss, reduction=r)
+        case("multiMarginLoss", f"everything {r}", normal(3, 4), PICKED, call=F.multi_margin_loss, reduction=r, p=2, margin=0.7, weight=CLASS_WEIGHT)
+        case("multilabelMarginLoss", r, normal(3, 4), LISTS, call=F.multilabel_margin_loss, reduction=r)
+        case("multilabelSoftMarginLoss", r, normal(3, 4), uniform(3, 4), call=F.multilabel_soft_margin_loss, reduction=r)
+        case("multilabelSoftMarginLoss", f"weight {r}", normal(3, 4), uniform(3, 4), call=F.multilabel_soft_margin_loss, reduction=r, weight=CLASS_WEIGHT)
+        case("tripletMarginLoss", r, normal(4, 3), normal(4, 3), normal(4, 3), call=F.triplet_margin_loss, reduction=r)
+        case("tripletMarginLoss", f"everything {r}", normal(4, 3), normal(4, 3), normal(4, 3), call=F.triplet_margin_loss, reduction=r,
+             margin=0.4, p=1.0, eps=0.01, swap=True)  # fmt: skip
+        case("tripletMarginWithDistanceLoss", f"swap {r}", normal(4, 3), normal(4, 3), normal(4, 3),
+             call=F.triplet_margin_with_distance_loss, reduction=r, swap=True)  # fmt: skip
+    case("cosineEmbeddingLoss", "one pair", normal(3), normal(3), values(-1, torch.int64), call=F.cosine_embedding_loss)
+    case("multiMarginLoss", "one row", normal(4), values(1, torch.int64), call=F.multi_margin_loss, reduction="none")
+    case("multilabelMarginLoss", "one row", normal(3), values([1, -1, 0], torch.int64), call=F.multilabel_margin_loss, reduction="none")
+    case("softMarginLoss", "second", normal(4), ROW_SIGNS, call=F.soft_margin_loss, second=True)
+
+
+def distributions():
+    poisson, gaussian = F.poisson_nll_loss, F.gaussian_nll_loss
+    counts = values([[0.0, 1.0, 2.0], [3.0, 5.0, 1.0]])
+    for r in REDUCTIONS:
+        case("poissonNllLoss", r, normal(2, 3), counts, call=poisson, reduction=r)
+        case("poissonNllLoss", f"rates {r}", uniform(2, 3), counts, call=poisson, reduction=r, logInput=False, eps=0.01)
+        case("gaussianNllLoss", r, normal(4, 3), normal(4, 3), uniform(4, 3, low=0.1), call=gaussian, reduction=r)
+        case("gaussianNllLoss", f"one a row {r}", normal(4, 3), normal(4, 3), SHORT, call=gaussian, reduction=r, full=True)
+    case("poissonNllLoss", "full", normal(2, 3), values([[1.5, 1.0, 2.0], [3.0, 5.0, 0.5]]), call=poisson, full=True)
+    case("gaussianNllLoss", "one a column", normal(4, 3), normal(4, 3), uniform(1, 3, low=0.1), call=gaussian)
+    case("gaussianNllLoss", "raised", normal(3), normal(3), values([0.0, 0.1, 2.0]), call=gaussian, eps=0.5)
+
+
+def saturated():
+    wrong = values([0.0, 1.0, 1.0, 0.0, 0.25]), values([1.0, 0.0, 1.0, 0.0, 0.5])
+    for r in REDUCTIONS:
+        case("bceLoss", f"saturated {r}", *wrong, call=lambda x, t, **k: F.binary_cross_entropy(x, t.detach(), **k), reduction=r)
+
+
 def add_cases():
     cross_entropies()
+    margins()
+    distributions()
+    saturated()
     likelihoods()
     distances()
     binaries()

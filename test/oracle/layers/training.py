@@ -141,7 +141,7 @@ def check_initialiser(row):
 
 
 def default_cases():
-    """What a layer starts from: the bound of a Linear's weight and bias, an Embedding's std."""
+    """What a layer starts from: the bound of a Linear's or Bilinear's weight and bias, an Embedding's std."""
     torch.manual_seed(0)
     rows = []
     for inputs, outputs in ((3, 5), (784, 256), (64, 10)):
@@ -153,6 +153,12 @@ def default_cases():
     rows.append({"module": "Embedding", "options": {"numEmbeddings": 50, "embeddingDim": 40}, "weight": {"std": 1.0}})
     rows.append({"module": "Embedding", "options": {"numEmbeddings": 50, "embeddingDim": 40, "paddingIdx": 3},
                  "weight": {"std": 1.0, "zeroRow": 3}})  # fmt: skip
+    bilinear = nn.Bilinear(16, 20, 30)
+    assert max(p.abs().max().item() for p in bilinear.parameters()) <= 0.25
+    options = {"in1Features": 16, "in2Features": 20, "outFeatures": 30}
+    rows.append({"module": "Bilinear", "options": options, "weight": {"bound": 0.25}, "bias": {"bound": 0.25}})
+    assert (nn.PReLU(3).weight == 0.25).all()
+    rows.append({"module": "PReLU", "options": {"numParameters": 3}, "weight": {"value": 0.25}})
     rows.append({"module": "LayerNorm", "options": {"normalizedShape": [6]}, "weight": {"value": 1.0}, "bias": {"value": 0.0}})
     return rows
 

@@ -1,0 +1,49 @@
+import { add, sub } from "../tensor/operations/elementwise.ts";
+import { floating, meetFloating } from "../tensor/operations/promote.ts";
+import { norm } from "../tensor/operations/reduction.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { Module } from "./module.ts";
+
+/** Options of `PairwiseDistance`. */
+export interface PairwiseDistanceOptions {
+  /** Which norm; 2. */
+  p?: number;
+  /** What is added to every difference, so that none is 0, where a norm has no gradient; 1e-6. */
+  eps?: number;
+  /** Whether the last dimension stays, as 1. */
+  keepdim?: boolean;
+}
+
+/**
+ * The p-norm of x1 − x2 + eps along the last dimension.
+ *
+ * Takes two tensors of [N, D] or [D] that broadcast together, of any shape and dtype; gives their shape without the last
+ * dimension, or with 1 for it. The distance is in the units of the inputs.
+ * Throws `ShapeError` for shapes that do not broadcast.
+ * Source: `torch.nn.PairwiseDistance`. Example: `new nn.PairwiseDistance({ p: 1 }).forward(a, b)`.
+ */
+export class PairwiseDistance extends Module {
+  readonly norm: number;
+  readonly eps: number;
+  readonly keepdim: boolean;
+
+  constructor({ p = 2, eps = 1e-6, keepdim = false }: PairwiseDistanceOptions = {}) {
+    super();
+    this.norm = p;
+    this.eps = eps;
+    this.keepdim = keepdim;
+  }
+  forward(x1: Tensor, x2: Tensor): Tensor {
+    return pairwiseDistance(x1, x2, { p: this.norm, eps: this.eps, keepdim: this.keepdim });
+  }
+}
+
+/** What `PairwiseDistance` does. */
+export function pairwiseDistance(
+  x1: Tensor,
+  x2: Tensor,
+  { p = 2, eps = 1e-6, keepdim = false }: PairwiseDistanceOptions = {},
+): Tensor {
+  const [a, b] = meetFloating("pairwiseDistance", [x1.node, x2.node]);
+  return new Tensor(norm(floating(add(sub(a!, b!), eps)), p, -1, keepdim));
+}

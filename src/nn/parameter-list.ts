@@ -1,0 +1,92 @@
+import { dtypes } from "../base/dtype.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { bumpEpoch, Cell } from "../engine/cell.ts";
+import { Parameter } from "../tensor/parameter.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { placeIn } from "./items.ts";
+import { type Member, Module } from "./module.ts";
+
+/**
+ * Parameters in a row, found by walking under their index.
+ *
+ * Takes parameters, and tensors of which it makes parameters. Indices count from the end where they are negative.
+ * Throws `ArgumentError` for what is no tensor, `IndexError` for an index that is not there.
+ * Source: `torch.nn.ParameterList`. Example: `scales = new nn.ParameterList([ones([3]), ones([4])])`.
+ */
+export class ParameterList extends Module {
+  readonly #items: Parameter[];
+  readonly #changes = new Cell(0);
+
+  constructor(values: Iterable<Tensor> = []) {
+    super();
+    this.#items = Array.from(values, (value) => parameterOf("ParameterList", value));
+  }
+
+  protected override members(): [string, Member][] {
+    return [...super.members(), ...this.#read().map((item, i): [string, Member] => [String(i), item])];
+  }
+
+  /** The items, for a recording that then depends on which they are. */
+  #read(): readonly Parameter[] {
+    void this.#changes.value;
+    return this.#items;
+  }
+  #changed(): this {
+    this.#changes.value++;
+    bumpEpoch();
+    return this;
+  }
+
+  get length(): number {
+    return this.#read().length;
+  }
+  [Symbol.iterator](): Iterator<Parameter> {
+    return this.#read()[Symbol.iterator]();
+  }
+  /** The parameter at an index. */
+  at(index: number): Parameter {
+    return this.#read()[placeIn("ParameterList.at", index, this.length)]!;
+  }
+  /** A list of the parameters from `start` up to and without `end`, as an array's `slice`; they are the same ones. */
+  slice(start?: number, end?: number): ParameterList {
+    return new ParameterList(this.#read().slice(start, end));
+  }
+  /** Adds one at the end. */
+  append(value: Tensor): this {
+    return this.extend([value]);
+  }
+  /** Adds some at the end. */
+  extend(values: Iterable<Tensor>): this {
+    this.#items.push(...Array.from(values, (value) => parameterOf("ParameterList.extend", value)));
+    return this.#changed();
+  }
+  /** Puts one in the place of that at an index. */
+  set(index: number, value: Tensor): this {
+    const place = placeIn("ParameterList.set", index, this.length);
+    this.#items[place] = parameterOf("ParameterList.set", value);
+    return this.#changed();
+  }
+
+  override extraRepr(): string {
+    return parameterLines(
+      this.#items.map((item, i) => [String(i), item]),
+      ({ dtype }) => `torch.${dtypes[dtype].torch}`,
+    );
+  }
+}
+
+/** Lines that say of named parameters what they are, as PyTorch prints them in a list or dictionary. */
+export const parameterLines = (
+  entries: readonly (readonly [string, Parameter])[],
+  kind: (parameter: Parameter) => string,
+): string =>
+  entries
+    .map(([name, p]) => `  (${name}): Parameter containing: [${kind(p)} of size ${p.shape.join("x")}]`)
+    .join("\n");
+
+/** A parameter as it is, and one made of any other tensor. */
+export function parameterOf(op: string, value: unknown): Parameter {
+  if (value instanceof Parameter) return value;
+  if (value instanceof Tensor) return new Parameter(value.detach());
+  throw new ArgumentError(`${op}: takes parameters and tensors, not ${typeof value}`);
+}

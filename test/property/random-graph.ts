@@ -10,13 +10,21 @@ import { filled, input, variable } from "../ir/values.ts";
  * numbers, the graph is sound, so a failing one shrinks to few instructions.
  */
 
-/** A stream of choices. */
+/** What a graph is made of by dtype: values of inputs, and constants. */
+export interface Values {
+  readonly inputs: { readonly [D in DType]?: readonly number[] };
+  readonly constants: (dtype: DType) => readonly number[];
+}
+
+/** A stream of choices, and what is chosen from. */
 export class Choices {
   readonly #numbers: readonly number[];
+  readonly values: Values;
   #at = 0;
 
-  constructor(numbers: readonly number[]) {
+  constructor(numbers: readonly number[], values: Values = plain) {
     this.#numbers = numbers;
+    this.values = values;
   }
 
   get done(): boolean {
@@ -41,6 +49,7 @@ const specials: { readonly [D in DType]?: readonly number[] } = {
   bool: [0, 1],
 };
 const constants = [0, 1, -1, 2, 0.5, 3, -0, 4];
+const plain: Values = { inputs: specials, constants: () => constants };
 const shapes: readonly Shape[] = [[2, 3], [3], [1, 3], [2, 1], [], [2, 3, 2], [1, 1]];
 const dtypesUsed = Object.keys(specials) as DType[];
 
@@ -57,7 +66,7 @@ const same = (a: Node, b: Node): boolean =>
 const mate = (x: Node, pick: Choices, pool: readonly Node[]): Node => {
   const others = pool.filter((n) => same(n, x));
   return pick.below(3) === 0 || others.length === 0
-    ? filled(pick.of(constants), x.shape, x.dtype)
+    ? filled(pick.of(pick.values.constants(x.dtype)), x.shape, x.dtype)
     : pick.of(others);
 };
 const binary =
@@ -104,7 +113,11 @@ const wholeSlice: Maker = (x) =>
   node("slice", [x], { start: x.shape.map(() => 0), size: x.shape, step: x.shape.map(() => 1) });
 const pad: Maker = (x, pick) => {
   const amounts = () => x.shape.map(() => pick.of([0, 0, 1, 2]));
-  return node("pad", [x], { low: amounts(), high: amounts(), value: pick.of([0, 0, 1]) });
+  return node("pad", [x], {
+    low: amounts(),
+    high: amounts(),
+    value: pick.of(pick.values === plain ? [0, 0, 1] : pick.values.constants(x.dtype)),
+  });
 };
 const concat: Maker = (x, pick, pool) =>
   x.shape.length === 0 ? x : node("concat", [x, mate(x, pick, pool)], { axis: pick.below(x.shape.length) });
@@ -223,7 +236,7 @@ export function build(pick: Choices): Node[] {
   for (let i = 0; i < 4; i++) {
     const dtype = pick.of(dtypesUsed);
     const shape = pick.of(shapes);
-    const values = Array.from({ length: sizeOf(shape) }, () => pick.of(specials[dtype]!));
+    const values = Array.from({ length: sizeOf(shape) }, () => pick.of(pick.values.inputs[dtype]!));
     pool.push(isFloat(dtype) && i % 2 === 0 ? variable(values, shape, dtype) : input(values, shape, dtype));
   }
   while (!pick.done) {

@@ -1,0 +1,3 @@
+import { drawGraphs } from "./run.ts";
+
+drawGraphs("reference", 2000);

@@ -1,0 +1,3 @@
+import { drawGraphs } from "./run.ts";
+
+drawGraphs("wasm", 2000);

@@ -1,0 +1,138 @@
+import { ThawError } from "../../../src/base/errors.ts";
+import * as nn from "../../../src/nn/index.ts";
+import * as thaw from "../../../src/tensor/index.ts";
+import { Parameter, Tensor } from "../../../src/tensor/index.ts";
+import { camel } from "./calls.ts";
+import { type Closeness, difference } from "./compare.ts";
+import { type Arg, argumentOf, PythonFloat, tensorOf, type Written } from "./decode.ts";
+
+/** A module, made and called, and what PyTorch gives for it. */
+export interface ModuleSample extends Closeness {
+  op: string;
+  kind: "sample" | "error";
+  training: 0 | 1;
+  /** Arguments of the constructor, by PyTorch's names. */
+  init: Record<string, Arg>;
+  /** Parameters and buffers. */
+  state?: Record<string, Written>;
+  args: Arg[] | null;
+  out?: Arg;
+  cot?: Written;
+  /** Of the inputs that take a gradient, and then of the parameters. */
+  grads?: (Written | null)[];
+  /** Buffers after the call. */
+  after?: Record<string, Written>;
+  message?: string;
+}
+
+/** Arguments of constructors that are positional here, as they mostly are in PyTorch code; all others are options. */
+const positional: { readonly [name: string]: readonly string[] } = {
+  Linear: ["in_features", "out_features"],
+  Bilinear: ["in1_features", "in2_features", "out_features"],
+  Embedding: ["num_embeddings", "embedding_dim"],
+  LayerNorm: ["normalized_shape"],
+  BatchNorm1d: ["num_features"],
+  BatchNorm2d: ["num_features"],
+  BatchNorm3d: ["num_features"],
+  Dropout: ["p"],
+  Threshold: ["threshold", "value"],
+};
+
+/** Options that are not called as in PyTorch: `lambda` is a keyword of Python alone. */
+const renamed: { readonly [name: string]: string } = { lambd: "lambda" };
+
+/** Options that say how and not what. */
+const ignored = new Set(["inplace", "sparse", "scale_grad_by_freq", "_freeze"]);
+
+function made(sample: ModuleSample): nn.Module & { forward(...args: unknown[]): unknown } {
+  const name = sample.op.replace("nn.", "");
+  const Class = (nn as unknown as Record<string, new (...args: unknown[]) => ReturnType<typeof made>>)[name];
+  if (Class === undefined) throw new Error(`missing: no module ${name}`);
+  const first = positional[name] ?? [];
+  const value = (arg: Arg): unknown => {
+    const read = argumentOf(arg, []);
+    return read instanceof PythonFloat ? read.value : (read ?? undefined);
+  };
+  const options: Record<string, unknown> = {};
+  for (const [key, arg] of Object.entries(sample.init))
+    if (!first.includes(key) && !ignored.has(key))
+      options[renamed[key] ?? camel(key)] = arg === null ? null : value(arg);
+  const args = first.map((key) => value(sample.init[key] ?? null));
+  if (Object.keys(options).length > 0) args.push(options);
+  const module = new Class(...args);
+  return sample.training === 1 ? module.train() : module.eval();
+}
+
+/** What is wrong with what a module of thaw gives for a sample, or null. */
+export function moduleFailureOf(sample: ModuleSample): string | null {
+  try {
+    return sample.kind === "error" ? refusal(sample) : agreement(sample);
+  } catch (error) {
+    const { name, message } = error as Error;
+    return message.startsWith("missing") ? message : `${name}: ${message.split("\n")[0]}`;
+  }
+}
+
+function agreement(sample: ModuleSample): string | null {
+  const module = made(sample);
+  const wrong = setState(module, sample.state!);
+  if (wrong !== null) return wrong;
+  const leaves: Tensor[] = [];
+  const args = sample.args!.map((arg) => argumentOf(arg, leaves));
+  const out = module.forward(...args);
+  const outWrong = difference(out, sample.out as Written, sample);
+  if (outWrong !== null) return outWrong;
+  if (sample.cot !== undefined) {
+    leaves.push(...module.parameters());
+    const found = thaw.gradient(out as Tensor, leaves, { gradient: tensorOf(sample.cot, false) });
+    for (const [i, want] of sample.grads!.entries()) {
+      const got = found[i];
+      if (want === null || got === null) {
+        const some = want === null ? got : tensorOf(want, false);
+        if (some?.dataSync().some((x) => x !== 0))
+          return `gradient ${i}: ${want === null ? "one where PyTorch has none" : "none"}`;
+      } else {
+        const gradWrong = difference(got, want, sample, 2);
+        if (gradWrong !== null) return `gradient ${i}: ${gradWrong}`;
+      }
+    }
+  }
+  const buffers = new Map(module.namedBuffers());
+  for (const [name, want] of Object.entries(sample.after!)) {
+    const got = buffers.get(camel(name));
+    // Running statistics stay f32 beside parameters of f64.
+    const narrow = got?.dtype === "f32" && want.t === "float64";
+    const bufferWrong = difference(narrow ? got.to("f64") : got, want, narrow ? { loose: 100 } : sample);
+    if (bufferWrong !== null) return `${name}: ${bufferWrong}`;
+  }
+  return null;
+}
+
+/** Puts parameters in place, in their own dtype, and loads buffers. */
+function setState(module: nn.Module, state: Record<string, Written>): string | null {
+  const parameters = new Map(module.namedParameters());
+  const buffers = new Map(module.namedBuffers());
+  const loaded: Record<string, Tensor> = {};
+  for (const [name, written] of Object.entries(state)) {
+    const path = camel(name);
+    const value = tensorOf(written, false);
+    if (parameters.has(path)) (module as unknown as Record<string, Parameter>)[path] = new Parameter(value);
+    else if (buffers.has(path)) loaded[path] = value.to(buffers.get(path)!.dtype);
+    else return `missing: no ${path}`;
+  }
+  if (Object.keys(loaded).length > 0) module.loadStateDict(loaded, { strict: false });
+  return null;
+}
+
+function refusal(sample: ModuleSample): string | null {
+  try {
+    const module = made(sample);
+    const out =
+      sample.args === null ? null : module.forward(...sample.args.map((arg) => argumentOf(arg, [])));
+    if (out instanceof Tensor) out.dataSync();
+  } catch (error) {
+    if (error instanceof ThawError) return null;
+    throw error;
+  }
+  return `accepted; PyTorch: ${sample.message}`;
+}

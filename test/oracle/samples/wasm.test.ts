@@ -1,0 +1,3 @@
+import { runSamples } from "./suite.ts";
+
+runSamples("wasm");

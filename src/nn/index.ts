@@ -51,4 +51,4 @@ export { PReLU, type PReLUOptions } from "./prelu.ts";
 export { RReLU, type RReLUOptions, rrelu } from "./rrelu.ts";
 export { Sequential } from "./sequential.ts";
 export { Hardshrink, Softshrink, Threshold } from "./shrinking.ts";
-export { LogSoftmax, Softmax, Softmax2d, type SoftmaxOptions, Softmin, softmin } from "./softmax.ts";
+export { LogSoftmax, Softmax, Softmax2d, type SoftmaxOptions, Softmin } from "./softmax.ts";

@@ -1,5 +1,5 @@
 import { add, sub } from "../tensor/operations/elementwise.ts";
-import { floating, meetFloating } from "../tensor/operations/promote.ts";
+import { floating } from "../tensor/operations/promote.ts";
 import { norm } from "../tensor/operations/reduction.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
@@ -44,6 +44,7 @@ export function pairwiseDistance(
   x2: Tensor,
   { p = 2, eps = 1e-6, keepdim = false }: PairwiseDistanceOptions = {},
 ): Tensor {
-  const [a, b] = meetFloating("pairwiseDistance", [x1.node, x2.node]);
-  return new Tensor(norm(floating(add(sub(a!, b!), eps)), p, -1, keepdim));
+  // Integers are subtracted as integers, as in PyTorch.
+  const difference = floating(sub(x1.node, x2.node));
+  return new Tensor(norm(add(difference, eps), p, -1, keepdim));
 }

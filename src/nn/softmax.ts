@@ -49,13 +49,9 @@ export class LogSoftmax extends AlongDimension {
  */
 export class Softmin extends AlongDimension {
   forward(x: Tensor): Tensor {
-    return softmin(x, { dim: this.dim });
+    return x.softmin(dimOr(this.dim, x));
   }
 }
-
-/** What `Softmin` does. */
-export const softmin = (x: Tensor, { dim = null }: SoftmaxOptions = {}): Tensor =>
-  x.neg().softmax(dimOr(dim, x));
 
 /**
  * Softmax over the channels of images, at every place.

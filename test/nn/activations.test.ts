@@ -155,3 +155,11 @@ test("layers print as PyTorch's", () => {
   ];
   for (const [module, text] of prints) expect(String(module)).toBe(text);
 });
+
+test("softmin casts what it is of to the dtype that is asked for", () => {
+  const y = tensor([1, 2], { dtype: "i32" }).softmin(0, { dtype: "f64" });
+  expect(y.dtype).toBe("f64");
+  expect(Array.from(y.dataSync())).toEqual(
+    [1 / (1 + Math.exp(-1)), 1 / (1 + Math.E)].map((v) => expect.closeTo(v, 14)),
+  );
+});

@@ -1,6 +1,7 @@
 import { cast } from "../../autodiff/build.ts";
 import type { DType } from "../../base/dtype.ts";
 import type { Node } from "../../ir/node.ts";
+import { neg } from "../operations/elementwise.ts";
 import * as ops from "../operations/reduction.ts";
 import type { HasNode } from "./base.ts";
 import { ElementwiseMethods } from "./elementwise.ts";
@@ -99,5 +100,10 @@ export abstract class ReductionMethods<T extends HasNode> extends ElementwiseMet
   /** The logarithm of the sum of eˣ. */
   logsumexp(dim: ops.Dim, { keepdim = false }: Keepdim = {}): T {
     return this.wrap(ops.logsumexp(this.node, dim, keepdim));
+  }
+  /** Softmax of −x: the smallest along a dimension gets the most. With a dtype, −x is cast to it first. */
+  softmin(dim: number, { dtype }: { dtype?: DType } = {}): T {
+    const negative = neg(this.node);
+    return this.wrap(ops.softmax(dtype === undefined ? negative : cast(negative, dtype), dim));
   }
 }

@@ -10,13 +10,14 @@ import {
   isfinite,
   like,
   maximum,
+  minimum,
   mul,
   not,
   pow,
   sqrt,
 } from "../tensor/operations/elementwise.ts";
 import { widen } from "../tensor/operations/promote.ts";
-import { amax, sum } from "../tensor/operations/reduction.ts";
+import { amax, amin, any, sum } from "../tensor/operations/reduction.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -26,7 +27,10 @@ import type { Node } from "./transform.ts";
 
 /** Options of `clipGradNorm_`. */
 export interface ClipNormOptions {
-  /** Which norm: 1, 2 (the default), any positive number, or Infinity for the largest absolute value. */
+  /**
+   * Which norm: 1, 2 (the default), any number, Infinity for the largest absolute value, -Infinity for the smallest, or
+   * 0 for how many of the gradients are not all zeros.
+   */
   normType?: number;
   /** Throw `NonFiniteError` where the norm is NaN or infinite, when it is computed; default false. */
   errorIfNonfinite?: boolean;
@@ -34,11 +38,18 @@ export interface ClipNormOptions {
 
 /** The norm of all tensors as if they were one vector. */
 function totalNorm(gradients: readonly Node[], normType: number): Node {
-  if (!(normType > 0))
-    throw new ArgumentError(`clipGradNorm_: normType is ${normType}; it must be above 0, or Infinity`);
+  if (typeof normType !== "number" || Number.isNaN(normType))
+    throw new ArgumentError(
+      `clipGradNorm_: normType is ${String(normType)}; it must be a number, or Infinity`,
+    );
   const wide = gradients.map(widen);
   if (normType === Number.POSITIVE_INFINITY)
     return wide.map((g) => amax(abs(g))).reduce((a, b) => maximum(a, b));
+  if (normType === Number.NEGATIVE_INFINITY)
+    return wide.map((g) => amin(abs(g))).reduce((a, b) => minimum(a, b));
+  // PyTorch takes the norm of the norms: how many gradients there are that are not all zeros.
+  if (normType === 0)
+    return wide.map((g) => like(any(g), [], g.dtype, "clipGradNorm_")).reduce((a, b) => add(a, b));
   const powers = wide.map((g) => sum(normType === 2 ? mul(g, g) : pow(abs(g), normType)));
   const total = powers.reduce((a, b) => add(a, b));
   return normType === 2 ? sqrt(total) : pow(total, 1 / normType);

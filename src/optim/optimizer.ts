@@ -334,8 +334,8 @@ export abstract class Optimizer<
         const region = parameter.trainable(regions.get(parameter) ?? null);
         if (region === "none") continue;
         const make = (missing: Region | null): Part => this.#makePart(parameter, group, missing);
-        for (const part of this.#states.cover(parameter, region, make)) {
-          this.#refuse(parameter, part.region);
+        const refuse = (piece: Region | null): void => this.#refuse(parameter, piece);
+        for (const part of this.#states.cover(parameter, region, make, refuse)) {
           const names = addTensors(part, chain, group, (option) => isSwitchedOn(group, option));
           const added = new Map(names.map((name) => [name, part.state[name] as StateTensor]));
           // The effect puts them in, so that it can tell what to take out if the step fails.

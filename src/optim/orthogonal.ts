@@ -1,5 +1,4 @@
-import { cast } from "../autodiff/build.ts";
-import { add, div, maximum, mul, sqrt } from "../tensor/operations/elementwise.ts";
+import { add, div, like, maximum, mul, sqrt } from "../tensor/operations/elementwise.ts";
 import { matmul } from "../tensor/operations/linalg.ts";
 import { t } from "../tensor/operations/movement.ts";
 import { sum } from "../tensor/operations/reduction.ts";
@@ -8,8 +7,11 @@ import type { Node } from "./transform.ts";
 /** A number repeated to a shape. */
 type Scalar<S extends string> = (name: S, shape: readonly number[]) => Node;
 
+const as = (x: Node, dtype: Node["dtype"]): Node => like(x, x.shape, dtype, "Muon");
+const f32 = (x: Node): Node => as(x, "f32");
+
 /** What PyTorch has in bf16: it multiplies in f32, and rounds once what it writes. */
-const rounded = (x: Node): Node => cast(cast(x, "bf16"), "f32");
+const rounded = (x: Node): Node => f32(as(x, "bf16"));
 
 /**
  * A matrix with its singular values drawn towards 1: as many steps of Newton and Schulz's iteration by a quintic
@@ -30,7 +32,5 @@ export function orthogonalised(matrix: Node, steps: number, scalar: Scalar<"a" |
     );
     x = rounded(add(mul(x, f32(scalar("a", x.shape))), matmul(rounded(polynomial), x)));
   }
-  return cast(isTall ? t(x) : x, matrix.dtype);
+  return as(isTall ? t(x) : x, matrix.dtype);
 }
-
-const f32 = (x: Node): Node => cast(x, "f32");

@@ -55,11 +55,13 @@ const definition: OptimizerDefinition<RpropOptions> = {
   checks: {
     lr: atLeast(0),
     etas: (etas: readonly number[]) =>
-      etas.length === 2 && etas[0]! > 0 && etas[0]! < 1 && etas[1]! > 1
+      Array.isArray(etas) && etas.length === 2 && etas[0]! > 0 && etas[0]! < 1 && etas[1]! > 1
         ? null
         : "one factor below 1 and one above",
     stepSizes: (sizes: readonly number[]) =>
-      sizes.length === 2 && sizes.every((size) => typeof size === "number") ? null : "two numbers",
+      Array.isArray(sizes) && sizes.length === 2 && sizes.every((size) => typeof size === "number")
+        ? null
+        : "two numbers",
     maximize: flag,
   },
   chain: [link(maximize), link(rprop)],

@@ -74,8 +74,20 @@ export class States {
     else this.single.delete(parameter);
   }
 
-  /** The parts that together are a region: those there are, cut where they reach beyond it, and what is missing. */
-  cover(parameter: Parameter, region: Region | null, make: (region: Region | null) => Part): Part[] {
+  /**
+   * The parts that together are a region: those there are, cut where they reach beyond it, and what is missing. `refuse`
+   * throws for what can be no part, before anything is cut.
+   */
+  cover(
+    parameter: Parameter,
+    region: Region | null,
+    make: (region: Region | null) => Part,
+    refuse: (region: Region | null) => void,
+  ): Part[] {
+    const cut = (part: Part, to: Region): Part => {
+      refuse(to);
+      return cutOf(part, to);
+    };
     const parts = this.of(parameter);
     if (parts.length === 1 && parts[0]!.region === region) return [parts[0]!];
     const found: Part[] = [];
@@ -86,13 +98,14 @@ export class States {
       if (common?.isEmpty) kept.push(part);
       else {
         const rest = minus(part.region, common);
-        const inside = rest === "none" ? part : cutOf(part, common!);
+        const inside = rest === "none" ? part : cut(part, common!);
         found.push(inside);
         kept.push(inside);
-        if (rest !== "none") kept.push(cutOf(part, rest!));
+        if (rest !== "none") kept.push(cut(part, rest!));
         if (missing !== "none") missing = minus(missing, part.region);
       }
     }
+    if (missing !== "none") refuse(missing);
     // What has been dropped has nothing to lose: it was kept for the recordings that step it.
     if (kept.length > maxParts) kept = kept.filter((part) => !part.dropped || found.includes(part));
     if (kept.length > maxParts)

@@ -68,7 +68,27 @@ describe("clipping", () => {
     expect(() => clipGradNorm_(p, -1)).toThrow(
       "clipGradNorm_: maxNorm is -1; it must be a number of at least 0",
     );
-    expect(() => clipGradNorm_(p, 1, { normType: 0 })).toThrow(ArgumentError);
+    expect(() => clipGradNorm_(p, 1, { normType: Number.NaN })).toThrow(ArgumentError);
     expect(() => clipGradValue_(p, Number.NaN)).toThrow("clipValue is NaN");
   });
+});
+
+// What torch.nn.utils.clip_grad_norm_ gives for a largest norm of 0.5.
+test.each([
+  [0, 2, [0.7499996423721313, -0.9999995231628418]],
+  [-1, 0.23762378096580505, [3, -4]],
+  [-2.5, 0.4608849883079529, [3, -4]],
+  [Number.NEGATIVE_INFINITY, 0.5, [2.9999938011169434, -3.9999918937683105]],
+  [Number.POSITIVE_INFINITY, 8, [0.1874999701976776, -0.2499999701976776]],
+  [0.5, 93.73721313476562, [0.01600218191742897, -0.02133624255657196]],
+])("a norm of type %s is PyTorch's", (normType, norm, first) => {
+  const parameters = [[3, -4], [0.5, 2, -1], [normType === 0 ? 0 : 8]].map((gradient) => {
+    const p = new Parameter(zeros([gradient.length]));
+    p.grad = tensor(gradient);
+    return p;
+  });
+  const total = clipGradNorm_(parameters, 0.5, { normType });
+  expect(close(total.itemSync() as number, norm)).toBe(true);
+  for (const [i, x] of (parameters[0]!.grad!.toArraySync() as number[]).entries())
+    expect(close(x, first[i]!)).toBe(true);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { erf } from "../../src/base/erf.ts";
+import { erf, erfc } from "../../src/base/erf.ts";
 
 /** From mpmath, in 200 bits, rounded to f64. */
 const exact: readonly (readonly [number, number])[] = [
@@ -56,4 +56,47 @@ test("never falls, across the point where the formulas meet too", () => {
     expect(y).toBeGreaterThanOrEqual(last - 2 ** -53);
     last = y;
   }
+});
+
+/** From mpmath, in 300 bits, rounded to f64. */
+const complements: readonly (readonly [number, number])[] = [
+  [-6.5, 2.0],
+  [-3.0, 1.9999779095030015],
+  [-0.875, 1.7840750610598597],
+  [-0.25, 1.276326390168237],
+  [1e-9, 0.9999999988716208],
+  [0.25, 0.7236736098317631],
+  [0.5, 0.4795001221869535],
+  [0.6, 0.3961439091520741],
+  [0.874, 0.21645014323015627],
+  [0.875, 0.21592493894014034],
+  [1.0, 0.15729920705028513],
+  [1.7, 0.01620954140922544],
+  [2.5, 0.0004069520174449589],
+  [3.3, 3.0577097964381654e-6],
+  [4.0, 1.541725790028002e-8],
+  [5.0, 1.537459794428035e-12],
+  [5.999, 2.1783043429548017e-17],
+  [6.0, 2.1519736712498913e-17],
+  [6.25, 9.672204131876253e-19],
+  [8.0, 1.1224297172982926e-29],
+  [11.3, 1.7442148479967189e-57],
+  [16.0, 2.3284857515715308e-113],
+  [21.7, 8.120388770627523e-207],
+  [26.0, 5.663192408856143e-296],
+  [27.0, 5.23705e-319],
+];
+
+test.each(complements)("erfc(%f), with all digits", (x, y) => {
+  const unit = 2 ** (Math.max(-1022, Math.floor(Math.log2(y))) - 52);
+  expect(Math.abs(erfc(x) - y)).toBeLessThanOrEqual(4 * unit);
+});
+
+test("erfc at zeros, infinities and NaN", () => {
+  expect(erfc(0)).toBe(1);
+  expect(erfc(-0)).toBe(1);
+  expect(erfc(Number.POSITIVE_INFINITY)).toBe(0);
+  expect(erfc(Number.NEGATIVE_INFINITY)).toBe(2);
+  expect(erfc(28)).toBe(0);
+  expect(erfc(Number.NaN)).toBeNaN();
 });

@@ -93,6 +93,7 @@ describe("gives back the operand itself", () => {
 describe("rewrites", () => {
   test.each<[string, Node, string]>([
     ["detach and variable vanish", apply("exp", [apply("detach", [x])]), "exp"],
+    ["a stated gradient vanishes", apply("exp", [node("stated", [x, x], { rules: [(g) => g] })]), "exp"],
     ["x + -y to x - y", apply("add", [x, neg(y)]), "sub"],
     ["-x + y to y - x", apply("add", [neg(x), y]), "sub"],
     ["x - -y to x + y", apply("sub", [x, neg(y)]), "add"],

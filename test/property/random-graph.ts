@@ -185,8 +185,13 @@ const viaStorage: Maker = (x, pick) => {
   return node("cast", [pick.of([reshape, permute])(stored, pick, [])], { dtype: x.dtype });
 };
 const where: Maker = (x, pick, pool) => node("where", [condition(x, pick, pool), x, mate(x, pick, pool)], {});
-const identity: Maker = (x, pick) =>
-  pick.below(2) === 0 ? node("detach", [x], {}) : node("variable", [x], { owner: {} });
+const identity: Maker = (x, pick, pool) => {
+  const which = pick.below(3);
+  if (which === 0) return node("detach", [x], {});
+  if (which === 1) return node("variable", [x], { owner: {} });
+  const other = pool[pick.below(pool.length)] ?? x;
+  return node("stated", [x, x, other], { rules: [(g) => g, () => other] });
+};
 const any = [
   ...movement,
   scatter,

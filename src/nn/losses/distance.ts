@@ -1,7 +1,7 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
-import { abs, div, le, lt, mul, square, sub, where } from "../../tensor/operations/elementwise.ts";
+import { abs, div, ge, gt, mul, square, sub, where } from "../../tensor/operations/elementwise.ts";
 import { sum } from "../../tensor/operations/reduction.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
@@ -42,6 +42,9 @@ export const mseLoss = (input: Tensor, target: Tensor, options: DistanceOptions 
 export const l1Loss = (input: Tensor, target: Tensor, options: DistanceOptions = {}): Tensor =>
   distance("l1Loss", [input, target], options, abs);
 
+/** d² where |d| is at most a bound; beyond, where it would overflow, 0, so that its gradient is 0 and not NaN. */
+const squareWithin = (d: Node, bound: number): Node => square(where(gt(abs(d), bound), 0, d));
+
 /** Squares below beta, distances beyond: ½d² / beta, or |d| − ½beta. With beta 0 it is `l1Loss`. */
 export function smoothL1Loss(
   input: Tensor,
@@ -51,7 +54,9 @@ export function smoothL1Loss(
   if (!(beta >= 0)) throw new ArgumentError(`smoothL1Loss: beta is ${beta}; it must not be negative`);
   return distance("smoothL1Loss", [input, target], { reduction }, (d) => {
     const size = abs(d);
-    return beta === 0 ? size : where(lt(size, beta), mul(square(d), 0.5 / beta), sub(size, 0.5 * beta));
+    return beta === 0
+      ? size
+      : where(ge(size, beta), sub(size, 0.5 * beta), mul(squareWithin(d, beta), 0.5 / beta));
   });
 }
 
@@ -64,7 +69,7 @@ export function huberLoss(
   if (!(delta > 0)) throw new ArgumentError(`huberLoss: delta is ${delta}; it must be positive`);
   return distance("huberLoss", [input, target], options, (d) => {
     const size = abs(d);
-    return where(le(size, delta), mul(square(d), 0.5), mul(sub(size, 0.5 * delta), delta));
+    return where(gt(size, delta), mul(sub(size, 0.5 * delta), delta), mul(squareWithin(d, delta), 0.5));
   });
 }
 

@@ -95,7 +95,10 @@ function deviationSlope(
 ): Slope {
   return (g) => {
     const spread = restore(g, axes, x.shape);
-    const from = sub(x, restore(center, axes, x.shape));
+    // What rounding the mean has lost, far from 0, is the mean of what is left.
+    const near = sub(x, restore(center, axes, x.shape));
+    const lost = div(reduce("sum", near, axes, true), countOf(x.shape, axes));
+    const from = sub(near, restore(where(isfinite(lost), lost, 0), axes, x.shape));
     if (whole && divisor <= 0)
       return mul(spread, where(eq(from, 0), Number.NaN, filledLike(Number.POSITIVE_INFINITY, from)));
     return mul(mul(spread, filledLike(2 / divisor, spread)), from);

@@ -1,5 +1,6 @@
 export * from "./activations.ts";
 export { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
+export { type BatchNormFunctionOptions, batchNorm } from "./batch-norm-function.ts";
 export type { MatchOptions } from "./compare-state.ts";
 export { Dropout, dropout } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
@@ -19,4 +20,5 @@ export {
 } from "./module.ts";
 export { ModuleDict } from "./module-dict.ts";
 export { ModuleList } from "./module-list.ts";
+export { type NormalizeOptions, normalize } from "./normalize.ts";
 export { Sequential } from "./sequential.ts";

@@ -64,7 +64,7 @@ export const operand: Kind = {
 /** A number that stands among operands. */
 export const real: Kind = {
   what: "a number",
-  ok: (x) => typeof x === "number" || (hasNode(x) && !isTensor(x)),
+  ok: (x) => typeof x === "number" || typeof x === "boolean" || (hasNode(x) && !isTensor(x)),
 };
 /** A list of tensors. */
 export const tensors: Kind = {
@@ -87,7 +87,7 @@ export const nonNegative: Kind = {
 /** A number or a boolean. */
 export const scalar: Kind = {
   what: "a number or a boolean",
-  ok: (x) => typeof x === "boolean" || real.ok(x),
+  ok: (x) => real.ok(x),
 };
 /** true or false. */
 export const boolean: Kind = { what: "true or false", ok: (x) => typeof x === "boolean" };

@@ -53,7 +53,13 @@ const asTensor = (x: unknown): string | null =>
 /** A tensor. */
 export const tensor: Kind = { what: "a tensor", ok: isTensor, remedy: asTensor };
 /** What stands for a node of its own among operands, as a number that is to be a float does. */
-const hasNode = (x: unknown): boolean => typeof x === "object" && x !== null && "node" in x;
+const hasNode = (x: unknown): boolean =>
+  typeof x === "object" &&
+  x !== null &&
+  "node" in x &&
+  typeof x.node === "object" &&
+  x.node !== null &&
+  "op" in x.node;
 
 /** What elementwise operations take beside a tensor. */
 export const operand: Kind = {

@@ -31,7 +31,7 @@ const alongOne = takes({ dim: nullable(dim) }, keepdim);
 const matrix = takes({ other: tensor });
 const times = takes({ other: operand }, { alpha: real });
 const scaled = takes({ a: tensor, b: tensor }, { beta: real, alpha: real });
-const range = takes({}, { min: nullable(operand), max: nullable(operand) });
+const range = takes({}, { min: nullable(operand), max: nullable(operand) }, true);
 const diagonal = takes({}, { offset: whole, dim1: dim, dim2: dim });
 const made = { dtype, requiresGrad: boolean };
 const interpolation = oneOf("linear", "lower", "higher", "midpoint", "nearest");
@@ -145,7 +145,7 @@ export const methodSignatures = {
   isnan: none,
   isinf: none,
   isfinite: none,
-  logit: takes({ eps: nullable(number) }),
+  logit: takes({ eps: maybe(number) }),
   nanToNum: takes({}, { nan: number, posinf: number, neginf: number }),
   // Activations.
   relu: none,

@@ -1,10 +1,10 @@
 import { SelectorError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import { printable } from "../base/printable.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { TensorDiff } from "../checkpoint/diff.ts";
 import type { ElementTest } from "../checkpoint/diff-tensor.ts";
 import { globPattern } from "../freeze/glob.ts";
-import { nearest } from "../base/nearest.ts";
 import { PartSet } from "../freeze/part-set.ts";
 import { indexedPath, parseRegion } from "../freeze/region-text.ts";
 import type { Region } from "../tensor/region.ts";

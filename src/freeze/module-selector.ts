@@ -1,8 +1,8 @@
 import { ArgumentError, SelectorError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import { Module } from "../nn/module.ts";
 import type { Buffer } from "../tensor/buffer.ts";
 import { globPattern } from "./glob.ts";
-import { nearest } from "../base/nearest.ts";
 
 /** What freezing a module means, beside the weights in it. */
 export interface ModulePolicy {

@@ -1,11 +1,11 @@
 import { ArgumentError, SelectorError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import { Module, type ParameterTree } from "../nn/module.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { intersect, type Region } from "../tensor/region.ts";
 import type { Checked } from "./checked.ts";
 import { globPattern } from "./glob.ts";
 import { ModuleSelector, modulesOf } from "./module-selector.ts";
-import { nearest } from "../base/nearest.ts";
 import { PartSet } from "./part-set.ts";
 import { indexedPath, parseRegion } from "./region-text.ts";
 import {

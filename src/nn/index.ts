@@ -2,6 +2,7 @@ export { Buffer } from "../tensor/buffer.ts";
 export { Parameter } from "../tensor/parameter.ts";
 export * from "./activations.ts";
 export { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
+export { type BatchNormFunctionOptions, batchNorm } from "./batch-norm-function.ts";
 export { Bilinear, bilinear } from "./bilinear.ts";
 export { ChannelShuffle, channelShuffle } from "./channel-shuffle.ts";
 export type { MatchOptions } from "./compare-state.ts";
@@ -44,6 +45,7 @@ export {
 } from "./module.ts";
 export { ModuleDict } from "./module-dict.ts";
 export { ModuleList } from "./module-list.ts";
+export { type NormalizeOptions, normalize } from "./normalize.ts";
 export { PairwiseDistance, type PairwiseDistanceOptions, pairwiseDistance } from "./pairwise-distance.ts";
 export { ParameterDict } from "./parameter-dict.ts";
 export { ParameterList } from "./parameter-list.ts";

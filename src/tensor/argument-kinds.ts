@@ -53,7 +53,13 @@ const asTensor = (x: unknown): string | null =>
 /** A tensor. */
 export const tensor: Kind = { what: "a tensor", ok: isTensor, remedy: asTensor };
 /** What stands for a node of its own among operands, as a number that is to be a float does. */
-const hasNode = (x: unknown): boolean => typeof x === "object" && x !== null && "node" in x;
+const hasNode = (x: unknown): boolean =>
+  typeof x === "object" &&
+  x !== null &&
+  "node" in x &&
+  typeof x.node === "object" &&
+  x.node !== null &&
+  "op" in x.node;
 
 /** What elementwise operations take beside a tensor. */
 export const operand: Kind = {
@@ -64,7 +70,7 @@ export const operand: Kind = {
 /** A number that stands among operands. */
 export const real: Kind = {
   what: "a number",
-  ok: (x) => typeof x === "number" || (hasNode(x) && !isTensor(x)),
+  ok: (x) => typeof x === "number" || typeof x === "boolean" || (hasNode(x) && !isTensor(x)),
 };
 /** A list of tensors. */
 export const tensors: Kind = {
@@ -87,7 +93,7 @@ export const nonNegative: Kind = {
 /** A number or a boolean. */
 export const scalar: Kind = {
   what: "a number or a boolean",
-  ok: (x) => typeof x === "boolean" || real.ok(x),
+  ok: (x) => real.ok(x),
 };
 /** true or false. */
 export const boolean: Kind = { what: "true or false", ok: (x) => typeof x === "boolean" };

@@ -247,11 +247,18 @@ function arangeOf(start: number, end: number, step = 1, options: TensorOptions =
   );
 }
 
-/** `steps` numbers evenly from start to end, both included. */
+const endOfLine: kind.Kind = {
+  what: "a number or a tensor of shape []",
+  ok: (x) => typeof x === "number" || (x instanceof Tensor && x.ndim === 0),
+};
+const numberOf = (x: number | Tensor): number => (typeof x === "number" ? x : Number(x.itemSync()));
+
+/** `steps` numbers evenly from start to end, both included; where those are tensors, they are read. */
 export const linspace = checked(
   "linspace",
-  takes({ start: kind.number, end: kind.number, steps: kind.size }, tensorOptions),
-  linspaceOf,
+  takes({ start: endOfLine, end: endOfLine, steps: kind.size }, tensorOptions),
+  (start: number | Tensor, end: number | Tensor, steps: number, options?: TensorOptions): Tensor =>
+    linspaceOf(numberOf(start), numberOf(end), steps, options),
 );
 
 function linspaceOf(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {

@@ -31,7 +31,7 @@ const alongOne = takes({ dim: nullable(dim) }, keepdim);
 const matrix = takes({ other: tensor });
 const times = takes({ other: operand }, { alpha: real });
 const scaled = takes({ a: tensor, b: tensor }, { beta: real, alpha: real });
-const range = takes({}, { min: nullable(operand), max: nullable(operand) });
+const range = takes({}, { min: nullable(operand), max: nullable(operand) }, true);
 const diagonal = takes({}, { offset: whole, dim1: dim, dim2: dim });
 const made = { dtype, requiresGrad: boolean };
 const interpolation = oneOf("linear", "lower", "higher", "midpoint", "nearest");
@@ -145,7 +145,7 @@ export const methodSignatures = {
   isnan: none,
   isinf: none,
   isfinite: none,
-  logit: takes({ eps: nullable(number) }),
+  logit: takes({ eps: maybe(number) }),
   nanToNum: takes({}, { nan: number, posinf: number, neginf: number }),
   // Activations.
   relu: none,
@@ -174,7 +174,7 @@ export const methodSignatures = {
   mean: takes(along, { ...keepdim, dtype }),
   var: takes(along, { ...keepdim, correction: number }),
   std: takes(along, { ...keepdim, correction: number }),
-  norm: takes({ p: maybe(number), ...along }, { ...keepdim, dtype }),
+  norm: takes({ p: maybe(either(number, oneOf("fro"))), ...along }, { ...keepdim, dtype }),
   amax: takes(along, keepdim),
   amin: takes(along, keepdim),
   any: takes(along, keepdim),
@@ -186,6 +186,7 @@ export const methodSignatures = {
   countNonzero: takes(along),
   cumsum: takes({ dim }, { dtype }),
   softmax: takes({ dim }, { dtype }),
+  softmin: takes({ dim }, { dtype }),
   logSoftmax: takes({ dim }, { dtype }),
   logsumexp: takes({ dim: dims }, keepdim),
   // Movement.
@@ -203,7 +204,10 @@ export const methodSignatures = {
   broadcastTo: takes({ shape: sizes }),
   expandAs: matrix,
   repeat: takes({ times: shape }),
-  repeatInterleave: takes({ repeats: either(whole, tensor), dim: nullable(dim) }),
+  repeatInterleave: takes(
+    { repeats: either(whole, tensor), dim: nullable(dim) },
+    { outputSize: nullable(size) },
+  ),
   flip: takes({ dims }),
   roll: takes({ shifts: wholes, dims: nullable(dims) }),
   narrow: takes({ dim, start: either(whole, tensor), length: whole }),
@@ -264,7 +268,6 @@ export const methodSignatures = {
   acosh: none,
   atanh: none,
   fill: takes({ value: operand }),
-  softmin: takes({ dim }, { dtype }),
   // Arrangement.
   reshapeAs: matrix,
   viewAs: matrix,
@@ -277,7 +280,7 @@ export const methodSignatures = {
   fliplr: none,
   flipud: none,
   rot90: takes({ k: maybe(whole), dims: maybe(dimList) }),
-  tensorSplit: takes({ indices: wholes, dim: maybe(dim) }),
+  tensorSplit: takes({ indices: either(wholes, tensor), dim: maybe(dim) }),
   hsplit: takes({ indices: wholes }),
   vsplit: takes({ indices: wholes }),
   dsplit: takes({ indices: wholes }),

@@ -11,6 +11,8 @@ export interface Signature {
   readonly params: readonly Param[];
   /** Options by name, which come in an object after the others; null: there are none. */
   readonly options: { readonly [name: string]: Kind } | null;
+  /** Whether they may not be left out altogether. */
+  readonly needsOptions: boolean;
   /** Any number of arguments of the last kind. */
   readonly rest: boolean;
 }
@@ -23,8 +25,14 @@ interface Param extends Kind {
 export function takes(
   params: { readonly [name: string]: Kind } = {},
   options: { readonly [name: string]: Kind } | null = null,
+  needsOptions = false,
 ): Signature {
-  return { params: Object.entries(params).map(([name, kind]) => ({ name, ...kind })), options, rest: false };
+  return {
+    params: Object.entries(params).map(([name, kind]) => ({ name, ...kind })),
+    options,
+    needsOptions,
+    rest: false,
+  };
 }
 
 /** As `takes`, with any number of arguments of the last kind. */
@@ -57,7 +65,10 @@ type Any = (this: unknown, ...args: unknown[]) => unknown;
 /** Written out by number of arguments: a call costs a look at each of them and no array of them. */
 function guarded(op: string, signature: Signature, operation: Any): Any {
   const { params, options, rest } = signature;
-  const [p, q, r] = [...params, ...(options === null ? [] : [optionsKind(options)])].map(({ ok }) => ok);
+  const [p, q, r] = [
+    ...params,
+    ...(options === null ? [] : [optionsKind(options, signature.needsOptions)]),
+  ].map(({ ok }) => ok);
   const count = params.length + (options === null ? 0 : 1);
   // The name of these functions is known to `engine/call-site.ts`.
   if (rest || count > 3)
@@ -100,12 +111,12 @@ const isBag = (x: unknown): x is Record<string, unknown> =>
   !ArrayBuffer.isView(x) &&
   !(x instanceof Promise);
 
-function optionsKind(options: { readonly [name: string]: Kind }): Kind {
+function optionsKind(options: { readonly [name: string]: Kind }, needed: boolean): Kind {
   const known = new Map(Object.entries(options));
   return {
     what: "options",
     ok(x) {
-      if (x === undefined) return true;
+      if (x === undefined) return !needed;
       if (!isBag(x)) return false;
       const plain = isPlain(x);
       for (const name in x) {
@@ -126,7 +137,8 @@ function refuseUnless(op: string, signature: Signature, args: readonly unknown[]
     const { ok } = params[fixed]!;
     for (let i = fixed; i < args.length; i++) if (!ok(args[i])) refuse(op, signature, args);
   } else {
-    if (options !== null && !optionsKind(options).ok(args[params.length])) refuse(op, signature, args);
+    if (options !== null && !optionsKind(options, signature.needsOptions).ok(args[params.length]))
+      refuse(op, signature, args);
     for (let i = params.length + (options === null ? 0 : 1); i < args.length; i++)
       if (!isNothing(args[i])) refuse(op, signature, args);
   }
@@ -158,6 +170,8 @@ function refuse(op: string, signature: Signature, args: readonly unknown[]): nev
           `${op}: the option ${name} is ${described(bag[name])}; it must be ${kind.what}${remedyOf(kind, bag[name])}`,
         );
   }
+  if (signature.needsOptions && bag === undefined)
+    throw new ArgumentError(`${op}: there are no options; write ${usage}`);
   throw new ArgumentError(
     `${op}: ${described(next ?? extra[0])} is one argument too many, or no object of options; write ${usage}`,
   );

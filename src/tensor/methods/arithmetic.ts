@@ -1,12 +1,10 @@
 import { cast } from "../../autodiff/build.ts";
-import type { DType } from "../../base/dtype.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { shapeText } from "../../base/shape.ts";
 import * as ops from "../operations/arithmetic.ts";
 import { clamp, div, exp2, full, mul, neg, type RoundingMode, sign } from "../operations/elementwise.ts";
 import * as angles from "../operations/inverse-trigonometric.ts";
 import { broadcastTo } from "../operations/promote.ts";
-import { softmax } from "../operations/reduction.ts";
 import { type HasNode, operandOf } from "./base.ts";
 import { IndexingMethods } from "./indexing.ts";
 
@@ -147,10 +145,5 @@ export abstract class ArithmeticMethods<T extends HasNode> extends IndexingMetho
         `fill: the value is one number, or a tensor of shape [], not ${shapeText(x.shape)}`,
       );
     return this.wrap(broadcastTo(cast(x, dtype), shape, "fill"));
-  }
-  /** e⁻ˣ over its sum along a dimension. */
-  softmin(dim: number, { dtype }: { dtype?: DType } = {}): T {
-    const x = dtype === undefined ? this.node : cast(this.node, dtype);
-    return this.wrap(softmax(neg(x), dim));
   }
 }

@@ -71,9 +71,13 @@ export abstract class ArrangementMethods<T extends HasNode> extends ArithmeticMe
   rot90(k = 1, dims: readonly number[] = [0, 1]): T {
     return this.wrap(ops.rot90(this.node, k, dims));
   }
-  /** So many pieces of nearly equal size, or pieces cut at indices. */
-  tensorSplit(indices: Dims, dim = 0): T[] {
-    return ops.tensorSplit(this.node, indices, dim).map((n) => this.wrap(n));
+  /** So many pieces of nearly equal size, or pieces cut at indices; where a tensor says which, it is read. */
+  tensorSplit(indices: Dims | T, dim = 0): T[] {
+    const given =
+      typeof indices === "object" && "node" in indices
+        ? ops.splitPlaces(indices.node, this.valuesFor("tensorSplit", indices))
+        : indices;
+    return ops.tensorSplit(this.node, given, dim).map((n) => this.wrap(n));
   }
   /** Cut along columns. */
   hsplit(indices: Dims): T[] {

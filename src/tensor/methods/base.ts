@@ -35,6 +35,10 @@ export type Scalar = number | boolean | FloatNumber;
 /** The operand that a method's argument stands for. */
 export const operandOf = (x: HasNode | number | boolean): Operand => (typeof x === "object" ? x.node : x);
 
+/** The number that a plain number, or one marked to be a float, is. */
+export const numberOf = (x: number | { readonly value: number }): number =>
+  typeof x === "object" ? x.value : x;
+
 /** The same for an argument that may be left out. */
 export const optionalOperand = (x: HasNode | number | boolean | undefined | null): Operand | undefined =>
   x === undefined || x === null ? undefined : operandOf(x);

@@ -1,3 +1,4 @@
+import { ShapeError } from "../../base/errors.ts";
 import type { Shape } from "../../base/shape.ts";
 import * as ops from "../operations/movement.ts";
 import type { HasNode } from "./base.ts";
@@ -67,11 +68,25 @@ export abstract class MovementMethods<T extends HasNode> extends ReductionMethod
   repeat(times: readonly number[]): T {
     return this.wrap(ops.repeat(this.node, times));
   }
-  /** Each element repeated; where a tensor says how often, it is read, and one count stands for all. */
-  repeatInterleave(times: number | T, dim?: number | null): T {
-    if (typeof times === "number") return this.wrap(ops.repeatInterleave(this.node, times, dim));
-    const counts = this.valuesFor("repeatInterleave", times);
-    return this.wrap(ops.repeatEach(this.node, times.node, counts, dim));
+  /**
+   * Each element repeated; where a tensor says how often, it is read, and one count stands for all. `outputSize` is how
+   * many there must be.
+   */
+  repeatInterleave(
+    times: number | T,
+    dim?: number | null,
+    { outputSize }: { outputSize?: number | null } = {},
+  ): T {
+    const result =
+      typeof times === "number"
+        ? ops.repeatInterleave(this.node, times, dim)
+        : ops.repeatEach(this.node, times.node, this.valuesFor("repeatInterleave", times), dim);
+    const count = result.shape.at(dim ?? 0);
+    if (typeof outputSize === "number" && outputSize !== count)
+      throw new ShapeError(
+        `repeatInterleave: outputSize is ${outputSize}, and the counts add up to ${count}`,
+      );
+    return this.wrap(result);
   }
   /** Dimensions run backwards. */
   flip(dims: Dims): T {

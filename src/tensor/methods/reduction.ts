@@ -39,9 +39,13 @@ export abstract class ReductionMethods<T extends HasNode> extends ElementwiseMet
   std(dim?: ops.Dim, { keepdim = false, correction = 1 }: Keepdim & { correction?: number } = {}): T {
     return this.wrap(ops.standardDeviation(this.node, dim, keepdim, correction));
   }
-  /** The p-norm. */
-  norm(p = 2, dim?: ops.Dim, { keepdim = false, dtype }: Keepdim & { dtype?: DType } = {}): T {
-    return this.wrap(ops.norm(as(this.node, dtype), p, dim, keepdim));
+  /** The p-norm; "fro" is that of 2. */
+  norm(
+    p: number | "fro" = 2,
+    dim?: ops.Dim,
+    { keepdim = false, dtype }: Keepdim & { dtype?: DType } = {},
+  ): T {
+    return this.wrap(ops.norm(as(this.node, dtype), p === "fro" ? 2 : p, dim, keepdim));
   }
   /** The largest; ties share the gradient. */
   amax(dim?: ops.Dim, { keepdim = false }: Keepdim = {}): T {

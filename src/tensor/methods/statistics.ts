@@ -6,7 +6,7 @@ import { amax, amin, type Dim, type Indexed } from "../operations/reduction.ts";
 import * as scans from "../operations/scans.ts";
 import { sort } from "../operations/sorting.ts";
 import * as ops from "../operations/statistics.ts";
-import { type HasNode, operandOf } from "./base.ts";
+import { type HasNode, numberOf } from "./base.ts";
 import type { Keepdim } from "./reduction.ts";
 import { ScatteringMethods } from "./scattering.ts";
 
@@ -122,23 +122,23 @@ export abstract class StatisticsMethods<T extends HasNode> extends ScatteringMet
   }
   /** beta · this + alpha · a · b, of two matrices. */
   addmm(a: T, b: T, { beta = 1, alpha = 1 }: Scales = {}): T {
-    return this.wrap(products.addmm(this.node, a.node, b.node, operandOf(beta), operandOf(alpha)));
+    return this.wrap(products.addmm(this.node, a.node, b.node, numberOf(beta), numberOf(alpha)));
   }
   /** beta · this + alpha · a · b, of a matrix and a vector. */
   addmv(a: T, b: T, { beta = 1, alpha = 1 }: Scales = {}): T {
-    return this.wrap(products.addmv(this.node, a.node, b.node, operandOf(beta), operandOf(alpha)));
+    return this.wrap(products.addmv(this.node, a.node, b.node, numberOf(beta), numberOf(alpha)));
   }
   /** beta · this + alpha · every product of elements of two vectors. */
   addr(a: T, b: T, { beta = 1, alpha = 1 }: Scales = {}): T {
-    return this.wrap(products.addr(this.node, a.node, b.node, operandOf(beta), operandOf(alpha)));
+    return this.wrap(products.addr(this.node, a.node, b.node, numberOf(beta), numberOf(alpha)));
   }
   /** beta · this + alpha · a · b, of two batches of matrices. */
   baddbmm(a: T, b: T, { beta = 1, alpha = 1 }: Scales = {}): T {
-    return this.wrap(products.baddbmm(this.node, a.node, b.node, operandOf(beta), operandOf(alpha)));
+    return this.wrap(products.baddbmm(this.node, a.node, b.node, numberOf(beta), numberOf(alpha)));
   }
   /** beta · this + alpha · the sum over the batch of a · b. */
   addbmm(a: T, b: T, { beta = 1, alpha = 1 }: Scales = {}): T {
-    return this.wrap(products.addbmm(this.node, a.node, b.node, operandOf(beta), operandOf(alpha)));
+    return this.wrap(products.addbmm(this.node, a.node, b.node, numberOf(beta), numberOf(alpha)));
   }
 
   private parts(q: T | number) {

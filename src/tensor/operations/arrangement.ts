@@ -1,4 +1,5 @@
 import * as build from "../../autodiff/build.ts";
+import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
@@ -56,6 +57,15 @@ export function tensorSplit(
     Array.from({ length: indices }, (_, i) => least + (i < larger ? 1 : 0)),
     axis,
   );
+}
+
+/** What a tensor of integers stands for in `tensorSplit`: a scalar for a count, a vector for indices. */
+export function splitPlaces({ shape, dtype }: Node, values: ArrayLike<number>): number | number[] {
+  if (shape.length > 1 || isFloat(dtype) || dtype === "bool")
+    throw new ShapeError(
+      `tensorSplit: takes an integer or a vector of them, not ${dtype}${shapeText(shape)}`,
+    );
+  return shape.length === 0 ? values[0]! : Array.from(values);
 }
 
 /** As `tensorSplit` along columns, rows or planes; pieces must be of equal size. */

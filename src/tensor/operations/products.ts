@@ -1,12 +1,12 @@
 import { cast, reshape } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
-import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import { add, mul, sub } from "./elementwise.ts";
 import { bmm, matmul, mm, outer } from "./linalg.ts";
 import { diagonal, roll, transpose } from "./movement.ts";
-import { broadcastTo, type Operand } from "./promote.ts";
+import { broadcastTo, widen } from "./promote.ts";
 import { sum } from "./reduction.ts";
 
 /** The product of a matrix and a vector. */
@@ -40,32 +40,31 @@ export function trace(x: Node): Node {
 }
 
 /** beta · input + alpha · product, in the product's shape. With beta 0 the input is not looked at, be it NaN. */
-function plus(op: string, input: Node, product: Node, beta: Operand, alpha: Operand): Node {
-  const whole = (x: Operand): boolean => typeof x !== "number" || Number.isInteger(x);
-  if (!isFloat(product.dtype) && !(whole(beta) && whole(alpha)))
-    throw new ArgumentError(
-      `${op}: beta ${String(beta)} and alpha ${String(alpha)} of a product of ${product.dtype} must be whole numbers; cast to f32`,
-    );
-  const scaled = alpha === 1 ? product : mul(product, alpha);
+function plus(op: string, input: Node, product: Node, beta: number, alpha: number): Node {
+  // Integers take the whole part of both, as PyTorch does.
+  const [b, a] = isFloat(product.dtype) ? [beta, alpha] : [Math.trunc(beta), Math.trunc(alpha)];
+  if (widen(input).dtype !== product.dtype)
+    throw new DTypeError(`${op}: tensors of ${input.dtype} and ${product.dtype}; cast one to the other`);
+  const scaled = a === 1 ? product : mul(product, a);
   const start = broadcastTo(input, product.shape, op);
-  if (beta === 0) return scaled;
-  return cast(add(beta === 1 ? start : mul(start, beta), scaled), product.dtype);
+  if (b === 0) return scaled;
+  return cast(add(b === 1 ? start : mul(start, b), scaled), product.dtype);
 }
 
 /** beta · input + alpha · a · b for two matrices. */
-export const addmm = (input: Node, a: Node, b: Node, beta: Operand, alpha: Operand): Node =>
+export const addmm = (input: Node, a: Node, b: Node, beta: number, alpha: number): Node =>
   plus("addmm", input, mm(a, b), beta, alpha);
 /** beta · input + alpha · a · b for a matrix and a vector. */
-export const addmv = (input: Node, a: Node, b: Node, beta: Operand, alpha: Operand): Node =>
+export const addmv = (input: Node, a: Node, b: Node, beta: number, alpha: number): Node =>
   plus("addmv", input, mv(a, b), beta, alpha);
 /** beta · input + alpha · the outer product of two vectors. */
-export const addr = (input: Node, a: Node, b: Node, beta: Operand, alpha: Operand): Node =>
+export const addr = (input: Node, a: Node, b: Node, beta: number, alpha: number): Node =>
   plus("addr", input, outer(a, b), beta, alpha);
 /** beta · input + alpha · a · b for two batches of matrices. */
-export const baddbmm = (input: Node, a: Node, b: Node, beta: Operand, alpha: Operand): Node =>
+export const baddbmm = (input: Node, a: Node, b: Node, beta: number, alpha: number): Node =>
   plus("baddbmm", input, bmm(a, b), beta, alpha);
 /** beta · input + alpha · the sum over the batch of a · b. */
-export const addbmm = (input: Node, a: Node, b: Node, beta: Operand, alpha: Operand): Node =>
+export const addbmm = (input: Node, a: Node, b: Node, beta: number, alpha: number): Node =>
   plus("addbmm", input, cast(sum(bmm(a, b), 0), a.dtype), beta, alpha);
 
 /** The Kronecker product: every element of `a` times the whole of `b`. */

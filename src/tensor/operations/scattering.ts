@@ -3,7 +3,7 @@ import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/er
 import { type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
-import { add, eq, mul, sub, where } from "./elementwise.ts";
+import { add, eq, mul, sub, truth, where } from "./elementwise.ts";
 import { alongDim, checkedIndices, fromFront, scatterAdd } from "./indexing.ts";
 import { unsqueeze } from "./movement.ts";
 import { broadcastTo, computeDtype, constant, type Operand } from "./promote.ts";
@@ -154,8 +154,15 @@ export function indexAdd(input: Node, dim: number, index: Node, source: Node, al
       `indexAdd: the source is ${source.dtype}, the tensor ${input.dtype}; cast one to the other`,
     );
   const { axis, lines } = columnOf("indexAdd", input, dim, index, source.shape);
-  const terms = alpha === 1 ? source : cast(mul(source, alpha), source.dtype);
-  return reshape(scatterAdd(lineUp(input), axis, lines, reshape(terms, lines.shape)), input.shape);
+  const terms = reshape(
+    alpha === 1 || alpha === true ? source : cast(mul(source, alpha), source.dtype),
+    lines.shape,
+  );
+  const into = lineUp(input);
+  // The sum of bools is whether one of them is true.
+  if (input.dtype === "bool")
+    return reshape(truth(scatterAdd(cast(into, "i32"), axis, lines, cast(terms, "i32"))), input.shape);
+  return reshape(scatterAdd(into, axis, lines, terms), input.shape);
 }
 
 const lineUp = (x: Node): Node => (x.shape.length === 0 ? reshape(x, [1]) : x);

@@ -34,6 +34,23 @@ export const accepted: readonly Accepted[] = [
     reason: "A number that u8 does not hold promotes as a float does, or is refused; PyTorch wraps it.",
   },
   {
+    op: /^(lt|le|gt|ge)$/,
+    kind: "promotion",
+    wrong: /^\[0\] is [01], PyTorch's [01]; \[1\] is/,
+    reason: "u8 is compared with the number that is meant, -3 or 256; PyTorch wraps it first.",
+  },
+  {
+    op: /^masked_fill$/,
+    kind: "promotion",
+    wrong: /does not fit u8/,
+    reason: "What u8 does not hold is refused where it is assigned; PyTorch wraps -3.",
+  },
+  {
+    op: /^(clamp|clamp_min|clamp_max)$/,
+    wrong: /a bool tensor has no clamp/,
+    reason: "PyTorch refuses numbers as bounds of bools, and takes tensors of them; here neither is taken.",
+  },
+  {
     op: /^bitwise_(and|or|xor)$/,
     kind: "promotion",
     wrong: /a number must be one that the tensor's dtype holds/,

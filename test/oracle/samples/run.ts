@@ -48,18 +48,8 @@ function unbiased({ unbiased: flag, ...rest }: Args): Args {
   return flag === undefined ? rest : { ...rest, correction: flag ? 1 : 0 };
 }
 
-/** The parameters whose whole numbers are floats where Python's are. */
-const operands = new Set([
-  "other",
-  "exponent",
-  "value",
-  "fill_value",
-  "min",
-  "max",
-  "end",
-  "weight",
-  "alpha",
-]);
+/** The parameters that are operands, where a whole number of Python's may be a float; options but for bounds are not. */
+const operands = new Set(["other", "exponent", "min", "max", "weight", "end", "value"]);
 const asFloat = (thaw as Record<string, unknown>).float as ((x: number) => unknown) | undefined;
 
 function plain(name: string, value: unknown): unknown {
@@ -87,12 +77,15 @@ const harmless = (name: string, value: unknown): boolean =>
 
 function apply(call: Call, args: Args): unknown {
   const positional = call.positional.flatMap(({ name, spread }) => {
-    const value = plain(name, args[name] ?? undefined);
+    const value = plain(
+      call.name === "arange" || call.name === "linspace" ? "" : name,
+      args[name] ?? undefined,
+    );
     return spread ? (value as unknown[]) : [value];
   });
   const options: Args = {};
   for (const [option, name] of call.options) {
-    const value = plain(name, args[name] ?? undefined);
+    const value = plain(/^(min|max)$/.test(name) ? name : "", args[name] ?? undefined);
     if (value !== undefined) options[option] = value;
   }
   if (call.options.length > 0 && Object.keys(options).length > 0) positional.push(options);

@@ -257,7 +257,7 @@ describe("at", () => {
   });
 
   test("refuses what it cannot know", () => {
-    expect(() => x.at(tensor([true, false]))).toThrow(DTypeError);
+    expect(x.at(tensor([true, false])).shape[0]).toBe(1);
     expect(() => x.at(tensor([2], { dtype: "i32" }))).toThrow(
       new IndexError("at: index 2 is out of range; it must be in [-2, 1]"),
     );

@@ -19,6 +19,7 @@ import {
   ArgumentError,
   DTypeError,
   IndexError,
+  OutOfMemoryError,
   ShapeError,
   StaleTensorError,
 } from "../../src/base/errors.ts";
@@ -69,6 +70,7 @@ describe("making tensors", () => {
     );
     expect(() => zeros([2, -1])).toThrow(ShapeError);
     expect(() => arange(0, 5, -1)).toThrow(ArgumentError);
+    expect(() => arange(1e12)).toThrow(OutOfMemoryError);
     expect(tensor([-1.7], { dtype: "i32" }).itemSync()).toBe(-1);
   });
 

@@ -74,7 +74,8 @@ const large: Product[] = [
 
 function check(compiler: string, target: CTarget, options: readonly string[]): void {
   const plain = [...sampled(edges, 5), ...large].map(contractPlan);
-  const others = products.map(contractPlan);
+  const drawn = sampled(products, 3);
+  const others = drawn.map(contractPlan);
   const results = runJobs(
     [...plain, ...others].map((p) => productJob(p, target)),
     compiler,
@@ -88,8 +89,8 @@ function check(compiler: string, target: CTarget, options: readonly string[]): v
   for (const [i, p] of others.entries()) {
     const got = results[plain.length + i]!;
     const expected = interpret(p.plan, p.inputs, []);
-    expect(got.at(-1), products[i]!.title).toEqual(expected.outputs[0]);
-    expect(got.slice(0, -1), products[i]!.title).toEqual(expected.inputs);
+    expect(got.at(-1), drawn[i]!.title).toEqual(expected.outputs[0]);
+    expect(got.slice(0, -1), drawn[i]!.title).toEqual(expected.inputs);
   }
 }
 

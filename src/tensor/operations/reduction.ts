@@ -63,7 +63,8 @@ export function mean(x: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
   return div(reduce("sum", input, axes, keepdim), countOf(x.shape, axes));
 }
 
-function meanable(op: string, x: Node): Node {
+/** A tensor as what has a mean, which integers have not: they would have to be rounded, or become floats in silence. */
+export function meanable(op: string, x: Node): Node {
   if (!isFloat(x.dtype))
     throw new DTypeError(
       `${op}: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,

@@ -8,6 +8,7 @@ import { alongDim, checkedIndices, fromFront, scatterAdd } from "./indexing.ts";
 import { unsqueeze } from "./movement.ts";
 import { broadcastTo, computeDtype, constant, type Operand } from "./promote.ts";
 import { amax, amin, prod, sum } from "./reduction.ts";
+import { stated } from "./stated.ts";
 
 /** What becomes of elements that meet at one index. */
 export type ScatterReduce = "sum" | "prod" | "mean" | "amax" | "amin";
@@ -182,9 +183,18 @@ export function indexFill(input: Node, dim: number, index: Node, value: Operand)
   const axis = dimOf("indexFill", dim, input.shape.length, input.shape);
   const source = input.shape.map((n, i) => (i === axis ? sizeOf(index.shape) : n));
   const { lines } = columnOf("indexFill", input, dim, index, source);
-  const node = typeof value === "object" ? value : constant(value, input.dtype);
-  const filling = broadcastTo(cast(node, input.dtype), lines.shape, "indexFill");
-  return reshape(scatter(lineUp(input), axis, lines, filling), input.shape);
+  if (sizeOf(lines.shape) === 0) return input;
+  const into = cast(lineUp(input), computeDtype(input.dtype));
+  const one = cast(typeof value === "object" ? value : constant(value, input.dtype), into.dtype);
+  const filled = (x: Node, by: Node): Node =>
+    node("scatter", [x, lines, broadcastTo(by, lines.shape, "indexFill")], { axis });
+  // An index that is there twice counts twice in the value's gradient, as in PyTorch.
+  const result = stated(
+    filled(into, one),
+    [into, (g) => filled(g, constant(0, g.dtype))],
+    [one, (g) => sum(node("gather", [g, lines], { axis }))],
+  );
+  return reshape(cast(result, input.dtype), input.shape);
 }
 
 /** Elements of the flattened tensor at indices of any shape, negative ones from the end. */

@@ -1,3 +1,6 @@
+import { OutOfMemoryError } from "./errors.ts";
+import { mib } from "./mib.ts";
+
 /** Element types. The first five compute; the rest are storage types, widened to f32 or i32 on use. */
 export type DType = "f32" | "f64" | "i32" | "u8" | "bool" | "bf16" | "f16" | "i8";
 
@@ -51,7 +54,15 @@ export const integerRange = (dtype: DType): readonly [low: number, high: number]
 
 /** A new zeroed array of `length` elements of a dtype. */
 export function allocate(dtype: DType, length: number): TypedArray {
-  return new dtypes[dtype].array(length);
+  const { array, bytes } = dtypes[dtype];
+  try {
+    return new array(length);
+  } catch (cause) {
+    throw new OutOfMemoryError(
+      `${length} elements of ${dtype} take ${mib(length * bytes)}, which is more than there is in one piece. Use smaller batches or a smaller model.`,
+      { cause },
+    );
+  }
 }
 
 /** Rounds a number to what a dtype can hold, as a store to memory does (integers wrap, bool is 0 or 1). */

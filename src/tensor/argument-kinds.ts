@@ -132,8 +132,6 @@ export const wholeList: Kind = {
   ok: (x) => isList(x, isWhole),
   remedy: asList,
 };
-/** A list of numbers. */
-export const numberList: Kind = { what: "a list of numbers", ok: (x) => isList(x, isNumber), remedy: asList };
 /** The shape of a tensor that is made. */
 export const shape: Kind = {
   what: "a shape: a list of whole numbers from 0 on",
@@ -172,8 +170,6 @@ export const oneOf = (...values: readonly string[]): Kind => ({
   what: `one of ${values.map((v) => JSON.stringify(v)).join(", ")}`,
   ok: (x) => typeof x === "string" && values.includes(x),
 });
-/** A function. */
-export const callable: Kind = { what: "a function", ok: (x) => typeof x === "function" };
 /** Elements in one row, as numbers or a typed array. */
 export const flatData: Kind = {
   what: "a list of numbers or a typed array",

@@ -20,7 +20,6 @@ import {
 import { expect, test } from "vitest";
 
 /** Values and gradients of operations as PyTorch 2.13 has them, each of the sum of the result times 1, 2, 3 …. */
-const NaN = Number.NaN;
 const T = (data: TensorData): Tensor => tensor(data);
 const I = (data: TensorData): Tensor => tensor(data, { dtype: "i32" });
 const x = tensor(
@@ -739,13 +738,18 @@ const cases: readonly Case[] = [
     [Math.PI, -Math.PI, Math.PI / 2, -0.4636476],
     {},
   ],
-  ["T([-1,.3,0.,1.]).asin()", () => T([-1, 0.3, 0, 1]).asin(), [-Math.PI / 2, 0.3046927, 0.0, Math.PI / 2], {}],
+  [
+    "T([-1,.3,0.,1.]).asin()",
+    () => T([-1, 0.3, 0, 1]).asin(),
+    [-Math.PI / 2, 0.3046927, 0.0, Math.PI / 2],
+    {},
+  ],
   ["T([-1,.3,0.,1.]).acos()", () => T([-1, 0.3, 0, 1]).acos(), [Math.PI, 1.2661036, Math.PI / 2, 0.0], {}],
   [
     "v.asinh()",
     () => v.asinh(),
-    [1.4436355, -0.8813736, 0.4812118, 1.8184465],
-    { v: [0.4472136, 1.4142135, 2.6832814, 1.2649111] },
+    [1.4436354, -0.8813735, 0.48121184, 1.8184465],
+    { v: [0.4472136, Math.SQRT2, 2.6832814, 1.2649111] },
   ],
   ["T([1,2.,30.]).acosh()", () => T([1, 2, 30]).acosh(), [0.0, 1.316958, 4.0940666], {}],
   ["T([0.,.5,-.9]).atanh()", () => T([0, 0.5, -0.9]).atanh(), [0.0, 0.5493062, -1.4722193], {}],

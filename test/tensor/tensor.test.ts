@@ -19,6 +19,7 @@ import {
   ArgumentError,
   DTypeError,
   IndexError,
+  OutOfMemoryError,
   ShapeError,
   StaleTensorError,
 } from "../../src/base/errors.ts";
@@ -69,6 +70,7 @@ describe("making tensors", () => {
     );
     expect(() => zeros([2, -1])).toThrow(ShapeError);
     expect(() => arange(0, 5, -1)).toThrow(ArgumentError);
+    expect(() => arange(1e12)).toThrow(OutOfMemoryError);
     expect(tensor([-1.7], { dtype: "i32" }).itemSync()).toBe(-1);
   });
 
@@ -257,7 +259,7 @@ describe("at", () => {
   });
 
   test("refuses what it cannot know", () => {
-    expect(() => x.at(tensor([true, false]))).toThrow(DTypeError);
+    expect(x.at(tensor([true, false])).shape[0]).toBe(1);
     expect(() => x.at(tensor([2], { dtype: "i32" }))).toThrow(
       new IndexError("at: index 2 is out of range; it must be in [-2, 1]"),
     );

@@ -5,7 +5,6 @@ import { shapeText, sizeOf } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import {
-  add,
   ceil,
   clamp,
   div,
@@ -184,22 +183,6 @@ export function diff(input: Node, n: number, dim: number, prepend?: Node, append
     x = x.dtype === "bool" ? node("xor", [later, earlier], {}) : sub(later, earlier);
   }
   return x;
-}
-
-/** The area under values along a dimension, by trapezoids; `x` are their places, or how far apart they are. */
-export function trapezoid(y: Node, x: Node | number, dim: number): Node {
-  const axis = dimOf("trapezoid", dim, y.shape.length, y.shape);
-  const count = y.shape[axis]!;
-  const pairs = count === 0 ? y : add(narrow(y, axis, 1, count - 1), narrow(y, axis, 0, count - 1));
-  if (typeof x === "number") return mul(sum(pairs, axis), x / 2);
-  const along =
-    x.shape.length === 1
-      ? reshape(
-          x,
-          y.shape.map((_, i) => (i === axis ? x.shape[0]! : 1)),
-        )
-      : x;
-  return div(sum(mul(pairs, diff(along, 1, axis - y.shape.length)), axis), 2);
 }
 
 /** How the rows of a matrix vary together; a vector is one row. */

@@ -86,8 +86,12 @@ export function atan2(a: Operand, b: Operand): Node {
   const steep = where(gt(height, width), sub(Math.PI / 2, unit), unit);
   const angle = where(signbit(x), sub(Math.PI, steep), steep);
   const value = mul(angle, up);
-  // Squares overflow and vanish at extremes, and so does PyTorch's gradient.
-  const scale = (): Node => div(1, add(mul(y, y), mul(x, x)));
+  // Where squares overflow or vanish PyTorch's gradient does too, and is 0 where nothing is left of them.
+  const scale = (): Node => {
+    const squares = add(mul(y, y), mul(x, x));
+    const lost = eq(squares, 0);
+    return where(lost, 0, div(1, where(lost, 1, squares)));
+  };
   return stated(value, [y, (g) => mul(g, mul(x, scale()))], [x, (g) => mul(g, mul(neg(y), scale()))]);
 }
 

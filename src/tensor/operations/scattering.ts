@@ -1,4 +1,4 @@
-import { cast, filled, pad, reshape } from "../../autodiff/build.ts";
+import { cast, filled, filledLike, pad, reshape } from "../../autodiff/build.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
@@ -186,13 +186,14 @@ export function indexFill(input: Node, dim: number, index: Node, value: Operand)
   if (sizeOf(lines.shape) === 0) return input;
   const into = cast(lineUp(input), computeDtype(input.dtype));
   const one = cast(typeof value === "object" ? value : constant(value, input.dtype), into.dtype);
-  const filled = (x: Node, by: Node): Node =>
+  const replaced = (x: Node, by: Node): Node =>
     node("scatter", [x, lines, broadcastTo(by, lines.shape, "indexFill")], { axis });
-  // An index that is there twice counts twice in the value's gradient, as in PyTorch.
+  // An index that is there twice counts once in the value's gradient, as in PyTorch.
+  const reached = (g: Node): Node => truth(replaced(filledLike(0, g), constant(1, g.dtype)));
   const result = stated(
-    filled(into, one),
-    [into, (g) => filled(g, constant(0, g.dtype))],
-    [one, (g) => sum(node("gather", [g, lines], { axis }))],
+    replaced(into, one),
+    [into, (g) => replaced(g, constant(0, g.dtype))],
+    [one, (g) => sum(where(reached(g), g, 0))],
   );
   return reshape(cast(result, input.dtype), input.shape);
 }

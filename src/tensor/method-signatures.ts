@@ -64,7 +64,7 @@ export const methodSignatures = {
   toArraySync: none,
   toString: none,
   print: none,
-  to: takes({ dtype }),
+  to: takes({ dtype: either(dtype, tensor) }),
   float: none,
   double: none,
   int: none,

@@ -2,6 +2,7 @@ import { cast } from "../autodiff/build.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import { type Node, node } from "../ir/node.ts";
+import * as kind from "./argument-kinds.ts";
 import { noGrad } from "./autograd.ts";
 import { add, and, div, full, gt, mul, sub, where } from "./operations/elementwise.ts";
 import * as indexing from "./operations/indexing.ts";
@@ -9,6 +10,7 @@ import { reshape, unsqueeze } from "./operations/movement.ts";
 import { norm } from "./operations/reduction.ts";
 import { putRegion, takeRegion } from "./operations/region.ts";
 import { Parameter } from "./parameter.ts";
+import { checked, takes } from "./signature.ts";
 import { Tensor } from "./tensor.ts";
 import { writable } from "./trained-now.ts";
 
@@ -25,7 +27,21 @@ export interface EmbeddingOptions {
 }
 
 /** Rows of a table, [rows, dims], at integer indices of any shape, in [0, rows). */
-export function embedding(
+export const embedding = checked(
+  "embedding",
+  takes(
+    { index: kind.tensor, weight: kind.tensor },
+    {
+      paddingIdx: kind.nullable(kind.whole),
+      maxNorm: kind.nullable(kind.number),
+      normType: kind.number,
+      scaleGradByFreq: kind.boolean,
+    },
+  ),
+  embeddingOf,
+);
+
+function embeddingOf(
   index: Tensor,
   weight: Tensor,
   { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false }: EmbeddingOptions = {},

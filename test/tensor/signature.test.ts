@@ -105,7 +105,7 @@ describe("plain mistakes are named, with the way to call it", () => {
       "PyTorch's name of a dtype",
       () => loose.x.to("float64"),
       new ArgumentError(
-        'to: dtype is "float64"; it must be a dtype: f32, f64, i32, u8, bool, bf16, f16, i8; write "f64"; write to(dtype)',
+        'to: dtype is "float64"; it must be a dtype: f32, f64, i32, u8, bool, bf16, f16, i8, or a tensor; write "f64"; write to(dtype)',
       ),
     ],
     [

@@ -117,7 +117,8 @@ test("what PyTorch does not make floats of integers is refused", () => {
   expect(() => f.lerp(f.to("f64"), 0.5)).toThrow(/lerp: tensors of f32 and f64/);
   expect(values(f.lerp(f.mul(2), tensor(0.5, { dtype: "f64" })))).toEqual([1.5, 3]);
   expect(() => i.nanmean()).toThrow(/nanmean/);
-  for (const lambda of [-1, Number.NaN]) expect(() => f.softshrink({ lambda })).toThrow(/softshrink: the option lambda/);
+  for (const lambda of [-1, Number.NaN])
+    expect(() => f.softshrink({ lambda })).toThrow(/softshrink: the option lambda/);
 });
 
 test.each(["f16", "bf16"] as const)("isnan, nansum, nanmean and addbmm of %s", (dtype) => {

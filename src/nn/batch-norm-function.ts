@@ -34,18 +34,25 @@ export const batchNorm = checked(
     runningVar?: Tensor | null,
     { weight, bias, training = false, momentum = 0.1, eps = 1e-5 }: BatchNormFunctionOptions = {},
   ): Tensor => {
-    if (x.ndim < 2)
+    // Of nothing there are no statistics, and those that run stay. A vector of nothing has no channels, and no weights.
+    const empty = x.numel === 0;
+    if (x.ndim < 2 && !(empty && x.ndim === 1 && !weight && !bias))
       throw new ShapeError(`batchNorm: takes at least 2 dimensions, not shape ${shapeText(x.shape)}`);
-    const channels = x.shape[1]!;
+    const channels = x.shape[1] ?? 0;
     for (const [name, t] of Object.entries({ runningMean, runningVar, weight, bias }))
       if (t && (t.ndim !== 1 || t.shape[0] !== channels))
         throw new ShapeError(
           `batchNorm: ${name} has shape ${shapeText(t.shape)}; it must be [${channels}], one for each channel of ${shapeText(x.shape)}`,
         );
-    if (!training && !(runningMean && runningVar))
+    if (!empty && !training && !(runningMean && runningVar))
       throw new ArgumentError("batchNorm: without training it needs runningMean and runningVar");
     const inShape = (t: Tensor): Tensor => t.reshape(x.shape.map((_, i) => (i === 1 ? channels : 1)));
     const dims = x.shape.map((_, i) => i).filter((i) => i !== 1);
+    const affine = (normal: Tensor): Tensor => {
+      const scaled = weight ? normal.mul(inShape(weight)) : normal;
+      return bias ? scaled.add(inShape(bias)) : scaled;
+    };
+    if (empty) return affine(x.clone());
     const count = x.numel / channels;
     if (training && count <= 1)
       throw new ArgumentError(
@@ -60,8 +67,6 @@ export const batchNorm = checked(
           runningVar.mul(1 - momentum).add(variance.detach().mul((momentum * count) / (count - 1))),
         );
       });
-    let y = x.sub(inShape(mean)).div(inShape(variance).add(eps).sqrt());
-    if (weight) y = y.mul(inShape(weight));
-    return bias ? y.add(inShape(bias)) : y;
+    return affine(x.sub(inShape(mean)).div(inShape(variance).add(eps).sqrt()));
   },
 );

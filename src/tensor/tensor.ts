@@ -300,12 +300,12 @@ export class Tensor extends InPlaceMethods<Tensor> implements Holder {
   // In place, in PyTorch's sense: this object stands for the new value; no other tensor changes.
 
   /** this += alpha · other. */
-  add_(other: Tensor | Scalar, { alpha = 1 }: { alpha?: number } = {}): this {
-    return this.assign_("add_", ops.add(this.node, operandOf(other), alpha));
+  add_(other: Tensor | Scalar, { alpha = 1 }: { alpha?: Scalar } = {}): this {
+    return this.assign_("add_", ops.add(this.node, operandOf(other), operandOf(alpha)));
   }
   /** this −= alpha · other. */
-  sub_(other: Tensor | Scalar, { alpha = 1 }: { alpha?: number } = {}): this {
-    return this.assign_("sub_", ops.sub(this.node, operandOf(other), alpha));
+  sub_(other: Tensor | Scalar, { alpha = 1 }: { alpha?: Scalar } = {}): this {
+    return this.assign_("sub_", ops.sub(this.node, operandOf(other), operandOf(alpha)));
   }
   /** this *= other. */
   mul_(other: Tensor | Scalar): this {

@@ -9,12 +9,12 @@ import { type HasNode, Methods, operandOf, optionalOperand, type Scalar } from "
 /** Elementwise methods, named and behaving as PyTorch's. */
 export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   /** this + alpha · other. */
-  add(other: T | Scalar, { alpha = 1 }: { alpha?: number } = {}): T {
-    return this.wrap(ops.add(this.node, operandOf(other), alpha));
+  add(other: T | Scalar, { alpha = 1 }: { alpha?: Scalar } = {}): T {
+    return this.wrap(ops.add(this.node, operandOf(other), operandOf(alpha)));
   }
   /** this − alpha · other. */
-  sub(other: T | Scalar, { alpha = 1 }: { alpha?: number } = {}): T {
-    return this.wrap(ops.sub(this.node, operandOf(other), alpha));
+  sub(other: T | Scalar, { alpha = 1 }: { alpha?: Scalar } = {}): T {
+    return this.wrap(ops.sub(this.node, operandOf(other), operandOf(alpha)));
   }
   /** this · other. */
   mul(other: T | Scalar): T {

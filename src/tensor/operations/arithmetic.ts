@@ -2,7 +2,7 @@ import { cast } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { DTypeError } from "../../base/errors.ts";
 import { type Node, node } from "../../ir/node.ts";
-import { eq, ge, gt, isnan, mul, or, pow, sub, where } from "./elementwise.ts";
+import { eq, ge, gt, isnan, mul, or, pow, refuseIntegerOperands, sub, where } from "./elementwise.ts";
 import { logaddexp } from "./logarithmic.ts";
 import { computeDtype, meet, meetFloating, type Operand, resultDtype } from "./promote.ts";
 
@@ -18,6 +18,7 @@ function apart(op: string, a: Operand, b: Operand, first: (x: Node, y: Node) => 
 
 /** log₂(2ᵃ + 2ᵇ) without overflow. */
 export function logaddexp2(a: Operand, b: Operand): Node {
+  refuseIntegerOperands("logaddexp2", [a, b]);
   const [x, y] = meetFloating("logaddexp2", [a, b]) as [Node, Node];
   return mul(logaddexp(mul(x, Math.LN2), mul(y, Math.LN2)), Math.LOG2E);
 }
@@ -37,7 +38,7 @@ export function heaviside(a: Operand, atZero: Operand): Node {
 }
 
 /** b − alpha · a. */
-export const rsub = (a: Node, b: Operand, alpha: Operand): Node => sub(b, alpha === 1 ? a : mul(a, alpha));
+export const rsub = (a: Node, b: Operand, alpha: Operand): Node => sub(b, a, alpha);
 
 /** The greatest common divisor of integers. */
 export function gcd(a: Operand, b: Operand): Node {

@@ -6,7 +6,7 @@ import { type Node, node } from "../../ir/node.ts";
 import type { Op, OpAttrs } from "../../ir/op.ts";
 import { compareWithNumber } from "./compare-number.ts";
 import { integerFmod, integerQuotient, meetDivision } from "./integer-division.ts";
-import { boundsNothing, holds, numberOf, storedNumber } from "./number.ts";
+import { boundsNothing, holds, isNumber, numberOf, storedNumber } from "./number.ts";
 import {
   broadcastShape,
   broadcastTo,
@@ -38,16 +38,20 @@ const refuseBool = (op: string, x: Operand, instead: string): void => {
 // Arithmetic.
 
 /** a + alpha · b; of two bools, their or. */
-export function add(a: Operand, b: Operand, alpha = 1): Node {
+export function add(a: Operand, b: Operand, alpha: Operand = 1): Node {
   const [x, y] = meet("add", [a, b]) as [Node, Node];
   return make(x.dtype === "bool" ? "or" : "add", x, times("add", y, alpha));
 }
 
 /** alpha · x in x's dtype, which must hold alpha: the result does not depend on alpha's. */
-function times(op: string, x: Node, alpha: number): Node {
-  if (alpha === 1) return x;
+function times(op: string, x: Node, factor: Operand): Node {
+  if (factor === 1) return x;
+  if (typeof factor === "boolean" && x.dtype !== "bool")
+    throw new ArgumentError(`${op}: alpha is ${factor}, which only bools have; give ${Number(factor)}`);
+  const alpha = numberOf(factor)!;
   const dtype = x.dtype === "bool" ? "i32" : x.dtype;
-  if (!isFloat(dtype) && !(Number.isInteger(alpha) && holds(dtype, alpha)))
+  const whole = typeof factor !== "object" && Number.isInteger(alpha) && holds(dtype, alpha);
+  if (!isFloat(dtype) && !whole)
     throw new ArgumentError(
       `${op}: alpha is ${alpha}, which is no integer that ${dtype} holds; cast a tensor to f32 first`,
     );
@@ -56,7 +60,7 @@ function times(op: string, x: Node, alpha: number): Node {
 }
 
 /** a − alpha · b. */
-export function sub(a: Operand, b: Operand, alpha = 1): Node {
+export function sub(a: Operand, b: Operand, alpha: Operand = 1): Node {
   refuseBool("sub", a, "use logicalXor or logicalNot");
   refuseBool("sub", b, "use logicalXor or logicalNot");
   const [x, y] = meet("sub", [a, b]) as [Node, Node];
@@ -128,6 +132,8 @@ export function pow(a: Operand, b: Operand): Node {
   const toWhole = typeof a === "object" && !isFloat(a.dtype) && typeof b === "number" && Number.isInteger(b);
   if (toWhole && b < 0 && holds("i32", b))
     throw new ArgumentError(`pow: an integer tensor to the power of ${b}; cast it to f32 first`);
+  // Of two bools it is what implies: only where the base is false and the exponent true is it false.
+  if (typeof a === "object" && a.dtype === "bool" && typeof b === "boolean") return b ? a : filledLike(1, a);
   if (typeof a === "object" && b === 2) return square(a);
   if (typeof a === "object" && b === 1) return numeric(a);
   if (typeof a === "object" && b === 0.5) return make("sqrt", floating(a));
@@ -138,10 +144,11 @@ export function pow(a: Operand, b: Operand): Node {
   return stated(power, [x, (g) => (b === 0 ? filledLike(0, g) : mul(g, mul(pow(x, b - 1), b)))]);
 }
 
-/** a² as one product. */
+/** a² as one product. Its gradient is that of a power, 2a · g, which may overflow where g · a + g · a does not. */
 export function square(a: Node): Node {
   const x = numeric(a);
-  return make("mul", x, x);
+  const value = make("mul", x, x);
+  return isFloat(x.dtype) ? stated(value, [x, (g) => mul(g, mul(x, 2))]) : value;
 }
 
 /** 1 / a. */
@@ -177,6 +184,14 @@ function extremum(op: "max" | "min", name: string, a: Operand, b: Operand): Node
 
 /** a + weight · (b − a), from the nearer end: at weight 1 exactly b. */
 export function lerp(a: Operand, b: Operand, weight: Operand): Node {
+  const isTensor = (x: Operand): x is Node => typeof x === "object" && !isNumber(x);
+  // A weight without dimensions is as good as a number, of whatever dtype.
+  const given = [a, b, weight].filter((x, i) => isTensor(x) && (i < 2 || x.shape.length > 0)) as Node[];
+  for (const x of given)
+    if (!isFloat(x.dtype) || computeDtype(x.dtype) !== computeDtype(given[0]!.dtype))
+      throw new DTypeError(
+        `lerp: tensors of ${given.map((t) => t.dtype).join(" and ")}; they are of one floating-point dtype: cast them with to()`,
+      );
   const [x, y, w] = meetFloating("lerp", [a, b, weight]) as [Node, Node, Node];
   const step = make("sub", y, x);
   const fromStart = make("add", x, make("mul", w, step));
@@ -188,10 +203,12 @@ export function lerp(a: Operand, b: Operand, weight: Operand): Node {
 /** a + value · b · c. */
 export function addcmul(a: Operand, b: Operand, c: Operand, value = 1): Node {
   const [x, y, z] = meet("addcmul", [a, b, c]) as [Node, Node, Node];
+  refuseBool("addcmul", x, asIntegers);
   return add(x, mul(mul(y, value), z));
 }
 /** a + value · b / c. */
 export function addcdiv(a: Operand, b: Operand, c: Operand, value = 1): Node {
+  refuseIntegerOperands("addcdiv", [b, c]);
   const [x, y, z] = meetFloating("addcdiv", [a, b, c]) as [Node, Node, Node];
   const scaled = mul(y, value);
   return stated(
@@ -204,6 +221,7 @@ export function addcdiv(a: Operand, b: Operand, c: Operand, value = 1): Node {
 
 /** √(a² + b²), where squares would overflow or vanish too; an infinity wins over NaN. */
 export function hypot(a: Operand, b: Operand): Node {
+  refuseIntegerOperands("hypot", [a, b]);
   const [x, y] = meetFloating("hypot", [a, b]) as [Node, Node];
   const [p, q] = [abs(x), abs(y)];
   const top = make("max", p, q);
@@ -227,6 +245,15 @@ const refuseIntegers = (op: string, a: Node): void => {
       `${op}: takes a floating-point tensor, this one is ${a.dtype}; cast it with to("f32")`,
     );
 };
+
+/** Throws where operands meet in no floating-point dtype, for what PyTorch does not make one of. */
+export function refuseIntegerOperands(op: string, operands: readonly Operand[]): void {
+  const met = resultDtype(operands);
+  if (!isFloat(met))
+    throw new DTypeError(
+      `${op}: takes floating-point tensors, and these meet in ${met}; cast one of them with to("f32")`,
+    );
+}
 
 const rounding = (op: "floor" | "ceil" | "round", a: Node): Node => {
   refuseBool(op, a, asIntegers);
@@ -350,7 +377,10 @@ export const bitwiseNot = (a: Node): Node =>
   a.dtype === "bool" ? make("not", a) : bitwise("xor", a, filledLike(-1, a));
 
 /** Whether it is NaN. */
-export const isnan = (a: Node): Node => make("not", make("eq", a, a));
+export const isnan = (input: Node): Node => {
+  const a = widen(input);
+  return make("not", make("eq", a, a));
+};
 /** Whether it is an infinity. */
 export const isinf = (a: Node): Node =>
   isFloat(a.dtype) ? eq(abs(a), Number.POSITIVE_INFINITY) : lt(zero(a), 0);

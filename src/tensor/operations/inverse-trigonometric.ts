@@ -20,6 +20,7 @@ import {
   where,
 } from "./elementwise.ts";
 import { constant, floating, meetFloating, type Operand } from "./promote.ts";
+import { stated } from "./stated.ts";
 
 /** Whether the sign bit of a number is set, that of −0 too. */
 export function signbit(x: Node): Node {
@@ -84,7 +85,14 @@ export function atan2(a: Operand, b: Operand): Node {
   const unit = atanOfUnit(where(none, 0, ratio));
   const steep = where(gt(height, width), sub(Math.PI / 2, unit), unit);
   const angle = where(signbit(x), sub(Math.PI, steep), steep);
-  return mul(angle, up);
+  const value = mul(angle, up);
+  // Where squares overflow or vanish PyTorch's gradient does too, and is 0 where nothing is left of them.
+  const scale = (): Node => {
+    const squares = add(mul(y, y), mul(x, x));
+    const lost = eq(squares, 0);
+    return where(lost, 0, div(1, where(lost, 1, squares)));
+  };
+  return stated(value, [y, (g) => mul(g, mul(x, scale()))], [x, (g) => mul(g, mul(neg(y), scale()))]);
 }
 
 /** The arc sine. */

@@ -19,6 +19,7 @@ import {
   neg,
   not,
   or,
+  refuseIntegerOperands,
   sigmoid,
   sub,
   where,
@@ -30,6 +31,7 @@ import { stated } from "./stated.ts";
 
 /** log(eᵃ + eᵇ), without overflow and with all digits where one is much the larger. */
 export function logaddexp(a: Operand, b: Operand): Node {
+  refuseIntegerOperands("logaddexp", [a, b]);
   const [x, y] = meetFloating("logaddexp", [a, b]) as [Node, Node];
   const sum = add(maximum(x, y), log1p(exp(neg(abs(sub(x, y))))));
   // Two equal infinities would subtract to NaN.

@@ -64,8 +64,11 @@ export const addr = (input: Node, a: Node, b: Node, beta: number, alpha: number)
 export const baddbmm = (input: Node, a: Node, b: Node, beta: number, alpha: number): Node =>
   plus("baddbmm", input, bmm(a, b), beta, alpha);
 /** beta · input + alpha · the sum over the batch of a · b. */
-export const addbmm = (input: Node, a: Node, b: Node, beta: number, alpha: number): Node =>
-  plus("addbmm", input, cast(sum(bmm(a, b), 0), a.dtype), beta, alpha);
+export const addbmm = (input: Node, a: Node, b: Node, beta: number, alpha: number): Node => {
+  const products = bmm(a, b);
+  // A sum of integers widens, and the operation keeps their dtype.
+  return plus("addbmm", input, cast(sum(products, 0), products.dtype), beta, alpha);
+};
 
 /** The Kronecker product: every element of `a` times the whole of `b`. */
 export function kron(a: Node, b: Node): Node {

@@ -63,7 +63,8 @@ export function mean(x: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
   return div(reduce("sum", input, axes, keepdim), countOf(x.shape, axes));
 }
 
-function meanable(op: string, x: Node): Node {
+/** A tensor as what has a mean, which integers have not: they would have to be rounded, or become floats in silence. */
+export function meanable(op: string, x: Node): Node {
   if (!isFloat(x.dtype))
     throw new DTypeError(
       `${op}: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
@@ -126,7 +127,8 @@ function safeSqrt(x: Node): Node {
 export function norm(input: Node, p = 2, dim?: Dim, keepdim = false): Node {
   const x = meanable("norm", input);
   const axes = dimsOf("norm", dim, x.shape);
-  if (p === 2) return safeSqrt(reduce("sum", square(x), axes, keepdim));
+  // A product's gradient, which is 0 where the norm is infinite; that of a square would be 0 · ∞.
+  if (p === 2) return safeSqrt(reduce("sum", mul(x, x), axes, keepdim));
   if (p < 0 || p === Number.POSITIVE_INFINITY) refuseEmpty(`norm of ${p}`, x, axes);
   if (p === 1) return reduce("sum", abs(x), axes, keepdim);
   return stated(normOf(p, abs(x), axes, keepdim), [x, normSlope(p, x, axes)]);

@@ -1,4 +1,4 @@
-import { cast, filled, pad, reshape } from "../../autodiff/build.ts";
+import { cast, filled, filledLike, pad, reshape } from "../../autodiff/build.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
@@ -8,6 +8,7 @@ import { alongDim, checkedIndices, fromFront, scatterAdd } from "./indexing.ts";
 import { unsqueeze } from "./movement.ts";
 import { broadcastTo, computeDtype, constant, type Operand } from "./promote.ts";
 import { amax, amin, prod, sum } from "./reduction.ts";
+import { stated } from "./stated.ts";
 
 /** What becomes of elements that meet at one index. */
 export type ScatterReduce = "sum" | "prod" | "mean" | "amax" | "amin";
@@ -182,9 +183,19 @@ export function indexFill(input: Node, dim: number, index: Node, value: Operand)
   const axis = dimOf("indexFill", dim, input.shape.length, input.shape);
   const source = input.shape.map((n, i) => (i === axis ? sizeOf(index.shape) : n));
   const { lines } = columnOf("indexFill", input, dim, index, source);
-  const node = typeof value === "object" ? value : constant(value, input.dtype);
-  const filling = broadcastTo(cast(node, input.dtype), lines.shape, "indexFill");
-  return reshape(scatter(lineUp(input), axis, lines, filling), input.shape);
+  if (sizeOf(lines.shape) === 0) return input;
+  const into = cast(lineUp(input), computeDtype(input.dtype));
+  const one = cast(typeof value === "object" ? value : constant(value, input.dtype), into.dtype);
+  const replaced = (x: Node, by: Node): Node =>
+    node("scatter", [x, lines, broadcastTo(by, lines.shape, "indexFill")], { axis });
+  // An index that is there twice counts once in the value's gradient, as in PyTorch.
+  const reached = (g: Node): Node => truth(replaced(filledLike(0, g), constant(1, g.dtype)));
+  const result = stated(
+    replaced(into, one),
+    [into, (g) => replaced(g, constant(0, g.dtype))],
+    [one, (g) => sum(where(reached(g), g, 0))],
+  );
+  return reshape(cast(result, input.dtype), input.shape);
 }
 
 /** Elements of the flattened tensor at indices of any shape, negative ones from the end. */

@@ -23,7 +23,7 @@ import {
 import { mm } from "./linalg.ts";
 import { cat, diagonal, movedim, narrow, transpose, unsqueeze } from "./movement.ts";
 import { broadcastTo, floating } from "./promote.ts";
-import { any, type Dim, type Indexed, mean, sum } from "./reduction.ts";
+import { any, type Dim, type Indexed, mean, meanable, sum } from "./reduction.ts";
 import { argsort } from "./sorting.ts";
 
 /** The sum of what is not NaN. */
@@ -34,7 +34,7 @@ const zeroOf = (x: Node): Node => node("constant", [], { value: 0, dtype: x.dtyp
 
 /** The mean of what is not NaN. */
 export function nanmean(input: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
-  const x = dtype === undefined ? input : cast(input, dtype);
+  const x = meanable("nanmean", dtype === undefined ? input : cast(input, dtype));
   const total = nansum(x, dim, keepdim);
   return div(total, sum(not(isnan(x)), dim, keepdim));
 }

@@ -80,6 +80,12 @@ export const accepted: readonly Accepted[] = [
     reason: "The nuclear norm is a sum of singular values; there is no linear algebra yet.",
   },
   {
+    op: /^SparseAdam$/,
+    wrong: /^missing: no optimizer SparseAdam$/,
+    reason:
+      "There are no sparse gradients: an embedding's is a scatter into a dense tensor, which Adam takes.",
+  },
+  {
     op: /^repeat_interleave$/,
     wrong: /missing: no argument output_size/,
     reason: "A hint that spares a device a look at the counts, which are numbers here.",

@@ -14,7 +14,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     maxWorkers: "100%",
     // Graphs are verified between passes.
     env: { THAW_VERIFY: "1" },

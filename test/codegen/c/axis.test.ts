@@ -17,12 +17,12 @@ function check(compiler: string, target: CTarget, options = flags.fast): void {
 }
 
 describe.each(compilers)("%s", (compiler) => {
-  test.each([16, 64] as const)("vectors of %i bytes", { timeout: 120_000 }, (vectorBytes) =>
+  test.each([16, 64] as const)("vectors of %i bytes", { timeout: 300_000 }, (vectorBytes) =>
     check(compiler, targetOf(vectorBytes)),
   );
 });
 
-test("nothing that C leaves undefined, nothing outside the buffers", { timeout: 120_000 }, () =>
+test("nothing that C leaves undefined, nothing outside the buffers", { timeout: 300_000 }, () =>
   check(compilers[0]!, targetOf(32), flags.sanitized),
 );
 

@@ -105,18 +105,18 @@ test.each([16, 64] as const)("the text of a tile, vectors of %i bytes", async (v
 });
 
 describe.each(compilers)("%s", (compiler) => {
-  test.each([16, 32, 64] as const)("vectors of %i bytes", { timeout: 240_000 }, (vectorBytes) =>
+  test.each([16, 32, 64] as const)("vectors of %i bytes", { timeout: 300_000 }, (vectorBytes) =>
     check(compiler, targetOf(vectorBytes), flags.fast),
   );
 });
 
 describe("sanitized", () => {
-  test("nothing that C leaves undefined, nothing outside the buffers", { timeout: 240_000 }, () =>
+  test("nothing that C leaves undefined, nothing outside the buffers", { timeout: 300_000 }, () =>
     check(compilers[0]!, targetOf(64), flags.sanitized),
   );
 });
 
-test("each sum's order depends on k alone: the same bits whatever the blocks", { timeout: 120_000 }, () => {
+test("each sum's order depends on k alone: the same bits whatever the blocks", { timeout: 300_000 }, () => {
   const target = targetOf(32);
   const { rows, columns } = productTiling(target).tile;
   for (const [m, right] of [

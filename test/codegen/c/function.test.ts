@@ -63,10 +63,10 @@ function check(compiler: string, target: CTarget): void {
 describe.each(compilers)("%s", (compiler) => {
   test.each([16, 32, 64] as const)(
     "within bounds, vectors of %i bytes",
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     (vectorBytes) => check(compiler, targetOf(vectorBytes)),
   );
-  test("within bounds without a fused instruction", { timeout: 120_000 }, () =>
+  test("within bounds without a fused instruction", { timeout: 300_000 }, () =>
     check(compiler, { ...targetOf(16), fma: false }),
   );
   test("the same bits alone as among others", () => {
@@ -85,7 +85,7 @@ describe.each(compilers)("%s", (compiler) => {
   });
 });
 
-test("nothing that C leaves undefined", { timeout: 120_000 }, () => {
+test("nothing that C leaves undefined", { timeout: 300_000 }, () => {
   const target = targetOf(32);
   const jobs = [...functionNames, "pow" as const].map((name) => {
     const inputs = name === "pow" ? special2 : [Float32Array.of(...special, ...largeAngles.slice(0, 20))];

@@ -46,13 +46,13 @@ test("the text of a map whose rows are one vector", async () => {
 });
 
 describe.each(compilers)("%s", (compiler) => {
-  test.each([16, 64] as const)("vectors of %i bytes", { timeout: 120_000 }, (vectorBytes) =>
+  test.each([16, 64] as const)("vectors of %i bytes", { timeout: 300_000 }, (vectorBytes) =>
     checkCases(loopCases, compiler, targetOf(vectorBytes)),
   );
 });
 
 describe("sanitized", () => {
-  test("nothing that C leaves undefined, nothing outside the buffers", { timeout: 240_000 }, () =>
+  test("nothing that C leaves undefined, nothing outside the buffers", { timeout: 300_000 }, () =>
     checkCases(loopCases, compilers[0]!, targetOf(32), flags.sanitized),
   );
   test.each([

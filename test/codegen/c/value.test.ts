@@ -5,11 +5,11 @@ import { compilers, flags } from "./program.ts";
 
 describe.each(compilers)("%s", (compiler) => {
   const widths = compiler === "gcc" ? ([64, 16] as const) : ([32] as const);
-  test.each(widths)("vectors of %i bytes", { timeout: 120_000 }, (vectorBytes) =>
+  test.each(widths)("vectors of %i bytes", { timeout: 300_000 }, (vectorBytes) =>
     checkCases(valueCases, compiler, targetOf(vectorBytes)),
   );
 });
 
-test("nothing that C leaves undefined, nothing outside the buffers", { timeout: 240_000 }, () =>
+test("nothing that C leaves undefined, nothing outside the buffers", { timeout: 300_000 }, () =>
   checkCases(valueCases, compilers[0]!, targetOf(32), flags.sanitized),
 );

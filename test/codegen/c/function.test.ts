@@ -69,7 +69,7 @@ describe.each(compilers)("%s", (compiler) => {
   test("within bounds without a fused instruction", { timeout: 300_000 }, () =>
     check(compiler, { ...targetOf(16), fma: false }),
   );
-  test("the same bits alone as among others", () => {
+  test("the same bits alone as among others", { timeout: 300_000 }, () => {
     const x = [...even.filter((_, i) => i % 4999 === 0), ...largeAngles.slice(0, 20)];
     const target = targetOf(64);
     for (const name of functionNames) {

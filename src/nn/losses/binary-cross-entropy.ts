@@ -2,6 +2,7 @@ import { ArgumentError, DTypeError } from "../../base/errors.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { logSigmoid } from "../../tensor/operations/activation.ts";
+import { checkElements } from "../../tensor/operations/check-elements.ts";
 import {
   add,
   and,
@@ -20,7 +21,6 @@ import {
 import { broadcastTo, widen } from "../../tensor/operations/promote.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
-import { checkElements } from "./check-elements.ts";
 import { floatNode, type LossOptions, pairOf, type Reduction, reduceLoss } from "./reduction.ts";
 
 /** Options of binary losses. */
@@ -78,14 +78,14 @@ export function binaryCrossEntropy(
       given,
       {
         meets: (v) => v >= 0 && v <= 1,
-        fails: not(and(ge(given, 0), le(given, 1))),
+        fails: () => not(and(ge(given, 0), le(given, 1))),
         error: (v, place) =>
           new ArgumentError(
             `${op}: ${v === undefined ? `an element of the ${what}` : `${v}, element ${place} of the ${what},`} is not from 0 to 1; ` +
               "probabilities are: for logits use binaryCrossEntropyWithLogits",
           ),
       },
-      loss,
+      () => loss,
     );
   return weighted(op, loss, weight, reduction);
 }

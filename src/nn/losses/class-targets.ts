@@ -2,11 +2,11 @@ import { isFloat } from "../../base/dtype.ts";
 import { DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
+import { checkElements } from "../../tensor/operations/check-elements.ts";
 import { and, eq, full, ge, like, lt, ne, or, where } from "../../tensor/operations/elementwise.ts";
 import { reshape, unsqueeze } from "../../tensor/operations/movement.ts";
 import { broadcastTo } from "../../tensor/operations/promote.ts";
 import { sum } from "../../tensor/operations/reduction.ts";
-import { checkElements } from "./check-elements.ts";
 
 /** The dimension of scores that runs over the classes: the only one of a vector, else the second. */
 export const classDim = (scores: Node): number => (scores.shape.length === 1 ? 0 : 1);
@@ -65,15 +65,17 @@ function checkClasses(
   ignoreIndex: number | null,
 ): void {
   const ignored = ignoreIndex === null ? "" : `, and ignoreIndex is ${ignoreIndex}`;
-  const outside = or(lt(column, 0), ge(column, classes));
   const demand = {
     meets: (t: number): boolean => (t >= 0 && t < classes) || t === ignoreIndex,
-    fails: ignoreIndex === null ? outside : and(outside, ne(column, ignoreIndex)),
+    fails: (): Node => {
+      const outside = or(lt(column, 0), ge(column, classes));
+      return ignoreIndex === null ? outside : and(outside, ne(column, ignoreIndex));
+    },
     error: (t?: number, place?: number): IndexError =>
       new IndexError(
         `${op}: ${t === undefined ? "a target is no class" : `target ${t} at position ${place} is no class`}; ` +
           `there are ${classes} classes, 0 to ${classes - 1}${ignored}`,
       ),
   };
-  checkElements(given, demand, column);
+  checkElements(given, demand, () => column);
 }

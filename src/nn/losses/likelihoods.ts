@@ -1,6 +1,7 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
+import { checkElements } from "../../tensor/operations/check-elements.ts";
 import {
   add,
   div,
@@ -19,7 +20,6 @@ import { floating } from "../../tensor/operations/promote.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { raisedTo } from "../straight-through.ts";
-import { checkElements } from "./check-elements.ts";
 import { type LossOptions, type Reduction, reduceLoss } from "./reduction.ts";
 
 /** Negative log-likelihoods of distributions. */
@@ -110,7 +110,8 @@ export function gaussianNllLoss(
     new ArgumentError(`${op}: ${v === undefined ? "a variance" : `the variance ${v}`} is negative`);
   if (typeof variance === "number") {
     if (variance < 0) throw negative(variance);
-  } else checkElements(given, { meets: (v) => !(v < 0), fails: lt(given, 0), error: negative }, loss);
+  } else
+    checkElements(given, { meets: (v) => !(v < 0), fails: () => lt(given, 0), error: negative }, () => loss);
   return new Tensor(reduceLoss(op, loss, reduction));
 }
 

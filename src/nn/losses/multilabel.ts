@@ -4,6 +4,7 @@ import { sameShape, shapeText } from "../../base/shape.ts";
 import { node } from "../../ir/node.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { logSigmoid } from "../../tensor/operations/activation.ts";
+import { checkElements } from "../../tensor/operations/check-elements.ts";
 import {
   add,
   and,
@@ -23,7 +24,6 @@ import { reshape, unsqueeze } from "../../tensor/operations/movement.ts";
 import { cumsum, sum } from "../../tensor/operations/reduction.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
-import { checkElements } from "./check-elements.ts";
 import { floatNode, type LossOptions, type Reduction, reduceLoss } from "./reduction.ts";
 
 /** Losses of rows that belong to several classes. */
@@ -68,13 +68,13 @@ export function multilabelMarginLoss(
     target.node,
     {
       meets: (v) => v >= -1 && v < classes,
-      fails: or(lt(t, -1), ge(t, classes)),
+      fails: () => or(lt(t, -1), ge(t, classes)),
       error: (v, place) =>
         new IndexError(
           `${op}: ${v === undefined ? "a target" : `target ${v} at position ${place}`} is neither one of ${classes} classes nor -1`,
         ),
     },
-    loss,
+    () => loss,
   );
   return new Tensor(reduceLoss(op, input.ndim === 2 ? loss : reshape(loss, []), reduction));
 }

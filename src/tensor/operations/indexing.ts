@@ -2,14 +2,13 @@ import { cast, filled, permute, reshape } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
 import { indexAt, type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
-import type { Storage } from "../../engine/storage.ts";
-import { addCheck, currentTrace, hostNode, storedLeaf } from "../../engine/trace.ts";
+import { hostNode } from "../../engine/trace.ts";
 import { type Node, node } from "../../ir/node.ts";
+import { checkElements } from "./check-elements.ts";
 import { dimOf } from "./dims.ts";
 import { add, eq, ge, lt, mul, or, where } from "./elementwise.ts";
 import { select, slice as sliceDim, unsqueeze } from "./movement.ts";
 import { broadcastShape, broadcastTo, computeDtype } from "./promote.ts";
-import { any } from "./reduction.ts";
 
 const outOfRange = (op: string, low: number, high: number, found?: number): IndexError =>
   new IndexError(
@@ -30,20 +29,13 @@ function checkedDtype(op: string, { dtype }: Node): "i32" {
 export function checkedIndices(op: string, input: Node, low: number, high: number): Node {
   const indices = cast(input, checkedDtype(op, input));
   if (sizeOf(indices.shape) === 0) return indices;
-  const leaf = storedLeaf(input);
-  const storage = leaf?.attrs.source as Storage | undefined;
-  if (storage !== undefined && !storage.resident && !currentTrace().recording) {
-    for (const i of storage.read()) if (i < low || i >= high) throw outOfRange(op, low, high, i);
-    return indices;
-  }
+  const demand = {
+    meets: (i: number): boolean => i >= low && i < high,
+    fails: (): Node => or(lt(indices, low), ge(indices, high)),
+    error: (i?: number): IndexError => outOfRange(op, low, high, i),
+  };
   // A node of its own, so that the indices themselves can still be read if the check fails.
-  const checked = node("detach", [indices], {});
-  addCheck(
-    cast(any(or(lt(indices, low), ge(indices, high))), "i32"),
-    () => outOfRange(op, low, high),
-    checked,
-  );
-  return checked;
+  return checkElements(input, demand, () => node("detach", [indices], {})) ?? indices;
 }
 
 /** Elements at indices along a dimension; the indices' other sizes may be smaller than the tensor's. */

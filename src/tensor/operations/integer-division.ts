@@ -2,10 +2,9 @@ import { cast, filledLike } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../../base/errors.ts";
 import { sizeOf } from "../../base/shape.ts";
-import type { Storage } from "../../engine/storage.ts";
-import { addCheck, currentTrace, storedLeaf } from "../../engine/trace.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { constantOf } from "../../ir/simplify-builder.ts";
+import { checkElements } from "./check-elements.ts";
 import { numberOf } from "./number.ts";
 import { meetNumeric, type Operand } from "./promote.ts";
 
@@ -34,19 +33,13 @@ export function meetDivision(op: string, a: Operand, b: Operand): [Node, Node] {
     if (known === 0) throw byZero(op);
     return [x, y];
   }
-  const given = b as Node;
-  const storage = storedLeaf(given)?.attrs.source as Storage | undefined;
-  if (storage !== undefined && !storage.resident && !currentTrace().recording) {
-    if (storage.read().includes(0)) throw byZero(op);
-    return [x, y];
-  }
-  const zeros = cast(node("eq", [y, filledLike(0, y)], {}), "i32");
-  const status =
-    zeros.shape.length === 0 ? zeros : node("maxReduce", [zeros], { axes: zeros.shape.map((_, i) => i) });
+  const demand = {
+    meets: (divisor: number): boolean => divisor !== 0,
+    fails: (): Node => node("eq", [y, filledLike(0, y)], {}),
+    error: (): ArgumentError => byZero(op),
+  };
   // A node of its own, so that the divisor itself can still be read if the check fails.
-  const checked = node("detach", [y], {});
-  addCheck(status, () => byZero(op), checked);
-  return [x, checked];
+  return [x, checkElements(b as Node, demand, () => node("detach", [y], {})) ?? y];
 }
 
 /** The quotient of integers rounded towards zero, or down: exact in f64, which holds every i32. */

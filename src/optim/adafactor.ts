@@ -1,9 +1,9 @@
 import { type Shape, sizeOf } from "../base/shape.ts";
 import type { Module } from "../nn/module.ts";
-import { div, gt, maximum, mul, sqrt, sub, where } from "../tensor/operations/elementwise.ts";
+import { div, gt, lerp, maximum, mul, sqrt, sub, where } from "../tensor/operations/elementwise.ts";
 import { mean, norm } from "../tensor/operations/reduction.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { maximize, towardsFromNearer } from "./common-transforms.ts";
+import { maximize } from "./common-transforms.ts";
 import { Optimizer } from "./optimizer.ts";
 import { atLeast, flag } from "./options.ts";
 import type { OptimizerDefinition } from "./param-group.ts";
@@ -95,14 +95,14 @@ const adafactor: Transform<AdafactorOptions, Names, Scalars> = {
     let estimate: Node;
     if (value.shape.length > 1) {
       const { rowVar, colVar } = state;
-      const rows = towardsFromNearer(rowVar, meanSquares(gradient, 1), scalar("share", rowVar.shape));
-      const columns = towardsFromNearer(colVar, meanSquares(gradient, 2), scalar("share", colVar.shape));
+      const rows = lerp(rowVar, meanSquares(gradient, 1), scalar("share", rowVar.shape));
+      const columns = lerp(colVar, meanSquares(gradient, 2), scalar("share", colVar.shape));
       const total = mean(rows, -2, true);
       estimate = div(mul(rows, columns), maximum(total, scalar(`least${bits}`, total.shape)));
       next.rowVar = rows;
       next.colVar = columns;
     } else {
-      estimate = towardsFromNearer(state.variance, mul(gradient, gradient), scalar("share"));
+      estimate = lerp(state.variance, mul(gradient, gradient), scalar("share"));
       next.variance = estimate;
     }
     const update = mul(div(1, sqrt(maximum(estimate, scalar(`square${bits}`)))), gradient);

@@ -1,4 +1,4 @@
-import { add, lt, mul, neg, sub, where } from "../tensor/operations/elementwise.ts";
+import { add, mul, neg, sub } from "../tensor/operations/elementwise.ts";
 import type { Node, Transform } from "./transform.ts";
 
 /** Goes up the gradient instead of down, where `maximize` is on. */
@@ -7,13 +7,12 @@ export const maximize: Transform<{ maximize: boolean }> = {
   update: ({ gradient, on }) => (on("maximize") ? { gradient: neg(gradient) } : {}),
 };
 
-/** A weighted mean of an average and what is new, by the way that is exact at a weight of 0. */
+/**
+ * A weighted mean of an average and what is new, by the way that is exact at a weight of 0 alone: half of what `lerp`
+ * computes, which chooses the nearer end.
+ */
 export const towards = (average: Node, next: Node, weight: Node): Node =>
   add(average, mul(weight, sub(next, average)));
-
-/** The same from the end that is nearer, as PyTorch's lerp: exact at a weight of 1 too, for the price of a choice. */
-export const towardsFromNearer = (average: Node, next: Node, weight: Node): Node =>
-  where(lt(weight, 0.5), towards(average, next, weight), sub(next, mul(sub(next, average), sub(1, weight))));
 
 interface Decay {
   lr: number;

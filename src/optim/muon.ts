@@ -1,8 +1,8 @@
 import { shapeText } from "../base/shape.ts";
 import type { Module } from "../nn/module.ts";
-import { mul, sub } from "../tensor/operations/elementwise.ts";
+import { lerp, mul, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { decoupledDecay, towardsFromNearer } from "./common-transforms.ts";
+import { decoupledDecay } from "./common-transforms.ts";
 import { Optimizer } from "./optimizer.ts";
 import { anyNumber, atLeast, flag } from "./options.ts";
 import { orthogonalised } from "./orthogonal.ts";
@@ -42,10 +42,8 @@ const meanMomentum: Transform<MuonOptions, "momentumBuffer", "momentum" | "share
   tensors: () => ["momentumBuffer"],
   perGroup: { momentum: ({ momentum }) => momentum, share: ({ momentum }) => 1 - momentum },
   update({ gradient, state, scalar, on }) {
-    const momentumBuffer = towardsFromNearer(state.momentumBuffer, gradient, scalar("share"));
-    const ahead = on("nesterov")
-      ? towardsFromNearer(gradient, momentumBuffer, scalar("momentum"))
-      : momentumBuffer;
+    const momentumBuffer = lerp(state.momentumBuffer, gradient, scalar("share"));
+    const ahead = on("nesterov") ? lerp(gradient, momentumBuffer, scalar("momentum")) : momentumBuffer;
     return { gradient: ahead, state: { momentumBuffer } };
   },
 };

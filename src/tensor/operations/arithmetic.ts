@@ -3,6 +3,7 @@ import { isFloat } from "../../base/dtype.ts";
 import { DTypeError } from "../../base/errors.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { eq, ge, gt, isnan, mul, or, pow, refuseIntegerOperands, sub, where } from "./elementwise.ts";
+import { integerQuotient } from "./integer-division.ts";
 import { logaddexp } from "./logarithmic.ts";
 import { computeDtype, meet, meetFloating, type Operand, resultDtype } from "./promote.ts";
 
@@ -60,9 +61,6 @@ export function lcm(a: Operand, b: Operand): Node {
   const divisor = gcd(a, b);
   const [x, y] = meet("lcm", [a, b]) as [Node, Node];
   const none = eq(divisor, 0);
-  const quotient = cast(
-    node("floor", [node("div", [cast(x, "f64"), cast(where(none, 1, divisor), "f64")], {})], {}),
-    x.dtype,
-  );
+  const quotient = integerQuotient(x, where(none, 1, divisor), "floor");
   return where(none, 0, node("abs", [mul(quotient, y)], {}));
 }

@@ -1,10 +1,12 @@
 import { cast, filled, filledLike, pad, reshape } from "../../autodiff/build.ts";
+import { integerRange, isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { add, eq, mul, sub, truth, where } from "./elementwise.ts";
 import { alongDim, checkedIndices, fromFront, scatterAdd } from "./indexing.ts";
+import { integerQuotient } from "./integer-division.ts";
 import { unsqueeze } from "./movement.ts";
 import { broadcastTo, computeDtype, constant, type Operand } from "./promote.ts";
 import { amax, amin, prod, sum } from "./reduction.ts";
@@ -105,21 +107,14 @@ export function scatterReduce(
 }
 
 function floorMean(total: Node, terms: Node): Node {
-  const float = total.dtype === "f32" || total.dtype === "f64";
-  return float
-    ? node("div", [total, cast(terms, total.dtype)], {})
-    : cast(node("floor", [node("div", [cast(total, "f64"), cast(terms, "f64")], {})], {}), total.dtype);
+  if (!isFloat(total.dtype)) return integerQuotient(total, terms, "floor");
+  return node("div", [total, cast(terms, total.dtype)], {});
 }
 
 /** What loses to everything. */
 function worstOf({ dtype }: Node, reduce: "amax" | "amin"): number {
-  const [least, most] =
-    dtype === "i32"
-      ? [-(2 ** 31), 2 ** 31 - 1]
-      : dtype === "u8"
-        ? [0, 255]
-        : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-  return reduce === "amax" ? least! : most!;
+  const [least, most] = integerRange(dtype) ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  return reduce === "amax" ? least : most;
 }
 
 /** A vector of indices along a dimension, repeated over a source's other dimensions; both checked to fit. */

@@ -22,15 +22,13 @@ import {
 } from "./elementwise.ts";
 import { mm } from "./linalg.ts";
 import { cat, diagonal, movedim, narrow, transpose, unsqueeze } from "./movement.ts";
-import { broadcastTo, floating } from "./promote.ts";
+import { broadcastTo, constant, floating } from "./promote.ts";
 import { any, type Dim, type Indexed, mean, meanable, sum } from "./reduction.ts";
 import { argsort } from "./sorting.ts";
 
 /** The sum of what is not NaN. */
 export const nansum = (x: Node, dim?: Dim, keepdim = false, dtype?: DType): Node =>
-  sum(where(isnan(x), cast(zeroOf(x), x.dtype), x), dim, keepdim, dtype);
-
-const zeroOf = (x: Node): Node => node("constant", [], { value: 0, dtype: x.dtype });
+  sum(where(isnan(x), constant(0, x.dtype), x), dim, keepdim, dtype);
 
 /** The mean of what is not NaN. */
 export function nanmean(input: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
@@ -106,11 +104,7 @@ export function kthvalue(x: Node, k: number, dim: number, keepdim: boolean): Ind
 }
 
 const constantPlace = (place: number, line: Node): Node =>
-  broadcastTo(
-    node("constant", [], { value: place, dtype: "i32" }),
-    [...line.shape.slice(0, -1), 1],
-    "kthvalue",
-  );
+  broadcastTo(constant(place, "i32"), [...line.shape.slice(0, -1), 1], "kthvalue");
 
 /** How a quantile between two elements is made of them. */
 export type Interpolation = "linear" | "lower" | "higher" | "midpoint" | "nearest";

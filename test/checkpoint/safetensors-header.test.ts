@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { SafetensorsError, ThawError } from "../../src/base/errors.ts";
 import { parseHeader, type SafetensorsHeader } from "../../src/checkpoint/safetensors-header.ts";
 import { isBroad } from "../breadth.ts";
+import { collectGarbage } from "../collect-garbage.ts";
 import { fileOf, randomBelow } from "./bytes.ts";
 
 const parse = (header: unknown, dataBytes = 0): SafetensorsHeader => {
@@ -175,9 +174,6 @@ describe("refuses", () => {
       expect(() => parse(`{"a":${open.repeat(100_000)}`)).toThrow(SafetensorsError);
   });
 });
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
 
 const mutations = isBroad ? 1_000_000 : 100_000;
 

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
 import { currentBackend } from "../../src/backends/registry.ts";
 import { planCounts } from "../../src/engine/realize.ts";
@@ -7,6 +5,7 @@ import { Linear, mseLoss } from "../../src/nn/index.ts";
 import { SGD } from "../../src/optim/index.ts";
 import { capture, type Tensor, tensor } from "../../src/tensor/index.ts";
 import { isBroad } from "../breadth.ts";
+import { collectGarbage } from "../collect-garbage.ts";
 
 /** Of loops whose every step is planned anew, or found, and committed. */
 const separateSteps = isBroad ? 100_000 : 20_000;
@@ -26,13 +25,10 @@ function network() {
   return { net, step };
 }
 
-setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc") as () => void;
-
 /** What JavaScript holds, once all that nothing refers to is gone: finalizers take a turn of the event loop. */
 async function held(): Promise<number> {
   for (let i = 0; i < 3; i++) {
-    collect();
+    collectGarbage();
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   const { heapUsed, external } = process.memoryUsage();

@@ -1,17 +1,13 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { currentBackend } from "../../src/backends/registry.ts";
 import { planCounts } from "../../src/engine/realize.ts";
 import { mseLoss, nn, optim, randn, type Tensor, trainStep } from "../../src/index.ts";
-
-setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc") as () => void;
+import { collectGarbage } from "../collect-garbage.ts";
 
 /** Lets the collector find what nobody holds, and finalizers run. */
 async function settled(): Promise<void> {
   for (let i = 0; i < 4; i++) {
-    collect();
+    collectGarbage();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -1,4 +1,5 @@
 import { ArgumentError, IndexError } from "../base/errors.ts";
+import { bumpEpoch, Cell } from "../engine/cell.ts";
 import { Module } from "./module.ts";
 
 /**
@@ -14,6 +15,46 @@ export function placeIn(op: string, index: number, count: number, end = count): 
         : `${op}: index ${index}; it is from ${-end} to ${count - 1}`,
     );
   return place;
+}
+
+/** What a container of modules or parameters holds. */
+export class Items<C extends object> {
+  readonly #held: C;
+  readonly #changes = new Cell(0);
+
+  constructor(held: C) {
+    this.#held = held;
+  }
+  /** The items, for a recording that then depends on which they are. */
+  read(): C {
+    void this.#changes.value;
+    return this.#held;
+  }
+  /** Changes which they are. */
+  change<R>(how: (held: C) => R): R {
+    const result = how(this.#held);
+    this.#changes.value++;
+    bumpEpoch();
+    return result;
+  }
+}
+
+/** Throws for a name that cannot be part of a path. */
+export function requireName(op: string, name: string): void {
+  if (name === "" || name.includes("."))
+    throw new ArgumentError(
+      `${op}: "${name}" cannot be a name: it would be part of paths, so it is not empty and has no dot`,
+    );
+}
+
+/** The item of a name; throws `ArgumentError` where there is none. */
+export function named<T>(op: string, what: string, items: ReadonlyMap<string, T>, name: string): T {
+  const found = items.get(name);
+  if (found === undefined)
+    throw new ArgumentError(
+      `${op}: no ${what} is called "${name}"; there are ${[...items.keys()].join(", ") || "none"}`,
+    );
+  return found;
 }
 
 /** Throws for what is put among modules and is none. */

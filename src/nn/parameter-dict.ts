@@ -1,8 +1,7 @@
 import type { DType } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { bumpEpoch, Cell } from "../engine/cell.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { Items, named, requireName } from "./items.ts";
 import { type Member, Module } from "./module.ts";
 import { parameterLines, parameterOf } from "./parameter-list.ts";
 
@@ -14,8 +13,7 @@ import { parameterLines, parameterOf } from "./parameter-list.ts";
  * Source: `torch.nn.ParameterDict`. Example: `scales = new nn.ParameterDict({ left: ones([3]), right: ones([3]) })`.
  */
 export class ParameterDict extends Module {
-  readonly #items = new Map<string, Parameter>();
-  readonly #changes = new Cell(0);
+  readonly #items = new Items(new Map<string, Parameter>());
 
   constructor(values: Readonly<Record<string, Tensor>> = {}) {
     super();
@@ -23,54 +21,36 @@ export class ParameterDict extends Module {
   }
 
   protected override members(): [string, Member][] {
-    return [...super.members(), ...this.#read()];
-  }
-
-  /** The items, for a recording that then depends on which they are. */
-  #read(): ReadonlyMap<string, Parameter> {
-    void this.#changes.value;
-    return this.#items;
-  }
-  #changed(): void {
-    this.#changes.value++;
-    bumpEpoch();
+    return [...super.members(), ...this.#items.read()];
   }
 
   get size(): number {
-    return this.#read().size;
+    return this.#items.read().size;
   }
   /** The names, in the order in which they were added. */
   keys(): string[] {
-    return [...this.#read().keys()];
+    return [...this.#items.read().keys()];
   }
   /** The parameters, in the order in which they were added. */
   values(): Parameter[] {
-    return [...this.#read().values()];
+    return [...this.#items.read().values()];
   }
   /** Names and parameters. */
   entries(): [string, Parameter][] {
-    return [...this.#read()];
+    return [...this.#items.read()];
   }
   has(key: string): boolean {
-    return this.#read().has(key);
+    return this.#items.read().has(key);
   }
   /** The parameter of a name. */
   get(key: string): Parameter {
-    const found = this.#read().get(key);
-    if (found === undefined)
-      throw new ArgumentError(
-        `ParameterDict.get: no parameter is called "${key}"; there are ${this.keys().join(", ") || "none"}`,
-      );
-    return found;
+    return named("ParameterDict.get", "parameter", this.#items.read(), key);
   }
   /** Adds one, or puts it in the place of another. */
   set(key: string, value: Tensor): this {
-    if (key === "" || key.includes("."))
-      throw new ArgumentError(
-        `ParameterDict.set: "${key}" cannot be a name: it would be part of paths, so it is not empty and has no dot`,
-      );
-    this.#items.set(key, parameterOf("ParameterDict.set", value));
-    this.#changed();
+    requireName("ParameterDict.set", key);
+    const parameter = parameterOf("ParameterDict.set", value);
+    this.#items.change((items) => items.set(key, parameter));
     return this;
   }
   /** Adds some, each in the place of another of its name. */
@@ -79,8 +59,7 @@ export class ParameterDict extends Module {
     return this;
   }
   delete(key: string): boolean {
-    this.#changed();
-    return this.#items.delete(key);
+    return this.#items.change((items) => items.delete(key));
   }
   /** Takes out the parameter of a name, and gives it. */
   pop(key: string): Parameter {
@@ -90,8 +69,7 @@ export class ParameterDict extends Module {
   }
   /** Takes out all of them. */
   clear(): void {
-    this.#items.clear();
-    this.#changed();
+    this.#items.change((items) => items.clear());
   }
 
   override extraRepr(): string {

@@ -1,9 +1,8 @@
 import { dtypes } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { bumpEpoch, Cell } from "../engine/cell.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { placeIn } from "./items.ts";
+import { Items, placeIn } from "./items.ts";
 import { type Member, Module } from "./module.ts";
 
 /**
@@ -14,42 +13,30 @@ import { type Member, Module } from "./module.ts";
  * Source: `torch.nn.ParameterList`. Example: `scales = new nn.ParameterList([ones([3]), ones([4])])`.
  */
 export class ParameterList extends Module {
-  readonly #items: Parameter[];
-  readonly #changes = new Cell(0);
+  readonly #items: Items<Parameter[]>;
 
   constructor(values: Iterable<Tensor> = []) {
     super();
-    this.#items = Array.from(values, (value) => parameterOf("ParameterList", value));
+    this.#items = new Items(Array.from(values, (value) => parameterOf("ParameterList", value)));
   }
 
   protected override members(): [string, Member][] {
-    return [...super.members(), ...this.#read().map((item, i): [string, Member] => [String(i), item])];
-  }
-
-  /** The items, for a recording that then depends on which they are. */
-  #read(): readonly Parameter[] {
-    void this.#changes.value;
-    return this.#items;
-  }
-  #changed(): this {
-    this.#changes.value++;
-    bumpEpoch();
-    return this;
+    return [...super.members(), ...this.#items.read().map((item, i): [string, Member] => [String(i), item])];
   }
 
   get length(): number {
-    return this.#read().length;
+    return this.#items.read().length;
   }
   [Symbol.iterator](): Iterator<Parameter> {
-    return this.#read()[Symbol.iterator]();
+    return this.#items.read()[Symbol.iterator]();
   }
   /** The parameter at an index. */
   at(index: number): Parameter {
-    return this.#read()[placeIn("ParameterList.at", index, this.length)]!;
+    return this.#items.read()[placeIn("ParameterList.at", index, this.length)]!;
   }
   /** A list of the parameters from `start` up to and without `end`, as an array's `slice`; they are the same ones. */
   slice(start?: number, end?: number): ParameterList {
-    return new ParameterList(this.#read().slice(start, end));
+    return new ParameterList(this.#items.read().slice(start, end));
   }
   /** Adds one at the end. */
   append(value: Tensor): this {
@@ -57,19 +44,21 @@ export class ParameterList extends Module {
   }
   /** Adds some at the end. */
   extend(values: Iterable<Tensor>): this {
-    this.#items.push(...Array.from(values, (value) => parameterOf("ParameterList.extend", value)));
-    return this.#changed();
+    const added = Array.from(values, (value) => parameterOf("ParameterList.extend", value));
+    this.#items.change((items) => items.push(...added));
+    return this;
   }
   /** Puts one in the place of that at an index. */
   set(index: number, value: Tensor): this {
     const place = placeIn("ParameterList.set", index, this.length);
-    this.#items[place] = parameterOf("ParameterList.set", value);
-    return this.#changed();
+    const parameter = parameterOf("ParameterList.set", value);
+    this.#items.change((items) => items.splice(place, 1, parameter));
+    return this;
   }
 
   override extraRepr(): string {
     return parameterLines(
-      this.#items.map((item, i) => [String(i), item]),
+      this.#items.read().map((item, i) => [String(i), item]),
       ({ dtype }) => `torch.${dtypes[dtype].torch}`,
     );
   }

@@ -3,23 +3,32 @@ import { isMain } from "./sources.ts";
 
 /** The part of vitest's JSON report that is counted. */
 export interface TestReport {
-  numPassedTests: number;
-  numFailedTests: number;
-  numPendingTests: number;
-  numTodoTests: number;
-  testResults: { name: string; status: string; assertionResults: unknown[] }[];
+  testResults: { name: string; status: string; assertionResults: { fullName: string; status: string }[] }[];
 }
 
-/** How many tests passed and failed. Skipped tests, and files that could not be loaded, count as failed. */
-export function countTests(report: TestReport): { passed: number; failed: number } {
-  const unloaded = report.testResults.filter(
-    (file) => file.status === "failed" && file.assertionResults.length === 0,
-  );
-  const skipped = report.numPendingTests + report.numTodoTests;
-  return { passed: report.numPassedTests, failed: report.numFailedTests + unloaded.length + skipped };
+/** How many tests passed, and a line for each that did not. */
+export interface TestCount {
+  passed: number;
+  failures: string[];
+}
+
+/** Counts tests. Skipped tests, and files that could not be loaded, are failures too. */
+export function countTests(report: TestReport): TestCount {
+  let passed = 0;
+  const failures: string[] = [];
+  for (const file of report.testResults) {
+    if (file.status === "failed" && file.assertionResults.length === 0)
+      failures.push(`not loaded: ${file.name}`);
+    for (const { fullName, status } of file.assertionResults) {
+      if (status === "passed") passed++;
+      else failures.push(`${status}: ${file.name}: ${fullName}`);
+    }
+  }
+  return { passed, failures };
 }
 
 if (isMain(import.meta.url)) {
-  const { passed, failed } = countTests(JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")));
-  console.log(`${passed} ${failed}`);
+  const { passed, failures } = countTests(JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")));
+  console.log(`${passed} ${failures.length}`);
+  for (const failure of failures) console.log(failure);
 }

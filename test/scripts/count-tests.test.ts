@@ -1,23 +1,33 @@
 import { expect, test } from "vitest";
 import { countTests, type TestReport } from "../../scripts/count-tests.ts";
 
-const report: TestReport = {
-  numPassedTests: 7,
-  numFailedTests: 2,
-  numPendingTests: 0,
-  numTodoTests: 0,
-  testResults: [{ name: "a.test.ts", status: "failed", assertionResults: [{}] }],
-};
+const report = (...files: TestReport["testResults"]): TestReport => ({ testResults: files });
+
+const ofStatus = (...statuses: string[]): TestReport =>
+  report({
+    name: "a.test.ts",
+    status: statuses.includes("failed") ? "failed" : "passed",
+    assertionResults: statuses.map((status, i) => ({ fullName: `test ${i}`, status })),
+  });
 
 test("passed and failed tests are counted", () => {
-  expect(countTests(report)).toEqual({ passed: 7, failed: 2 });
+  expect(countTests(ofStatus("passed", "failed", "passed"))).toEqual({
+    passed: 2,
+    failures: ["failed: a.test.ts: test 1"],
+  });
 });
 
 test("a file that could not be loaded is a failure", () => {
   const unloaded = { name: "b.test.ts", status: "failed", assertionResults: [] };
-  expect(countTests({ ...report, testResults: [...report.testResults, unloaded] }).failed).toBe(3);
+  expect(countTests(report(...ofStatus("passed").testResults, unloaded))).toEqual({
+    passed: 1,
+    failures: ["not loaded: b.test.ts"],
+  });
 });
 
-test("what is skipped or left to do is a failure", () => {
-  expect(countTests({ ...report, numPendingTests: 1, numTodoTests: 3 }).failed).toBe(6);
+test.each(["skipped", "pending", "todo"])("a test that is %s is a failure", (status) => {
+  expect(countTests(ofStatus("passed", status))).toEqual({
+    passed: 1,
+    failures: [`${status}: a.test.ts: test 1`],
+  });
 });

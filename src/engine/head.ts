@@ -8,7 +8,7 @@ import type { Holder, Resident, Trace } from "./trace.ts";
  * call that is recorded again is compared by it, and where it is the same nothing else is recorded.
  */
 export interface Head {
-  readonly numbers: readonly number[];
+  readonly numbers: Float64Array;
   /** Of constants, where their values stand in the numbers, and what they are. */
   readonly constantPlaces: readonly number[];
   readonly constants: readonly { readonly value: number; readonly dtype: DType }[];

@@ -5,7 +5,7 @@ import { type Signature, sameElsewhere, sameSignature } from "./signature.ts";
 
 interface Entry<T> {
   readonly hash: number;
-  readonly numbers: readonly number[];
+  readonly numbers: Float64Array;
   /** Where in the numbers stand constants that are inputs of what was made. */
   readonly free: ReadonlySet<number>;
   /** The nodes, by their place in the signature's order, whose values these inputs are. */

@@ -50,7 +50,7 @@ export interface Compiled {
   readonly inputs: readonly number[];
   readonly scalars: readonly PlanScalar[];
   /** The numbers of its signature. */
-  readonly numbers: readonly number[];
+  readonly numbers: Float64Array;
   /** Nodes of the graph it came from. */
   readonly size: number;
   /** Holders: the cache, and every recording that replays it. Freed when none is left. */

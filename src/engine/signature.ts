@@ -4,18 +4,44 @@ import { isOp, type Node, topological } from "../ir/node.ts";
 import { type Op, type OpAttrs, ops } from "../ir/op.ts";
 import { presentStorage, type Storage } from "./storage.ts";
 
-const opCode = new Map(Object.keys(ops).map((op, i) => [op as Op, i]));
-/** By code, whether an operation has no attributes that a plan depends on. */
-const plain = (Object.keys(ops) as Op[]).map(
-  (op) => (ops[op].kind === "elementwise" && op !== "cast") || ops[op].kind === "identity",
+/** What a signature has of an operation, looked up once a node. */
+interface Known {
+  readonly code: number;
+  /** Whether it has no attributes that a plan depends on. */
+  readonly plain: boolean;
+  readonly names: readonly string[];
+  /** Whether it takes any number of operands. */
+  readonly varies: boolean;
+}
+
+const known = new Map(
+  (Object.keys(ops) as Op[]).map((op, code): [Op, Known] => {
+    const { kind, operands } = ops[op];
+    const plain = (kind === "elementwise" && op !== "cast") || kind === "identity";
+    return [op, { code, plain, names: attributeNames[op], varies: operands < 0 }];
+  }),
 );
-/** By code, the names of the attributes. */
-const names = (Object.keys(ops) as Op[]).map((op) => attributeNames[op]);
 const dtypeCode = new Map(Object.keys(dtypes).map((d, i) => [d, i]));
+
+/**
+ * Where the numbers of a graph are collected before their count is known: one array for all graphs, since every round of a
+ * loop by hand makes some. It is as long as the longest signature so far.
+ */
+let collected = new Float64Array(1024);
+let count = 0;
+
+function push(x: number): void {
+  if (count === collected.length) {
+    const longer = new Float64Array(2 * count);
+    longer.set(collected);
+    collected = longer;
+  }
+  collected[count++] = x;
+}
 
 /** A graph as numbers: equal numbers, equal plan. Leaves are numbered by first appearance. */
 export interface Signature {
-  readonly numbers: readonly number[];
+  readonly numbers: Float64Array;
   readonly hash: number;
   readonly order: readonly Node[];
   readonly storages: readonly Storage[];
@@ -26,15 +52,15 @@ export interface Signature {
   readonly constantPlaces: readonly number[];
 }
 
-function pushAttrs(out: number[], names: readonly string[], attrs: OpAttrs[Op]): void {
+function pushAttrs(names: readonly string[], attrs: OpAttrs[Op]): void {
   for (let i = 0; i < names.length; i++) {
     const value = (attrs as Record<string, unknown>)[names[i]!];
-    if (typeof value === "number") out.push(value);
-    else if (typeof value === "string") out.push(dtypeCode.get(value)!);
-    else if (typeof value === "boolean") out.push(value ? 1 : 0);
+    if (typeof value === "number") push(value);
+    else if (typeof value === "string") push(dtypeCode.get(value)!);
+    else if (typeof value === "boolean") push(value ? 1 : 0);
     else if (Array.isArray(value)) {
-      out.push(value.length);
-      for (const v of value) out.push(v as number);
+      push(value.length);
+      for (const v of value) push(v as number);
     }
   }
 }
@@ -42,16 +68,16 @@ function pushAttrs(out: number[], names: readonly string[], attrs: OpAttrs[Op]):
 /** The signature of the graph under `roots`; the roots' positions are part of it. */
 export function signatureOf(roots: readonly Node[], marks: readonly number[]): Signature {
   const order = topological(roots);
-  const numbers: number[] = [];
   const storages: Storage[] = [];
   const leaves: Node<"input">[] = [];
   const slots = new Map<Storage, number>();
   const scalars: Node<"hostScalar">[] = [];
   const constants: Node<"constant">[] = [];
   const constantPlaces: number[] = [];
+  count = 0;
   for (const n of order) {
-    const code = opCode.get(n.op)!;
-    numbers.push(code);
+    const { code, plain, names, varies } = known.get(n.op)!;
+    push(code);
     if (isOp(n, "input")) {
       const storage = presentStorage(n);
       let slot = slots.get(storage);
@@ -61,51 +87,65 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
         storages.push(storage);
         leaves.push(n);
       }
-      numbers.push(slot, storage.resident ? 1 : 0, dtypeCode.get(n.dtype)!, n.shape.length);
-      for (const d of n.shape) numbers.push(d);
+      push(slot);
+      push(storage.resident ? 1 : 0);
+      push(dtypeCode.get(n.dtype)!);
+      push(n.shape.length);
+      for (const d of n.shape) push(d);
     } else if (isOp(n, "hostScalar")) {
       scalars.push(n);
-      numbers.push(dtypeCode.get(n.dtype)!);
+      push(dtypeCode.get(n.dtype)!);
     } else if (isOp(n, "constant")) {
       constants.push(n);
-      constantPlaces.push(numbers.length);
-      numbers.push(n.attrs.value, dtypeCode.get(n.dtype)!);
+      constantPlaces.push(count);
+      push(n.attrs.value);
+      push(dtypeCode.get(n.dtype)!);
     } else {
       // Of all others the code says how many there are.
-      if (ops[n.op].operands < 0) numbers.push(n.src.length);
-      for (const s of n.src) numbers.push(s.index);
-      if (!plain[code]) pushAttrs(numbers, names[code]!, n.attrs);
+      if (varies) push(n.src.length);
+      for (const s of n.src) push(s.index);
+      if (!plain) pushAttrs(names, n.attrs);
     }
   }
-  for (const root of roots) numbers.push(root.index);
-  numbers.push(...marks);
+  for (const root of roots) push(root.index);
+  for (const mark of marks) push(mark);
+  const numbers = collected.slice(0, count);
+  return {
+    numbers,
+    hash: hashOf(numbers, constantPlaces),
+    order,
+    storages,
+    leaves,
+    scalars,
+    constants,
+    constantPlaces,
+  };
+}
+
+/** A hash of numbers but for those in some places, which ascend. */
+function hashOf(numbers: Float64Array, but: readonly number[]): number {
   let hash = numbers.length;
-  let skipped = 0;
-  let skip = skipped < constantPlaces.length ? constantPlaces[skipped]! : -1;
-  for (let i = 0; i < numbers.length; i++) {
-    if (i === skip) {
-      skip = ++skipped < constantPlaces.length ? constantPlaces[skipped]! : -1;
-      continue;
+  let from = 0;
+  for (let i = 0; i <= but.length; i++) {
+    const to = i < but.length ? but[i]! : numbers.length;
+    for (let at = from; at < to; at++) {
+      const x = numbers[at]! | 0;
+      hash = (Math.imul(hash, 31) + x + Math.imul(x, 458_759)) | 0;
     }
-    const x = numbers[i]!;
-    hash = (Math.imul(hash, 31) + (x | 0) + Math.imul((x * 65537) | 0, 7)) | 0;
+    from = to + 1;
   }
-  return { numbers, hash, order, storages, leaves, scalars, constants, constantPlaces };
+  return hash;
 }
 
 /** Whether two signatures stand for the same plan. */
-export function sameSignature(a: readonly number[], b: readonly number[]): boolean {
+export function sameSignature(a: Float64Array, b: Float64Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
   return true;
 }
 
 /** Whether two signatures stand for the same plan, whatever stands in some places. */
-export function sameElsewhere(
-  a: readonly number[],
-  b: readonly number[],
-  whatever: ReadonlySet<number>,
-): boolean {
+export function sameElsewhere(a: Float64Array, b: Float64Array, whatever: ReadonlySet<number>): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i]) && !whatever.has(i)) return false;
   return true;

@@ -70,33 +70,35 @@ function guarded(op: string, signature: Signature, operation: Any): Any {
     ...(options === null ? [] : [optionsKind(options, signature.needsOptions)]),
   ].map(({ ok }) => ok);
   const count = params.length + (options === null ? 0 : 1);
-  // The name of these functions is known to `engine/call-site.ts`.
-  if (rest || count > 3)
-    return function checked(...args) {
-      refuseUnless(op, signature, args);
-      return operation.apply(this, args);
-    };
+  const known = rest ? Number.POSITIVE_INFINITY : count;
+  // The name of these functions is known to `engine/call-site.ts`. They look at `arguments`, of which V8 makes no array
+  // as long as only its length is read, and that is at most what is known.
+  /* biome-ignore-start lint/complexity/noArguments: rest parameters are an array at each call. */
   if (count === 0)
-    return function checked(...more) {
-      if (more.length > 0 && !more.every(isNothing)) refuse(op, signature, more);
+    return function checked() {
+      if (arguments.length > 0) refuseUnless(op, signature, arguments);
       return operation.call(this);
     };
-  if (count === 1)
-    return function checked(a, ...more) {
-      if (!p!(a) || (more.length > 0 && !more.every(isNothing))) refuse(op, signature, [a, ...more]);
+  if (known === 1)
+    return function checked(a) {
+      if (!p!(a) || arguments.length > 1) refuseUnless(op, signature, arguments);
       return operation.call(this, a);
     };
-  if (count === 2)
-    return function checked(a, b, ...more) {
-      if (!p!(a) || !q!(b) || (more.length > 0 && !more.every(isNothing)))
-        refuse(op, signature, [a, b, ...more]);
+  if (known === 2)
+    return function checked(a, b) {
+      if (!p!(a) || !q!(b) || arguments.length > 2) refuseUnless(op, signature, arguments);
       return operation.call(this, a, b);
     };
-  return function checked(a, b, c, ...more) {
-    if (!p!(a) || !q!(b) || !r!(c) || (more.length > 0 && !more.every(isNothing)))
-      refuse(op, signature, [a, b, c, ...more]);
-    return operation.call(this, a, b, c);
+  if (known === 3)
+    return function checked(a, b, c) {
+      if (!p!(a) || !q!(b) || !r!(c) || arguments.length > 3) refuseUnless(op, signature, arguments);
+      return operation.call(this, a, b, c);
+    };
+  return function checked(...args) {
+    refuseUnless(op, signature, args);
+    return operation.apply(this, args);
   };
+  /* biome-ignore-end lint/complexity/noArguments: as above. */
 }
 
 /** What says nothing: nothing, or no options. */
@@ -129,7 +131,8 @@ function optionsKind(options: { readonly [name: string]: Kind }, needed: boolean
 }
 
 /** Throws for arguments that a signature does not allow. */
-function refuseUnless(op: string, signature: Signature, args: readonly unknown[]): void {
+function refuseUnless(op: string, signature: Signature, given: ArrayLike<unknown>): void {
+  const args = Array.from(given);
   const { params, options, rest } = signature;
   const fixed = rest ? params.length - 1 : params.length;
   for (let i = 0; i < fixed; i++) if (!params[i]!.ok(args[i])) refuse(op, signature, args);

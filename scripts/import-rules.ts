@@ -28,6 +28,7 @@ export const nodeOnly: readonly RegExp[] = [
   /^base\/storage/,
   /^backends\/native\//,
   /^backends\/wasm\//,
+  /^backends\/(cores|sharing)\.ts$/, // what there is to share a machine by
   /^distributed\//,
   /^cli\//,
 ];

@@ -57,8 +57,8 @@ function onOff(value: string, name: string): boolean {
 interface Settings {
   /** `THAW_BACKEND`: name of the backend to use. */
   backend: string | undefined;
-  /** `THAW_THREADS`: threads of the CPU backends; default 1. */
-  threads: number;
+  /** `THAW_THREADS`: threads of the CPU backends; default: those that the machine gives this process, where work is large. */
+  threads: number | undefined;
   /** `THAW_VERIFY=1`: verify the graph between passes. */
   verify: boolean;
   /** `THAW_MAX_MEMORY`: bytes that a backend may grow to; default: what there is (wasm: 4 GiB at most). */
@@ -92,7 +92,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   };
   return {
     backend: take("THAW_BACKEND", text),
-    threads: take("THAW_THREADS", whole(1, mostThreads, "the number of threads")) ?? 1,
+    threads: take("THAW_THREADS", whole(1, mostThreads, "the number of threads")),
     verify: take("THAW_VERIFY", onOff) ?? false,
     maxMemory: take("THAW_MAX_MEMORY", bytes(2 ** 20)),
     compiler: take("THAW_CC", text),

@@ -29,7 +29,7 @@ export function devices({ peaks = false }: { peaks?: boolean }, print: (line: st
 function peaksOf(): string {
   const { flops, bytes } = currentBackend().peaks();
   return (
-    `Measured with ${settings.threads} thread(s): ${(flops / 1e9).toFixed(1)} GFLOP/s (f32, fused multiply-add), ` +
+    `Measured: ${(flops / 1e9).toFixed(1)} GFLOP/s (f32, fused multiply-add), ` +
     `${(bytes / 1e9).toFixed(1)} GB/s to and from memory.`
   );
 }

@@ -38,7 +38,7 @@ Start with:
 
 Environment:
   THAW_BACKEND         backend to use: see thaw devices
-  THAW_THREADS         threads of the CPU backends, 1 to 256 (default 1)
+  THAW_THREADS         threads of the CPU backends, 1 to 256 (default: the cores there are, for large work)
   THAW_MAX_MEMORY      bytes that a backend may use, as 1073741824 or 1GiB
   THAW_CC              C compiler of the native backend (default: cc, gcc or clang on the path); if it
                        does not work, nothing else takes its place

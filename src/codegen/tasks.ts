@@ -3,6 +3,9 @@ import type { KernelCall } from "../plan/kernel.ts";
 /** Work below which a call is not worth sharing out, in element operations. */
 const grain = 32_768;
 
+/** Work of a plan's shared calls below which the threads that it wakes are not worth it: some 0.3 ms of one thread. */
+const worthThreads = 32 * grain;
+
 /** How a call is cut into tasks: by size alone, so that results do not depend on the number of threads. */
 export interface Tasks {
   /** The range that tasks cut up: `begin` and `end` of the kernel are within [0, total). */
@@ -62,8 +65,20 @@ export function tasksOf(call: KernelCall, tiling: ProductTiling): Tasks {
   if (kernel.kind !== "loop") return { total: extents[0]!, chunk: extents[0]!, block };
   if (kernel.outer === 0 && kernel.body.some((v) => v.op === "reduce")) return { total: 1, chunk: 1, block };
   const total = extents[0]!;
-  const work = extents.reduce((a, b) => a * b, 1) * Math.max(1, kernel.body.length / 4);
+  const work = workOf(call);
   if (work < grain * 2) return { total, chunk: total, block };
   const perIndex = work / total;
   return { total, chunk: Math.min(total, Math.max(16, Math.ceil(grain / perIndex / 16) * 16)), block };
 }
+
+/** What a call takes, in element operations: a multiply-add of a product is an eighth of one, as vectors do them. */
+function workOf({ kernel, extents }: KernelCall): number {
+  const points = extents.reduce((a, b) => a * b, 1);
+  if (kernel.kind === "contract") return points / 8;
+  return kernel.kind === "loop" ? points * Math.max(1, kernel.body.length / 4) : points;
+}
+
+/** Whether the calls of a plan that are cut into tasks take so long together that several threads gain by them. */
+export const gainsByThreads = (calls: readonly KernelCall[], tasks: readonly Tasks[]): boolean =>
+  calls.reduce((sum, call, i) => (tasks[i]!.chunk < tasks[i]!.total ? sum + workOf(call) : sum), 0) >=
+  worthThreads;

@@ -17,7 +17,7 @@ test("what is not set, or empty, is at its default", () => {
   const empty = Object.fromEntries(names.map((name) => [`THAW_${name}`, ""]));
   expect(readSettings(empty)).toEqual(readSettings({}));
   expect(readSettings({})).toMatchObject({
-    threads: 1,
+    threads: undefined,
     compilerTimeout: 120,
     cacheMax: 2 ** 28,
     verify: false,

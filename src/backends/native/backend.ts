@@ -8,6 +8,7 @@ import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../../plan/plan.ts";
 import { allowedMemory } from "../memory-limit.ts";
+import { Sharing } from "../sharing.ts";
 import { type Host, NativeExecutable } from "./executable.ts";
 import { cacheFolder, cachePlace } from "./folder.ts";
 import { KernelFolder } from "./kernel-folder.ts";
@@ -28,7 +29,9 @@ class NativeBackend implements Backend, Host {
   readonly #toolchain: Toolchain;
   /** Addresses of functions, by structure and form. */
   readonly #functions = new Map<string, number>();
-  #threads: number;
+  #threads = 1;
+  /** Says how many threads there are for what gains by them; null: somebody has asked for a number, for all that runs. */
+  #sharing: Sharing | null = null;
 
   constructor() {
     const koffi = loadKoffi();
@@ -46,7 +49,8 @@ class NativeBackend implements Backend, Host {
       settings.maxMemory ?? Math.min(node().os.totalmem(), allowedMemory()),
     );
     this.arena = this.memory.allocate(64);
-    this.#threads = this.runtime.setThreads(settings.threads);
+    if (settings.threads === undefined) this.#sharing = new Sharing();
+    else this.setThreads(settings.threads);
   }
 
   allocate(bytes: number): Allocation {
@@ -106,14 +110,26 @@ class NativeBackend implements Backend, Host {
     const caches = `caches of ${l1 / 1024} and ${l2 / 1024} KiB`;
     // What is before the first comma tells one arithmetic from another: nothing that changes from run to run.
     const arithmetic = `C through ${version.replaceAll(",", "")} for ${lanes}`;
-    return `${arithmetic}, ${this.#threads} thread(s), ${caches}, kernels in ${settings.kernels ?? this.cache.folder}`;
+    const more = this.#sharing === null ? "" : ` (up to ${this.#sharing.cores} where work is large)`;
+    return `${arithmetic}, ${this.#threads} thread(s)${more}, ${caches}, kernels in ${settings.kernels ?? this.cache.folder}`;
+  }
+
+  isShared(gains: boolean): boolean {
+    if (this.#sharing === null) return true;
+    if (!gains) return false;
+    const threads = this.#sharing.threads();
+    // They are started when there is something for them to do.
+    if (threads !== this.#threads) this.#threads = this.runtime.setThreads(threads);
+    return true;
   }
 
   setThreads(count: number): void {
+    this.#sharing = null;
     this.#threads = this.runtime.setThreads(Math.max(1, Math.trunc(count)));
   }
 
   peaks(): Peaks {
+    this.isShared(true);
     return this.runtime.peaks();
   }
 }

@@ -2,7 +2,7 @@ import { type DType, dtypes, type TypedArray, writeElement } from "../../base/dt
 import { settings } from "../../base/settings.ts";
 import { sizeOf } from "../../base/shape.ts";
 import { argsLayout, elementBytes } from "../../codegen/args.ts";
-import type { Tasks } from "../../codegen/tasks.ts";
+import { gainsByThreads, type Tasks } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
 import type { Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
 import type { NativeAllocation, NativeMemory } from "./memory.ts";
@@ -19,6 +19,8 @@ export interface Host {
   /** Addresses of the functions of some calls; what is missing is compiled. */
   functionsOf(calls: readonly KernelCall[]): number[];
   tasksOf(call: KernelCall): Tasks;
+  /** Whether a plan is shared out among threads, given whether it gains by them. */
+  isShared(gains: boolean): boolean;
 }
 
 /** A pointer in a table: the word at `at` is a buffer's address plus `add`. */
@@ -46,6 +48,7 @@ export class NativeExecutable implements Executable {
   readonly #arenaPointers: Pointer[] = [];
   readonly #inputs: readonly Pointer[][];
   readonly #bound: Float64Array;
+  readonly #gains: boolean;
   #arena: NativeAllocation | null = null;
   /** Buffers that are allocations of their own. */
   readonly #own = new Map<number, NativeAllocation>();
@@ -60,6 +63,8 @@ export class NativeExecutable implements Executable {
     this.#bound = new Float64Array(plan.inputs.length);
     const functions = host.functionsOf(plan.calls);
     const layouts = plan.calls.map((c) => argsLayout(c.kernel));
+    const tasks = plan.calls.map((c) => host.tasksOf(c));
+    this.#gains = gainsByThreads(plan.calls, tasks);
     const scalars = plan.calls.length * row.words;
     const constants = scalars + plan.scalars.length;
     const first = constants + plan.buffers.filter(({ kind }) => kind === "constant").length;
@@ -79,7 +84,7 @@ export class NativeExecutable implements Executable {
     for (const [i, call] of plan.calls.entries()) {
       const layout = layouts[i]!;
       const at = i * row.words;
-      const { total, chunk, block } = host.tasksOf(call);
+      const { total, chunk, block } = tasks[i]!;
       this.#set(at + row.function, functions[i]!);
       this.#set(at + row.args, address + args * 8);
       this.#set(at + row.total, total);
@@ -187,7 +192,9 @@ export class NativeExecutable implements Executable {
   run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number {
     this.#bind(bindings, scalars);
     const { runtime } = this.#host;
-    return this.#finish(runtime.walk(runtime.address, this.#block.address, this.#plan.calls.length), results);
+    const shared = this.#host.isShared(this.#gains) ? 1 : 0;
+    const rows = this.#plan.calls.length;
+    return this.#finish(runtime.walk(runtime.address, this.#block.address, rows, shared), results);
   }
 
   runTimed(
@@ -198,8 +205,9 @@ export class NativeExecutable implements Executable {
   ): number {
     this.#bind(bindings, scalars);
     const { runtime } = this.#host;
+    const shared = this.#host.isShared(this.#gains) ? 1 : 0;
     const rows = this.#plan.calls.length;
-    return this.#finish(runtime.walkTimed(runtime.address, this.#block.address, rows, ends), results);
+    return this.#finish(runtime.walkTimed(runtime.address, this.#block.address, rows, shared, ends), results);
   }
 
   free(): void {

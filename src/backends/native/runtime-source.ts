@@ -220,16 +220,16 @@ static void share(runtime *r, const row *e) {
   for (int i = 0; __atomic_load_n(&r->done, __ATOMIC_ACQUIRE) != tasks; i++) relax(i < spins ? i : 31);
 }
 
-static inline void run_row(runtime *r, const row *e) {
-  if (r->workers > 0 && e->chunk < e->total) share(r, e);
+static inline void run_row(runtime *r, const row *e, int shared) {
+  if (shared && r->workers > 0 && e->chunk < e->total) share(r, e);
   else e->run(e->args, 0, e->total, r->scratch);
 }
 
-/** Runs a table's rows in order; gives -1, or the number of the first status word that is not zero. */
-int thaw_walk(runtime *r, const row *table, i64 rows) {
+/** Runs a table's rows in order, shared out if so; gives -1, or the number of the first status word that is not zero. */
+int thaw_walk(runtime *r, const row *table, i64 rows, int shared) {
   int checks = 0;
   for (const row *e = table; e < table + rows; e++) {
-    run_row(r, e);
+    run_row(r, e, shared);
     if (!e->status) continue;
     if (*e->status) return checks;
     checks++;
@@ -238,11 +238,11 @@ int thaw_walk(runtime *r, const row *table, i64 rows) {
 }
 
 /** As thaw_walk; when each row has ended, in nanoseconds from the start, goes to \`ends\`. */
-int thaw_walk_timed(runtime *r, const row *table, i64 rows, double *ends) {
+int thaw_walk_timed(runtime *r, const row *table, i64 rows, int shared, double *ends) {
   double start = seconds();
   int checks = 0;
   for (i64 i = 0; i < rows; i++) {
-    run_row(r, table + i);
+    run_row(r, table + i, shared);
     ends[i] = (seconds() - start) * 1e9;
     if (!table[i].status) continue;
     if (*table[i].status) return checks;
@@ -275,7 +275,7 @@ static double best(runtime *r, const row *e, double budget) {
   double fastest = 1e9;
   for (double start = seconds(); seconds() - start < budget;) {
     double before = seconds();
-    run_row(r, e);
+    run_row(r, e, 1);
     double took = seconds() - before;
     if (took < fastest) fastest = took;
   }

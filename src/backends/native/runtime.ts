@@ -8,9 +8,15 @@ import type { KernelStore } from "./store.ts";
 
 /** The runtime object: one a JavaScript thread, as code in C. Addresses are numbers. */
 export class Runtime {
-  /** Runs a table's rows; -1, or the check that failed. */
-  readonly walk: (runtime: number, table: number, rows: number) => number;
-  readonly walkTimed: (runtime: number, table: number, rows: number, ends: Float64Array) => number;
+  /** Runs a table's rows, shared out among threads or not; -1, or the check that failed. */
+  readonly walk: (runtime: number, table: number, rows: number, shared: number) => number;
+  readonly walkTimed: (
+    runtime: number,
+    table: number,
+    rows: number,
+    shared: number,
+    ends: Float64Array,
+  ) => number;
   readonly allocate: (bytes: number) => number;
   readonly release: (address: number, bytes: number) => void;
   readonly address: number;
@@ -34,8 +40,8 @@ export class Runtime {
     const get = <F>(name: string, result: string, ...args: string[]): F =>
       library.func(name, result, args) as unknown as F;
     this.#koffi = koffi;
-    this.walk = get("thaw_walk", "int", word, word, "int64_t");
-    this.walkTimed = get("thaw_walk_timed", "int", word, word, "int64_t", "_Inout_ double *");
+    this.walk = get("thaw_walk", "int", word, word, "int64_t", "int");
+    this.walkTimed = get("thaw_walk_timed", "int", word, word, "int64_t", "int", "_Inout_ double *");
     this.allocate = get("thaw_allocate", word, "int64_t");
     this.release = get("thaw_release", "void", word, "int64_t");
     this.#load = get("thaw_load", word, "const char *", "const char *");

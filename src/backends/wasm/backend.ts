@@ -3,6 +3,7 @@ import { settings } from "../../base/settings.ts";
 import type { Kernel } from "../../plan/kernel.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../../plan/plan.ts";
 import { measurePeaks } from "../peaks.ts";
+import { Sharing } from "../sharing.ts";
 import { emitAxis } from "./axis.ts";
 import { emitContract, scratchBytes } from "./contract.ts";
 import { type Host, WasmExecutable } from "./executable.ts";
@@ -13,6 +14,9 @@ import { WasmMemory } from "./memory.ts";
 import { sourceOf, WorkerPool } from "./threads.ts";
 import { control, emitWalker } from "./walker.ts";
 
+/** Runs that gain by threads before workers are started unasked: they take memory and some 50 ms, which a loop repays. */
+const runsBeforeWorkers = 8;
+
 /** WebAssembly SIMD from our own byte emitter: one memory, one table of kernels, one arena for all plans. */
 class WasmBackend implements Backend, Host {
   readonly name = "wasm";
@@ -20,7 +24,10 @@ class WasmBackend implements Backend, Host {
   /** Grows whenever the arena moves: executables then renew their pointers. */
   arenaVersion = 0;
   arena = 0;
-  threads = 1;
+  #threads = 1;
+  /** Says how many threads there are for what gains by them; null: somebody has asked for a number, for all that runs. */
+  #sharing: Sharing | null = null;
+  #gaining = 0;
   readonly walk: Host["walk"];
   readonly #features: Features;
   readonly #table: WebAssembly.Table;
@@ -42,7 +49,8 @@ class WasmBackend implements Backend, Host {
     this.#scratch = this.memory.reserve(scratchBytes);
     this.#walker = emitWalker(this.memory, this.#base, typeof document === "undefined");
     this.walk = this.#instantiate(this.#walker).walk as Host["walk"];
-    this.setThreads(settings.threads);
+    if (settings.threads !== undefined) this.setThreads(settings.threads);
+    else if (this.memory.shared) this.#sharing = new Sharing();
   }
 
   #instantiate(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Exports {
@@ -99,8 +107,9 @@ class WasmBackend implements Backend, Host {
 
   describe(): string {
     const simd = this.#features.relaxed ? "SIMD with relaxed fused multiply-add" : "SIMD";
+    const more = this.#sharing === null ? "" : ` (up to ${this.#sharing.cores} where work is large)`;
     const shared = this.memory.shared
-      ? `${this.threads} of the machine's threads`
+      ? `${1 + this.workersReady} thread(s)${more}`
       : "one thread (no shared memory here)";
     return `WebAssembly ${simd}, ${shared}, up to ${Math.round(this.memory.maximum / 16)} MiB`;
   }
@@ -115,15 +124,29 @@ class WasmBackend implements Backend, Host {
     return this.#pool?.ready ?? 0;
   }
 
+  threadsFor(gains: boolean): number {
+    if (this.#sharing === null) return this.#threads;
+    if (!gains || ++this.#gaining <= runsBeforeWorkers) return 1;
+    const threads = this.#sharing.threads();
+    // Workers that others' work leaves without a core sleep: to start them again would take longer.
+    if (threads > this.#threads) this.#start(threads);
+    return threads;
+  }
+
   /** Workers join when they are ready; results do not depend on how many there are. */
   setThreads(count: number): void {
-    this.threads = this.memory.shared ? Math.max(1, Math.trunc(count)) : 1;
-    if (this.threads > 1 && this.#pool === null) {
+    this.#sharing = null;
+    this.#start(this.memory.shared ? Math.max(1, Math.trunc(count)) : 1);
+  }
+
+  #start(threads: number): void {
+    this.#threads = threads;
+    if (threads > 1 && this.#pool === null) {
       const newScratch = () => this.memory.reserve(scratchBytes);
       this.#pool = new WorkerPool(this.memory, this.#base, this.#walker, sourceOf(mathImports), newScratch);
       for (const [index, bytes] of this.#bytes.entries()) this.#pool.publish(index, bytes);
     }
-    this.#pool?.resize(this.threads - 1);
+    this.#pool?.resize(threads - 1);
   }
 }
 

@@ -1,7 +1,7 @@
 import { dtypes, type TypedArray, writeElement } from "../../base/dtype.ts";
 import { sizeOf } from "../../base/shape.ts";
 import { argsLayout, elementBytes } from "../../codegen/args.ts";
-import { tasksOf } from "../../codegen/tasks.ts";
+import { gainsByThreads, tasksOf } from "../../codegen/tasks.ts";
 import type { Kernel } from "../../plan/kernel.ts";
 import type { Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
 import { tiling } from "./contract.ts";
@@ -14,7 +14,8 @@ export interface Host {
   readonly arena: number;
   /** Grows whenever the arena moves. */
   readonly arenaVersion: number;
-  readonly threads: number;
+  /** Threads that run a plan, given whether it gains by several. */
+  threadsFor(gains: boolean): number;
   readonly walk: (table: number, rows: number, threads: number) => number;
   kernelIndex(kernel: Kernel): number;
   reserveArena(bytes: number): void;
@@ -40,6 +41,7 @@ export class WasmExecutable implements Executable {
   readonly #sizes: readonly number[];
   /** Addresses of constants, by their buffers. */
   readonly #constants = new Map<number, number>();
+  readonly #gains: boolean;
   #arenaVersion = -1;
 
   constructor(backend: Host, plan: LoadablePlan) {
@@ -49,6 +51,8 @@ export class WasmExecutable implements Executable {
     this.#bound = new Int32Array(plan.inputs.length);
     this.#sizes = plan.outputs.map((o) => sizeOf(o.shape));
     const layouts = plan.calls.map((c) => argsLayout(c.kernel, 4));
+    const tasks = plan.calls.map((c) => tasksOf(c, tiling));
+    this.#gains = gainsByThreads(plan.calls, tasks);
     const rows = plan.calls.length * entry.bytes;
     const scalars = rows;
     const constants = scalars + plan.scalars.length * 8;
@@ -72,7 +76,7 @@ export class WasmExecutable implements Executable {
     for (const [i, call] of plan.calls.entries()) {
       const layout = layouts[i]!;
       const row = (this.#block + i * entry.bytes) / 4;
-      const { total, chunk, block } = tasksOf(call, tiling);
+      const { total, chunk, block } = tasks[i]!;
       i32[row + entry.function / 4] = functions[i]!;
       i32[row + entry.args / 4] = args;
       i32[row + entry.total / 4] = total;
@@ -156,7 +160,7 @@ export class WasmExecutable implements Executable {
 
   run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number {
     this.#bind(bindings, scalars);
-    const { threads } = this.#backend;
+    const threads = this.#backend.threadsFor(this.#gains);
     return this.#finish(this.#backend.walk(this.#block, this.#plan.calls.length, threads), results);
   }
 
@@ -167,7 +171,8 @@ export class WasmExecutable implements Executable {
     ends: Float64Array,
   ): number {
     this.#bind(bindings, scalars);
-    const { walk, threads } = this.#backend;
+    const { walk } = this.#backend;
+    const threads = this.#backend.threadsFor(this.#gains);
     const start = performance.now();
     let [checks, failed] = [0, -1];
     for (let i = 0; i < this.#plan.calls.length && failed < 0; i++) {

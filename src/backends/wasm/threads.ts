@@ -55,7 +55,10 @@ interface Handle {
 
 /** What is used of Node's module of threads. */
 interface NodeThreads {
-  Worker: new (source: string, options: { eval: true; workerData: unknown }) => Handle & { unref(): void };
+  Worker: new (
+    source: string,
+    options: { eval: true; execArgv: string[]; workerData: unknown },
+  ) => Handle & { unref(): void };
 }
 
 /** Starts one worker; it joins when it is ready, and nobody waits for it. */
@@ -63,10 +66,14 @@ function spawn(source: string, start: Start): Handle {
   const { process } = globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } };
   const threads = process?.getBuiltinModule?.("node:worker_threads") as NodeThreads | undefined;
   if (threads !== undefined) {
-    const worker = new threads.Worker(`${source}\nbegin(require("node:worker_threads").workerData);`, {
-      eval: true,
-      workerData: start,
-    });
+    const worker = new threads.Worker(
+      `${source}\nbegin(process.getBuiltinModule("node:worker_threads").workerData);`,
+      {
+        eval: true,
+        execArgv: [],
+        workerData: start,
+      },
+    );
     worker.unref();
     return worker;
   }

@@ -4,6 +4,6 @@
  */
 export const isBroad = process.env.BREADTH === "all";
 
-/** All cases, or one in so many. */
-export const sampled = <T>(cases: readonly T[], oneIn: number): readonly T[] =>
-  isBroad ? cases : cases.filter((_, i) => i % oneIn === 0);
+/** All cases, or one in so many, beginning with the one at `from`. */
+export const sampled = <T>(cases: readonly T[], oneIn: number, from = 0): readonly T[] =>
+  isBroad ? cases : cases.filter((_, i) => i % oneIn === from);

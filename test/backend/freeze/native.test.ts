@@ -1,3 +1,3 @@
 import { proveFreezing } from "./matrix.ts";
 
-proveFreezing("native");
+proveFreezing("native", 7, 0);

@@ -1,3 +1,3 @@
 import { proveFreezing } from "./matrix.ts";
 
-proveFreezing("reference");
+proveFreezing("reference", 11, 5);

@@ -1,3 +1,3 @@
 import { proveFreezing } from "./matrix.ts";
 
-proveFreezing("wasm");
+proveFreezing("wasm", 7, 3);

@@ -1,13 +1,20 @@
 // What most scripts need under plain names; modules, optimizers and data loading under `nn`, `optim` and `data`.
 export * from "./base/errors.ts";
 export {
+  atUrl,
   CheckpointFolder,
+  download,
+  indexedDb,
   load,
+  loadFrom,
   loadFromBytes,
+  opfs,
   parseSafetensors,
+  readFrom,
   readSafetensors,
   save,
   saveAsync,
+  saveTo,
   saveToBytes,
   serializeSafetensors,
   writeSafetensors,

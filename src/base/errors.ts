@@ -57,6 +57,15 @@ export class FileError extends ThawError {
     super(printable(message), options);
   }
 }
+/** An answer of a server that is no success. */
+export class HttpError extends FileError {
+  readonly status: number;
+
+  constructor(message: string, status: number, options?: ErrorOptions) {
+    super(message, options);
+    this.status = status;
+  }
+}
 /** A safetensors file, or an index of such files, that is broken, truncated or hostile. */
 export class SafetensorsError extends ThawError {
   constructor(message: string, options?: ErrorOptions) {

@@ -9,8 +9,12 @@ const beginnings: readonly (readonly [bytes: string, what: string])[] = [
   ["GGUF", "a GGUF file, not safetensors"],
   ["\u0089HDF\r\n", "an HDF5 file, as Keras writes them, not safetensors"],
   ["\u0093NUMPY", "a NumPy array, not safetensors"],
-  ["<!DOCTYPE", "a page of HTML: what was downloaded is not the file"],
+  ["<!doctype", "a page of HTML: what was downloaded is not the file"],
   ["<html", "a page of HTML: what was downloaded is not the file"],
+  ["<head", "a page of HTML: what was downloaded is not the file"],
+  ["<?xml", "XML: what was downloaded is not the file"],
+  ["{", "JSON, not safetensors"],
+  ["[", "JSON, not safetensors"],
 ];
 
 /** How many bytes of a file say what it is. */
@@ -30,7 +34,18 @@ const nameOf = (path: string): string =>
 /** What a file is instead of safetensors, by its first bytes, and what to do about it; null where that is not known. */
 export function foreignFormat(path: string, bytes: Uint8Array): string | null {
   const text = String.fromCharCode(...bytes.subarray(0, beginningBytes));
-  const what = beginnings.find(([beginning]) => text.startsWith(beginning))?.[1];
+  // Text, which has no zeros as the length of a header has, may be in either case, and begin with a mark of UTF-8 and
+  // lines that say nothing.
+  const isText = !text.slice(0, 8).includes("\0");
+  const plain = isText
+    ? text
+        .replace(/^\u00ef\u00bb\u00bf/, "")
+        .trimStart()
+        .toLowerCase()
+    : "";
+  const what = beginnings.find(
+    ([beginning]) => text.startsWith(beginning) || plain.startsWith(beginning),
+  )?.[1];
   if (what === undefined) return null;
   return what === "pickle" ? pickle(path) : `${path} is ${what}`;
 }

@@ -62,14 +62,14 @@ export interface LoadResult extends IncompatibleKeys {
  */
 export function load(path: string, options: LoadOptions): LoadResult {
   finishWrites();
-  return loadFrom(path, path, openTensors(path), options);
+  return loadSource(path, path, openTensors(path), options);
 }
 
-/** As `load`, of the bytes of a file: for browsers. */
-export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions): LoadResult =>
-  loadFrom("The checkpoint", null, bytesSource(bytes), options);
+/** As `load`, of the bytes of a file, which errors call by its name. */
+export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions, name = "The checkpoint"): LoadResult =>
+  loadSource(name, null, bytesSource(bytes, name), options);
 
-function loadFrom(from: string, file: string | null, own: TensorSource, options: LoadOptions): LoadResult {
+function loadSource(from: string, file: string | null, own: TensorSource, options: LoadOptions): LoadResult {
   let source = own;
   try {
     refuseWhileRecording("load()");

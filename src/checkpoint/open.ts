@@ -62,10 +62,9 @@ function beginsAsTensors(path: string): boolean {
   }
 }
 
-/** The tensors in the bytes of a file. */
-export function bytesSource(bytes: Uint8Array): TensorSource {
-  const { tensors, metadata, intact } = parseHeader(bytes, bytes.length);
-  const file = "the bytes given";
+/** The tensors in the bytes of a file, which errors call by its name. */
+export function bytesSource(bytes: Uint8Array, file = "the bytes given"): TensorSource {
+  const { tensors, metadata, intact } = explained(file, bytes, () => parseHeader(bytes, bytes.length));
   return {
     entries: new Map([...tensors].map(([name, entry]) => [name, { ...entry, file }])),
     metadata,
@@ -194,12 +193,19 @@ function openFiles(paths: readonly string[]): TensorSource {
 }
 
 function readHeader(path: string, file: FileReader): SafetensorsHeader {
-  try {
-    const length = headerLength(readFully(path, file, Math.min(prefixBytes, file.size)), file.size);
+  const beginning = readFully(path, file, Math.min(beginningBytes, file.size));
+  return explained(path, beginning, () => {
+    const length = headerLength(beginning.subarray(0, prefixBytes), file.size);
     return parseHeader(readFully(path, file, prefixBytes + length), file.size);
+  });
+}
+
+/** Parses a header; an error names the file, and says what it is instead where its first bytes show that. */
+function explained<T>(path: string, beginning: Uint8Array, parse: () => T): T {
+  try {
+    return parse();
   } catch (error) {
     if (!(error instanceof SafetensorsError)) throw error;
-    const beginning = readFully(path, file, Math.min(beginningBytes, file.size));
     throw new SafetensorsError(foreignFormat(path, beginning) ?? `${path}: ${error.message}`, {
       cause: error,
     });

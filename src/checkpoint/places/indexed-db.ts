@@ -1,0 +1,68 @@
+import { FileError } from "../../base/errors.ts";
+import { readBlob } from "./opfs.ts";
+import { failed, type Place, progressOf } from "./place.ts";
+
+/** The store of a database that holds the bytes, by key. */
+const store = "files";
+
+/**
+ * An entry of a database of the page's origin (IndexedDB): as `opfs`, for browsers without it. `key`: what it is found
+ * under; `database`: default `"thaw"`. Reading and writing throw `FileError`.
+ * Source: https://developer.mozilla.org/docs/Web/API/IndexedDB_API
+ */
+export function indexedDb(key: string, { database = "thaw" }: { database?: string } = {}): Place {
+  const name = `${key} in the database ${database}`;
+  return {
+    name,
+    async read(transfer) {
+      try {
+        const found = await within(database, "readonly", (files) => files.get(key));
+        if (!(found instanceof Blob)) throw new FileError(`Cannot load ${name}: there is no such entry`);
+        return await readBlob(found, transfer);
+      } catch (cause) {
+        throw failed(`load ${name}`, cause, transfer);
+      }
+    },
+    async write(bytes, transfer) {
+      const progress = progressOf(transfer, bytes.length);
+      try {
+        transfer.signal?.throwIfAborted();
+        progress(0);
+        await within(database, "readwrite", (files) => files.put(new Blob([bytes as BlobPart]), key));
+        progress(bytes.length);
+      } catch (cause) {
+        throw failed(`save ${name}`, cause, transfer);
+      }
+    },
+  };
+}
+
+/** Does one thing with the entries of a database, all of it or nothing, and gives what comes of it. */
+async function within(
+  database: string,
+  mode: IDBTransactionMode,
+  use: (files: IDBObjectStore) => IDBRequest,
+): Promise<unknown> {
+  const { indexedDB } = globalThis as { indexedDB?: IDBFactory };
+  if (indexedDB === undefined)
+    throw new FileError("There is no IndexedDB here; in Node, save() and load() take paths of files");
+  const opened = await new Promise<IDBDatabase>((resolve, reject) => {
+    const request = indexedDB.open(database, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(store);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+    request.onblocked = () => reject(new Error("another tab has it open in another version; close that"));
+  });
+  try {
+    return await new Promise((resolve, reject) => {
+      const transaction = opened.transaction(store, mode);
+      const request = use(transaction.objectStore(store));
+      // A request that has succeeded may still be undone: only the transaction's end says that it holds.
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error ?? request.error);
+      transaction.onerror = () => reject(request.error);
+    });
+  } finally {
+    opened.close();
+  }
+}

@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launchBrowser, withoutBrowser } from "./browser.ts";
 import { servePage } from "./server.ts";
 
 interface Trained {
@@ -14,10 +14,6 @@ interface Trained {
   product: number;
   differentProducts: number;
 }
-
-const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-
-const browserPath = browsers.find(existsSync);
 
 /** Runs `train.mjs` in a new page of its own, there or in a worker of that page. */
 async function trainIn(browser: Browser, isolated: boolean, inWorker: boolean): Promise<Trained> {
@@ -40,17 +36,11 @@ async function trainIn(browser: Browser, isolated: boolean, inWorker: boolean): 
   }
 }
 
-// A machine with Node alone still passes the tests; where they gate a change, a missing browser is a failure.
-const skipped = browserPath === undefined && process.env.CI === undefined;
-
-describe.skipIf(skipped)("the built package in a browser", () => {
+describe.skipIf(withoutBrowser)("the built package in a browser", () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: browserPath ?? browsers[0]!,
-      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-    });
+    browser = await launchBrowser();
   }, 60_000);
 
   afterAll(() => browser?.close());

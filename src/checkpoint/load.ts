@@ -55,7 +55,8 @@ export interface LoadResult extends IncompatibleKeys {
 
 /**
  * Puts a checkpoint into a module, and with an optimizer and whatever else took part goes on training from it. Any
- * safetensors file, index or folder will do for the module alone. A tied weight may be under any of its paths.
+ * safetensors file, index or folder will do for the module alone. A tied weight may be under any of its paths. Weights
+ * of bf16 and f16 go into a module of f32 as they are; what would have to be rounded needs `dtype: "module"`.
  * Gradients, and what steps have half accumulated, belong to the weights before and are gone. All of it is checked
  * first: after an error nothing has changed. Throws `CheckpointError`, `StateDictError` for what does not fit,
  * `ChecksumError` and `SafetensorsError` for what is damaged, `FileError`.

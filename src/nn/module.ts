@@ -227,9 +227,10 @@ export abstract class Module extends Watched {
   }
 
   /**
-   * Puts the values of a state dict into parameters and buffers. All of it is checked first: where a shape or dtype
-   * differs, or (unless `strict` is false) a path is missing or unknown, or nothing at all is found, one error lists
-   * everything that is wrong, with the options that would load it, and nothing is written.
+   * Puts the values of a state dict into parameters and buffers, which keep their dtypes: bf16 and f16 fit into f32 as
+   * they are. All of it is checked first: where a shape differs, or a dtype to which it would have to be rounded, or
+   * (unless `strict` is false) a path is missing or unknown, or nothing at all is found, one error lists everything
+   * that is wrong, with the options that would load it, and nothing is written.
    */
   loadStateDict(dict: StateDict, options: MatchOptions = {}): IncompatibleKeys {
     checkMatchOptions("loadStateDict", options);

@@ -20,6 +20,7 @@ export {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,
   crossEntropy,
+  functionalCall,
   huberLoss,
   klDiv,
   l1Loss,

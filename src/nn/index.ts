@@ -24,6 +24,7 @@ export {
 } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export { Flatten, Unflatten } from "./flatten.ts";
+export { functionalCall } from "./functional-call.ts";
 export { GLU, type GLUOptions, glu } from "./glu.ts";
 export { Identity } from "./identity.ts";
 export * as init from "./init/index.ts";

@@ -22,14 +22,15 @@ export class Parameter extends Stored {
   }
 
   override get node(): Node {
+    if (this.standIn !== null) return this.standIn.node;
     const value = this.resident.node;
     if (!this.requiresGrad || this.frozen) return value;
     if (this.#variable === null || this.#variable.src[0] !== value)
       this.#variable = node("variable", [value], { owner: this }, true);
     return this.#variable;
   }
-  override set node(_: Node) {
-    // The engine has computed the value: it is where it belongs already.
+  override set node(computed: Node) {
+    super.node = computed;
   }
 
   /** Whether autograd reaches it; as in PyTorch, false stops autograd and nothing else. */

@@ -2,13 +2,18 @@ import { CaptureError, DTypeError, ShapeError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { bumpEpoch } from "../engine/cell.ts";
 import { currentTrace, Resident } from "../engine/trace.ts";
-import { type Node, node } from "../ir/node.ts";
+import { type Node, node, withGrad } from "../ir/node.ts";
 import { Tensor } from "./tensor.ts";
 
 /** A tensor that lives in the engine's memory and is overwritten in place: a parameter or a buffer. */
 export abstract class Stored extends Tensor {
   /** Where the value is. */
   readonly resident: Resident;
+  /**
+   * What is read and written in its place, of its shape and dtype, while a module runs with other weights; null
+   * otherwise. `functionalCall` sets it.
+   */
+  standIn: Tensor | null = null;
 
   constructor(initial: Tensor) {
     if (currentTrace().recording)
@@ -31,10 +36,11 @@ export abstract class Stored extends Tensor {
   }
 
   override get node(): Node {
-    return this.resident.node;
+    return this.standIn === null ? this.resident.node : this.standIn.node;
   }
-  override set node(_: Node) {
-    // The engine has computed the value: it is where it belongs already.
+  override set node(computed: Node) {
+    // What the engine has computed of its own value is where it belongs already.
+    if (this.standIn !== null) this.standIn.node = computed;
   }
 
   override keep(): Tensor {
@@ -53,7 +59,10 @@ export abstract class Stored extends Tensor {
       throw new DTypeError(
         `assign: a value of ${next.dtype} for ${name} of ${this.resident.dtype}; cast it first`,
       );
-    this.resident.assign(next.tracked ? node("detach", [next], {}) : next);
+    const untracked = next.tracked ? node("detach", [next], {}) : next;
+    const { standIn } = this;
+    if (standIn === null) this.resident.assign(untracked);
+    else withGrad(false, () => standIn.copy_(new Tensor(untracked)));
   }
 
   protected override place(value: Node): void {

@@ -10,6 +10,13 @@ import { Tensor } from "../tensor/tensor.ts";
 import { keepWidth } from "../tensor/wide-integers.ts";
 import { bitsOf } from "./bits.ts";
 import type { MatchOptions } from "./compare-state.ts";
+import {
+  addHook,
+  type ForwardHook,
+  type ForwardPreHook,
+  type HookHandle,
+  type HookOptions,
+} from "./hooks.ts";
 import { label, rootOf } from "./label.ts";
 import { checkMatchOptions, type IncompatibleKeys, matchState } from "./match-state.ts";
 import { Watched } from "./watched.ts";
@@ -273,6 +280,27 @@ export abstract class Module extends Watched {
     for (const child of this.children()) child.apply(fn);
     fn(this);
     return this;
+  }
+
+  // Hooks.
+
+  /**
+   * Has a hook called after each forward pass of this module: `net.head.registerForwardHook((module, args, output) =>
+   * output.mul(2))`. It sees the output, and gives another if it gives any; hooks are called in the order in which they
+   * were registered. In a captured function, and so in a step's loss, hooks are part of what is recorded: what they
+   * compute is done at each call, values cannot be read, and other effects happen when it is recorded. Recordings notice
+   * hooks that come and go. What is called is `forward`: other methods of a module have no hooks.
+   */
+  registerForwardHook<M extends Module>(this: M, hook: ForwardHook<M>, options?: HookOptions): HookHandle {
+    return addHook(this, "after", hook, options);
+  }
+  /** Has a hook called before each forward pass of this module, which may give it other arguments; see `registerForwardHook`. */
+  registerForwardPreHook<M extends Module>(
+    this: M,
+    hook: ForwardPreHook<M>,
+    options?: HookOptions,
+  ): HookHandle {
+    return addHook(this, "pre", hook, options);
   }
 
   // Printing.

@@ -17,6 +17,9 @@ export function placeIn(op: string, index: number, count: number, end = count): 
   return place;
 }
 
+/** Under this a container has what it holds: in no private field, so that `clone` finds it. */
+export const items = Symbol("items");
+
 /** What a container of modules or parameters holds. */
 export class Items<C extends object> {
   readonly #held: C;

@@ -1,14 +1,16 @@
+import type { DType, TypedArray } from "../base/dtype.ts";
 import { CaptureError, DTypeError, ShapeError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
-import { bumpEpoch } from "../engine/cell.ts";
+import { bumpEpoch, noteSurroundings } from "../engine/cell.ts";
 import { currentTrace, Resident } from "../engine/trace.ts";
 import { type Node, node, withGrad } from "../ir/node.ts";
 import { Tensor } from "./tensor.ts";
 
+let changes = 0;
+
 /** A tensor that lives in the engine's memory and is overwritten in place: a parameter or a buffer. */
 export abstract class Stored extends Tensor {
-  /** Where the value is. */
-  readonly resident: Resident;
+  #resident: Resident;
   /**
    * What is read and written in its place, of its shape and dtype, while a module runs with other weights; null
    * otherwise. `functionalCall` sets it.
@@ -22,8 +24,24 @@ export abstract class Stored extends Tensor {
       );
     const resident = new Resident(initial.dtype, initial.shape);
     super(resident.node);
-    this.resident = resident;
+    this.#resident = resident;
     this.assign(initial);
+    bumpEpoch();
+  }
+
+  /** Where the value is. */
+  get resident(): Resident {
+    return this.#resident;
+  }
+
+  /** Is from now on of another dtype, with these elements. What was made of it before has the value of then. */
+  become(dtype: DType, elements: TypedArray): void {
+    const { label } = this;
+    this.#resident = new Resident(dtype, this.shape, elements);
+    this.label = label;
+    super.node = this.#resident.node;
+    // Recordings have its memory in them, and read nothing that would tell them.
+    noteSurroundings("dtypes", String(++changes));
     bumpEpoch();
   }
 

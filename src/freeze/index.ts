@@ -10,6 +10,7 @@ export {
 export type { Checked, SelectorOf } from "./checked.ts";
 export { type FreezeScope, freeze, frozenBy, unfreeze } from "./freeze.ts";
 export { type ModulePolicy, ModuleSelector, module } from "./module-selector.ts";
+export { type ParameterCount, parameterCount } from "./parameter-count.ts";
 export { type SelectedPart, select, selectParts } from "./select.ts";
 export {
   type BooleanMask,

@@ -3,6 +3,7 @@ import { Cell } from "../engine/cell.ts";
 import { hostNode } from "../engine/trace.ts";
 import { Buffer } from "../tensor/buffer.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { keepWidth } from "../tensor/wide-integers.ts";
 import { bitsOf } from "./bits.ts";
@@ -77,17 +78,16 @@ export function cloned<M extends Watched>(root: M, blank: (module: M) => M): M {
 function copyTensor(from: Tensor): Tensor {
   const value = new Tensor(hostNode(bitsOf(from, "clone()"), from.dtype, from.shape));
   const to = copyOf(from, value);
+  if (from instanceof Stored && to instanceof Stored) {
+    if (from.frozen) to.frozen = true;
+    else to.frozenRegion = from.frozenRegion;
+  }
   keepWidth(from, to);
   return to;
 }
 
 function copyOf(from: Tensor, value: Tensor): Tensor {
-  if (from instanceof Parameter) {
-    const parameter = new Parameter(value, { requiresGrad: from.requiresGrad });
-    if (from.frozen) parameter.frozen = true;
-    else parameter.frozenRegion = from.frozenRegion;
-    return parameter;
-  }
+  if (from instanceof Parameter) return new Parameter(value, { requiresGrad: from.requiresGrad });
   if (from instanceof Buffer) {
     const buffer = new Buffer(value, from);
     buffer.held = from.held;

@@ -176,7 +176,11 @@ export class EMA {
       }
       for (const average of this.#buffers) {
         if (this.buffers === "copy") copy(average);
-        else if (this.frozen === "track" || !average.member.held) enter(average, null);
+        else if (this.frozen === "track") enter(average, null);
+        else if (!average.member.held) {
+          const open = average.member.notFrozen(null);
+          if (open !== "none") enter(average, open);
+        }
       }
     });
     const count = (by: number) => () => {

@@ -100,8 +100,8 @@ export interface TrainStepOptions<
   keepGrads?: boolean;
   /** What becomes of optimizer state while updates leave parameters out, by selector; later ones win. */
   state?: Readonly<Record<string, StatePolicy>>;
-  /** Modules or parameters held in this step beside what `trains` leaves out: `module("backbone")`. */
-  freezes?: Checked<M, F>;
+  /** Modules, parameters or buffers held in this step beside what `trains` leaves out: `module("backbone")`. */
+  freezes?: Checked<M, F, "stored">;
   /** An average of the parameters that follows every update. */
   ema?: Pick<EMA, "update">;
   /** Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. */

@@ -1,5 +1,8 @@
+import { freeze, rows, select } from "thaw/freeze";
 import * as nn from "thaw/nn";
+import { SGD } from "thaw/optim";
 import type { Buffer, Parameter, Tensor } from "thaw/tensor";
+import { trainStep } from "thaw/train";
 
 /** Paths of single things, and what they lead to. Checked by the compiler alone. */
 
@@ -115,3 +118,24 @@ export class Inside extends nn.Module {
     return this.getParameter("head.weight");
   }
 }
+
+// What can be frozen are buffers too; what can be trained are not.
+freeze(net, "blocks.0.norm.runningMean[2:]");
+freeze(net, ["first.**", "**.runningVar", rows("list.0.norm.runningMean", [1])]);
+freeze(net, net.getBuffer("list.0.norm.runningMean"));
+// @ts-expect-error: no such buffer
+freeze(net, "blocks.0.norm.runningMaen");
+// @ts-expect-error: a buffer
+select(net, "blocks.0.norm.runningMean");
+const optimizer = new SGD(net, { lr: 0.1 });
+const loss = (): Tensor => net.first.weight.sum();
+trainStep(optimizer, { loss, trains: "first.**", freezes: "blocks.*.norm.runningMean" });
+// @ts-expect-error: a buffer
+trainStep(optimizer, { loss, trains: "blocks.0.norm.runningMean" });
+trainStep(optimizer, {
+  loss,
+  trains: "**",
+  gradients: (path, g) => (path === "first.weight" ? g.mul(2) : null),
+});
+// @ts-expect-error: no gradient
+trainStep(optimizer, { loss, trains: "**", gradients: () => 2 });

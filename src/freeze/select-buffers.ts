@@ -1,7 +1,9 @@
+import { SelectorError } from "../base/errors.ts";
 import type { Module, ParameterTree } from "../nn/module.ts";
 import { Buffer } from "../tensor/buffer.ts";
-import { intersect, type Region, union } from "../tensor/region.ts";
+import { intersect, type Region } from "../tensor/region.ts";
 import { globPattern } from "./glob.ts";
+import { PartSet } from "./part-set.ts";
 import { indexedPath, parseRegion } from "./region-text.ts";
 import { flatten } from "./select.ts";
 import { RegionSelector, type Selector, selectorKey } from "./selector.ts";
@@ -35,37 +37,61 @@ export function selectBuffers(root: Module, selector: Selector): WithBuffers {
 
 function split(root: Module, tree: ParameterTree, selector: Selector): WithBuffers {
   const paths = root.namedBuffers({ removeDuplicate: false });
-  const buffers = new Map<Buffer, Region | null>();
-  if (paths.length === 0) return { buffers, rest: selector };
+  const parts = new PartSet<Buffer>();
   const rest: Selector[] = [];
-  for (const entry of flatten(selector)) {
-    const found = buffersOf(entry, tree, paths);
-    if (found.length === 0) rest.push(entry);
-    for (const [buffer, region] of found)
-      buffers.set(buffer, buffers.has(buffer) ? union(buffers.get(buffer)!, region) : region);
+  for (const entry of paths.length === 0 ? [] : flatten(selector)) {
+    const exclusion = typeof entry === "string" && entry.startsWith("!");
+    const { found, left } = buffersOf(exclusion ? (entry as string).slice(1) : entry, tree, paths);
+    for (const [buffer, region] of found) parts.add(buffer, region, exclusion);
+    if (left !== null) rest.push(exclusion ? entry : left);
   }
-  return buffers.size === 0 ? { buffers, rest: selector } : { buffers, rest };
+  const buffers = parts.left([]);
+  // Where no buffer is named, what leaves one out is as wrong as what leaves out anything else that is not there.
+  if (buffers.size === 0) return { buffers, rest: selector };
+  const excludes = (entry: Selector): boolean => typeof entry === "string" && entry.startsWith("!");
+  // What is left are no exclusions alone, which would mean everything but those.
+  return { buffers, rest: rest.length > 0 && rest.every(excludes) ? ["!**", ...rest] : rest };
 }
 
-type Found = readonly (readonly [Buffer, Region | null])[];
+/** What an entry names of buffers, and what else it names (null: nothing). */
+interface Found {
+  readonly found: readonly (readonly [Buffer, Region | null])[];
+  readonly left: Selector | null;
+}
 
 function buffersOf(
   entry: Selector,
   tree: ParameterTree,
   paths: readonly (readonly [string, Buffer])[],
 ): Found {
-  if (entry instanceof Buffer) return paths.some(([, buffer]) => buffer === entry) ? [[entry, null]] : [];
-  if (entry instanceof RegionSelector)
-    return flatten(entry.selector)
-      .flatMap((inner) => buffersOf(inner, tree, paths))
-      .map(([buffer, region]) => [buffer, intersect(region, entry.regionOf(buffer))] as const);
-  if (typeof entry !== "string" || entry.startsWith("!")) return [];
+  const none: Found = { found: [], left: entry };
+  if (entry instanceof Buffer)
+    return paths.some(([, buffer]) => buffer === entry) ? { found: [[entry, null]], left: null } : none;
+  if (entry instanceof RegionSelector) {
+    const all = flatten(entry.selector).map((one) => buffersOf(one, tree, paths));
+    const found = all.flatMap((one) => one.found);
+    if (found.length === 0) return none;
+    const left = all.flatMap((one) => one.left ?? []);
+    const both = ([buffer, region]: readonly [Buffer, Region | null]) => {
+      const shared = intersect(region, entry.regionOf(buffer));
+      if (shared?.isEmpty)
+        throw new SelectorError(
+          `${entry.text} names no element of ${buffer.label}: the inner selector names only ${buffer.label}${region!.text}.`,
+        );
+      return [buffer, shared] as const;
+    };
+    return {
+      found: found.map(both),
+      left: left.length === 0 ? null : new RegionSelector(left, entry.text, entry.regionOf),
+    };
+  }
+  if (typeof entry !== "string") return none;
   const indexed = indexedPath(entry);
   const pattern = globPattern(indexed?.path ?? entry);
-  if (tree.paths.some(([path]) => pattern.test(path))) return [];
+  if (tree.paths.some(([path]) => pattern.test(path))) return none;
   const named = new Set(paths.flatMap(([path, buffer]) => (pattern.test(path) ? [buffer] : [])));
-  return [...named].map((buffer) => [
-    buffer,
-    indexed === null ? null : parseRegion(indexed.index, buffer.shape, buffer.label || indexed.path),
-  ]);
+  if (named.size === 0) return none;
+  const regionOf = ({ shape, label }: Buffer): Region | null =>
+    indexed === null ? null : parseRegion(indexed.index, shape, label || indexed.path);
+  return { found: [...named].map((buffer) => [buffer, regionOf(buffer)] as const), left: null };
 }

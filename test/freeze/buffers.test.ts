@@ -181,6 +181,28 @@ describe("what names a buffer, and what does not", () => {
     expect(scope.buffers.size).toBe(0);
   });
 
+  test("with parameters in one selector, and with exclusions of either, each is what it says", () => {
+    const frozen = (selector: Selector): Record<string, string> =>
+      freeze(net, selector as "**", () => {
+        const all = [...net.namedParameters(), ...net.namedBuffers()];
+        const what = all.map(([path, t]) => [path, t.frozen ? "all" : t.frozenRegion?.text] as const);
+        return Object.fromEntries(what.filter(([, region]) => region !== undefined)) as Record<
+          string,
+          string
+        >;
+      });
+    expect(frozen(rows(["linear.weight", "memory"], [0]))).toEqual({ "linear.weight": "[0]", memory: "[0]" });
+    expect(frozen(rows(net.memory, [1, 2]))).toEqual({ memory: "[1:3]" });
+    expect(frozen(["memory", "!linear.**"])).toEqual({ memory: "all" });
+    expect(frozen(["memory", "bn.*", "!bn.bias", "!memory[0]"])).toEqual({
+      memory: "[1:]",
+      "bn.weight": "all",
+    });
+    expect(frozen(["memory[0]", "memory[2]"])).toEqual({ memory: "[[0, 2]]" });
+    expect(() => frozen(["memory", "!linaer.**"])).toThrow(SelectorError);
+    expect(() => frozen(rows("memory[0]", [1]))).toThrow(/names no element of memory/);
+  });
+
   test.each([
     ["runningMena", SelectorError],
     ["memory[4]", IndexError],

@@ -87,8 +87,8 @@ test("a probability that a schedule sets at each step makes no plan a step", asy
     loss: (x: Tensor) => net.forward(x).mean(),
     trains: "0.weight",
   });
-  const bias = net.at(0).bias!.dataSync();
-  const dropout = net.at(1);
+  const bias = net.getSubmodule("0").bias!.dataSync();
+  const dropout = net.getSubmodule("1");
   const plans: number[] = [];
   for (let i = 0; i < 12; i++) {
     dropout.p = 0.1 + i / 20;
@@ -97,5 +97,5 @@ test("a probability that a schedule sets at each step makes no plan a step", asy
   }
   // Numbers that happen to be equal, as at 0.5, are one in the graph: that is another plan, once.
   expect(plans[11]! - plans[3]!).toBeLessThan(2);
-  expect(net.at(0).bias!.dataSync()).toEqual(bias);
+  expect(net.getSubmodule("0").bias!.dataSync()).toEqual(bias);
 });

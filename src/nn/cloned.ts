@@ -18,7 +18,10 @@ export function cloned<M extends Watched>(root: M, blank: (module: M) => M): M {
     copies.set(from, to);
     return to;
   };
+  /** The field that is being copied, for errors. */
+  let place = "";
   const copy = (value: unknown): unknown => {
+    if (typeof value === "function") refuseBound(place, value);
     if (typeof value !== "object" || value === null) return value;
     if (copies.has(value)) return copies.get(value);
     if (value instanceof Watched) return copyModule(value as M);
@@ -61,7 +64,7 @@ export function cloned<M extends Watched>(root: M, blank: (module: M) => M): M {
     for (const key of Reflect.ownKeys(module)) {
       const property = key === "forward" ? ownForward(module) : Object.getOwnPropertyDescriptor(module, key);
       if (property === undefined) continue;
-      refuseBound(module, key, property.value);
+      place = `${module.constructor.name}.${String(key)}`;
       Object.defineProperty(
         made,
         key,
@@ -114,14 +117,15 @@ function refusePrivate(module: Watched): void {
   }
 }
 
+/** An arrow function, as it is written. */
+const arrow = /^(?:async\s*)?(?:\(|[\w$]+\s*=>)/;
+
 /** Throws for a function that would go on working on the original. */
-function refuseBound(module: Watched, key: PropertyKey, value: unknown): void {
-  if (typeof value !== "function") return;
-  const arrow =
-    !Object.hasOwn(value, "prototype") && /^[^{]*=>/.test(String(value)) && /\bthis\b/.test(String(value));
-  if (!arrow && !value.name.startsWith("bound ")) return;
+function refuseBound(place: string, value: object & { readonly name: string }): void {
+  const text = String(value);
+  const isArrow = !Object.hasOwn(value, "prototype") && arrow.test(text);
+  if (!(isArrow && /\bthis\b/.test(text)) && !value.name.startsWith("bound ")) return;
   throw new ArgumentError(
-    `clone: ${module.constructor.name}.${String(key)} is a function in a field that uses \`this\`, which would be the original still. ` +
-      `Make it a method: ${String(key)}(…) { … }.`,
+    `clone: ${place} is, or has in it, a function that uses \`this\`, which would be the original still. Make it a method: name(…) { … }.`,
   );
 }

@@ -165,8 +165,12 @@ describe("clone", () => {
     class Bound extends nn.Linear {
       run = this.forward.bind(this);
     }
+    class Within extends nn.Linear {
+      ops = { twice: ({ x }: { x: Tensor }): Tensor => this.forward(x).mul(2) };
+    }
     class Below extends Hidden {}
-    expect(() => new Arrow().clone()).toThrow(/Arrow.forward .* Make it a method/);
+    expect(() => new Within(1, 1).clone()).toThrow(/Within.ops is, or has in it/);
+    expect(() => new Arrow().clone()).toThrow(/Arrow.forward is.* Make it a method/);
     expect(() => new Bound(1, 1).clone()).toThrow(/Bound.run/);
     expect(() => new nn.Sequential(new Below()).clone()).toThrow(/Below has a private field, #secret/);
     expect(() => new Below().clone()).toThrow(ArgumentError);

@@ -9,8 +9,8 @@ import { minus, type Region, union } from "../tensor/region.ts";
 import type { Stored } from "../tensor/stored.ts";
 import type { Checked } from "./checked.ts";
 import { holdModule, type ModuleHold, ModuleSelector, modulesOf, releaseModule } from "./module-selector.ts";
-import { flatten, selectParts } from "./select.ts";
-import { selectBuffers } from "./select-buffers.ts";
+import { flatten } from "./select.ts";
+import { selectStored } from "./select-stored.ts";
 import { type Selector, selectorText } from "./selector.ts";
 
 /** Parameters frozen (or unfrozen) until this is disposed of, as `using` does at the end of its block. */
@@ -129,8 +129,7 @@ function without(layers: readonly Layer[], region: Region | null): Layer[] {
 }
 
 function open(verb: string, root: Module, selector: Selector, frozen: boolean): FreezeScope {
-  const { buffers, rest } = selectBuffers(root, selector);
-  const parts = selectParts(root, rest);
+  const { parts, buffers } = selectStored(root, selector);
   const mark: Mark = { text: `${verb}(${root.constructor.name}, ${selectorText(selector)})` };
   const before: Before[] = [];
   const set = (path: string, member: Stored, region: Region | null): void => {

@@ -5,37 +5,38 @@ import { intersect, type Region } from "../tensor/region.ts";
 import { globPattern } from "./glob.ts";
 import { PartSet } from "./part-set.ts";
 import { indexedPath, parseRegion } from "./region-text.ts";
-import { flatten } from "./select.ts";
+import { flatten, type SelectedParts, selectParts } from "./select.ts";
 import { RegionSelector, type Selector, selectorKey } from "./selector.ts";
 
-/** A selector as what it names of buffers, each with the region that is meant (null: all), and what is left of it. */
-export interface WithBuffers {
+/** What a selector names of what can be frozen: parameters, and buffers with the region of each (null: all of it). */
+export interface SelectedStored {
+  readonly parts: SelectedParts;
   readonly buffers: ReadonlyMap<Buffer, Region | null>;
-  readonly rest: Selector;
 }
 
 /** Answers by selector, in trees that have not changed since. */
-const known = new WeakMap<ParameterTree, Map<string, WithBuffers>>();
+const known = new WeakMap<ParameterTree, Map<string, SelectedStored>>();
 
 /** Selectors that are remembered at a time, of each tree. */
 const remembered = 2048;
 
 /**
- * The buffers that a selector names: by a buffer itself, or by a text that matches no parameter and some buffers. What
- * matches parameters means those, so that `bn.**` does not hold a BatchNorm's statistics unawares.
+ * The parameters that a selector names, as `selectParts`, and the buffers: by a buffer itself, or by a text that matches
+ * no parameter and some buffers. What matches parameters means those, so that `bn.**` does not hold a BatchNorm's
+ * statistics unawares.
  */
-export function selectBuffers(root: Module, selector: Selector): WithBuffers {
+export function selectStored(root: Module, selector: Selector): SelectedStored {
   const tree = root.parameterTree();
   const key = selectorKey(selector);
-  if (key === null) return split(root, tree, selector);
+  if (key === null) return find(root, tree, selector);
   let ofTree = known.get(tree);
   if (ofTree === undefined || ofTree.size >= remembered) known.set(tree, (ofTree = new Map()));
   let found = ofTree.get(key);
-  if (found === undefined) ofTree.set(key, (found = split(root, tree, selector)));
+  if (found === undefined) ofTree.set(key, (found = find(root, tree, selector)));
   return found;
 }
 
-function split(root: Module, tree: ParameterTree, selector: Selector): WithBuffers {
+function find(root: Module, tree: ParameterTree, selector: Selector): SelectedStored {
   const paths = root.namedBuffers({ removeDuplicate: false });
   const parts = new PartSet<Buffer>();
   const rest: Selector[] = [];
@@ -47,10 +48,11 @@ function split(root: Module, tree: ParameterTree, selector: Selector): WithBuffe
   }
   const buffers = parts.left([]);
   // Where no buffer is named, what leaves one out is as wrong as what leaves out anything else that is not there.
-  if (buffers.size === 0) return { buffers, rest: selector };
+  if (buffers.size === 0) return { buffers, parts: selectParts(root, selector) };
   const excludes = (entry: Selector): boolean => typeof entry === "string" && entry.startsWith("!");
   // What is left are no exclusions alone, which would mean everything but those.
-  return { buffers, rest: rest.length > 0 && rest.every(excludes) ? ["!**", ...rest] : rest };
+  const alone = rest.length > 0 && rest.every(excludes);
+  return { buffers, parts: selectParts(root, alone ? ["!**", ...rest] : rest) };
 }
 
 /** What an entry names of buffers, and what else it names (null: nothing). */

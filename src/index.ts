@@ -27,6 +27,7 @@ export {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,
   crossEntropy,
+  functionalCall,
   huberLoss,
   klDiv,
   l1Loss,

@@ -7,6 +7,7 @@ import { haveStandIns } from "../optim/stand-ins.ts";
 import { fromArray } from "../tensor/create.ts";
 import { getRandomState } from "../tensor/draws.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { Stored } from "../tensor/stored.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { inBase } from "./base.ts";
@@ -111,7 +112,9 @@ export function contentsOf(what: string, given: SaveOptions, path: string | null
     arithmetic: arithmetic(),
     random: { ...getRandomState() },
     frozen: Object.fromEntries(
-      parameters.flatMap(([path, p]) => (p.frozen || p.frozenRegion ? [[path, frozenOf(p)]] : [])),
+      [...parameters, ...buffers].flatMap(([path, p]) =>
+        p.frozen || p.frozenRegion ? [[path, frozenOf(p)]] : [],
+      ),
     ),
     ...(optimizer && { optimizer: { name: optimizer.name, ...optimizer.stateDict({ module }) } }),
     ...(others.length > 0 && { states }),
@@ -162,7 +165,7 @@ function refuseUnsaved(what: string, rounds: readonly SavedRound[]): void {
     );
 }
 
-function frozenOf({ frozenRegion }: Parameter): FrozenRecord {
+function frozenOf({ frozenRegion }: Stored): FrozenRecord {
   if (frozenRegion === null) return "all";
   const { dim, text, indices } = frozenRegion;
   return { dim, text, indices: fromArray(indices, [indices.length]) };

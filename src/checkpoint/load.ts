@@ -10,7 +10,6 @@ import { type Described, type MatchOptions, pathIn } from "../nn/compare-state.t
 import { checkMatchOptions, type IncompatibleKeys, matchState } from "../nn/match-state.ts";
 import type { Module } from "../nn/module.ts";
 import { setRandomState } from "../tensor/draws.ts";
-import type { Parameter } from "../tensor/parameter.ts";
 import { Region } from "../tensor/region.ts";
 import type { Stored } from "../tensor/stored.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -55,7 +54,8 @@ export interface LoadResult extends IncompatibleKeys {
 
 /**
  * Puts a checkpoint into a module, and with an optimizer and whatever else took part goes on training from it. Any
- * safetensors file, index or folder will do for the module alone. A tied weight may be under any of its paths.
+ * safetensors file, index or folder will do for the module alone. A tied weight may be under any of its paths. Weights
+ * of bf16 and f16 go into a module of f32 as they are; what would have to be rounded needs `dtype: "module"`.
  * Gradients, and what steps have half accumulated, belong to the weights before and are gone. All of it is checked
  * first: after an error nothing has changed. Throws `CheckpointError`, `StateDictError` for what does not fit,
  * `ChecksumError` and `SafetensorsError` for what is damaged, `FileError`.
@@ -222,11 +222,12 @@ function frozenParts(
     throw new CheckpointError(
       `${from} does not say what was frozen: it is weights alone. Load it without \`frozen\`.`,
     );
-  const parameters = new Map(module.namedParameters({ removeDuplicate: false }));
-  const regions = new Map<Parameter, Region | "all">();
+  const walk = { removeDuplicate: false };
+  const members = new Map<string, Stored>([...module.namedParameters(walk), ...module.namedBuffers(walk)]);
+  const regions = new Map<Stored, Region | "all">();
   for (const [name, what] of Object.entries(record.frozen)) {
     const path = pathOf(name);
-    const p = parameters.get(path);
+    const p = members.get(path);
     if (p === undefined)
       throw new CheckpointError(
         `${from} says that ${printable(path)} was frozen, which ${module.constructor.name} does not have.`,
@@ -234,7 +235,7 @@ function frozenParts(
     regions.set(p, what === "all" ? what : regionOf(path, p, what));
   }
   return () => {
-    for (const p of parameters.values()) {
+    for (const p of members.values()) {
       const what = regions.get(p);
       if (what === "all") p.frozen = true;
       else p.frozenRegion = what ?? null;
@@ -242,11 +243,7 @@ function frozenParts(
   };
 }
 
-function regionOf(
-  path: string,
-  { shape }: Parameter,
-  { dim, indices }: Exclude<FrozenRecord, "all">,
-): Region {
+function regionOf(path: string, { shape }: Stored, { dim, indices }: Exclude<FrozenRecord, "all">): Region {
   const at = indices.dataSync() as Int32Array;
   try {
     return dim === null ? Region.elements(shape, at) : Region.along(shape, dim, at);

@@ -1,7 +1,7 @@
 import { ArgumentError, StateDictError } from "../base/errors.ts";
 import type { Stateful } from "../base/stateful.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, requireSamples, type Samples } from "./dataset.ts";
 import { permutation } from "./shuffle.ts";
 
 /** Options of `DataLoader`. */
@@ -14,6 +14,11 @@ export interface DataLoaderOptions {
   dropLast?: boolean;
   /** What the orders come from. Default 0. */
   seed?: number;
+}
+
+/** What makes a batch of samples, such as texts of any length: whatever it gives is what a loop gets. */
+export interface Collating<B, S> {
+  collateFn: (samples: S[]) => B;
 }
 
 /** Where a loader stands, and what makes its orders. */
@@ -32,11 +37,16 @@ export interface DataLoaderStateDict {
 }
 
 /**
- * Goes through a dataset in batches, once per `for … of`: `torch.utils.data.DataLoader`. It takes part in checkpoints:
+ * Goes through a dataset in batches, once per `for … of`: `torch.utils.data.DataLoader`. With a `collateFn`, through
+ * what has samples (an array, `TensorDataset`, anything with `length` and `at(index)`), a batch being what that makes of
+ * them: `new DataLoader(texts, { batchSize: 8, collateFn: (some) => tokenize(some) })`. It takes part in checkpoints:
  * after `loadStateDict` the next `for … of` goes on with the pass that was under way, after the last batch that it gave.
  */
-export class DataLoader<B extends readonly Tensor[]> implements Iterable<B>, Stateful<DataLoaderStateDict> {
-  readonly dataset: Dataset<B>;
+export class DataLoader<B = readonly Tensor[], S = never>
+  implements Iterable<B>, Stateful<DataLoaderStateDict>
+{
+  readonly dataset: Dataset<B> | Samples<S>;
+  readonly collateFn: ((samples: S[]) => B) | null;
   readonly batchSize: number;
   readonly shuffle: boolean;
   readonly dropLast: boolean;
@@ -49,13 +59,23 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B>, Sta
   /** Where the pass `epoch` is to be gone on with, and the pass that follows it. */
   #resume: { readonly epoch: number; readonly batch: number; readonly next: number } | null = null;
 
-  constructor(dataset: Dataset<B>, options: DataLoaderOptions = {}) {
-    const { batchSize = 1, shuffle = false, dropLast = false, seed = 0 } = options;
+  readonly #batch: (rows: Int32Array) => B;
+
+  constructor(dataset: Dataset<B>, options?: DataLoaderOptions & { collateFn?: undefined });
+  constructor(dataset: Samples<S>, options: DataLoaderOptions & Collating<B, S>);
+  constructor(dataset: Dataset<B> | Samples<S>, options: DataLoaderOptions & Partial<Collating<B, S>> = {}) {
+    const { batchSize = 1, shuffle = false, dropLast = false, seed = 0, collateFn } = options;
+    if (collateFn !== undefined && typeof collateFn !== "function")
+      throw new ArgumentError(
+        `DataLoader: collateFn is ${typeof collateFn}; it must be a function that makes a batch of an array of samples`,
+      );
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new ArgumentError(
         `DataLoader: batchSize is ${batchSize}; it must be a whole number of at least 1`,
       );
+    this.#batch = batchesOf(dataset, collateFn);
     this.dataset = dataset;
+    this.collateFn = collateFn ?? null;
     this.batchSize = batchSize;
     this.shuffle = shuffle;
     this.dropLast = dropLast;
@@ -93,7 +113,7 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B>, Sta
         if (over || loads !== this.#loads || pass.batch >= this.length) return end();
         const from = pass.batch++ * this.batchSize;
         try {
-          return { done: false, value: this.dataset.batch(order.subarray(from, from + this.batchSize)) };
+          return { done: false, value: this.#batch(order.subarray(from, from + this.batchSize)) };
         } catch (error) {
           end();
           throw error;
@@ -152,4 +172,19 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B>, Sta
       this.#resume = batch > 0 ? { epoch, batch, next } : null;
     };
   }
+}
+
+/** What makes the batch of some rows. */
+function batchesOf<B, S>(
+  dataset: Dataset<B> | Samples<S>,
+  collateFn: ((samples: S[]) => B) | undefined,
+): (rows: Int32Array) => B {
+  if (collateFn !== undefined) {
+    const samples = requireSamples("DataLoader with a collateFn", dataset);
+    return (rows) => collateFn(Array.from(rows, (row) => samples.at(row)!));
+  }
+  if ("batch" in dataset) return (rows) => dataset.batch(rows);
+  throw new ArgumentError(
+    "DataLoader: the dataset has no batch(indices); give a TensorDataset, or { collateFn }, which makes a batch of an array of its samples",
+  );
 }

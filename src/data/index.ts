@@ -1,6 +1,11 @@
 export { type CsvOptions, parseCsv } from "./csv.ts";
-export { DataLoader, type DataLoaderOptions, type DataLoaderStateDict } from "./data-loader.ts";
-export { type Batch, type Dataset, Subset, TensorDataset } from "./dataset.ts";
+export {
+  type Collating,
+  DataLoader,
+  type DataLoaderOptions,
+  type DataLoaderStateDict,
+} from "./data-loader.ts";
+export { type Batch, type Dataset, type Samples, Subset, TensorDataset } from "./dataset.ts";
 export {
   type Mix,
   type Mixed,
@@ -10,5 +15,6 @@ export {
   mix,
   type Sources,
 } from "./mix.ts";
+export { type PadOptions, type PadSequenceOptions, padSequence, padToMultiple } from "./pad.ts";
 export { permutation } from "./shuffle.ts";
 export { randomSplit } from "./split.ts";

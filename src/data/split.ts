@@ -1,22 +1,25 @@
 import { ArgumentError } from "../base/errors.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { type Dataset, Subset } from "./dataset.ts";
+import { type Dataset, type Samples, Subset } from "./dataset.ts";
 import { permutation } from "./shuffle.ts";
 
+/** What a dataset's batches are, and what its samples are. */
+type BatchOf<D> = D extends { batch(indices: ArrayLike<number>): infer B } ? B : never;
+type SampleOf<D> = D extends { at(index: number): infer S } ? Exclude<S, undefined> : never;
+
 /**
- * Deals rows out at random, the same way for the same seed: `torch.utils.data.random_split`. Lengths are counts that
+ * Deals rows, or samples, out at random, the same way for the same seed: `torch.utils.data.random_split`. Lengths are counts that
  * add up to the number of rows, or fractions that add up to 1 (rounded down; rows left over go round from the first).
  */
-export function randomSplit<B extends readonly Tensor[], const L extends readonly number[]>(
-  dataset: Dataset<B>,
+export function randomSplit<D extends Dataset<unknown> | Samples<unknown>, const L extends readonly number[]>(
+  dataset: D,
   lengths: L,
   { seed = 0 }: { seed?: number } = {},
-): { -readonly [K in keyof L]: Subset<B> } {
+): { -readonly [K in keyof L]: Subset<BatchOf<D>, SampleOf<D>> } {
   const counts = countsOf(lengths, dataset.length);
   const order = permutation(dataset.length, seed);
   let start = 0;
   const parts = counts.map((count) => new Subset(dataset, order.slice(start, (start += count))));
-  return parts as { -readonly [K in keyof L]: Subset<B> };
+  return parts as { -readonly [K in keyof L]: Subset<BatchOf<D>, SampleOf<D>> };
 }
 
 function countsOf(lengths: readonly number[], rows: number): number[] {

@@ -43,10 +43,24 @@ export class Cell<T> {
   }
 }
 
+/** What all recordings depend on: one cell, so that it costs one comparison. */
+const surroundings = new Cell<unknown>("");
+const kinds = new Map<string, string>();
+
+/**
+ * Says how something stands that a recording would depend on without having read it: that a layer has no hook, say. A
+ * recording is of use again when all stands as it did then. "" is how everything stands at first.
+ */
+export function noteSurroundings(kind: "hooks" | "weights" | "dtypes", state: string): void {
+  if (state === "") kinds.delete(kind);
+  else kinds.set(kind, state);
+  surroundings.value = [...kinds].map((entry) => entry.join(" ")).join("\n");
+}
+
 /** Runs `fn` and collects the cells it read with the values they first had. */
 export function recordReads<T>(fn: () => T): { result: T; reads: Map<Cell<unknown>, unknown> } {
   const outer = reads;
-  const mine = new Map<Cell<unknown>, unknown>();
+  const mine = new Map<Cell<unknown>, unknown>([[surroundings, surroundings.peek()]]);
   reads = mine;
   try {
     return { result: fn(), reads: mine };

@@ -129,6 +129,14 @@ export function refuseWhileRecording(what: string): void {
     );
 }
 
+/** Throws where something is changed, while a step is recorded, that a replay would not change again. */
+export function refuseChangeWhileRecording(what: string): void {
+  if (current.recording)
+    throw new CaptureError(
+      `${what}: it cannot be done inside a captured function or trainStep's loss, which a replay would not do again; do it outside`,
+    );
+}
+
 /** A leaf node for the present version of a storage. */
 export function inputNode(storage: Storage, shape: Shape): Node<"input"> {
   return node("input", [], { source: storage, version: storage.version, shape, dtype: storage.dtype });

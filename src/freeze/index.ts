@@ -1,3 +1,4 @@
+export type { ModulePath, ParameterPath, PathGlob } from "../nn/paths.ts";
 export {
   changedParameters,
   compareParameters,
@@ -9,7 +10,7 @@ export {
 export type { Checked, SelectorOf } from "./checked.ts";
 export { type FreezeScope, freeze, frozenBy, unfreeze } from "./freeze.ts";
 export { type ModulePolicy, ModuleSelector, module } from "./module-selector.ts";
-export type { ModulePath, ParameterPath, PathGlob } from "./paths.ts";
+export { type ParameterCount, parameterCount } from "./parameter-count.ts";
 export { type SelectedPart, select, selectParts } from "./select.ts";
 export {
   type BooleanMask,

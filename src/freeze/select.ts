@@ -1,6 +1,7 @@
 import { ArgumentError, SelectorError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import { Module, type ParameterTree } from "../nn/module.ts";
+import { Buffer } from "../tensor/buffer.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { intersect, type Region } from "../tensor/region.ts";
 import type { Checked } from "./checked.ts";
@@ -137,6 +138,7 @@ function match(
     const pattern = new RegExp(entry.source, entry.flags.replace(/[gy]/g, ""));
     return where((path) => pattern.test(path));
   }
+  if (entry instanceof Buffer) return [];
   if (entry instanceof Parameter) return where((_, parameter) => parameter === entry);
   if (entry instanceof Module) {
     if (!root.modules().includes(entry)) return [];
@@ -159,7 +161,13 @@ function matchesNothing(root: Module, { paths }: ParameterTree, entry: Entry): S
     return new SelectorError(`${head} "${text}" is a module; its parameters are "${text}.**".`);
   if (entry instanceof Module && root.modules().includes(entry))
     return new SelectorError(`${head} It has no parameters.`);
-  if (entry instanceof Module || entry instanceof Parameter)
+  const buffers = new Map(root.namedBuffers({ removeDuplicate: false }));
+  if (
+    (text !== null && buffers.has(text)) ||
+    (entry instanceof Buffer && [...buffers.values()].includes(entry))
+  )
+    return new SelectorError(`${head} It is a buffer: no step trains it, and freeze() can hold it still.`);
+  if (entry instanceof Module || entry instanceof Parameter || entry instanceof Buffer)
     return new SelectorError(`${head} It is not part of ${name}.`);
   const known = paths.map(([path]) => path);
   const candidates = text?.includes("*")

@@ -2,26 +2,28 @@ import { ArgumentError, DTypeError, IndexError, SelectorError, ShapeError } from
 import { idOf } from "../base/identity.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { Module } from "../nn/module.ts";
+import { Buffer } from "../tensor/buffer.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { Region } from "../tensor/region.ts";
+import type { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ModuleSelector } from "./module-selector.ts";
 
 /** A function that says of each parameter, by path, whether it is meant. */
 export type SelectorPredicate = (path: string, parameter: Parameter) => boolean;
 
-/** Some of the parameters that another selector names: made by `rows` or `elements`. */
+/** Some of the parameters, or buffers, that another selector names: made by `rows` or `elements`. */
 export class RegionSelector<P extends string = string> {
   readonly selector: P | Exclude<Selector, string>;
   /** As errors and reports show it. */
   readonly text: string;
-  /** The region of a parameter; null: all of it. */
-  readonly regionOf: (parameter: Parameter) => Region | null;
+  /** The region of a parameter or buffer; null: all of it. */
+  readonly regionOf: (member: Stored) => Region | null;
 
   constructor(
     selector: P | Exclude<Selector, string>,
     text: string,
-    regionOf: (parameter: Parameter) => Region | null,
+    regionOf: (member: Stored) => Region | null,
   ) {
     this.selector = selector;
     this.text = text;
@@ -113,20 +115,22 @@ function flattened(mask: BooleanMask): { flags: boolean[]; shape: number[] } {
   return { flags, shape };
 }
 
-const nameOf = (p: Parameter): string => p.label || "a parameter";
+const nameOf = (p: Stored): string => p.label || "a parameter";
 
 /**
  * Names parameters of a module. A string is a path or a glob (`output.**`, `*.weight`, `blocks.{0,1}.*`; `*` is one
  * segment, `**` any number of them), with `!` in front an exclusion, with an index behind it (`embedding.weight[32000:]`,
  * as NumPy's) some of each; a module stands for all parameters in it. An
  * array means all that its entries name, less its exclusions, wherever those stand; of exclusions alone, everything
- * but those.
+ * but those. Where something is frozen, a buffer may be named too, or some of it: itself, by its path, or by a glob that
+ * no parameter matches.
  */
 export type Selector =
   | string
   | RegExp
   | Module
   | Parameter
+  | Buffer
   | SelectorPredicate
   | RegionSelector
   | ModuleSelector
@@ -139,6 +143,8 @@ export function selectorText(selector: Selector): string {
   if (selector instanceof Module) return `the module ${selector.constructor.name}`;
   if (selector instanceof Parameter)
     return `the parameter ${selector.label || `of shape [${selector.shape.join(", ")}]`}`;
+  if (selector instanceof Buffer)
+    return `the buffer ${selector.label || `of shape [${selector.shape.join(", ")}]`}`;
   if (selector instanceof RegionSelector || selector instanceof ModuleSelector) return selector.text;
   if (typeof selector === "function") return `the function ${selector.name || "given"}`;
   return String(selector);

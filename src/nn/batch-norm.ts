@@ -26,6 +26,10 @@ export interface BatchNormOptions {
   bias?: boolean;
 }
 
+/** In no private fields, so that `clone` finds them. */
+const momentum = Symbol("momentum");
+const cumulative = Symbol("cumulative");
+
 /**
  * Normalizes every channel (dimension 1) to mean 0 and variance 1 over the batch and all other dimensions, then scales
  * by `weight` and shifts by `bias`. In training by the statistics of the batch, which enter the running ones (the
@@ -41,8 +45,9 @@ export abstract class BatchNorm extends Module {
   readonly runningVar: Buffer | null;
   /** Batches that entered the running statistics; i32, where PyTorch has int64. */
   readonly numBatchesTracked: Buffer | null;
-  #momentum = 0;
-  readonly #cumulative = new Cell(false);
+  /** A number that recordings do not compare: it is an input of what they run. */
+  private readonly [momentum] = Float64Array.of(0);
+  private readonly [cumulative] = new Cell(false);
 
   /** How many dimensions an input may have. */
   protected abstract readonly ranks: readonly number[];
@@ -74,15 +79,15 @@ export abstract class BatchNorm extends Module {
 
   /** How much of a batch's statistics enters the running ones; null: each batch counts the same. It may be set. */
   get momentum(): number | null {
-    return this.#cumulative.value ? null : this.#momentum;
+    return this[cumulative].value ? null : this[momentum][0]!;
   }
   set momentum(value: number | null) {
     if (value !== null && !Number.isFinite(value))
       throw new ArgumentError(
         `${this.constructor.name}: momentum is ${value}; it must be a finite number or null`,
       );
-    this.#cumulative.value = value === null;
-    this.#momentum = value ?? 0;
+    this[cumulative].value = value === null;
+    this[momentum][0] = value ?? 0;
   }
 
   /** Running statistics of mean 0 and variance 1, and no batches. */
@@ -100,18 +105,18 @@ export abstract class BatchNorm extends Module {
 
   /** x: [N, C, …] of a floating dtype; in training with more than one value a channel. */
   forward(x: Tensor): Tensor {
-    this.#refuse(x);
+    this.refuse(x);
     const { runningMean, runningVar, weight, bias } = this;
     const perChannel = x.shape.map((_, i) => (i === 1 ? this.numFeatures : 1));
     let mean: Tensor;
     let variance: Tensor;
     let centred: Tensor;
-    if (this.#byBatch || runningMean === null || runningVar === null) {
+    if (this.byBatch || runningMean === null || runningVar === null) {
       const others = x.shape.flatMap((_, i) => (i === 1 ? [] : [i]));
       mean = x.mean(others, { keepdim: true });
       centred = x.sub(mean);
       variance = centred.square().mean(others, { keepdim: true });
-      if (this.training) this.#follow(mean, variance, sizeOf(x.shape) / this.numFeatures);
+      if (this.training) this.follow(mean, variance, sizeOf(x.shape) / this.numFeatures);
     } else {
       centred = x.sub(runningMean.reshape(perChannel));
       variance = runningVar.reshape(perChannel);
@@ -123,7 +128,7 @@ export abstract class BatchNorm extends Module {
   }
 
   /** Lets a batch's statistics, of `count` values a channel, enter the running ones. */
-  #follow(mean: Tensor, variance: Tensor, count: number): void {
+  private follow(mean: Tensor, variance: Tensor, count: number): void {
     const { runningMean, runningVar, numBatchesTracked } = this;
     if (runningMean === null || runningVar === null || numBatchesTracked === null) return;
     noGrad(() => {
@@ -131,26 +136,26 @@ export abstract class BatchNorm extends Module {
       numBatchesTracked.update(batches);
       // PyTorch counts an empty batch, and leaves it at that.
       if (count === 0) return;
-      const share =
+      const entering =
         this.momentum === null
           ? batches.to("f32").reciprocal()
-          : new Tensor(hostScalar(() => this.#momentum, runningMean.dtype === "f64" ? "f64" : "f32"));
-      const rest = share.neg().add(1);
+          : new Tensor(hostScalar(() => this[momentum][0]!, runningMean.dtype === "f64" ? "f64" : "f32"));
+      const rest = entering.neg().add(1);
       const unbiased = variance.mul(count / (count - 1));
       for (const [running, batch] of [
         [runningMean, mean],
         [runningVar, unbiased],
       ] as const)
-        running.update(batch.flatten().mul(share).add(running.mul(rest)).to(running.dtype));
+        running.update(batch.flatten().mul(entering).add(running.mul(rest)).to(running.dtype));
     });
   }
 
   /** Whether it normalizes by the statistics of the batch, not by running ones. */
-  get #byBatch(): boolean {
+  private get byBatch(): boolean {
     return this.training || this.runningMean === null || this.runningVar === null;
   }
 
-  #refuse(x: Tensor): void {
+  private refuse(x: Tensor): void {
     const name = this.constructor.name;
     const { shape } = x;
     if (!this.ranks.includes(shape.length))
@@ -165,7 +170,7 @@ export abstract class BatchNorm extends Module {
       throw new DTypeError(
         `${name}: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
       );
-    const byBatch = this.#byBatch;
+    const byBatch = this.byBatch;
     if (byBatch && sizeOf(shape) === this.numFeatures)
       throw new ShapeError(
         `${name}: to normalize by the batch, as in training, a channel needs more than one value, and an input of shape ` +

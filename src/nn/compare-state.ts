@@ -11,7 +11,10 @@ export interface MatchOptions {
   rename?: (path: string) => string;
   /** Whether what has another shape, as a head for other classes, stays as it is in the module; default false. */
   skipMismatched?: boolean;
-  /** "module": floating-point numbers of another dtype become the module's; default: they are an error. */
+  /**
+   * "module": floating-point numbers of another dtype become the module's, rounded where that has fewer digits; default:
+   * only where nothing is lost, as from bf16 to f32, and else they are an error.
+   */
   dtype?: "module";
 }
 
@@ -23,12 +26,12 @@ export interface Described {
 
 /** What of a state dict is found in a module, and what not. */
 export interface Comparison {
-  /** By path of the module, the name of what fits. */
+  /** By path of the module, the name of what fits: of its dtype, or of one whose every value it holds. */
   readonly fits: ReadonlyMap<string, string>;
   readonly missing: readonly string[];
   /** Names, as the state dict has them. */
   readonly unexpected: readonly string[];
-  /** Path and name of what differs in shape; in dtype, where one can become the other; and where it cannot. */
+  /** Path and name of what differs in shape; in dtype, where one can be rounded to the other; and where it cannot. */
   readonly shapes: readonly (readonly [path: string, name: string])[];
   readonly castable: readonly (readonly [path: string, name: string])[];
   readonly dtypes: readonly (readonly [path: string, name: string])[];
@@ -44,6 +47,13 @@ export function pathIn({ prefix = "", rename }: MatchOptions, name: string): str
 }
 
 const isFloating = (dtype: string): boolean => dtypes[dtype as DType]?.float ?? false;
+
+/** Floating-point dtypes, by those that hold all their values: what becomes one of them stays as it is. */
+const wider: Readonly<Record<string, readonly string[]>> = {
+  bf16: ["f32", "f64"],
+  f16: ["f32", "f64"],
+  f32: ["f64"],
+};
 
 /** Compares names, shapes and dtypes. */
 export function compareState(
@@ -72,7 +82,7 @@ export function compareState(
     }
     const value = given.get(name)!;
     if (!sameShape(value.shape, member.shape)) different.shapes!.push([path, name]);
-    else if (value.dtype === member.dtype) fits.set(path, name);
+    else if (value.dtype === member.dtype || wider[value.dtype]?.includes(member.dtype)) fits.set(path, name);
     else if (isFloating(value.dtype) && isFloating(member.dtype)) different.castable!.push([path, name]);
     else different.dtypes!.push([path, name]);
   }

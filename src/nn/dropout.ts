@@ -14,9 +14,12 @@ export interface DropoutOptions {
   training?: boolean;
 }
 
+/** In no private field, so that `clone` finds it. */
+const probability = Symbol("p");
+
 /** What all kinds of dropout have: a probability, which may be set at any time, and how they print. */
 abstract class AnyDropout extends Module {
-  readonly #p = new Cell(0);
+  private readonly [probability] = new Cell(0);
 
   constructor(p = 0.5) {
     super();
@@ -25,11 +28,11 @@ abstract class AnyDropout extends Module {
 
   /** The probability. It may be set at any time. */
   get p(): number {
-    return this.#p.value;
+    return this[probability].value;
   }
   set p(value: number) {
     checkProbability(this.constructor.name, value);
-    this.#p.value = value;
+    this[probability].value = value;
   }
 
   override extraRepr(): string {
@@ -184,7 +187,8 @@ function drops(op: string, x: Tensor, p: number, training: boolean): boolean {
 }
 
 function checkProbability(op: string, p: number): void {
-  if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${op}: p is ${p}; a probability is from 0 to 1`);
+  if (!(typeof p === "number" && p >= 0 && p <= 1))
+    throw new ArgumentError(`${op}: p is ${String(p)}; a probability is from 0 to 1`);
 }
 
 /** A shape with `leading` dimensions as they are and 1 for all others. */

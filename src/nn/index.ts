@@ -24,7 +24,9 @@ export {
 } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export { Flatten, Unflatten } from "./flatten.ts";
+export { functionalCall } from "./functional-call.ts";
 export { GLU, type GLUOptions, glu } from "./glu.ts";
+export type { ForwardHook, ForwardPreHook, HookHandle, HookOptions } from "./hooks.ts";
 export { Identity } from "./identity.ts";
 export * as init from "./init/index.ts";
 export { LayerNorm, type LayerNormOptions } from "./layer-norm.ts";

@@ -1,6 +1,6 @@
 import { ArgumentError, IndexError } from "../base/errors.ts";
 import { bumpEpoch, Cell } from "../engine/cell.ts";
-import { Module } from "./module.ts";
+import { Watched } from "./watched.ts";
 
 /**
  * The place that an index means among `count` of them, negative ones counted from the end (from `end`, where that is not
@@ -16,6 +16,9 @@ export function placeIn(op: string, index: number, count: number, end = count): 
     );
   return place;
 }
+
+/** Under this a container has what it holds: in no private field, so that `clone` finds it. */
+export const items = Symbol("items");
 
 /** What a container of modules or parameters holds. */
 export class Items<C extends object> {
@@ -59,7 +62,8 @@ export function named<T>(op: string, what: string, items: ReadonlyMap<string, T>
 
 /** Throws for what is put among modules and is none. */
 export function requireModule(op: string, item: unknown): void {
-  if (!(item instanceof Module))
+  // Modules are all that is watched: to import their class would close a circle.
+  if (!(item instanceof Watched))
     throw new ArgumentError(
       `${op}: ${describe(item)} is no module; wrap a function in a class that extends nn.Module`,
     );

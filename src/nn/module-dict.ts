@@ -1,10 +1,11 @@
-import { Items, named, requireModule, requireName } from "./items.ts";
-import { type contents, type Member, Module } from "./module.ts";
+import { Items, items, named, requireModule, requireName } from "./items.ts";
+import { type Member, Module } from "./module.ts";
+import type { contents } from "./paths.ts";
 
 /** Modules by name, found by walking under it. */
 export class ModuleDict<D extends Record<string, Module> = Record<string, Module>> extends Module {
   declare readonly [contents]?: D;
-  readonly #items = new Items(new Map<string, Module>());
+  private readonly [items] = new Items(new Map<string, Module>());
 
   constructor(modules?: D) {
     super();
@@ -12,36 +13,41 @@ export class ModuleDict<D extends Record<string, Module> = Record<string, Module
   }
 
   protected override members(): [string, Member][] {
-    return [...super.members(), ...this.#items.read()];
+    return [...super.members(), ...this[items].read()];
+  }
+
+  protected override setMember(name: string, module: Module): void {
+    if (Object.hasOwn(this, name.split(".")[0]!)) super.setMember(name, module);
+    else this.set(name, module as D[string]);
   }
 
   get size(): number {
-    return this.#items.read().size;
+    return this[items].read().size;
   }
   /** The names, in the order in which they were added. */
   keys(): (keyof D & string)[] {
-    return [...this.#items.read().keys()];
+    return [...this[items].read().keys()];
   }
   /** Names and modules. */
   entries(): [keyof D & string, D[keyof D & string]][] {
-    return [...this.#items.read()] as [keyof D & string, D[keyof D & string]][];
+    return [...this[items].read()] as [keyof D & string, D[keyof D & string]][];
   }
   /** The modules, in the order in which they were added. */
   values(): D[keyof D & string][] {
-    return [...this.#items.read().values()] as D[keyof D & string][];
+    return [...this[items].read().values()] as D[keyof D & string][];
   }
   has(key: string): boolean {
-    return this.#items.read().has(key);
+    return this[items].read().has(key);
   }
   /** The module of a name. */
   get<K extends keyof D & string>(key: K): D[K] {
-    return named("ModuleDict.get", "module", this.#items.read(), key) as D[K];
+    return named("ModuleDict.get", "module", this[items].read(), key) as D[K];
   }
   /** Adds a module, or puts it in the place of another. */
   set<K extends keyof D & string>(key: K, module: D[K]): this {
     requireName("ModuleDict.set", key);
     requireModule("ModuleDict.set", module);
-    this.#items.change((items) => items.set(key, module));
+    this[items].change((held) => held.set(key, module));
     return this;
   }
   /** Adds modules, each in the place of another of its name. */
@@ -50,7 +56,7 @@ export class ModuleDict<D extends Record<string, Module> = Record<string, Module
     return this;
   }
   delete(key: keyof D & string): boolean {
-    return this.#items.change((items) => items.delete(key));
+    return this[items].change((held) => held.delete(key));
   }
   /** Takes out the module of a name, and gives it. */
   pop<K extends keyof D & string>(key: K): D[K] {
@@ -60,6 +66,6 @@ export class ModuleDict<D extends Record<string, Module> = Record<string, Module
   }
   /** Takes out all modules. */
   clear(): void {
-    this.#items.change((items) => items.clear());
+    this[items].change((held) => held.clear());
   }
 }

@@ -1,6 +1,7 @@
+import type { DType } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { bumpEpoch, Cell, structureEpoch } from "../engine/cell.ts";
-import { hostNode } from "../engine/trace.ts";
+import { hostNode, refuseChangeWhileRecording } from "../engine/trace.ts";
 import { Buffer } from "../tensor/buffer.ts";
 import { zerosLike } from "../tensor/create.ts";
 import { like } from "../tensor/operations/elementwise.ts";
@@ -9,9 +10,21 @@ import { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { keepWidth } from "../tensor/wide-integers.ts";
 import { bitsOf } from "./bits.ts";
+import { changeDtypes } from "./change-dtypes.ts";
+import { cloned } from "./cloned.ts";
 import type { MatchOptions } from "./compare-state.ts";
+import {
+  addHook,
+  type ForwardHook,
+  type ForwardPreHook,
+  type HookHandle,
+  type HookOptions,
+} from "./hooks.ts";
 import { label, rootOf } from "./label.ts";
 import { checkMatchOptions, type IncompatibleKeys, matchState } from "./match-state.ts";
+import { noSuchPath } from "./no-such-path.ts";
+import type { AtPath, ForwardAt, PathTo, Replaced } from "./path-check.ts";
+import type { ofAnyClass, ownNames } from "./paths.ts";
 import { Watched } from "./watched.ts";
 
 /** What walking a module finds in it. */
@@ -55,6 +68,7 @@ const joinPath = (path: string, name: string): string => (path === "" ? name : `
  * too), found by walking. What a parameter is called is the path to it: `hiddenTask1.weight`.
  */
 export abstract class Module extends Watched {
+  declare readonly [ownNames]?: keyof Module;
   readonly #training = new Cell(true);
   readonly #heldMode = new Cell<boolean | null>(null);
   #visits: readonly Visit[] | null = null;
@@ -204,6 +218,113 @@ export abstract class Module extends Watched {
     return (this.#visits = visits);
   }
 
+  // Finding by path.
+
+  /** The module at a path, as `layers.3.attention`; "" is this one. Throws `SelectorError` where there is none. */
+  getSubmodule<M extends Module, const P extends string>(
+    this: M,
+    path: PathTo<M, P, "module">,
+  ): AtPath<M, P, "module", Module> {
+    return (path === "" ? this : this.#place("getSubmodule", path, Module).member) as never;
+  }
+  /** The parameter at a path, any of its paths where it is tied. Throws `SelectorError` where there is none. */
+  getParameter<M extends Module, const P extends string>(
+    this: M,
+    path: PathTo<M, P, "parameter">,
+  ): AtPath<M, P, "parameter", Parameter> {
+    return this.#place("getParameter", path, Parameter).member as never;
+  }
+  /** The buffer at a path. Throws `SelectorError` where there is none. */
+  getBuffer<M extends Module, const P extends string>(
+    this: M,
+    path: PathTo<M, P, "buffer">,
+  ): AtPath<M, P, "buffer", Buffer> {
+    return this.#place("getBuffer", path, Buffer).member as never;
+  }
+
+  /**
+   * Puts a module in the place of the one at a path, be it a field, in an array or in a container, and gives this
+   * module, of a type that has the new one there: `net.setSubmodule("head", new nn.Linear(64, 3))`. The new one must
+   * have a forward pass that can be called as that of the one before. It is trained or frozen, and in training or not,
+   * as it is itself; other places of a module that was in several keep it. An optimizer does not know its parameters:
+   * make it after this, or add them. Throws `SelectorError` where there is no module at the path.
+   */
+  setSubmodule<M extends Module, const P extends string, N extends Module>(
+    this: M,
+    path: PathTo<M, P, "module">,
+    module: N & ForwardAt<AtPath<M, P, "module", unknown>>,
+  ): Replaced<M, P, N> {
+    refuseChangeWhileRecording("setSubmodule");
+    if (!(module instanceof Module))
+      throw new ArgumentError(`setSubmodule: what is put at "${path}" is no module, but ${typeof module}`);
+    if (path === "")
+      throw new ArgumentError(
+        'setSubmodule: "" is the module itself, which has no place; use the new one instead',
+      );
+    const { owner, name } = this.#place("setSubmodule", path, Module);
+    owner.setMember(name, module);
+    bumpEpoch();
+    return this as never;
+  }
+
+  /** Puts a module in the place of the one that `members` gives under a name. */
+  protected setMember(name: string, module: Module): void {
+    const segments = name.split(".");
+    const key = segments.pop()!;
+    let holder: object = this;
+    for (const segment of segments) holder = Reflect.get(holder, segment) as object;
+    if (!Reflect.set(holder, key, module))
+      throw new ArgumentError(
+        `setSubmodule: ${this.constructor.name}.${name} cannot be set; it is read-only, or its object is frozen`,
+      );
+  }
+
+  /** What of a kind is at a path, in which module and under which name. */
+  #place<T extends Member>(op: string, path: string, kind: abstract new (...args: never[]) => T) {
+    for (const { path: prefix, module: owner, members } of this.#walk())
+      for (const [name, member] of members)
+        if (member instanceof kind && joinPath(prefix, name) === path) return { owner, name, member };
+    const of = (what: Member): string =>
+      what instanceof Module ? "Submodule" : what instanceof Parameter ? "Parameter" : "Buffer";
+    const all = this.#walk().flatMap(({ path: prefix, members }) =>
+      members.map(([name, member]) => [joinPath(prefix, name), of(member)] as const),
+    );
+    throw noSuchPath(op, this.constructor.name, path, all);
+  }
+
+  // Copies.
+
+  /**
+   * A module of its own with the values of this one: parameters, buffers, what of them is frozen or held, modes, hooks
+   * and all other fields are as they are here. What is tied here is tied there. Gradients are not copied, and an
+   * optimizer of this module is none of the other's. Arrays, plain objects, maps and sets are copied, other objects and
+   * functions shared. Throws `ArgumentError` for what cannot be copied from outside: fields that are `#private`, and
+   * functions in fields that use `this`, which is the original.
+   */
+  clone(): this {
+    return cloned(this, (module) => module.#blank());
+  }
+
+  /** A module of this one's class, with its modes and without fields. */
+  #blank(): this {
+    const made = Reflect.construct(Module, [], this.constructor) as this;
+    made.#training.value = this.#training.peek();
+    made.#heldMode.value = this.#heldMode.peek();
+    return made;
+  }
+
+  /**
+   * Casts all floating-point parameters and buffers, and gradients, here and below, and gives this: they are the same
+   * objects, frozen as they were, with values rounded where the dtype has fewer digits. Averages and optimizers keep
+   * state in the dtypes that they were made with, so to or from f64 is for before they are made.
+   * Throws `DTypeError` for a dtype that is not floating point; then, and where memory runs out, nothing has changed.
+   */
+  to(dtype: DType): this {
+    refuseChangeWhileRecording("to()");
+    changeDtypes([...this.parameters(), ...this.buffers()], dtype);
+    return this;
+  }
+
   // State.
 
   #state(): [string, Parameter | Buffer][] {
@@ -227,9 +348,10 @@ export abstract class Module extends Watched {
   }
 
   /**
-   * Puts the values of a state dict into parameters and buffers. All of it is checked first: where a shape or dtype
-   * differs, or (unless `strict` is false) a path is missing or unknown, or nothing at all is found, one error lists
-   * everything that is wrong, with the options that would load it, and nothing is written.
+   * Puts the values of a state dict into parameters and buffers, which keep their dtypes: bf16 and f16 fit into f32 as
+   * they are. All of it is checked first: where a shape differs, or a dtype to which it would have to be rounded, or
+   * (unless `strict` is false) a path is missing or unknown, or nothing at all is found, one error lists everything
+   * that is wrong, with the options that would load it, and nothing is written.
    */
   loadStateDict(dict: StateDict, options: MatchOptions = {}): IncompatibleKeys {
     checkMatchOptions("loadStateDict", options);
@@ -274,6 +396,27 @@ export abstract class Module extends Watched {
     return this;
   }
 
+  // Hooks.
+
+  /**
+   * Has a hook called after each forward pass of this module: `net.head.registerForwardHook((module, args, output) =>
+   * output.mul(2))`. It sees the output, and gives another if it gives any; hooks are called in the order in which they
+   * were registered. In a captured function, and so in a step's loss, hooks are part of what is recorded: what they
+   * compute is done at each call, values cannot be read, and other effects happen when it is recorded. Recordings notice
+   * hooks that come and go. What is called is `forward`: other methods of a module have no hooks.
+   */
+  registerForwardHook<M extends Module>(this: M, hook: ForwardHook<M>, options?: HookOptions): HookHandle {
+    return addHook(this, "after", hook, options);
+  }
+  /** Has a hook called before each forward pass of this module, which may give it other arguments; see `registerForwardHook`. */
+  registerForwardPreHook<M extends Module>(
+    this: M,
+    hook: ForwardPreHook<M>,
+    options?: HookOptions,
+  ): HookHandle {
+    return addHook(this, "pre", hook, options);
+  }
+
   // Printing.
 
   /** What stands between the brackets when it is printed. */
@@ -297,11 +440,6 @@ export abstract class Module extends Watched {
     return this.toString();
   }
 }
-
-declare const ofAnyClass: unique symbol;
-
-/** Under this, a container tells types of paths what it holds; there is nothing as the program runs. */
-export declare const contents: unique symbol;
 
 /** A module that takes one tensor and gives one. */
 export interface Layer extends Module {

@@ -1,7 +1,7 @@
 import type { DType } from "../base/dtype.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Items, named, requireName } from "./items.ts";
+import { Items, items, named, requireName } from "./items.ts";
 import { type Member, Module } from "./module.ts";
 import { parameterLines, parameterOf } from "./parameter-list.ts";
 
@@ -13,7 +13,7 @@ import { parameterLines, parameterOf } from "./parameter-list.ts";
  * Source: `torch.nn.ParameterDict`. Example: `scales = new nn.ParameterDict({ left: ones([3]), right: ones([3]) })`.
  */
 export class ParameterDict extends Module {
-  readonly #items = new Items(new Map<string, Parameter>());
+  private readonly [items] = new Items(new Map<string, Parameter>());
 
   constructor(values: Readonly<Record<string, Tensor>> = {}) {
     super();
@@ -21,36 +21,36 @@ export class ParameterDict extends Module {
   }
 
   protected override members(): [string, Member][] {
-    return [...super.members(), ...this.#items.read()];
+    return [...super.members(), ...this[items].read()];
   }
 
   get size(): number {
-    return this.#items.read().size;
+    return this[items].read().size;
   }
   /** The names, in the order in which they were added. */
   keys(): string[] {
-    return [...this.#items.read().keys()];
+    return [...this[items].read().keys()];
   }
   /** The parameters, in the order in which they were added. */
   values(): Parameter[] {
-    return [...this.#items.read().values()];
+    return [...this[items].read().values()];
   }
   /** Names and parameters. */
   entries(): [string, Parameter][] {
-    return [...this.#items.read()];
+    return [...this[items].read()];
   }
   has(key: string): boolean {
-    return this.#items.read().has(key);
+    return this[items].read().has(key);
   }
   /** The parameter of a name. */
   get(key: string): Parameter {
-    return named("ParameterDict.get", "parameter", this.#items.read(), key);
+    return named("ParameterDict.get", "parameter", this[items].read(), key);
   }
   /** Adds one, or puts it in the place of another. */
   set(key: string, value: Tensor): this {
     requireName("ParameterDict.set", key);
     const parameter = parameterOf("ParameterDict.set", value);
-    this.#items.change((items) => items.set(key, parameter));
+    this[items].change((held) => held.set(key, parameter));
     return this;
   }
   /** Adds some, each in the place of another of its name. */
@@ -59,7 +59,7 @@ export class ParameterDict extends Module {
     return this;
   }
   delete(key: string): boolean {
-    return this.#items.change((items) => items.delete(key));
+    return this[items].change((held) => held.delete(key));
   }
   /** Takes out the parameter of a name, and gives it. */
   pop(key: string): Parameter {
@@ -69,7 +69,7 @@ export class ParameterDict extends Module {
   }
   /** Takes out all of them. */
   clear(): void {
-    this.#items.change((items) => items.clear());
+    this[items].change((held) => held.clear());
   }
 
   override extraRepr(): string {

@@ -2,7 +2,7 @@ import { dtypes } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { Items, placeIn } from "./items.ts";
+import { Items, items, placeIn } from "./items.ts";
 import { type Member, Module } from "./module.ts";
 
 /**
@@ -13,30 +13,30 @@ import { type Member, Module } from "./module.ts";
  * Source: `torch.nn.ParameterList`. Example: `scales = new nn.ParameterList([ones([3]), ones([4])])`.
  */
 export class ParameterList extends Module {
-  readonly #items: Items<Parameter[]>;
+  private readonly [items]: Items<Parameter[]>;
 
   constructor(values: Iterable<Tensor> = []) {
     super();
-    this.#items = new Items(Array.from(values, (value) => parameterOf("ParameterList", value)));
+    this[items] = new Items(Array.from(values, (value) => parameterOf("ParameterList", value)));
   }
 
   protected override members(): [string, Member][] {
-    return [...super.members(), ...this.#items.read().map((item, i): [string, Member] => [String(i), item])];
+    return [...super.members(), ...this[items].read().map((item, i): [string, Member] => [String(i), item])];
   }
 
   get length(): number {
-    return this.#items.read().length;
+    return this[items].read().length;
   }
   [Symbol.iterator](): Iterator<Parameter> {
-    return this.#items.read()[Symbol.iterator]();
+    return this[items].read()[Symbol.iterator]();
   }
   /** The parameter at an index. */
   at(index: number): Parameter {
-    return this.#items.read()[placeIn("ParameterList.at", index, this.length)]!;
+    return this[items].read()[placeIn("ParameterList.at", index, this.length)]!;
   }
   /** A list of the parameters from `start` up to and without `end`, as an array's `slice`; they are the same ones. */
   slice(start?: number, end?: number): ParameterList {
-    return new ParameterList(this.#items.read().slice(start, end));
+    return new ParameterList(this[items].read().slice(start, end));
   }
   /** Adds one at the end. */
   append(value: Tensor): this {
@@ -45,20 +45,20 @@ export class ParameterList extends Module {
   /** Adds some at the end. */
   extend(values: Iterable<Tensor>): this {
     const added = Array.from(values, (value) => parameterOf("ParameterList.extend", value));
-    this.#items.change((items) => items.push(...added));
+    this[items].change((held) => held.push(...added));
     return this;
   }
   /** Puts one in the place of that at an index. */
   set(index: number, value: Tensor): this {
     const place = placeIn("ParameterList.set", index, this.length);
     const parameter = parameterOf("ParameterList.set", value);
-    this.#items.change((items) => items.splice(place, 1, parameter));
+    this[items].change((held) => held.splice(place, 1, parameter));
     return this;
   }
 
   override extraRepr(): string {
     return parameterLines(
-      this.#items.read().map((item, i) => [String(i), item]),
+      this[items].read().map((item, i) => [String(i), item]),
       ({ dtype }) => `torch.${dtypes[dtype].torch}`,
     );
   }

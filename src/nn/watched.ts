@@ -65,6 +65,7 @@ function assigned(target: object, key: PropertyKey, before: Stored, value: Tenso
   }
   const other = new Buffer(value, before);
   other.held = before.held;
+  other.frozen = before.frozen;
   return other;
 }
 

@@ -26,7 +26,7 @@ import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { between, optionProblem, refuseNoOptions, refuseUnknownOptions } from "./options.ts";
 import { haveStandIns, noteStandIns } from "./stand-ins.ts";
-import { copyOf, StateTensor } from "./state-tensor.ts";
+import { copyOf, refuseOtherDtype, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";
 
 /** Options of `EMA`. */
@@ -136,6 +136,8 @@ export class EMA {
       );
     const named = stepped && [...stepped];
     this.#lookForOthers(named);
+    for (const { member, tensor } of this.#all())
+      refuseOtherDtype("EMA", member, tensor, computeDtype(member.dtype));
     const regions = this.frozen === "track" ? null : regionsOf(named);
     const updated: Average[] = [];
     const weights = new Map<unknown, Node>();
@@ -174,7 +176,11 @@ export class EMA {
       }
       for (const average of this.#buffers) {
         if (this.buffers === "copy") copy(average);
-        else if (this.frozen === "track" || !average.member.held) enter(average, null);
+        else if (this.frozen === "track") enter(average, null);
+        else if (!average.member.held) {
+          const open = average.member.notFrozen(null);
+          if (open !== "none") enter(average, open);
+        }
       }
     });
     const count = (by: number) => () => {

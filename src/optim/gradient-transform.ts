@@ -13,6 +13,7 @@ export interface GradientTransform {
 /** Where gradient transforms stand in a step: always in this order, whatever a step uses of them. */
 export interface GradientSlots {
   readonly accumulate?: GradientTransform;
+  readonly hook?: GradientTransform;
   readonly finite?: GradientTransform;
   readonly clip?: readonly GradientTransform[];
 }
@@ -20,10 +21,10 @@ export interface GradientSlots {
 /** Passes gradients through the slots. */
 export function throughSlots(
   gradients: Gradients,
-  { accumulate, finite, clip = [] }: GradientSlots,
+  { accumulate, hook, finite, clip = [] }: GradientSlots,
 ): Gradients {
   let now = gradients;
-  for (const transform of [accumulate, finite, ...clip])
+  for (const transform of [accumulate, hook, finite, ...clip])
     if (transform !== undefined) now = transform.apply(now);
   return now;
 }

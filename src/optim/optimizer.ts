@@ -39,7 +39,13 @@ import { Scalars } from "./scalars.ts";
 import { addTensors, makeState } from "./state.ts";
 import { optimizerState, prepareOptimizerState } from "./state-dict.ts";
 import { StatePolicies, type StatePolicy } from "./state-policy.ts";
-import { numbersOf, type ParameterState, type StateTensor, stateDtype } from "./state-tensor.ts";
+import {
+  numbersOf,
+  type ParameterState,
+  refuseOtherDtype,
+  type StateTensor,
+  stateDtype,
+} from "./state-tensor.ts";
 import { States } from "./states.ts";
 import { StepEffect } from "./step-effect.ts";
 import type { AnyTransform, Node } from "./transform.ts";
@@ -336,6 +342,8 @@ export abstract class Optimizer<
         const make = (missing: Region | null): Part => this.#makePart(parameter, group, missing);
         const refuse = (piece: Region | null): void => this.#refuse(parameter, piece);
         for (const part of this.#states.cover(parameter, region, make, refuse)) {
+          for (const state of Object.values(part.state))
+            refuseOtherDtype(this.name, parameter, state, stateDtype(parameter));
           const names = addTensors(part, chain, group, (option) => isSwitchedOn(group, option));
           const added = new Map(names.map((name) => [name, part.state[name] as StateTensor]));
           // The effect puts them in, so that it can tell what to take out if the step fails.

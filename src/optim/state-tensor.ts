@@ -1,9 +1,11 @@
 import { type DType, dtypes, type TypedArray } from "../base/dtype.ts";
+import { DTypeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { hostNode, type Resident } from "../engine/trace.ts";
 import { bitsOf } from "../nn/bits.ts";
 import { like } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node, Numbers } from "./transform.ts";
 
@@ -44,6 +46,18 @@ export const numbersOf = (state: ResidentState): Numbers => state as unknown as 
 /** A tensor of its own with the values that a state tensor has now. */
 export const copyOf = (value: Tensor): Tensor =>
   new Tensor(hostNode(bitsOf(value, "stateDict()"), value.dtype, value.shape));
+
+/**
+ * Throws `DTypeError` where a state was made for a dtype that a parameter or buffer has no more: `Module.to` has changed
+ * it since. `now` is the dtype in which its state would be made.
+ */
+export function refuseOtherDtype(owner: string, member: Stored, state: unknown, now: DType): void {
+  if (!(state instanceof StateTensor) || state.dtype === now || !dtypes[state.dtype].float) return;
+  const name = member.label || "a parameter";
+  throw new DTypeError(
+    `${owner}: its state of ${name} was made in ${state.dtype}, and ${name} is ${member.dtype} now. Make it anew after to(), which changes dtypes; nothing was updated.`,
+  );
+}
 
 /** The elements of a value in the dtype and shape of a state, to be put in its place. */
 export const bitsFor = (value: Tensor, { shape, dtype }: { shape: Shape; dtype: DType }): TypedArray =>

@@ -1,5 +1,6 @@
 import { Cell } from "../engine/cell.ts";
 import type { Node } from "../ir/node.ts";
+import { putRegion, takeRegion } from "./operations/region.ts";
 import { Stored } from "./stored.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -17,7 +18,7 @@ export class Buffer extends Stored {
     this.persistent = persistent;
   }
 
-  /** Whether `update` leaves it alone; `freeze` sets it. */
+  /** Whether the module that it is in is frozen, so that `update` leaves it alone; `freeze` sets it. */
   get held(): boolean {
     return this.#held.value;
   }
@@ -26,10 +27,14 @@ export class Buffer extends Stored {
   }
 
   /**
-   * Overwrites the value as `assign` does, unless it is held: then nothing happens. `assign`, methods such as `copy_`
-   * and `loadStateDict` write a held buffer too.
+   * Overwrites the value as `assign` does, but for what is frozen of it, and not at all while it is held. `assign`,
+   * methods such as `copy_` and `loadStateDict` write to a buffer that is held or frozen too.
    */
   update(value: Tensor | Node): void {
-    if (!this.held) this.assign(value);
+    if (this.held) return;
+    const open = this.notFrozen(null);
+    if (open === "none") return;
+    const next = this.fitting(value);
+    this.assign(open === null ? next : putRegion(this.node, open, takeRegion(next, open)));
   }
 }

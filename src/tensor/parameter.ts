@@ -3,14 +3,13 @@ import { sameShape, shapeText } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
 import { type Node, node } from "../ir/node.ts";
 import { noteGradient } from "./recorded-gradients.ts";
-import { intersect, minus, type Region } from "./region.ts";
+import type { Region } from "./region.ts";
 import { Stored } from "./stored.ts";
 import { refuseIntegerGradient, type Tensor } from "./tensor.ts";
 
 /** A tensor that is trained: what optimizers update and freezing holds still. */
 export class Parameter extends Stored {
   readonly #requiresGrad = new Cell(true);
-  readonly #frozen = new Cell<Region | "none" | "all">("none");
   readonly #hasGrad = new Cell(false);
   #grad: Tensor | null = null;
   #variable: Node<"variable"> | null = null;
@@ -22,14 +21,15 @@ export class Parameter extends Stored {
   }
 
   override get node(): Node {
+    if (this.standIn !== null) return this.standIn.node;
     const value = this.resident.node;
     if (!this.requiresGrad || this.frozen) return value;
     if (this.#variable === null || this.#variable.src[0] !== value)
       this.#variable = node("variable", [value], { owner: this }, true);
     return this.#variable;
   }
-  override set node(_: Node) {
-    // The engine has computed the value: it is where it belongs already.
+  override set node(computed: Node) {
+    super.node = computed;
   }
 
   /** Whether autograd reaches it; as in PyTorch, false stops autograd and nothing else. */
@@ -44,37 +44,9 @@ export class Parameter extends Stored {
     return true;
   }
 
-  /**
-   * Frozen: no gradient reaches it, and no optimizer moves it, or its state, by a bit. False where only some of it is;
-   * setting it sets all of it.
-   */
-  get frozen(): boolean {
-    return this.#frozen.value === "all";
-  }
-  set frozen(value: boolean) {
-    this.#frozen.value = value ? "all" : "none";
-  }
-
-  /** What of it is frozen, where that is neither all of it nor nothing; null otherwise. */
-  get frozenRegion(): Region | null {
-    const held = this.#frozen.value;
-    return typeof held === "string" ? null : held;
-  }
-  set frozenRegion(region: Region | null) {
-    if (region !== null && !sameShape(region.shape, this.shape))
-      throw new ShapeError(
-        `frozenRegion: a region of tensors of shape ${shapeText(region.shape)} for ${this.label || "a parameter"} of shape ${shapeText(this.shape)}`,
-      );
-    this.#frozen.value = region === null || region.isEmpty ? "none" : region.isWhole ? "all" : region;
-  }
-
-  /** What of a region (null: of all of it) is not frozen now. */
+  /** What of a region (null: of all of it) can be trained now: what is not frozen of it. */
   trainable(region: Region | null): Region | null | "none" {
-    const held = this.#frozen.value;
-    if (held === "none") return region;
-    if (held === "all") return "none";
-    // The region itself, where nothing of it is frozen: regions are told apart by identity.
-    return intersect(region, held)!.isEmpty ? region : minus(region, held);
+    return this.notFrozen(region);
   }
 
   // A gradient that is on its way when the parameter is frozen is not left either.

@@ -1,14 +1,23 @@
+import type { DType, TypedArray } from "../base/dtype.ts";
 import { CaptureError, DTypeError, ShapeError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
-import { bumpEpoch } from "../engine/cell.ts";
+import { bumpEpoch, Cell, noteSurroundings } from "../engine/cell.ts";
 import { currentTrace, Resident } from "../engine/trace.ts";
-import { type Node, node } from "../ir/node.ts";
+import { type Node, node, withGrad } from "../ir/node.ts";
+import { intersect, minus, type Region } from "./region.ts";
 import { Tensor } from "./tensor.ts";
+
+let changes = 0;
 
 /** A tensor that lives in the engine's memory and is overwritten in place: a parameter or a buffer. */
 export abstract class Stored extends Tensor {
-  /** Where the value is. */
-  readonly resident: Resident;
+  #resident: Resident;
+  readonly #frozen = new Cell<Region | "none" | "all">("none");
+  /**
+   * What is read and written in its place, of its shape and dtype, while a module runs with other weights; null
+   * otherwise. `functionalCall` sets it.
+   */
+  standIn: Tensor | null = null;
 
   constructor(initial: Tensor) {
     if (currentTrace().recording)
@@ -17,8 +26,24 @@ export abstract class Stored extends Tensor {
       );
     const resident = new Resident(initial.dtype, initial.shape);
     super(resident.node);
-    this.resident = resident;
+    this.#resident = resident;
     this.assign(initial);
+    bumpEpoch();
+  }
+
+  /** Where the value is. */
+  get resident(): Resident {
+    return this.#resident;
+  }
+
+  /** Is from now on of another dtype, with these elements. What was made of it before has the value of then. */
+  become(dtype: DType, elements: TypedArray): void {
+    const { label } = this;
+    this.#resident = new Resident(dtype, this.shape, elements);
+    this.label = label;
+    super.node = this.#resident.node;
+    // Recordings have its memory in them, and read nothing that would tell them.
+    noteSurroundings("dtypes", String(++changes));
     bumpEpoch();
   }
 
@@ -30,11 +55,45 @@ export abstract class Stored extends Tensor {
     this.resident.storage.label = path;
   }
 
-  override get node(): Node {
-    return this.resident.node;
+  /**
+   * Frozen: of a parameter, no gradient reaches it, and no optimizer moves it, or its state, by a bit; a buffer is not
+   * moved by `update`. False where only some of it is; setting it sets all of it.
+   */
+  get frozen(): boolean {
+    return this.#frozen.value === "all";
   }
-  override set node(_: Node) {
-    // The engine has computed the value: it is where it belongs already.
+  set frozen(value: boolean) {
+    this.#frozen.value = value ? "all" : "none";
+  }
+
+  /** What of it is frozen, where that is neither all of it nor nothing; null otherwise. */
+  get frozenRegion(): Region | null {
+    const held = this.#frozen.value;
+    return typeof held === "string" ? null : held;
+  }
+  set frozenRegion(region: Region | null) {
+    if (region !== null && !sameShape(region.shape, this.shape))
+      throw new ShapeError(
+        `frozenRegion: a region of tensors of shape ${shapeText(region.shape)} for ${this.label || "a parameter"} of shape ${shapeText(this.shape)}`,
+      );
+    this.#frozen.value = region === null || region.isEmpty ? "none" : region.isWhole ? "all" : region;
+  }
+
+  /** What of a region (null: of all of it) is not frozen now. */
+  notFrozen(region: Region | null): Region | null | "none" {
+    const held = this.#frozen.value;
+    if (held === "none") return region;
+    if (held === "all") return "none";
+    // The region itself, where nothing of it is frozen: regions are told apart by identity.
+    return intersect(region, held)!.isEmpty ? region : minus(region, held);
+  }
+
+  override get node(): Node {
+    return this.standIn === null ? this.resident.node : this.standIn.node;
+  }
+  override set node(computed: Node) {
+    // What the engine has computed of its own value is where it belongs already.
+    if (this.standIn !== null) this.standIn.node = computed;
   }
 
   override keep(): Tensor {
@@ -43,6 +102,15 @@ export abstract class Stored extends Tensor {
 
   /** Overwrites the value, in program order, with one of its shape and dtype; no gradient flows through. */
   assign(value: Tensor | Node): void {
+    const next = this.fitting(value);
+    const untracked = next.tracked ? node("detach", [next], {}) : next;
+    const { standIn } = this;
+    if (standIn === null) this.resident.assign(untracked);
+    else withGrad(false, () => standIn.copy_(new Tensor(untracked)));
+  }
+
+  /** A value that is to be assigned; throws where its shape or dtype is another. */
+  protected fitting(value: Tensor | Node): Node {
     const next = value instanceof Tensor ? value.node : value;
     const name = this.label || "a parameter or buffer";
     if (!sameShape(next.shape, this.resident.shape))
@@ -53,7 +121,7 @@ export abstract class Stored extends Tensor {
       throw new DTypeError(
         `assign: a value of ${next.dtype} for ${name} of ${this.resident.dtype}; cast it first`,
       );
-    this.resident.assign(next.tracked ? node("detach", [next], {}) : next);
+    return next;
   }
 
   protected override place(value: Node): void {

@@ -2,6 +2,7 @@ export { type Audit, type AuditEvent, type AuditOptions, audit } from "./audit.t
 export { type Cause, causes, type Shares } from "./audit-graph.ts";
 export type { AuditReport, Leak, ParameterAudit } from "./audit-report.ts";
 export type { ExplainedParameter, Explanation, StepCost } from "./explain.ts";
+export type { GradientHook, GradientOf } from "./gradient-hook.ts";
 export { type Metrics, Progress, type ProgressOptions, type ProgressOutput } from "./progress.ts";
 export type { Movement, ParameterReport, Report } from "./report.ts";
 export type { StepStateDict } from "./step-state.ts";

@@ -1,4 +1,5 @@
 import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts";
+import { idOf } from "../base/identity.ts";
 import { disown, isPromiseLike } from "../base/promise.ts";
 import { shapeText } from "../base/shape.ts";
 import type { Stateful } from "../base/stateful.ts";
@@ -31,6 +32,7 @@ import { CallPlan, CallPlans } from "./call-plan.ts";
 import { diagnose } from "./diagnose.ts";
 import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
+import { type GradientHook, hookStage } from "./gradient-hook.ts";
 import { outsideOf, outsideWarning } from "./outside.ts";
 import { type Report, Tracker } from "./report.ts";
 import { StepRound } from "./round.ts";
@@ -77,6 +79,12 @@ export interface TrainStepOptions<
   module?: M;
   /** Calls that make one update, from the mean of their gradients; all that any of them trains is trained. */
   accumulate?: number;
+  /**
+   * Sees the gradient of each parameter before an update is made of it, by path, and may give another: `(path, g) =>
+   * path.endsWith("bias") ? g.mul(2) : undefined`. That is the mean over accumulated calls, before it is clipped; the
+   * hook is part of what is recorded, as the loss is. What is frozen never comes to it, and so stays frozen.
+   */
+  gradients?: GradientHook;
   /** Scale the gradients of what is trained so that their norm together is at most this. */
   clipNorm?: number;
   /** Clamp each element of the gradients to ± this. */
@@ -92,8 +100,8 @@ export interface TrainStepOptions<
   keepGrads?: boolean;
   /** What becomes of optimizer state while updates leave parameters out, by selector; later ones win. */
   state?: Readonly<Record<string, StatePolicy>>;
-  /** Modules or parameters held in this step beside what `trains` leaves out: `module("backbone")`. */
-  freezes?: Checked<M, F>;
+  /** Modules, parameters or buffers held in this step beside what `trains` leaves out: `module("backbone")`. */
+  freezes?: Checked<M, F, "stored">;
   /** An average of the parameters that follows every update. */
   ema?: Pick<EMA, "update">;
   /** Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. */
@@ -165,8 +173,13 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     ema,
     finite = false,
     freezes,
+    gradients: hook,
     keepGrads = false,
   } = options;
+  if (hook !== undefined && typeof hook !== "function")
+    throw new ArgumentError(
+      `trainStep: gradients is ${typeof hook}; it must be a function of a path and a gradient`,
+    );
   if (typeof options.loss !== "function")
     throw new ArgumentError(
       `trainStep: loss is ${typeof options.loss}; it must be a function that gives a tensor`,
@@ -199,8 +212,8 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     call.members.map((set, i) => differentiate(given[i]!, set));
   /** The weights of the losses of the present call: inputs of the step, so that others cost nothing. */
   let weights: readonly number[] = [];
-  /** What a call does with its losses, in terms of graphs. */
-  const carryOn = (given: readonly LossResult[], [call, weighted]: [CallPlan, boolean, Together<A>]) => {
+  /** The gradients of a call's losses, as far as the user has a say in them. */
+  const gradientsFor = (given: readonly LossResult[], call: CallPlan, weighted: boolean) => {
     const parts = differentiated(given, call);
     const { gradients: found, regions: reached } = noGrad(() =>
       combine(
@@ -217,6 +230,16 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     const gradients = throughSlots(found, {
       accumulate:
         accumulate > 1 ? accumulator.transform({ earlier, sofar, last, of }, reached, updated) : undefined,
+      hook: hook && last ? hookStage(hook, module, updated) : undefined,
+    });
+    return { parts, reached, sofar, updated, gradients };
+  };
+  /** What a call does with them. */
+  const update = (
+    { parts, reached, sofar, updated, gradients: found }: ReturnType<typeof gradientsFor>,
+    { last }: CallPlan,
+  ) => {
+    const gradients = throughSlots(found, {
       finite: finite ? requireFinite(parts.map(({ loss }) => loss.node)) : undefined,
       // Only what is finite is kept, where that is asked: a sum that is not would fail every later call.
       clip: last ? clip : [accumulator.keep(sofar)],
@@ -233,8 +256,22 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       about: constant({ stepped, reached, outside: outsideOf(losses, module, optimizer) }),
     };
   };
+  /** What a call does with its losses, in terms of graphs. */
+  const carryOn = (given: readonly LossResult[], [call, weighted]: Parameters<typeof lossesOf>) =>
+    update(gradientsFor(given, call, weighted), call);
   const body = (...args: Parameters<typeof lossesOf>) => carryOn(lossesOf(...args), args);
-  const recorded = captureThen(lossesOf, carryOn, { check });
+  /** With a hook, the gradients are what the user's code asks for too: whether it has changed is told by them. */
+  let hooked: ReturnType<typeof gradientsFor> | null = null;
+  const lossesAndGradientsOf = (...args: Parameters<typeof lossesOf>) => {
+    const losses = lossesOf(...args);
+    hooked = gradientsFor(losses, args[0], args[1]);
+    const gradients = [...hooked.gradients].map(([p, g]) => [p, new Tensor(g)] as const);
+    return [losses, gradients.map(([p]) => idOf(p)), gradients.map(([, g]) => g)];
+  };
+  const recorded =
+    hook === undefined
+      ? captureThen(lossesOf, carryOn, { check })
+      : captureThen(lossesAndGradientsOf, (_, [call]) => update(hooked!, call), { check });
   const state = stateOf({ round, report: tracker, recording: recordingState(recorded) });
 
   const unrecorded = (...args: Parameters<typeof body>): ReturnType<typeof body> =>
@@ -266,6 +303,9 @@ export function trainStep<A extends unknown[], L extends LossResult>(
           body: () => body(...args).losses,
         });
       throw error;
+    } finally {
+      // What is recorded has no graph that it would hold on to.
+      hooked = null;
     }
   };
   const held = <T>(fn: () => T): T => (freezes === undefined ? fn() : freeze(module, freezes, fn));

@@ -91,6 +91,9 @@ export class Verifier {
         }
       }
     }
+    for (const [path, { frozen, frozenRegion, resident }] of this.#module.namedBuffers())
+      if (frozen || frozenRegion)
+        hold(path + (frozenRegion?.text ?? ""), resident, () => hashOf(resident, frozenRegion));
     return held;
   }
 }

@@ -105,3 +105,58 @@ test("faults are named with their values", () => {
   expect(() => randomSplit(dataset(3), [0.5, 0.6])).toThrow("add up to 1.1; give counts that add up to 3");
   expect(() => randomSplit(dataset(3), [2, 2])).toThrow(ArgumentError);
 });
+
+test("a collateFn makes batches of samples: of an array, of a dataset's rows, and of some of either", () => {
+  const texts = ["a", "bb", "ccc", "dd", "e"];
+  const loader = new DataLoader(texts, { batchSize: 2, collateFn: (some) => some.join("+") });
+  expect([...loader]).toEqual(["a+bb", "ccc+dd", "e"]);
+  expect([
+    ...new DataLoader(texts, { batchSize: 2, dropLast: true, collateFn: (some) => some.length }),
+  ]).toEqual([2, 2]);
+  const ofRows = new DataLoader(dataset(3), {
+    batchSize: 2,
+    collateFn: (some) => some.map(([x, y]) => [x.shape, x.toArraySync(), y.itemSync()]),
+  });
+  expect([...ofRows]).toEqual([
+    [
+      [[2], [0, 1], 0],
+      [[2], [2, 3], 1],
+    ],
+    [[[2], [4, 5], 2]],
+  ]);
+  const [left, right] = randomSplit(texts, [2, 3], { seed: 1 });
+  const joined = [left, right].flatMap((part) => [
+    ...new DataLoader(part, { batchSize: 5, collateFn: (some) => [...some] }),
+  ]);
+  expect(joined.flat().sort()).toEqual([...texts].sort());
+  expect(joined.map((some) => some.length)).toEqual([2, 3]);
+});
+
+test("a pass of a loader with a collateFn is gone on with where it stood", () => {
+  const make = () =>
+    new DataLoader(["a", "b", "c", "d", "e"], { shuffle: true, seed: 4, collateFn: ([one]) => one! });
+  const whole = [...make()];
+  const first = make();
+  const pass = first[Symbol.iterator]();
+  const taken = [pass.next().value, pass.next().value];
+  const second = make();
+  second.loadStateDict(first.stateDict());
+  expect([...taken, ...second]).toEqual(whole);
+});
+
+test("what cannot be collated is refused when the loader is made", () => {
+  expect(() => new DataLoader(["a"] as never)).toThrow(/collateFn/);
+  expect(() => new DataLoader(["a"], { collateFn: "join" as never })).toThrow(ArgumentError);
+  const rowsOnly = { length: 1, batch: () => [labels(1)] };
+  expect(() => new DataLoader(rowsOnly as never, { collateFn: (x: unknown[]) => x })).toThrow(/at\(index\)/);
+  const [part] = randomSplit(["a", "b"], [2]);
+  expect(() => [...new DataLoader(part)]).toThrow(/collateFn/);
+  expect(() => dataset(2).at(2)).toThrow(/row 2 of 2/);
+  expect(dataset(2).at(-1)[1].itemSync()).toBe(1);
+  const failing = new DataLoader(["a", "b"], {
+    collateFn: () => {
+      throw new Error("no such text");
+    },
+  });
+  expect(() => [...failing]).toThrow("no such text");
+});

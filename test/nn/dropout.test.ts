@@ -1,7 +1,10 @@
 import * as nn from "thaw/nn";
+import { SGD } from "thaw/optim";
 import { manualSeed, ones, type Tensor, tensor } from "thaw/tensor";
+import { trainStep } from "thaw/train";
 import { describe, expect, test } from "vitest";
 import { ArgumentError, DTypeError, ShapeError } from "../../src/base/errors.ts";
+import { planCounts } from "../../src/engine/realize.ts";
 
 /** How many different values each channel has, and which are in all of them. */
 function channels(y: Tensor, leading: number): { alike: boolean; values: Set<number> } {
@@ -62,11 +65,37 @@ test("all kinds refuse what is no probability, in eval too, and integers in trai
     nn.AlphaDropout,
     nn.FeatureAlphaDropout,
   ])
-    expect(() => new Kind(-0.1)).toThrow(`${Kind.name}: p is -0.1`);
+    for (const p of [-0.1, Number.NaN, "0.5" as never, null as never]) {
+      expect(() => new Kind(p)).toThrow(`${Kind.name}: p is ${p}`);
+      const layer = new Kind(0.25);
+      expect(() => {
+        layer.p = p;
+      }).toThrow(ArgumentError);
+      expect(layer.p).toBe(0.25);
+    }
   expect(() => nn.dropout(ones([2]), { p: 2, training: false })).toThrow(ArgumentError);
   const integers = tensor([1, 2], { dtype: "i32" });
   expect(() => new nn.Dropout().forward(integers)).toThrow(DTypeError);
   expect(new nn.Dropout(0).forward(integers)).toBe(integers);
   expect(new nn.Dropout().eval().forward(integers)).toBe(integers);
   expect(Array.from(new nn.Dropout(1).forward(tensor([1, 2])).dataSync())).toEqual([0, 0]);
+});
+
+test("a probability that a schedule sets at each step makes no plan a step", async () => {
+  const net = new nn.Sequential(new nn.Linear(2, 2), new nn.Dropout(0.1));
+  const step = trainStep(new SGD(net, { lr: 0.1 }), {
+    loss: (x: Tensor) => net.forward(x).mean(),
+    trains: "0.weight",
+  });
+  const bias = net.getSubmodule("0").bias!.dataSync();
+  const dropout = net.getSubmodule("1");
+  const plans: number[] = [];
+  for (let i = 0; i < 12; i++) {
+    dropout.p = 0.1 + i / 20;
+    await step(ones([3, 2]));
+    plans.push(planCounts().made);
+  }
+  // Numbers that happen to be equal, as at 0.5, are one in the graph: that is another plan, once.
+  expect(plans[11]! - plans[3]!).toBeLessThan(2);
+  expect(net.getSubmodule("0").bias!.dataSync()).toEqual(bias);
 });

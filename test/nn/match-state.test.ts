@@ -36,8 +36,8 @@ const without = (dict: Dict, ...paths: string[]): Dict => {
 const python = (path: string): string => path.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 const old = (path: string): string =>
   path.replace(/(norm|bn)\.weight$/, "$1.gamma").replace(/(norm|bn)\.bias$/, "$1.beta");
-const half = (dict: Dict): Dict =>
-  new Map([...dict].map(([p, t]) => [p, t.dtype === "f32" ? t.to("bf16") : t]));
+const cast = (dict: Dict, dtype: "f64" | "bf16" | "f16"): Dict =>
+  new Map([...dict].map(([p, t]) => [p, t.dtype === "f32" ? t.to(dtype) : t]));
 
 /** What is loaded into what, and what the error must say beside options that work. */
 const cases: Record<string, [() => Dict, () => nn.Module, RegExp, number]> = {
@@ -79,9 +79,13 @@ const cases: Record<string, [() => Dict, () => nn.Module, RegExp, number]> = {
     /prefix: "module\.", skipMismatched: true/,
     0.8,
   ],
-  "half precision": [() => half(new Net().stateDict()), () => new Net(), /dtype: "module"/, 1],
-  "half precision under a prefix, and other classes": [
-    () => half(renamed(new Net(10), (p) => `model.${p}`)),
+  "double precision": [() => cast(new Net().stateDict(), "f64"), () => new Net(), /dtype: "module"/, 1],
+  "double precision under a prefix, and other classes": [
+    () =>
+      cast(
+        renamed(new Net(10), (p) => `model.${p}`),
+        "f64",
+      ),
     () => new Net(),
     /prefix: "model\.", skipMismatched: true, dtype: "module"/,
     0.8,
@@ -218,6 +222,33 @@ test("a checkpoint under a prefix resumes the optimizer and what was frozen too"
     optimizer.state.get(wrapper.model.head.weight)!.expAvg.toArraySync(),
   );
   expect(net.parameters().map((p) => p.frozen)).toEqual(wrapper.parameters().map((p) => p.frozen));
+});
+
+describe.each(["bf16", "f16"] as const)("%s in a module of f32", (dtype) => {
+  test.each(["a state dict", "a file"])("loads from %s without an option, each value as it is", (from) => {
+    const dict = cast(new Net().stateDict(), dtype);
+    const net = new Net();
+    freeze(net, "body.**");
+    if (from === "a file") loadFromBytes(serializeSafetensors(dict), { module: net });
+    else net.loadStateDict(dict);
+    for (const [path, value] of net.stateDict()) {
+      expect(value.dtype).toBe(path.endsWith("numBatchesTracked") ? "i32" : "f32");
+      expect(same(value, dict.get(path)!)).toBe(true);
+    }
+    expect(net.body.firstLayer.weight.frozen).toBe(true);
+    expect(net.head.weight.frozen).toBe(false);
+  });
+
+  test("of another shape is still an error, and what would be rounded is one", () => {
+    const dict = cast(new Net(10).stateDict(), dtype);
+    expect(adviceOf(errorOf(() => new Net().loadStateDict(dict)))).toEqual({ skipMismatched: true });
+    const other = dtype === "bf16" ? "f16" : "bf16";
+    const small = new nn.ParameterList([ones([2], { dtype: other })]);
+    const from = { 0: ones([2], { dtype }) };
+    expect(errorOf(() => small.loadStateDict(from)).message).toContain('dtype: "module"');
+    small.loadStateDict(from, { dtype: "module" });
+    expect(small.at(0).dtype).toBe(other);
+  });
 });
 
 test("two names that come to one path are an error", () => {

@@ -1,4 +1,4 @@
-import type { contents, Layer, Module } from "../nn/module.ts";
+import type { Buffer } from "../tensor/buffer.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 
 /**
@@ -6,10 +6,21 @@ import type { Parameter } from "../tensor/parameter.ts";
  * types, so twenty-four blocks of one class are one place. Fields that TypeScript calls private are not seen.
  */
 
+/** Under this, a container tells types of paths what it holds; there is nothing as the program runs. */
+export declare const contents: unique symbol;
+/** Under this, `Module` tells types of paths which names are its own, and no fields of a module. */
+export declare const ownNames: unique symbol;
+/** Under this, `Layer` tells types of paths that it may be any layer. */
+export declare const ofAnyClass: unique symbol;
+
 /** What a module is known by: comparing one property is quicker than the whole class. */
-export type AnyModule = Pick<Module, "namedModules">;
+export interface AnyModule {
+  namedModules(): readonly unknown[];
+}
 /** What a parameter is known by. */
-export type AnyParameter = Pick<Parameter, "frozen" | "requiresGrad">;
+export type AnyParameter = Pick<Parameter, "trainable" | "frozen">;
+/** What a buffer is known by. */
+export type AnyBuffer = Pick<Buffer, "held" | "persistent">;
 
 /** A place of which nothing is known, so that any name below it goes. */
 export interface Anything {
@@ -17,13 +28,24 @@ export interface Anything {
 }
 
 /** What walking finds in a field of type T: nothing in functions, numbers, tensors. */
-type Found<T> = 0 extends 1 & T ? never : T extends AnyModule | AnyParameter | readonly unknown[] ? T : never;
+type Found<T> = 0 extends 1 & T
+  ? never
+  : T extends AnyModule | AnyParameter | AnyBuffer | readonly unknown[]
+    ? T
+    : never;
 
 /** Whether no more is known of a module than that it is one, or a layer. */
-type IsOpen<M> = Module extends M ? true : keyof Layer extends keyof M ? true : false;
+type IsOpen<M> = typeof ofAnyClass extends keyof M
+  ? true
+  : [Exclude<keyof M, NameOfModule<M>>] extends [never]
+    ? true
+    : false;
+
+/** The names that every module has. */
+type NameOfModule<M> = typeof ownNames extends keyof M ? NonNullable<M[typeof ownNames]> : never;
 
 /** A module's own fields. */
-type FieldName<M> = Exclude<keyof M & string, keyof Module>;
+type FieldName<M> = Exclude<keyof M & string, NameOfModule<M>>;
 
 /** What a container holds: items by place, or modules by name. */
 type Contents<M> = typeof contents extends keyof M ? NonNullable<M[typeof contents]> : readonly [];
@@ -40,7 +62,7 @@ export type Step<V, G extends string> = 0 extends 1 & V
   ? Anything
   : G extends "**"
     ? Inside<V>
-    : V extends AnyParameter
+    : V extends AnyParameter | AnyBuffer
       ? never
       : V extends readonly unknown[]
         ? Content<V, G>
@@ -91,7 +113,7 @@ type Inside<V, D extends number = 16> = D extends 0
     : V | Inside<Step<V, "*">, Less[D]>;
 
 /** The names that lead on from V; I stands for any number. */
-export type NameIn<V, I extends string> = V extends AnyParameter
+export type NameIn<V, I extends string> = V extends AnyParameter | AnyBuffer
   ? never
   : V extends readonly unknown[]
     ? ContentName<V, I>
@@ -101,8 +123,8 @@ export type NameIn<V, I extends string> = V extends AnyParameter
         : ContentName<Contents<V>, I> | FieldName<V>
       : string;
 
-/** What is listed: paths of parameters, paths of modules, or both with globs for modules. */
-type Kind = "parameter" | "module" | "glob";
+/** What is listed: paths of parameters, of buffers, of modules, or of parameters with globs for modules. */
+type Kind = "parameter" | "buffer" | "module" | "glob";
 
 /**
  * All paths of a kind from V down; I is written for any number. Below the eighth level any name goes, and none is
@@ -116,19 +138,21 @@ export type Below<V, W extends Kind, I extends string, D extends number = 8> = D
     ? string
     : { [K in NameIn<V, I>]: At<Step<V, K>, K, W, I, Less[D]> }[NameIn<V, I>];
 
-type At<V, K extends string, W extends Kind, I extends string, D extends number> = V extends AnyParameter
-  ? W extends "module"
-    ? never
-    : K
+type At<V, K extends string, W extends Kind, I extends string, D extends number> = V extends
+  | AnyParameter
+  | AnyBuffer
+  ? W extends (V extends AnyParameter ? "parameter" | "glob" : "buffer")
+    ? K
+    : never
   : // `infer` ends the compiler's search where V is a type parameter: all that it needs to know then is `string`.
       | (Below<V, W, I, D> extends infer Path extends string ? `${K}.${Path}` : never)
       | (V extends AnyModule ? (W extends "module" ? K : W extends "glob" ? `${K}.**` : never) : never);
 
 /** The paths of a module's parameters: `"hiddenTask1.weight" | "output.weight"`. */
-export type ParameterPath<M extends Module> = Below<M, "parameter", `${number}`>;
+export type ParameterPath<M> = Below<M, "parameter", `${number}`>;
 
 /** The paths of the modules inside a module: `"hiddenTask1" | "output"`. */
-export type ModulePath<M extends Module> = Below<M, "module", `${number}`>;
+export type ModulePath<M> = Below<M, "module", `${number}`>;
 
 /** The paths and globs that editors offer: of each parameter, and of all in each module. Many more are right. */
 export type PathGlob<M> = "**" | (Below<M, "glob", "*"> extends infer P extends string ? P : never);

@@ -3,7 +3,8 @@ export { type Cause, causes, type Shares } from "./audit-graph.ts";
 export type { AuditReport, Leak, ParameterAudit } from "./audit-report.ts";
 export type { ExplainedParameter, Explanation, StepCost } from "./explain.ts";
 export { type Metrics, Progress, type ProgressOptions, type ProgressOutput } from "./progress.ts";
-export type { Movement, ParameterReport, Report } from "./report.ts";
+export type { ParameterReport, Report } from "./report.ts";
+export type { Movement } from "./start.ts";
 export type { StepStateDict } from "./step-state.ts";
 export {
   type LossResult,

@@ -32,10 +32,11 @@ import { diagnose } from "./diagnose.ts";
 import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
 import { outsideOf, outsideWarning } from "./outside.ts";
-import { type Report, Tracker } from "./report.ts";
+import type { Report } from "./report.ts";
 import { StepRound } from "./round.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 import { recordingState, type StepStateDict, stateOf } from "./step-state.ts";
+import { Tracker } from "./tracker.ts";
 import { type TrainedSet, TrainedSets } from "./trained-set.ts";
 import { unreachedWarning } from "./unreached.ts";
 import { Verifier } from "./verify.ts";
@@ -98,7 +99,11 @@ export interface TrainStepOptions<
   ema?: Pick<EMA, "update">;
   /** Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. */
   verify?: boolean;
-  /** Keep copies of parameters for `report()`; by default up to 131,072 elements in all. */
+  /**
+   * How `report()` compares. By default what is frozen is hashed, of what is trained the start is copied as far as copies
+   * take little memory, or sketched, and networks of up to 131,072 elements are copied whole. True: copies of everything;
+   * false: only steps are counted.
+   */
   report?: boolean;
 }
 

@@ -7,6 +7,7 @@ import { bytesOf, type Storage } from "../engine/storage.ts";
 import { currentTrace } from "../engine/trace.ts";
 import type { Module } from "../nn/module.ts";
 import type { Regions } from "../optim/accumulate.ts";
+import { nextUpdate, noteUpdates, type Updates } from "../optim/updates.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { minus, type Region, union } from "../tensor/region.ts";
 import { frozenOf } from "./frozen.ts";
@@ -47,7 +48,7 @@ interface Record {
  * asked for, and never at a step; what is trained is copied before its first one, or sketched where copies would take too
  * much memory. Of a small network, or where that is asked for, there are copies of everything.
  */
-export class Tracker implements Stateful<ReportStateDict> {
+export class Tracker implements Stateful<ReportStateDict>, Updates {
   readonly #module: Module;
   /** Whether anything is compared at all, and whether by copies of everything. */
   readonly #compares: boolean;
@@ -59,6 +60,7 @@ export class Tracker implements Stateful<ReportStateDict> {
   #last: Regions | null = null;
   #epoch = -1;
   #structure = -1;
+  at = 0;
   /** What of each parameter is frozen in calls that train these, as long as nothing else changes. */
   #frozen = new WeakMap<Regions, readonly (Region | null | "none")[]>();
 
@@ -72,11 +74,11 @@ export class Tracker implements Stateful<ReportStateDict> {
     this.#allowance = this.#copies ? Number.POSITIVE_INFINITY : Math.max(copiedAnyway, bytes * copiedShare);
     this.#budget = this.#allowance;
     for (const p of parameters) this.#recordOf(p);
+    noteUpdates(this);
   }
 
-  /** What the last call that updated anything trained; null before the first. */
-  get updated(): Regions | null {
-    return this.#last;
+  leftOut(): [Parameter, Region | null | "none"][] {
+    return this.#module.parameters().map((p) => [p, frozenOf(p, this.#last ?? new Map())]);
   }
 
   #recordOf(p: Parameter): Record {
@@ -164,7 +166,8 @@ export class Tracker implements Stateful<ReportStateDict> {
   }
 
   /** Counts what a call has updated. */
-  afterCall(stepped: Iterable<Parameter>, task: string): void {
+  afterCall(stepped: readonly Parameter[], task: string): void {
+    if (stepped.length > 0) this.at = nextUpdate();
     for (const p of stepped) {
       const record = this.#recordOf(p);
       record.timesStepped++;
@@ -193,6 +196,7 @@ export class Tracker implements Stateful<ReportStateDict> {
     const loaded = loadedReport(given, this.#module, context);
     return () => {
       this.#last = null;
+      this.at = 0;
       this.#records.clear();
       this.#frozen = new WeakMap();
       this.#budget = this.#allowance;

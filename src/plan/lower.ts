@@ -49,13 +49,15 @@ export function lower(
   const position = new Map(order.map((n, i) => [n, i]));
   for (const c of list)
     jobs.set(c, { cluster: c, copy: null, deps: new Set(), priority: position.get(c.nodes[0]!)! });
-  for (const c of list) for (const d of c.deps) jobs.get(c)!.deps.add(jobs.get(d)!);
+  for (const [c, { deps }] of jobs) for (const d of c.deps) deps.add(jobs.get(d)!);
   const readers = new Map<number | Node, Set<Cluster>>();
   const needed = new Set<Node>(rootBases);
   for (const c of list)
     for (const n of reads(c, prologues)) {
       const at = slot(n) >= 0 ? slot(n) : n;
-      readers.set(at, (readers.get(at) ?? new Set()).add(c));
+      const known = readers.get(at);
+      if (known === undefined) readers.set(at, new Set([c]));
+      else known.add(c);
       if (at === n && isComputed(n) && of.get(n) !== c) needed.add(n);
     }
 

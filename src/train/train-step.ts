@@ -18,7 +18,7 @@ import { isOfWrites, requireFinite, requireFiniteWrites } from "../optim/finite.
 import { throughSlots } from "../optim/gradient-transform.ts";
 import type { StatePolicy } from "../optim/state-policy.ts";
 import type { Node } from "../optim/transform.ts";
-import type { Plan, PlanExplanation } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { captureThen } from "../tensor/capture.ts";
 import { full } from "../tensor/operations/elementwise.ts";
@@ -334,20 +334,20 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       const selector = selectorOf(args);
       let reached: Regions = new Map();
       let outside: readonly Parameter[] = [];
-      const forward = (): PlanExplanation =>
+      const forward = (): (() => Plan) =>
         planned(() => {
           const loss = lossOf(callLoss(options.loss, args));
           outside = outsideOf([loss], module, optimizer);
           return [loss.node];
-        }).explain();
-      const costOf = (set: TrainedSet): PlanExplanation => {
+        });
+      const costOf = (set: TrainedSet): (() => Plan) => {
         reached = new Map();
         try {
           return planned(() => {
             const made = body(new CallPlan([set], set, new Map(), true, accumulate), false, [args]);
             ({ reached, outside } = made.about());
             return made.losses.map(({ node }) => node);
-          }).explain();
+          });
         } catch (error) {
           // A call that trains nothing throws; here it is said of each parameter why.
           if (error instanceof GradientError) return forward();

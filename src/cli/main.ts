@@ -165,6 +165,13 @@ program
   .argument("<script>", "what to run")
   .argument("[args...]", "its arguments, after --")
   .option("--trace <file>", "write a Chrome trace too, for chrome://tracing or ui.perfetto.dev")
+  .option("--all", "show every row, and all the modules that each comes from")
+  .addHelpText(
+    "after",
+    `
+A script may be in TypeScript, and import files that are, by their names: Node 22.6 and later run it;
+before, tsx, typescript or esbuild does, whichever the script's project has.`,
+  )
   .action(async (script: string, args: string[], options) => {
     await (await import("./profile.ts")).profileScript(script, args, options, print);
   });

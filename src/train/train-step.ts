@@ -10,7 +10,9 @@ import type { Checked } from "../freeze/checked.ts";
 import { freeze, unfreeze } from "../freeze/freeze.ts";
 import { selectParts } from "../freeze/select.ts";
 import type { Selector, SelectorPredicate } from "../freeze/selector.ts";
+import { notesScopes } from "../ir/origin.ts";
 import { Module } from "../nn/module.ts";
+import { inScopes } from "../nn/scopes.ts";
 import { Accumulator, type Regions, trainableOf, unite } from "../optim/accumulate.ts";
 import { clipByNorm, clipByValue } from "../optim/clip.ts";
 import type { EMA } from "../optim/ema.ts";
@@ -196,10 +198,13 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const warnOfOutside = outsideWarning(module, optimizer);
 
   /** What the losses of a call give: all that is the user's in it. */
-  const lossesOf = (call: CallPlan, _: boolean, all: Together<A>): LossResult[] =>
-    all.map((args, i) =>
-      whileTraining(call.members[i]!.regions, () => callLoss(options.loss, args as unknown as A)),
-    );
+  const lossesOf = (call: CallPlan, _: boolean, all: Together<A>): LossResult[] => {
+    const losses = () =>
+      all.map((args, i) =>
+        whileTraining(call.members[i]!.regions, () => callLoss(options.loss, args as unknown as A)),
+      );
+    return notesScopes() ? inScopes(module, losses) : losses();
+  };
   const differentiated = (given: readonly LossResult[], call: CallPlan): Differentiated[] =>
     call.members.map((set, i) => differentiate(given[i]!, set));
   /** The weights of the losses of the present call: inputs of the step, so that others cost nothing. */

@@ -1,6 +1,6 @@
 /** What runs TypeScript already, where it is among Node's options: a user's, or those of here. */
 const runners =
-  /\b(tsx|ts-node|jiti|tsimp|swc-node|esbuild-register|(strip|transform)-types|thaw-typescript)\b/;
+  /\b(tsx|ts-node|jiti|tsimp|swc-node|esbuild-register)\b|(strip|transform)-types|thaw-typescript/;
 
 /** What can compile TypeScript, by its package, as a function of a source, its path and whether it is CommonJS. */
 const compilers = {
@@ -14,7 +14,7 @@ const compilers = {
 /**
  * Options with which Node runs a script that is in TypeScript, along with what it imports: none where it does so by
  * itself or the user has seen to it; else its own flag where it has one (22.6), or else what the script's project has for
- * that: tsx, typescript or esbuild. Null where there is nothing, and for a script that needs nothing, none.
+ * that: typescript, esbuild or tsx. Null where there is nothing, and for a script that needs nothing, none.
  */
 export function typescriptOptions(script: string): string[] | null {
   if (!/\.[cm]?ts$/.test(script)) return [];
@@ -31,23 +31,22 @@ export function typescriptOptions(script: string): string[] | null {
   const { resolve } = createRequire(script);
   const found = (name: string): string | null => {
     try {
-      return resolve(name, { paths: [dirname(script), process.cwd()] });
+      return resolve(name, { paths: [dirname(script), process.cwd(), dirname(process.argv[1] ?? script)] });
     } catch {
       return null;
     }
   };
-  const tsx = found("tsx");
-  if (tsx !== null) return ["--import", pathToFileURL(tsx).href];
   for (const [name, compile] of Object.entries(compilers)) {
     const path = found(name);
     if (path !== null) return ["--import", dataUrl(registering(hooks(path, compile)))];
   }
-  return null;
+  const tsx = found("tsx");
+  return tsx === null ? null : ["--import", pathToFileURL(tsx).href];
 }
 
 /** What to do where Node runs no TypeScript and nothing that is there does. */
 export const withoutTypescript = (script: string): string =>
-  `Node ${process.versions.node} runs no TypeScript, and neither tsx, typescript nor esbuild is found from ${script}. ` +
+  `Node ${process.versions.node} runs no TypeScript, and neither typescript, esbuild nor tsx is found from ${script}. ` +
   "Use Node 22.6 or later, which needs nothing else, or install one where the script is: npm install --save-dev tsx";
 
 const dataUrl = (source: string): string => `data:text/javascript,${encodeURIComponent(source)}`;
@@ -63,6 +62,20 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 const compiler = createRequire(${JSON.stringify(compiler)})(${JSON.stringify(compiler)});
 const compile = ${compile};
+export async function resolve(specifier, context, next) {
+  try {
+    return await next(specifier, context);
+  } catch (error) {
+    // As compilers take them: without an extension, or with the one that the compiled file would have.
+    if (!/^[./]|^file:/.test(specifier)) throw error;
+    const bare = specifier.replace(/\\.([cm]?)js$/, ".$1ts");
+    for (const other of bare === specifier ? [specifier + ".ts", specifier + "/index.ts"] : [bare])
+      try {
+        return await next(other, context);
+      } catch {}
+    throw error;
+  }
+}
 export async function load(url, context, next) {
   const kind = url.startsWith("file:") ? /\\.([cm]?)ts$/.exec(new URL(url).pathname) : null;
   if (kind === null) return next(url, context);

@@ -4,6 +4,7 @@ import { refuseWhileRecording } from "../engine/trace.ts";
 import { Module } from "../nn/module.ts";
 import { type Round, roundsUnderWay } from "../optim/rounds.ts";
 import { haveStandIns } from "../optim/stand-ins.ts";
+import { lastLeftOut } from "../optim/updates.ts";
 import { fromArray } from "../tensor/create.ts";
 import { getRandomState } from "../tensor/draws.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -116,6 +117,7 @@ export function contentsOf(what: string, given: SaveOptions, path: string | null
         p.frozen || p.frozenRegion ? [[path, frozenOf(p)]] : [],
       ),
     ),
+    ...leftOutOf(parameters),
     ...(optimizer && { optimizer: { name: optimizer.name, ...optimizer.stateDict({ module }) } }),
     ...(others.length > 0 && { states }),
     ...(referred && { base: referred }),
@@ -163,6 +165,22 @@ function refuseUnsaved(what: string, rounds: readonly SavedRound[]): void {
     throw new CheckpointError(
       `${what}: a trainStep has made ${lost.position} of the ${lost.calls} calls of an update, whose gradients would be lost. Save it too, as { step }, or make the update with what there is before: await step.flush().`,
     );
+}
+
+/** What the last step has left out of the module's parameters, if any step trains them. */
+function leftOutOf(parameters: readonly (readonly [string, Parameter])[]): {
+  leftOut?: Record<string, string>;
+} {
+  const all = lastLeftOut();
+  if (!parameters.some(([, p]) => all.has(p))) return {};
+  return {
+    leftOut: Object.fromEntries(
+      parameters.flatMap(([path, p]) => {
+        const region = all.get(p) ?? (all.has(p) ? null : "none");
+        return region === "none" ? [] : [[path, region?.text ?? ""]];
+      }),
+    ),
+  };
 }
 
 function frozenOf({ frozenRegion }: Stored): FrozenRecord {

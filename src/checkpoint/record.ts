@@ -15,6 +15,11 @@ export interface CheckpointRecord {
   random: { seed: number; drawn: number };
   /** By path. */
   frozen: Record<string, FrozenRecord>;
+  /**
+   * What the step that made the last update left as it was, whether it was set to be frozen or not: by path, with the
+   * text of the region where that is not all. For whoever reads the file: nothing is done with it.
+   */
+  leftOut?: Record<string, string>;
   optimizer?: OptimizerStateDict & { name: string };
   /** What else took part, by the name under which it was saved. */
   states?: Record<string, StateRecord>;
@@ -171,6 +176,8 @@ function checkRecord(record: unknown): asserts record is CheckpointRecord {
       !(isObject(what) && isIndices(what.indices) && (what.dim === null || isCount(what.dim)))
     )
       throw broken(`what it says to be frozen of ${path} is neither all nor a region`);
+  if (record.leftOut !== undefined && !isTextByName(record.leftOut))
+    throw broken("it does not say what the last step left out");
   checkStates(record.states);
   checkBase(record.base);
   if (optimizer === undefined) return;
@@ -211,6 +218,9 @@ function checkBase(base: Plain | undefined): void {
   )
     throw broken("it does not say which tensors are in another file");
 }
+
+const isTextByName = (value: unknown): boolean =>
+  isObject(value) && Object.values(value).every((text) => typeof text === "string");
 
 const isIndices = (value: unknown): boolean =>
   value instanceof Tensor && value.dtype === "i32" && value.ndim === 1;

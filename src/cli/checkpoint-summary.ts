@@ -4,8 +4,13 @@ export interface CheckpointSummary {
   /** The arithmetic that its numbers come from. */
   readonly arithmetic: string;
   readonly optimizer: OptimizerSummary | null;
-  /** What was frozen: paths, those in part with the text of their region. */
+  /**
+   * What was frozen when it was written, because it was set to be or because the last step left it out: paths, those in
+   * part with the text of their region.
+   */
   readonly frozen: readonly string[];
+  /** Those of them that were not set to be frozen: the step left them out. */
+  readonly leftOut: readonly string[];
 }
 
 /** An optimizer's state, in short. */
@@ -35,12 +40,25 @@ export function summaryOf(
 ): CheckpointSummary | null {
   const record = parsed(metadata.thaw);
   if (record === null || typeof record.arithmetic !== "string") return null;
-  const frozen = Object.entries(fieldsOf(record.frozen)).map(([path, part]) => {
-    const { text } = fieldsOf(part);
-    return typeof text === "string" ? path + text : path;
-  });
+  const set = new Map(
+    Object.entries(fieldsOf(record.frozen)).map(([path, part]) => {
+      const { text } = fieldsOf(part);
+      return [path, typeof text === "string" ? path + text : path];
+    }),
+  );
+  // What a step leaves out has what is set to be frozen in it.
+  const left = new Map(
+    Object.entries(fieldsOf(record.leftOut)).map(([path, text]) => [path, path + String(text)]),
+  );
+  const leftOut = [...left].filter(([path, text]) => set.get(path) !== text).map(([, text]) => text);
+  const frozen = [...new Map([...set, ...left]).values()];
   const { arithmetic, optimizer } = record;
-  return { arithmetic, optimizer: isFields(optimizer) ? optimizerOf(optimizer, tensors) : null, frozen };
+  return {
+    arithmetic,
+    optimizer: isFields(optimizer) ? optimizerOf(optimizer, tensors) : null,
+    frozen,
+    leftOut,
+  };
 }
 
 function optimizerOf(

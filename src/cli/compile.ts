@@ -3,6 +3,7 @@ import { mib } from "../base/mib.ts";
 import { printable } from "../base/printable.ts";
 import { isFolder, joinPath, namesIn, readFile } from "../base/storage/index.ts";
 import { scriptPath } from "./script-path.ts";
+import { typescriptOptions, withoutTypescript } from "./typescript.ts";
 
 /** Whether a folder is there; throws `ArgumentError` where something else is. */
 function isThere(folder: string): boolean {
@@ -36,8 +37,11 @@ export function compile(
   const { spawnSync } = process.getBuiltinModule("node:child_process");
   const { resolve } = process.getBuiltinModule("node:path");
   const { statSync } = process.getBuiltinModule("node:fs");
+  const options = typescriptOptions(path);
+  if (options === null) throw new FileError(withoutTypescript(path));
   // What runs this runs the script too: a loader of TypeScript, say.
-  const { status, signal, error } = spawnSync(process.execPath, [...process.execArgv, path, ...args], {
+  const command = [...process.execArgv, ...options, path, ...args];
+  const { status, signal, error } = spawnSync(process.execPath, command, {
     stdio: "inherit",
     // Kernels that were compiled before would stand in for the compiler.
     env: { ...process.env, THAW_BACKEND: "native", THAW_KERNELS: "", THAW_KERNELS_OUT: resolve(out) },

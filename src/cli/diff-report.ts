@@ -19,6 +19,8 @@ export interface DiffReport {
   readonly expected: ReadonlyMap<string, string>;
   /** Those of them that are not as they were. */
   readonly moved: readonly TensorDiff[];
+  /** Names of those that only B lacks, and that nothing could have moved: buffers. */
+  readonly lacked: readonly string[];
 }
 
 /** How a report is shown. */
@@ -37,7 +39,7 @@ const fit = { cut: ["tensor", "is", "rows"], drop: ["bits", "L2", "of L2 of A", 
 
 /** Prints a report as text: a table of what differs, a summary, and what was expected. */
 export function showReport(
-  { paths, samePath, found, selectors, expected, moved }: DiffReport,
+  { paths, samePath, found, selectors, expected, moved, lacked }: DiffReport,
   { all, rows, columns }: ShowOptions,
   printLine: (line: string) => void,
 ): void {
@@ -60,6 +62,7 @@ export function showReport(
   const what = `tensor${expected.size === 1 ? "" : "s"} expected to be frozen (${selectors.map((s) => `"${s}"`).join(", ")})`;
   for (const tensor of moved)
     print(`MOVED  ${tensor.name}${expected.get(tensor.name)}: ${movedText(tensor, expected, rows)}`);
+  for (const name of lacked) print(`Not in B, and a buffer, which training does not move: ${name}`);
   print(
     moved.length > 0
       ? `${grouped(moved.length)} of ${count} ${what} moved.`
@@ -146,7 +149,7 @@ function rowsText({ rows, rowsChanged }: Movement, most: number): string {
 
 /** What `thaw diff --json` prints; `thaw diff --help` describes it. */
 export function asJson(
-  { paths, found, differs, selectors, expected, moved }: DiffReport,
+  { paths, found, differs, selectors, expected, moved, lacked }: DiffReport,
   all: boolean,
 ): object {
   const form = (entry: SourceEntry | null): object | null =>
@@ -164,6 +167,7 @@ export function asJson(
         : {
             selectors,
             tensors: expected.size,
+            lacked,
             moved: moved.map(({ name, kind, change }) => {
               const region = expected.get(name)!;
               return { name, region, kind, change: region === "" ? change : (change?.within ?? null) };

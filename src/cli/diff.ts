@@ -74,6 +74,7 @@ async function compare(
     selectors: expectFrozen,
     expected: expectation?.names ?? new Map(),
     moved: found.tensors.filter((tensor) => expectation?.moved(tensor)),
+    lacked: found.tensors.filter((tensor) => expectation?.lacked(tensor)).map(({ name }) => name),
   };
 }
 

@@ -17,6 +17,8 @@ export interface Expectation {
   readonly elements: (name: string) => ElementTest | undefined;
   /** Whether something has become of a tensor that was to stay as it is. */
   readonly moved: (tensor: TensorDiff) => boolean;
+  /** Whether it is only that B lacks it, and it is nothing that training could have moved. */
+  readonly lacked: (tensor: TensorDiff) => boolean;
 }
 
 /**
@@ -37,6 +39,7 @@ export function expectFrozen(
     names: new Map([...frozen].map(([name, region]) => [name, region?.text ?? ""])),
     elements: (name) => elementsOf(frozen.get(name) ?? null),
     moved: (tensor) => frozen.has(tensor.name) && hasMoved(tensor, frozen.get(tensor.name)!),
+    lacked: (tensor) => frozen.has(tensor.name) && isLackedBuffer(tensor),
   };
 }
 
@@ -89,9 +92,22 @@ function holds(ascending: Int32Array, wanted: number): boolean {
   return ascending[from] === wanted;
 }
 
+/** Buffers of floating point that are constants of an architecture, which transformers came to leave out of its files. */
+const constants = /(^|\.)(position_ids|token_type_ids|inv_freq|masked_bias)$/;
+
+/**
+ * Whether B only lacks a buffer, as libraries come to leave out what they compute anew (`embeddings.position_ids`). A
+ * file does not tell buffers: integers and bools are, but for packed weights, which those who pack them call so.
+ */
+function isLackedBuffer({ kind, name, before }: TensorDiff): boolean {
+  if (kind !== "missing") return false;
+  return constants.test(name) || (/^([IU]\d+|BOOL)$/.test(before!.dtype) && !/weight|zeros/.test(name));
+}
+
 /** Whether something has become of a tensor that was to stay as it is. */
-function hasMoved({ kind, change }: TensorDiff, region: Region | null): boolean {
-  if (kind === "same" || kind === "added") return false;
+function hasMoved(tensor: TensorDiff, region: Region | null): boolean {
+  const { kind, change } = tensor;
+  if (kind === "same" || kind === "added" || isLackedBuffer(tensor)) return false;
   if (kind !== "changed" || region === null || change === null) return true;
   return change.within!.changed > 0;
 }

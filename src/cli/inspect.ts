@@ -103,7 +103,7 @@ function sizes(of: readonly Described[]): string {
 }
 
 function showCheckpoint(
-  { arithmetic, optimizer, frozen }: CheckpointSummary,
+  { arithmetic, optimizer, frozen, leftOut }: CheckpointSummary,
   print: (line: string) => void,
 ): void {
   print(`A checkpoint of thaw, made with ${arithmetic}.`);
@@ -114,9 +114,12 @@ function showCheckpoint(
       `Optimizer: ${name}, ${grouped(states)} state${states === 1 ? "" : "s"} in ${grouped(tensors)} of the tensors, ${grouped(bytes)} bytes${counted}.`,
     );
   }
-  print(
-    `Frozen: ${frozen.length === 0 ? "nothing" : frozen.slice(0, 20).join(", ")}${frozen.length > 20 ? `, … (${grouped(frozen.length)} in all)` : ""}.`,
-  );
+  const inAll = frozen.length > 20 ? `, … (${grouped(frozen.length)} in all)` : "";
+  print(`Frozen: ${frozen.length === 0 ? "nothing" : frozen.slice(0, 20).join(", ")}${inAll}.`);
+  if (leftOut.length > 0)
+    print(
+      `${leftOut.length === frozen.length ? "The last step left them out" : `Of these the last step left out ${grouped(leftOut.length)}`}: its \`trains\` named the others.`,
+    );
 }
 
 function statisticsCells(statistics: TensorStatistics | null): string[] {

@@ -99,12 +99,13 @@ Elements that are NaN or infinite on a side are counted, and left out of the mea
 What has another dtype is compared by value; "rounded to nearest" says that nothing but that happened.
 
 Exit status: 0, or with --exit-code 1 where something differs; 1 where something expected to be
-frozen has moved, is missing, renamed, re-typed or re-shaped; 2 for what cannot be read, or a
+frozen has moved, is missing (a buffer may be), renamed, re-typed or re-shaped; 2 for what cannot be read, or a
 selector that names no tensor of A.
 
 With --json:
   a, b, differs, same (how many tensors), prefixes [{before, after}], metadata [names that differ],
-  expectFrozen: null, or {selectors, tensors (how many), moved [{name, region, kind, change}]}
+  expectFrozen: null, or {selectors, tensors (how many), lacked [names of buffers that B lacks],
+    moved [{name, region, kind, change}]}
   tensors: [{name, to, kind, compared, change, before, after}]; kind is same (with --all), changed,
     re-typed, re-shaped, renamed, missing or added; before and after {dtype, shape, file} or null
   change: null, or {elements, changed, onlyBits, unmeasured, bitsChanged, maxChange, norm, relative,
@@ -164,6 +165,13 @@ program
   .argument("<script>", "what to run")
   .argument("[args...]", "its arguments, after --")
   .option("--trace <file>", "write a Chrome trace too, for chrome://tracing or ui.perfetto.dev")
+  .option("--all", "show every row, and all the modules that each comes from")
+  .addHelpText(
+    "after",
+    `
+A script may be in TypeScript, and import files that are, by their names: Node 22.6 and later run it;
+before, tsx, typescript or esbuild does, whichever the script's project has.`,
+  )
   .action(async (script: string, args: string[], options) => {
     await (await import("./profile.ts")).profileScript(script, args, options, print);
   });

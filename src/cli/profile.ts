@@ -1,22 +1,45 @@
+import { FileError } from "../base/errors.ts";
 import { printable, printableLines } from "../base/printable.ts";
 import { writeFile } from "../base/storage/index.ts";
 import { startProfile } from "../engine/profile.ts";
 import { finishing } from "./finish-writes.ts";
 import { scriptPath } from "./script-path.ts";
+import { typescriptOptions, withoutTypescript } from "./typescript.ts";
+
+/** Options of `thaw profile`. */
+export interface ProfileScriptOptions {
+  /** A file for the runs as a Chrome trace. */
+  readonly trace?: string;
+  /** Show every row, and each with all of its module paths. */
+  readonly all?: boolean;
+}
 
 /**
- * `thaw profile`: runs a script in this process, and says where its time went once it has ended, by itself or not;
- * `trace`: a file for that as a Chrome trace. Throws `FileError` where there is no script.
+ * `thaw profile`: runs a script in this process, and says where its time went once it has ended, by itself or not. A
+ * script in TypeScript, where this Node does not run it as it was started, is profiled by another process, which does.
+ * Throws `FileError` where there is no script, or none that can be run.
  */
 export async function profileScript(
   script: string,
   args: readonly string[],
-  { trace }: { readonly trace?: string },
+  { trace, all = false }: ProfileScriptOptions,
   print: (line: string) => void,
 ): Promise<void> {
   const { resolve } = process.getBuiltinModule("node:path");
   const { pathToFileURL } = process.getBuiltinModule("node:url");
   const path = scriptPath(script);
+  const options = typescriptOptions(path);
+  if (options === null) throw new FileError(withoutTypescript(path));
+  if (options.length > 0) {
+    const { spawnSync } = process.getBuiltinModule("node:child_process");
+    const command = [...process.execArgv, ...options, ...process.argv.slice(1)];
+    const { status, signal, error } = spawnSync(process.execPath, command, { stdio: "inherit" });
+    if (error !== undefined) throw new FileError(`Cannot run ${script}: ${error.message}`, { cause: error });
+    // Ended by a signal, as the script was.
+    if (signal !== null) process.kill(process.pid, signal);
+    process.exitCode = status ?? 1;
+    return;
+  }
   // Where it was when it was asked for, whatever folder the script goes to.
   const file = trace === undefined ? null : resolve(trace);
   process.argv.splice(1, process.argv.length - 1, path, ...args);
@@ -28,7 +51,7 @@ export async function profileScript(
       print(`${printable(script)} has computed nothing with the thaw that profiles it.`);
       return;
     }
-    print(profile.toString());
+    print(profile.toString({ all }));
     if (file === null) return;
     try {
       const bytes = new TextEncoder().encode(profile.toChromeTrace());

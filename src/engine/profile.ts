@@ -1,9 +1,13 @@
 import { currentBackend } from "../backends/registry.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { idOf } from "../base/identity.ts";
 import { shapeText } from "../base/shape.ts";
 import { percent, table } from "../base/table.ts";
+import { noteScopes } from "../ir/origin.ts";
+import type { KernelCall } from "../plan/kernel.ts";
 import type { ExplainedKernel, Peaks, PlanExplanation } from "../plan/plan.ts";
 import { observeRuns, type TimedPreparation, type TimedRun } from "./run-plan.ts";
+import { scopesText } from "./scope-text.ts";
 
 /** Options of `profile`. */
 export interface ProfileOptions {
@@ -13,7 +17,7 @@ export interface ProfileOptions {
   warmup?: number;
 }
 
-/** What one kernel of a plan has taken, or what is no kernel. */
+/** What equal kernels, of the same code over as many elements, have taken, or what is no kernel. */
 export interface ProfileRow {
   /**
    * The operations of a kernel. On the host: "recording" a captured function, "planning" (finding a plan too),
@@ -22,7 +26,14 @@ export interface ProfileRow {
   readonly name: string;
   readonly kind: ExplainedKernel["kind"] | "host";
   readonly extents: readonly number[];
-  /** Times that it ran. */
+  /** How many equal ones there are in the plans that ran; 0 of what is no kernel. */
+  readonly kernels: number;
+  /**
+   * What they compute: the forward pass of a module, by its path; the gradient of one; the update of a parameter. Of
+   * plans that were made before the profile began, and outside of a step, this is not known.
+   */
+  readonly from: readonly string[];
+  /** Times that they ran, all together. */
   readonly runs: number;
   /** Of all runs together. */
   readonly seconds: number;
@@ -35,6 +46,22 @@ export interface ProfileRow {
   readonly ofPeak: number;
   readonly bound: "compute" | "memory" | null;
 }
+
+/** What equal kernels have taken so far. */
+interface Tally {
+  readonly kernel: ExplainedKernel;
+  runs: number;
+  seconds: number;
+  readonly calls: Set<KernelCall>;
+  readonly from: Set<string>;
+}
+
+/** Rows of kernels that a table shows unless all are asked for. */
+const shownRows = 40;
+
+/** What a scope is called in a table: without the class of the module. */
+const fromText = (scope: string): string =>
+  scope.replace(/ \([^()]*\)$/, "").replace(/^the (?=update of)/, "");
 
 /** A run of a plan, for the trace. */
 interface TracedRun extends TimedRun {
@@ -69,7 +96,7 @@ export class Profile {
   }
 
   #tally(): ProfileRow[] {
-    const found = new Map<string, { kernel: ExplainedKernel; runs: number; seconds: number }>();
+    const found = new Map<string, Tally>();
     let [walking, running] = [0, 0];
     for (const { plan, kernels, start, end, ends } of this.#runs) {
       running += (end - start) / 1e3;
@@ -77,16 +104,21 @@ export class Profile {
         const took = (ends[i]! - (i === 0 ? 0 : ends[i - 1]!)) / 1e9;
         // What a check has stopped has not run.
         if (Number.isNaN(took)) continue;
-        const key = `${plan.id} ${i}`;
-        const entry = found.get(key) ?? { kernel, runs: 0, seconds: 0 };
+        const call = plan.calls[i]!;
+        const key = `${idOf(call.kernel)} ${kernel.extents.join()} ${kernel.flops} ${kernel.bytes}`;
+        let entry = found.get(key);
+        if (entry === undefined)
+          found.set(key, (entry = { kernel, runs: 0, seconds: 0, calls: new Set(), from: new Set() }));
         entry.runs++;
         entry.seconds += took;
         walking += took;
-        found.set(key, entry);
+        if (entry.calls.has(call)) continue;
+        entry.calls.add(call);
+        for (const scope of call.scopes ?? []) entry.from.add(fromText(scope));
       }
     }
     const { flops, bytes } = this.peaks;
-    const kernels = [...found.values()].map(({ kernel, runs, seconds }): ProfileRow => {
+    const kernels = [...found.values()].map(({ kernel, runs, seconds, calls, from }): ProfileRow => {
       // Where clocks are coarse a kernel may seem to take no time at all.
       const perSecond = seconds > 0 ? runs / seconds : 0;
       const flopsPerSecond = kernel.flops * perSecond;
@@ -97,6 +129,8 @@ export class Profile {
         name: kernel.name,
         kind: kernel.kind,
         extents: kernel.extents,
+        kernels: calls.size,
+        from: [...from],
         runs,
         seconds,
         share: seconds / this.seconds,
@@ -110,6 +144,8 @@ export class Profile {
       name,
       kind: "host",
       extents: [],
+      kernels: 0,
+      from: [],
       runs,
       seconds,
       share: seconds / this.seconds,
@@ -135,36 +171,52 @@ export class Profile {
     ];
   }
 
-  toString(): string {
+  /** `all`: every row, not only those of the kernels that took longest, and all that a row comes from. */
+  toString({ all = false }: { readonly all?: boolean } = {}): string {
     const giga = (perSecond: number) => (perSecond / 1e9).toFixed(1);
-    const rows = this.rows.map((row) => [
-      row.kind,
-      row.extents.length === 0 ? "" : shapeText(row.extents),
-      row.runs,
-      ((row.seconds / this.calls) * 1e6).toFixed(1),
-      percent(row.share),
-      ...(row.bound === null
-        ? ["–", "–", "–", ""]
-        : [giga(row.flopsPerSecond), giga(row.bytesPerSecond), percent(row.ofPeak), row.bound]),
-      row.name,
-    ]);
+    const kernels = this.rows.filter(({ kind }) => kind !== "host");
+    const left = all ? [] : kernels.slice(shownRows);
+    const rows = this.rows
+      .filter((row) => !left.includes(row))
+      .map((row) => [
+        row.kind,
+        row.extents.length === 0 ? "" : shapeText(row.extents),
+        row.kernels === 0 ? "" : row.kernels,
+        row.runs,
+        ((row.seconds / row.runs) * 1e6).toFixed(1),
+        percent(row.share),
+        ...(row.bound === null
+          ? ["–", "–", "–", ""]
+          : [giga(row.flopsPerSecond), giga(row.bytesPerSecond), percent(row.ofPeak), row.bound]),
+        row.name,
+        scopesText(row.from, all),
+      ]);
     const head = [
       "kind",
       "extents",
+      "equal",
       "runs",
-      "µs a call",
+      "µs a run",
       "share",
       "GFLOP/s",
       "GB/s",
       "of peak",
       "of",
       "what",
+      "from",
     ];
+    const lines = table(head, rows);
+    if (left.length > 0) {
+      const share = left.reduce((sum, row) => sum + row.share, 0);
+      lines.push(
+        `and ${left.length} more kernels that differ, ${percent(share)} together: --all, or toString({ all: true }), shows them`,
+      );
+    }
     const { flops, bytes } = this.peaks;
     const machine = `${giga(flops)} GFLOP/s, ${giga(bytes)} GB/s`;
     const each = ((this.seconds / this.calls) * 1e3).toPrecision(4);
     const calls = this.calls === 1 ? "1 call" : `${this.calls} calls`;
-    return [...table(head, rows), `${calls}, ${each} ms each; this machine: ${machine}`].join("\n");
+    return [...lines, `${calls}, ${each} ms each; this machine: ${machine}`].join("\n");
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
@@ -199,13 +251,19 @@ export async function profile(fn: () => unknown, options: ProfileOptions = {}): 
   const { calls = 10, warmup = 3 } = options;
   if (!Number.isInteger(calls) || calls < 1)
     throw new ArgumentError(`profile: calls is ${calls}; it must be a whole number of at least 1`);
-  for (let i = 0; i < warmup; i++) await fn();
-  const { read, stop } = startProfile();
+  // What the calls before make is what is timed.
+  const end = noteScopes();
   try {
-    for (let i = 0; i < calls; i++) await fn();
-    return read(calls);
+    for (let i = 0; i < warmup; i++) await fn();
+    const { read, stop } = startProfile();
+    try {
+      for (let i = 0; i < calls; i++) await fn();
+      return read(calls);
+    } finally {
+      stop();
+    }
   } finally {
-    stop();
+    end();
   }
 }
 
@@ -213,10 +271,18 @@ export async function profile(fn: () => unknown, options: ProfileOptions = {}): 
 export function startProfile(): { read(calls: number): Profile; stop(): void } {
   const runs: TimedRun[] = [];
   const preparations: TimedPreparation[] = [];
-  const stop = observeRuns({
+  const unobserve = observeRuns({
     run: (run) => runs.push(run),
     prepared: (work) => preparations.push(work),
   });
+  const end = noteScopes();
+  let stopped = false;
+  const stop = (): void => {
+    if (stopped) return;
+    stopped = true;
+    unobserve();
+    end();
+  };
   const start = performance.now();
   const read = (calls: number): Profile => {
     const seconds = (performance.now() - start) / 1e3;

@@ -106,12 +106,13 @@ export function notCarriedOut<T>(fn: (trace: Trace) => T): T {
   }
 }
 
-/** The plan of what `fn` asks for and of the values it gives, which is not carried out. */
-export const planned = (fn: () => readonly Node[]): Plan =>
+/** Makes the plan of what `fn` asks for and of the values it gives when it is asked for; it is not carried out. */
+export const planned = (fn: () => readonly Node[]): (() => Plan) =>
   notCarriedOut((trace) => {
     const outputs = fn();
     const request: Request = { outputs, writes: [...trace.writes], checks: trace.checks };
-    return planOf(request, targetsOf(request));
+    const targets = targetsOf(request);
+    return () => planOf(request, targets);
   });
 
 /** Makes, or finds, the plan of a request. */

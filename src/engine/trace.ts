@@ -2,7 +2,7 @@ import type { DType, TypedArray } from "../base/dtype.ts";
 import { CaptureError, ShapeError, type ThawError } from "../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { becomeInput, isOp, type Node, node } from "../ir/node.ts";
-import { inScope, notesOrigins } from "../ir/origin.ts";
+import { inScope, notesOrigins, notesScopes } from "../ir/origin.ts";
 import { Cell } from "./cell.ts";
 import { Storage } from "./storage.ts";
 
@@ -166,7 +166,7 @@ export function writingAs<T>(who: string, fn: () => T): T {
   const before = writer;
   writer = who;
   try {
-    return notesOrigins() ? inScope(`the update of ${who}`, fn) : fn();
+    return notesOrigins() || notesScopes() ? inScope(`the update of ${who}`, fn) : fn();
   } finally {
     writer = before;
   }

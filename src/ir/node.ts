@@ -1,6 +1,6 @@
 import { infer } from "./infer.ts";
 import type { Node, Op, OpAttrs } from "./op.ts";
-import { noteOrigin } from "./origin.ts";
+import { noteLike, noteOrigin } from "./origin.ts";
 
 export type { Node };
 
@@ -28,17 +28,12 @@ export function node<K extends Op>(
 export const latestId = (): number => nextId - 1;
 
 /** A node as another one but for its operands and attributes. All nodes are made alike, as walks over graphs are hot. */
-export const nodeLike = <K extends Op>(n: Node<K>, src: readonly Node[], attrs: OpAttrs[K]): Node<K> => ({
-  id: n.id,
-  op: n.op,
-  src,
-  attrs,
-  shape: n.shape,
-  dtype: n.dtype,
-  tracked: n.tracked,
-  mark: 0,
-  index: 0,
-});
+export function nodeLike<K extends Op>(n: Node<K>, src: readonly Node[], attrs: OpAttrs[K]): Node<K> {
+  const { id, op, shape, dtype, tracked } = n;
+  const made: Node<K> = { id, op, src, attrs, shape, dtype, tracked, mark: 0, index: 0 };
+  noteLike(n, made);
+  return made;
+}
 
 /**
  * Makes an untracked node stand for a stored value that equals its own: every graph that was built on the node reads the

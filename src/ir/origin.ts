@@ -14,6 +14,9 @@ export interface Origin {
 const frames = 100;
 
 let origins: WeakMap<Node, Origin> | null = null;
+/** What each node was made for, and how many ask for that to be noted. */
+let scopes: WeakMap<Node, string> | null = null;
+let noting = 0;
 let numbersOnly = false;
 let scope: string | null = null;
 let forward: Node | null = null;
@@ -35,11 +38,44 @@ export function noteOrigins(enabled: boolean | "numbers"): void {
 /** Whether where nodes are made is noted. */
 export const notesOrigins = (): boolean => origins !== null;
 
+/**
+ * Has what nodes are made for noted from now on, without the stacks of `noteOrigins`: the innermost scope, through the
+ * rewriting of a graph too. Gives what ends it.
+ */
+export function noteScopes(): () => void {
+  if (++noting === 1) scopes = new WeakMap();
+  return () => {
+    if (--noting === 0) scopes = null;
+  };
+}
+
+/** Whether what nodes are made for is noted. */
+export const notesScopes = (): boolean => scopes !== null;
+
+/** What a node was made for: a scope, or the gradient of one; undefined where that was not noted, or is nothing. */
+export const scopeOf = (n: Node): string | undefined => scopes?.get(n);
+
+/** Notes that a node was made for what another one was. */
+export function noteLike(of: Node, made: Node): void {
+  const known = scopes?.get(of);
+  if (known !== undefined) scopes!.set(made, known);
+}
+
+function noteScope(n: Node, to: WeakMap<Node, string>): void {
+  const inPlace = replaced === null ? undefined : to.get(replaced);
+  const ahead = forward === null ? undefined : to.get(forward);
+  const made = inPlace ?? (ahead === undefined ? scope : gradientText(ahead));
+  if (made !== null) to.set(n, made);
+}
+
+const gradientText = (of: string): string => (of.startsWith("gradient of ") ? of : `gradient of ${of}`);
+
 /** Where a node was made; undefined where that was not noted. */
 export const originOf = (n: Node): Origin | undefined => origins?.get(n);
 
 /** Notes where a node is made, if that is asked for. */
 export function noteOrigin(n: Node): void {
+  if (scopes !== null) noteScope(n, scopes);
   if (origins === null) return;
   if (numbersOnly && (n.op !== "constant" || forward !== null)) return;
   const known = replaced === null ? undefined : origins.get(replaced);

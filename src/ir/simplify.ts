@@ -1,5 +1,6 @@
 import { type ElementwiseOp, elementwiseOps } from "./evaluate-elementwise.ts";
 import { type Node, topological } from "./node.ts";
+import { makingInPlaceOf } from "./origin.ts";
 import { Builder, type SimplifyRule, type SimplifyRules } from "./simplify-builder.ts";
 import { elementwiseRule } from "./simplify-elementwise.ts";
 import { movementSimplifications, reductionSimplifications } from "./simplify-movement.ts";
@@ -46,7 +47,9 @@ export function simplify(roots: readonly Node[]): Node[] {
     }
     const src = new Array<Node>(n.src.length);
     for (let i = 0; i < src.length; i++) src[i] = simplified.get(n.src[i]!)!;
+    makingInPlaceOf(n);
     simplified.set(n, builder.make(n.op, src, n.attrs, n));
   }
+  makingInPlaceOf(null);
   return roots.map((root) => simplified.get(root)!);
 }

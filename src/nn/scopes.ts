@@ -2,32 +2,33 @@ import { inScope } from "../ir/origin.ts";
 import type { Module } from "./module.ts";
 
 /**
- * Runs `fn` with what a module's forward pass makes noted as made in it, by path: `head (Linear)`. For that each module
- * has a `forward` of its own meanwhile, which calls the one that it had.
+ * Runs `fn` with what a module's forward pass makes noted as made in it, by path: `head (Linear)`. For that the classes
+ * of the modules have another `forward` meanwhile, which calls theirs; and so has a module with one of its own.
  */
 export function inScopes<T>(root: Module, fn: () => T): T {
   const undo: (() => void)[] = [];
+  const names = new Map<unknown, string>();
+  const wrapped = new Set<object>();
   try {
     for (const [path, module] of root.namedModules()) {
-      const { forward } = module as { forward?: unknown };
-      if (typeof forward !== "function") continue;
-      const own = Object.getOwnPropertyDescriptor(module, "forward");
-      const name = path === "" ? module.constructor.name : `${path} (${module.constructor.name})`;
-      const scoped = {
-        value: (...args: unknown[]): unknown => inScope(name, () => Reflect.apply(forward, module, args)),
-        configurable: true,
-        enumerable: false,
-        writable: true,
-      };
-      // A module that is sealed goes without.
-      if (!Reflect.defineProperty(module, "forward", scoped)) continue;
-      undo.push(() => {
-        if (own === undefined) Reflect.deleteProperty(module, "forward");
-        else Object.defineProperty(module, "forward", own);
-      });
+      names.set(module, path === "" ? module.constructor.name : `${path} (${module.constructor.name})`);
+      for (let of: object | null = module; of !== null; of = Reflect.getPrototypeOf(of)) {
+        const own = Object.getOwnPropertyDescriptor(of, "forward");
+        const forward: unknown = own?.value;
+        if (typeof forward !== "function" || wrapped.has(of)) continue;
+        wrapped.add(of);
+        const scoped = function (this: unknown, ...args: unknown[]): unknown {
+          const call = () => Reflect.apply(forward, this, args);
+          const name = names.get(this);
+          return name === undefined ? call() : inScope(name, call);
+        };
+        // What is sealed goes without.
+        if (Reflect.defineProperty(of, "forward", { ...own, value: scoped }))
+          undo.push(() => Object.defineProperty(of, "forward", own!));
+      }
     }
     return fn();
   } finally {
-    for (const put of undo) put();
+    for (const put of undo.reverse()) put();
   }
 }

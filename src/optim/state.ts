@@ -101,7 +101,7 @@ function sliceOfFactor({ dtype, shape }: Resident, { dim, indices }: Region, bit
 }
 
 /** Some elements of an array. */
-export function pick(from: TypedArray, indices: Int32Array): TypedArray {
+function pick(from: TypedArray, indices: Int32Array): TypedArray {
   const picked = from.slice(0, indices.length);
   for (const [i, at] of indices.entries()) picked[i] = from[at]!;
   return picked;

@@ -97,11 +97,16 @@ export function clusterize(order: readonly Node[], roots: ReadonlySet<Node>): Cl
   let list: Cluster[] = [];
   const position = new Map(order.map((n, i) => [n, i]));
 
+  /** What others depend on: of most clusters, as they grow, nothing does yet. */
+  const used = new Set<Cluster>();
   const depend = (c: Cluster, on: Cluster): void => {
+    used.add(on);
+    // Dependencies are transitive: with it all that it depends on is there.
+    if (on === c || c.deps.has(on)) return;
     const added = [on, ...on.deps].filter((d) => d !== c && !c.deps.has(d));
-    if (added.length === 0) return;
-    for (const other of list)
-      if (other === c || other.deps.has(c)) for (const d of added) if (d !== other) other.deps.add(d);
+    if (used.has(c))
+      for (const other of list)
+        if (other.deps.has(c)) for (const d of added) if (d !== other) other.deps.add(d);
     for (const d of added) c.deps.add(d);
   };
 
@@ -121,6 +126,7 @@ export function clusterize(order: readonly Node[], roots: ReadonlySet<Node>): Cl
     for (const n of b.nodes) of.set(n, a);
     for (const n of b.rows) a.rows.add(n);
     list = list.filter((c) => c !== b);
+    if (used.has(b)) used.add(a);
     for (const d of b.deps) depend(a, d);
     for (const c of list)
       if (c.deps.delete(b)) {
@@ -178,7 +184,9 @@ function findPrologues(order: readonly Node[], roots: ReadonlySet<Node>): Set<No
     if (!isComputed(n)) continue;
     for (const s of n.src) {
       const { base } = viewOf(s);
-      uses.set(base, [...(uses.get(base) ?? []), n]);
+      const known = uses.get(base);
+      if (known === undefined) uses.set(base, [n]);
+      else known.push(n);
     }
   }
   const found = new Set<Node>();

@@ -78,7 +78,8 @@ export function bytesUnder(accesses: readonly OpenAccess[], extents: readonly nu
           offset,
         );
       const count = moving.reduce((product, { extent }) => product * extent, 1);
-      regions.set(JSON.stringify([offset, moving]), { count, first: reach(-1), end: reach(1) + 1 });
+      const key = list.length === 1 ? "" : JSON.stringify([offset, moving]);
+      regions.set(key, { count, first: reach(-1), end: reach(1) + 1 });
     }
     // Regions that overlap otherwise hold no more elements than there are between their ends.
     let [count, covered, end] = [0, 0, Number.NEGATIVE_INFINITY];

@@ -3,6 +3,7 @@ import { numberText } from "../base/exact-text.ts";
 import { settings } from "../base/settings.ts";
 import { sizeOf } from "../base/shape.ts";
 import { isOp, type Node, topological } from "../ir/node.ts";
+import { notesScopes, scopeOf } from "../ir/origin.ts";
 import { verify } from "../ir/verify.ts";
 import { type Cluster, clusterize, isComputed } from "./cluster.ts";
 import { reads, stagesOf } from "./in-place.ts";
@@ -49,13 +50,15 @@ export function lower(
   const position = new Map(order.map((n, i) => [n, i]));
   for (const c of list)
     jobs.set(c, { cluster: c, copy: null, deps: new Set(), priority: position.get(c.nodes[0]!)! });
-  for (const c of list) for (const d of c.deps) jobs.get(c)!.deps.add(jobs.get(d)!);
+  for (const [c, { deps }] of jobs) for (const d of c.deps) deps.add(jobs.get(d)!);
   const readers = new Map<number | Node, Set<Cluster>>();
   const needed = new Set<Node>(rootBases);
   for (const c of list)
     for (const n of reads(c, prologues)) {
       const at = slot(n) >= 0 ? slot(n) : n;
-      readers.set(at, (readers.get(at) ?? new Set()).add(c));
+      const known = readers.get(at);
+      if (known === undefined) readers.set(at, new Set([c]));
+      else known.add(c);
       if (at === n && isComputed(n) && of.get(n) !== c) needed.add(n);
     }
 
@@ -164,17 +167,19 @@ export function lower(
   };
 
   const calls: KernelCall[] = [];
+  let scopes: readonly string[] = [];
   const push = (call: KernelCall | null): void => {
-    if (call !== null) calls.push(call);
+    if (call !== null) calls.push(scopes.length === 0 ? call : { ...call, scopes });
   };
   for (const { cluster: c, copy } of scheduled) {
+    if (notesScopes()) scopes = scopesOf(c?.nodes ?? [copy!.from]);
     if (copy !== null) {
       const buffer = copy.check ? arena(statusSpans[extra.findIndex((j) => j.copy === copy)]!) : copy.slot;
       const call = lowerWholeCopy(copy.from, buffer, locate);
       push(call === null ? null : { ...call, check: copy.check });
     } else if (c!.kind === "single") {
       const n = c!.nodes[0]!;
-      calls.push(...lowerSingle(n, locate(n), locate, inPlace.has(n)));
+      for (const call of lowerSingle(n, locate(n), locate, inPlace.has(n))) push(call);
     } else
       push(
         c!.kind === "contract" ? lowerContract(c!, prologues, locate, stores) : lowerLoop(c!, locate, stores),
@@ -198,6 +203,11 @@ export function lower(
     })),
   };
 }
+
+/** What nodes are made for, each once. */
+const scopesOf = (nodes: readonly Node[]): string[] => [
+  ...new Set(nodes.map(scopeOf).filter((scope) => scope !== undefined)),
+];
 
 /** Makes `job` run after `before`, and whatever follows `job` with it. */
 function follow(job: Job, before: Job, all: readonly Job[]): void {

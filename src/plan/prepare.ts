@@ -1,6 +1,7 @@
 import { sizeOf } from "../base/shape.ts";
 import { isOp, type Node, node, topological } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
+import { makingInPlaceOf } from "../ir/origin.ts";
 import { isWhole, mergeStrides, viewOf } from "./view.ts";
 
 /** Products up to this many multiplications, or of another dtype than f32, are plain loops, which fuse with what is around them. */
@@ -17,8 +18,10 @@ export function prepare(roots: readonly Node[]): Node[] {
   for (const n of topological(roots)) {
     const src = n.src.map((s) => made.get(s)!);
     const same = src.every((s, i) => s === n.src[i]);
+    makingInPlaceOf(n);
     made.set(n, rewrite(same ? n : (node(n.op, src, n.attrs, false) as Node)));
   }
+  makingInPlaceOf(null);
   return roots.map((r) => asRoot(made.get(r)!));
 }
 

@@ -13,7 +13,11 @@ export function schedule<T extends Task>(tasks: readonly T[]): T[] {
   const users = new Map<Task, T[]>();
   for (const t of tasks) {
     waiting.set(t, t.deps.size);
-    for (const d of t.deps) users.set(d, [...(users.get(d) ?? []), t]);
+    for (const d of t.deps) {
+      const known = users.get(d);
+      if (known === undefined) users.set(d, [t]);
+      else known.push(t);
+    }
   }
   const ready = tasks.filter((t) => t.deps.size === 0);
   const order: T[] = [];

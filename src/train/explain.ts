@@ -4,7 +4,7 @@ import { selectParts } from "../freeze/select.ts";
 import type { Selector } from "../freeze/selector.ts";
 import type { Module } from "../nn/module.ts";
 import type { Regions } from "../optim/accumulate.ts";
-import type { PlanExplanation } from "../plan/plan.ts";
+import type { Plan, PlanExplanation } from "../plan/plan.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { nameOfParameter, trainsElsewhere } from "./outside.ts";
@@ -48,21 +48,30 @@ interface Call {
   readonly reached: Regions;
   /** What the loss has a gradient for and the module does not hold. */
   readonly outside: readonly Parameter[];
-  readonly cost: PlanExplanation;
-  readonly costOfAll: PlanExplanation;
+  /** Make the plan of the call, and of one that trains everything. */
+  readonly cost: () => Plan;
+  readonly costOfAll: () => Plan;
 }
 
 /** What a call trains, what not, and why; as text, a table. */
 export class Explanation {
   readonly parameters: readonly ExplainedParameter[];
-  readonly cost: StepCost;
-  /** What it would cost if everything were trained. */
-  readonly costOfAll: StepCost;
+  readonly #cost: () => StepCost;
+  readonly #costOfAll: () => StepCost;
 
-  constructor(parameters: readonly ExplainedParameter[], cost: StepCost, costOfAll: StepCost) {
+  /** What gives the costs is called when they are first asked for: who is to know only what is trained waits for no plan. */
+  constructor(parameters: readonly ExplainedParameter[], cost: () => StepCost, costOfAll: () => StepCost) {
     this.parameters = parameters;
-    this.cost = cost;
-    this.costOfAll = costOfAll;
+    this.#cost = once(cost);
+    this.#costOfAll = once(costOfAll);
+  }
+
+  get cost(): StepCost {
+    return this.#cost();
+  }
+  /** What it would cost if everything were trained. */
+  get costOfAll(): StepCost {
+    return this.#costOfAll();
   }
 
   toString(): string {
@@ -119,7 +128,11 @@ export function explainCall(call: Call): Explanation {
     };
   });
   const outside = call.outside.map((p) => explainedOutside(p, call));
-  return new Explanation([...parameters, ...outside], costOf(cost), costOf(costOfAll));
+  return new Explanation(
+    [...parameters, ...outside],
+    () => costOf(cost().explain()),
+    () => costOf(costOfAll().explain()),
+  );
 }
 
 type Told = Pick<ExplainedParameter, "status" | "why"> & { readonly trained: Region | null };
@@ -166,6 +179,17 @@ function explained(
 }
 
 const forTask = (task: string): string => (task === "" ? "" : ` (${task})`);
+
+/** A function that makes its value at its first call, and lets go of what it makes it of. */
+function once<T>(make: () => T): () => T {
+  let from: (() => T) | null = make;
+  let value: T;
+  return () => {
+    if (from !== null) value = from();
+    from = null;
+    return value;
+  };
+}
 
 const costOf = ({ flops, bytes, arenaBytes, kernels }: PlanExplanation): StepCost => ({
   flops,

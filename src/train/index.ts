@@ -4,7 +4,8 @@ export type { AuditReport, Leak, ParameterAudit } from "./audit-report.ts";
 export type { ExplainedParameter, Explanation, StepCost } from "./explain.ts";
 export type { GradientHook, GradientOf } from "./gradient-hook.ts";
 export { type Metrics, Progress, type ProgressOptions, type ProgressOutput } from "./progress.ts";
-export type { Movement, ParameterReport, Report } from "./report.ts";
+export type { ParameterReport, Report } from "./report.ts";
+export type { Movement } from "./start.ts";
 export type { StepStateDict } from "./step-state.ts";
 export {
   type LossResult,

@@ -11,7 +11,9 @@ import type { Checked } from "../freeze/checked.ts";
 import { freeze, unfreeze } from "../freeze/freeze.ts";
 import { selectParts } from "../freeze/select.ts";
 import type { Selector, SelectorPredicate } from "../freeze/selector.ts";
+import { notesScopes } from "../ir/origin.ts";
 import { Module } from "../nn/module.ts";
+import { inScopes } from "../nn/scopes.ts";
 import { Accumulator, type Regions, trainableOf, unite } from "../optim/accumulate.ts";
 import { clipByNorm, clipByValue } from "../optim/clip.ts";
 import type { EMA } from "../optim/ema.ts";
@@ -19,7 +21,7 @@ import { isOfWrites, requireFinite, requireFiniteWrites } from "../optim/finite.
 import { throughSlots } from "../optim/gradient-transform.ts";
 import type { StatePolicy } from "../optim/state-policy.ts";
 import type { Node } from "../optim/transform.ts";
-import type { Plan, PlanExplanation } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { captureThen } from "../tensor/capture.ts";
 import { full } from "../tensor/operations/elementwise.ts";
@@ -34,10 +36,11 @@ import { combine, type Differentiated, differentiate, type LossResult, lossOf } 
 import { type Explanation, explainCall } from "./explain.ts";
 import { type GradientHook, hookStage } from "./gradient-hook.ts";
 import { outsideOf, outsideWarning } from "./outside.ts";
-import { type Report, Tracker } from "./report.ts";
+import type { Report } from "./report.ts";
 import { StepRound } from "./round.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 import { recordingState, type StepStateDict, stateOf } from "./step-state.ts";
+import { Tracker } from "./tracker.ts";
 import { type TrainedSet, TrainedSets } from "./trained-set.ts";
 import { unreachedWarning } from "./unreached.ts";
 import { Verifier } from "./verify.ts";
@@ -106,7 +109,11 @@ export interface TrainStepOptions<
   ema?: Pick<EMA, "update">;
   /** Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. */
   verify?: boolean;
-  /** Keep copies of parameters for `report()`; by default up to 131,072 elements in all. */
+  /**
+   * How `report()` compares. By default what is frozen is hashed, of what is trained the start is copied as far as copies
+   * take little memory, or sketched, and networks of up to 131,072 elements are copied whole. True: copies of everything;
+   * false: only steps are counted.
+   */
   report?: boolean;
 }
 
@@ -204,10 +211,13 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   const warnOfOutside = outsideWarning(module, optimizer);
 
   /** What the losses of a call give: all that is the user's in it. */
-  const lossesOf = (call: CallPlan, _: boolean, all: Together<A>): LossResult[] =>
-    all.map((args, i) =>
-      whileTraining(call.members[i]!.regions, () => callLoss(options.loss, args as unknown as A)),
-    );
+  const lossesOf = (call: CallPlan, _: boolean, all: Together<A>): LossResult[] => {
+    const losses = () =>
+      all.map((args, i) =>
+        whileTraining(call.members[i]!.regions, () => callLoss(options.loss, args as unknown as A)),
+      );
+    return notesScopes() ? inScopes(module, losses) : losses();
+  };
   const differentiated = (given: readonly LossResult[], call: CallPlan): Differentiated[] =>
     call.members.map((set, i) => differentiate(given[i]!, set));
   /** The weights of the losses of the present call: inputs of the step, so that others cost nothing. */
@@ -369,20 +379,20 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       const selector = selectorOf(args);
       let reached: Regions = new Map();
       let outside: readonly Parameter[] = [];
-      const forward = (): PlanExplanation =>
+      const forward = (): (() => Plan) =>
         planned(() => {
           const loss = lossOf(callLoss(options.loss, args));
           outside = outsideOf([loss], module, optimizer);
           return [loss.node];
-        }).explain();
-      const costOf = (set: TrainedSet): PlanExplanation => {
+        });
+      const costOf = (set: TrainedSet): (() => Plan) => {
         reached = new Map();
         try {
           return planned(() => {
             const made = body(new CallPlan([set], set, new Map(), true, accumulate), false, [args]);
             ({ reached, outside } = made.about());
             return made.losses.map(({ node }) => node);
-          }).explain();
+          });
         } catch (error) {
           // A call that trains nothing throws; here it is said of each parameter why.
           if (error instanceof GradientError) return forward();

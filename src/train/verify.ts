@@ -1,16 +1,13 @@
 import { FreezeError } from "../base/errors.ts";
-import { hashBytes } from "../base/hash.ts";
 import { callSiteOf } from "../engine/call-site.ts";
 import { commit } from "../engine/realize.ts";
-import { bytesOf } from "../engine/storage.ts";
 import { type Resident, watchAssignments } from "../engine/trace.ts";
 import type { Module } from "../nn/module.ts";
 import type { Regions } from "../optim/accumulate.ts";
-import { pick } from "../optim/state.ts";
 import { StateTensor } from "../optim/state-tensor.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import type { Region } from "../tensor/region.ts";
 import { frozenOf } from "./frozen.ts";
+import { hashOf } from "./pieces.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 
 /** Something that a call must leave as it is, and what it was before. */
@@ -75,7 +72,7 @@ export class Verifier {
     for (const [path, p] of this.#module.namedParameters()) {
       const frozen = frozenOf(p, updated);
       if (frozen === "none") continue;
-      hold(`${path}${frozen?.text ?? ""}`, p.resident, () => hashOf(p.resident, frozen));
+      hold(`${path}${frozen?.text ?? ""}`, p.resident, () => hashOf(p.resident.storage, frozen));
       if (!known.has(p)) continue;
       for (const { region, state } of this.#optimizer.residentParts(p)) {
         if (frozen !== null && (region === null || !frozen.contains(region))) continue;
@@ -84,7 +81,7 @@ export class Verifier {
         for (const [name, value] of Object.entries(of)) {
           const resident = value instanceof StateTensor ? value.resident : null;
           const hash = (): string =>
-            resident === null ? String((state as typeof of)[name]) : hashOf(resident, null);
+            resident === null ? String((state as typeof of)[name]) : hashOf(resident.storage, null);
           hold(`The optimizer's ${name} of ${path}${region?.text ?? ""}`, resident, () =>
             there() ? hash() : null,
           );
@@ -96,11 +93,6 @@ export class Verifier {
         hold(path + (frozenRegion?.text ?? ""), resident, () => hashOf(resident, frozenRegion));
     return held;
   }
-}
-
-function hashOf({ storage }: Resident, region: Region | null): string {
-  const bits = storage.read();
-  return hashBytes(bytesOf(region === null ? bits : pick(bits, region.flat())));
 }
 
 /** The line outside of thaw that has led here, as ` at file:line`. */

@@ -102,6 +102,33 @@ describe("--expect-frozen", () => {
     expect([...moved].sort()).toEqual(["emb.weight", "enc.bias"]);
   });
 
+  test("a buffer that one side lacks has not", async () => {
+    const ids = tensor([[0, 1, 2]], { dtype: "i32" });
+    const weights = { "emb.weight": tensor([[1, 2]]) };
+    const buffers = {
+      "emb.position_ids": ids,
+      "emb.token_type_ids": ids.to("f32"),
+      "norm.num_batches_tracked": ids.to("u8"),
+      "attn.mask": ids.to("bool"),
+    };
+    write("with.safetensors", { ...weights, ...buffers });
+    write("without.safetensors", weights);
+    const expectFrozen = ["**"];
+    const lost = await run("with.safetensors", "without.safetensors", { expectFrozen });
+    expect(lost.moved).toEqual([]);
+    expect(lost.text).toContain("Not in B, and a buffer, which training does not move: emb.position_ids\n");
+    expect(lost.text).toMatch(/None of 5 tensors .* has moved\.$/);
+    expect((await run("without.safetensors", "with.safetensors", { expectFrozen })).moved).toEqual([]);
+    // One that is there and other than it was has moved; so have statistics and packed weights that are gone.
+    write("other.safetensors", { ...weights, ...buffers, "emb.position_ids": ids.add(1) });
+    expect((await run("with.safetensors", "other.safetensors", { expectFrozen })).moved).toEqual([
+      "emb.position_ids",
+    ]);
+    write("packed.safetensors", { ...weights, "a.qweight": ids, "norm.running_mean": tensor([1]) });
+    const { moved } = await run("packed.safetensors", "without.safetensors", { expectFrozen });
+    expect([...moved].sort()).toEqual(["a.qweight", "norm.running_mean"]);
+  });
+
   test.each([
     [["encoder.**"], SelectorError, /names no tensor\. Nearest: /],
     [["emb.weight[7]"], IndexError, /7 is outside a dimension of 6/],

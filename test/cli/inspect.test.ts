@@ -1,11 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { save, writeSafetensors } from "thaw/checkpoint";
-import { freeze } from "thaw/freeze";
+import { load, save, writeSafetensors } from "thaw/checkpoint";
+import { freeze, unfreeze } from "thaw/freeze";
 import * as nn from "thaw/nn";
 import * as optim from "thaw/optim";
-import { ones, tensor } from "thaw/tensor";
+import { ones, type Tensor, tensor } from "thaw/tensor";
+import { trainStep } from "thaw/train";
 import { afterAll, expect, test } from "vitest";
 import { SafetensorsError } from "../../src/base/errors.ts";
 import { type InspectOptions, inspect } from "../../src/cli/inspect.ts";
@@ -94,6 +95,41 @@ test("a checkpoint of thaw is summed up: its optimizer and what is frozen", asyn
     optimizer: { name: "AdamW", states: 2, tensors: 4, bytes: 64, steps: [1, 2] },
     frozen: ["weight"],
   });
+});
+
+test("what a step's `trains` left out was frozen too: whole, in part, and beside what was set to be", async () => {
+  const module = new nn.Sequential(new nn.Embedding(6, 2), new nn.Linear(2, 2), new nn.Linear(2, 2));
+  const optimizer = new optim.SGD(module, { lr: 0.1 });
+  save(at("left-out.safetensors"), { module, optimizer });
+  expect(await run("left-out.safetensors")).toContain("Frozen: nothing.");
+  const step = trainStep(optimizer, {
+    loss: (ids: Tensor) => module.forward(ids).sum(),
+    trains: ["2.**", "0.weight[4:]"],
+  });
+  await step(tensor([1, 5], { dtype: "i32" }));
+  const summary = async () => JSON.parse(await run("left-out.safetensors", { json: true })).checkpoint;
+  // The step itself need not be saved.
+  save(at("left-out.safetensors"), { module, optimizer });
+  const left = ["0.weight[:4]", "1.weight", "1.bias"];
+  expect(await summary()).toMatchObject({ frozen: left, leftOut: left });
+  expect(await run("left-out.safetensors")).toContain(
+    "Frozen: 0.weight[:4], 1.weight, 1.bias.\nThe last step left them out: its `trains` named the others.",
+  );
+  freeze(module, ["1.weight", "2.bias"]);
+  await step(tensor([1, 5], { dtype: "i32" }));
+  save(at("left-out.safetensors"), { module, optimizer });
+  expect(await summary()).toMatchObject({ frozen: ["1.weight", "2.bias", "0.weight[:4]", "1.bias"] });
+  expect(await run("left-out.safetensors")).toContain("Of these the last step left out 2:");
+  // What was only left out is not set to be frozen by a load.
+  load(at("left-out.safetensors"), { module, frozen: true });
+  expect(module.namedParameters().map(([, p]) => p.frozen)).toEqual([false, true, false, false, true]);
+  // Another step has the last word.
+  unfreeze(module, "**");
+  await trainStep(optimizer, { loss: (ids: Tensor) => module.forward(ids).sum(), trains: "**" })(
+    tensor([1, 5], { dtype: "i32" }),
+  );
+  save(at("left-out.safetensors"), { module, optimizer });
+  expect(await run("left-out.safetensors")).toContain("Frozen: nothing.");
 });
 
 test.each([

@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { root } from "../../scripts/sources.ts";
 import { inFolder } from "../backends/native/child.ts";
+import { built } from "../built.ts";
 
 const limit = { timeout: 120_000 };
 
@@ -73,4 +74,44 @@ test(
       const missing = await profile(join(folder, "missing.ts"));
       expect(missing).toMatchObject({ code: 1, stderr: `thaw: There is no ${join(folder, "missing.ts")}\n` });
     }),
+);
+
+/** Runs the built command line on this Node, as users do. */
+const builtProfile = (cwd: string, ...args: string[]): Promise<Outcome> =>
+  new Promise((resolve) => {
+    const env = { ...process.env, NODE_OPTIONS: "", THAW_BACKEND: "wasm" };
+    const command = [built("cli/main.js"), "profile", ...args];
+    execFile(process.execPath, command, { cwd, env, timeout: 60_000 }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+  });
+
+/** A folder with a script in TypeScript, which imports another file, and which has some packages. */
+function typescriptIn(folder: string, packages: readonly string[]): string {
+  mkdirSync(join(folder, "node_modules"), { recursive: true });
+  for (const name of packages)
+    symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
+  writeFileSync(join(folder, "size.ts"), "export type Size = number;\nexport const size: Size = 40;\n");
+  const script = join(folder, "script.ts");
+  writeFileSync(
+    script,
+    `import { size, type Size } from "./size.ts";
+    const { randn } = await import("${built("index.js")}");
+    const n = size as Size satisfies number;
+    console.log(process.argv.slice(2).join(), typeof randn([n, n]).matmul(randn([n, n])).sum().itemSync());
+    process.exitCode = 3;`,
+  );
+  return script;
+}
+
+// This Node runs it by itself, by its flag, or by what the project has.
+test.each([["typescript"], ["esbuild"], ["tsx"]])("TypeScript, in a project with %s", limit, (name) =>
+  inFolder(async (folder) => {
+    typescriptIn(folder, [name]);
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    const { code, stdout, stderr } = await builtProfile(folder, "script.ts", "--", "a", "b");
+    expect({ code, stderr }).toEqual({ code: 3, stderr: "" });
+    expect(stdout).toMatch(/^a,b number\nkind +extents +equal/);
+    expect(stdout).toMatch(/^contract +\[40, 40, 40\] +1 +1 /m);
+  }),
 );

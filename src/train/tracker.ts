@@ -1,0 +1,275 @@
+import { bitCount } from "../base/bit-count.ts";
+import { dtypes } from "../base/dtype.ts";
+import type { StateContext, Stateful } from "../base/stateful.ts";
+import { stateEpoch, structureEpoch } from "../engine/cell.ts";
+import { commit } from "../engine/realize.ts";
+import { bytesOf, type Storage } from "../engine/storage.ts";
+import { currentTrace } from "../engine/trace.ts";
+import type { Module } from "../nn/module.ts";
+import type { Regions } from "../optim/accumulate.ts";
+import { nextUpdate, noteUpdates, type Updates } from "../optim/updates.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { minus, type Region, union } from "../tensor/region.ts";
+import { frozenOf } from "./frozen.ts";
+import { copyInto, copyOf, eachPiece, hashOf } from "./pieces.ts";
+import { type ParameterReport, Report } from "./report.ts";
+import { movement, type Start, sketchOf, sketchSize } from "./start.ts";
+import { type LoadedReport, loadedReport, type ReportStateDict, reportState } from "./tracker-state.ts";
+
+/** Elements up to which copies of a whole network are kept unasked. */
+const copiedUnasked = 131_072;
+
+/** Of larger ones, what of their memory copies of what is trained may take, and how much they may in any case. */
+const copiedShare = 1 / 32;
+const copiedAnyway = 2 ** 20;
+
+/** What is frozen, as it was when that began: the bytes themselves, or the hash of them. */
+type Held = { readonly bytes: Uint8Array } | { readonly hash: string };
+
+interface Record {
+  timesStepped: number;
+  readonly trainedBy: Set<string>;
+  /** What it was where a step has trained it, each part as it was before its first step. */
+  starts: Start[];
+  /** All of these parts. */
+  begun: Region | null | "none";
+  /** Whether it was trained before anybody looked, so that nobody knows where it began. */
+  lost: boolean;
+  /** What of it is frozen (null: all of it); undefined before the first call. */
+  frozen: Region | null | "none" | undefined;
+  everFrozen: boolean;
+  held: Held | null;
+  /** Over all times that it was frozen before; null: some, nobody knows how many. */
+  bitsChanged: number | null;
+}
+
+/**
+ * Keeps count of what each parameter of a module goes through. What is frozen is hashed when that begins, ends, and is
+ * asked for, and never at a step; what is trained is copied before its first one, or sketched where copies would take too
+ * much memory. Of a small network, or where that is asked for, there are copies of everything.
+ */
+export class Tracker implements Stateful<ReportStateDict>, Updates {
+  readonly #module: Module;
+  /** Whether anything is compared at all, and whether by copies of everything. */
+  readonly #compares: boolean;
+  readonly #copies: boolean;
+  /** Bytes that copies may take, and those that further ones may. */
+  readonly #allowance: number;
+  #budget: number;
+  readonly #records = new Map<Parameter, Record>();
+  #last: Regions | null = null;
+  #epoch = -1;
+  #structure = -1;
+  at = 0;
+  /** What of each parameter is frozen in calls that train these, as long as nothing else changes. */
+  #frozen = new WeakMap<Regions, readonly (Region | null | "none")[]>();
+
+  /** `copies`: of everything; false: nothing is compared, only counted; undefined: by how much there is. */
+  constructor(module: Module, copies: boolean | undefined) {
+    this.#module = module;
+    const parameters = module.parameters();
+    this.#compares = copies ?? true;
+    this.#copies = copies ?? parameters.reduce((sum, p) => sum + p.numel, 0) <= copiedUnasked;
+    const bytes = parameters.reduce((sum, p) => sum + p.numel * dtypes[p.dtype].bytes, 0);
+    this.#allowance = this.#copies ? Number.POSITIVE_INFINITY : Math.max(copiedAnyway, bytes * copiedShare);
+    this.#budget = this.#allowance;
+    for (const p of parameters) this.#recordOf(p);
+    noteUpdates(this);
+  }
+
+  leftOut(): [Parameter, Region | null | "none"][] {
+    return this.#module.parameters().map((p) => [p, frozenOf(p, this.#last ?? new Map())]);
+  }
+
+  #recordOf(p: Parameter): Record {
+    let record = this.#records.get(p);
+    if (record === undefined) {
+      record = {
+        timesStepped: 0,
+        trainedBy: new Set(),
+        starts: [],
+        begun: "none",
+        lost: false,
+        frozen: undefined,
+        everFrozen: false,
+        held: null,
+        bitsChanged: 0,
+      };
+      this.#records.set(p, record);
+      if (this.#copies) this.#begin(p, record, null);
+    }
+    return record;
+  }
+
+  /** Keeps what is about to be trained, as far as it was not before. */
+  #begin(p: Parameter, record: Record, region: Region | null): void {
+    const { begun } = record;
+    const fresh = begun === "none" ? region : minus(region, begun);
+    if (fresh === "none") return;
+    const storage = storageOf(p);
+    const bytes = (fresh?.numel ?? p.numel) * dtypes[p.dtype].bytes;
+    record.starts.push(
+      bytes <= sketchSize * 8 || this.#takes(bytes)
+        ? { region: fresh, elements: copyOf(storage, fresh) }
+        : { region: fresh, sketch: sketchOf(storage, fresh) },
+    );
+    record.begun = begun === "none" ? region : union(begun, region);
+  }
+
+  /** Whether so many bytes may be copied, which are then taken. */
+  #takes(bytes: number): boolean {
+    if (bytes > this.#budget) return false;
+    this.#budget -= bytes;
+    return true;
+  }
+
+  /** Keeps what is from now on frozen, where it was kept before if it was: a hash of what was never trained. */
+  #hold(p: Parameter, record: Record, region: Region | null): void {
+    const storage = storageOf(p);
+    const bytes = (region?.numel ?? p.numel) * dtypes[p.dtype].bytes;
+    const { held } = record;
+    if (held !== null && "bytes" in held && held.bytes.length === bytes)
+      copyInto(held.bytes, storage, region);
+    else
+      record.held =
+        this.#copies || (record.timesStepped > 0 && this.#takes(bytes))
+          ? { bytes: bytesOf(copyOf(storage, region)) }
+          : { hash: hashOf(storage, region) };
+  }
+
+  /** Says what the next call trains, before it does: what was frozen until now is compared, what is from now on kept. */
+  beforeCall(trained: Regions): void {
+    if (trained === this.#last && stateEpoch() === this.#epoch) return;
+    this.#last = trained;
+    if (!this.#compares) return;
+    if (stateEpoch() !== this.#epoch) this.#frozen = new WeakMap();
+    this.#epoch = stateEpoch();
+    if (structureEpoch() !== this.#structure) {
+      for (const p of this.#module.parameters()) this.#recordOf(p);
+      this.#structure = structureEpoch();
+    }
+    let all = this.#frozen.get(trained);
+    if (all === undefined || all.length !== this.#records.size)
+      this.#frozen.set(trained, (all = [...this.#records.keys()].map((p) => frozenOf(p, trained))));
+    let at = 0;
+    for (const [p, record] of this.#records) {
+      const frozen = all[at++]!;
+      if (record.frozen === frozen) continue;
+      record.bitsChanged = bitsChanged(p, record);
+      record.frozen = frozen;
+      if (frozen !== "none") {
+        record.everFrozen = true;
+        this.#hold(p, record, frozen);
+      }
+      if (frozen !== null) this.#begin(p, record, frozen === "none" ? null : frozen.complement());
+    }
+  }
+
+  /** Counts what a call has updated. */
+  afterCall(stepped: readonly Parameter[], task: string): void {
+    if (stepped.length > 0) this.at = nextUpdate();
+    for (const p of stepped) {
+      const record = this.#recordOf(p);
+      record.timesStepped++;
+      if (task !== "") record.trainedBy.add(task);
+    }
+  }
+
+  /** What has been counted, and what is compared with, by path. */
+  stateDict(): ReportStateDict {
+    return Object.fromEntries(
+      this.#module.namedParameters().map(([path, p]) => {
+        const record = this.#recordOf(p);
+        const { timesStepped: steps, trainedBy, everFrozen, starts, lost } = record;
+        const counted = { steps, tasks: [...trainedBy], bitsChanged: bitsChanged(p, record), everFrozen };
+        return [path, reportState(p, counted, this.#compares && !lost ? starts : null)];
+      }),
+    );
+  }
+
+  loadStateDict(state: ReportStateDict): void {
+    this.prepareLoad(state)();
+  }
+
+  /** Checks what `loadStateDict` takes; gives what puts it in place, which cannot fail. */
+  prepareLoad(given: ReportStateDict, context: StateContext = {}): () => void {
+    const loaded = loadedReport(given, this.#module, context);
+    return () => {
+      this.#last = null;
+      this.at = 0;
+      this.#records.clear();
+      this.#frozen = new WeakMap();
+      this.#budget = this.#allowance;
+      for (const [p, of] of loaded) {
+        const record = this.#recordOf(p);
+        if (of !== null) this.#restore(p, record, of);
+      }
+    };
+  }
+
+  #restore(
+    p: Parameter,
+    record: Record,
+    { steps, tasks, bitsChanged, everFrozen, starts }: LoadedReport,
+  ): void {
+    Object.assign(record, { timesStepped: steps, trainedBy: new Set(tasks), bitsChanged, everFrozen });
+    if (!this.#compares) return;
+    record.lost = starts === null && steps > 0;
+    if (starts === null || starts.length === 0) return;
+    record.starts = [...starts];
+    record.begun = starts.map(({ region }) => region).reduce(union);
+    for (const start of starts) if ("elements" in start) this.#takes(start.elements.byteLength);
+    // Where copies are kept of everything, a part that was not trained begins now.
+    if (this.#copies) this.#begin(p, record, null);
+  }
+
+  /** All parameters of the module, in its order. */
+  report(): Report {
+    return new Report(
+      this.#module.namedParameters().map(([path, p]): ParameterReport => {
+        const record = this.#recordOf(p);
+        const { timesStepped, trainedBy, everFrozen } = record;
+        const bits = bitsChanged(p, record);
+        const compared = this.#compares;
+        return {
+          path,
+          trainedBy: [...trainedBy],
+          timesStepped,
+          moved: compared ? movementOf(p, record, bits) : null,
+          whileFrozen: compared && everFrozen ? (bits === 0 ? "unchanged" : "changed") : null,
+          bitsChangedWhileFrozen: compared ? bits : null,
+        };
+      }),
+    );
+  }
+}
+
+/** Where a parameter's value is, once the step that is waiting to write it, if one is, has been carried out. */
+function storageOf({ resident }: Parameter): Storage {
+  if (currentTrace().writes.has(resident)) commit();
+  return resident.storage;
+}
+
+function movementOf(p: Parameter, { starts, begun, lost }: Record, bits: number | null) {
+  // What is no part of a start has not moved, unless it has changed while it was frozen.
+  return lost || (bits !== 0 && begun !== null) ? null : movement(storageOf(p), starts);
+}
+
+/** How many bits have changed while it was frozen, up to now; null: some. */
+function bitsChanged(p: Parameter, { frozen, held, bitsChanged }: Record): number | null {
+  if (frozen === "none" || frozen === undefined || held === null || bitsChanged === null) return bitsChanged;
+  if ("bytes" in held) return bitsChanged + differingBits(storageOf(p), frozen, held.bytes);
+  return hashOf(storageOf(p), frozen) === held.hash ? bitsChanged : null;
+}
+
+function differingBits(storage: Storage, region: Region | null, before: Uint8Array): number {
+  let [bits, from] = [0, 0];
+  eachPiece(storage, region, (piece) => {
+    for (let i = 0; i < piece.length; i++) {
+      const differing = before[from + i]! ^ piece[i]!;
+      if (differing !== 0) bits += bitCount(differing);
+    }
+    from += piece.length;
+  });
+  return bits;
+}

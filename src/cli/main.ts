@@ -170,7 +170,7 @@ program
     "after",
     `
 A script may be in TypeScript, and import files that are, by their names: Node 22.6 and later run it;
-before, tsx, typescript or esbuild does, whichever the script's project has.`,
+before, typescript, esbuild or tsx does, whichever the script's project has.`,
   )
   .action(async (script: string, args: string[], options) => {
     await (await import("./profile.ts")).profileScript(script, args, options, print);

@@ -29,6 +29,8 @@ export const nodeOnly: readonly RegExp[] = [
   /^backends\/native\//,
   /^backends\/wasm\//,
   /^distributed\//,
+  // A trainer's worker is a thread of Node where there is no page.
+  /^train\/trainer\/thread/,
   /^cli\//,
 ];
 

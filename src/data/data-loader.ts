@@ -14,6 +14,8 @@ export interface DataLoaderOptions {
   dropLast?: boolean;
   /** What the orders come from. Default 0. */
   seed?: number;
+  /** Once it is aborted a pass ends: asked for the next batch, it throws the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /** Where a loader stands, and what makes its orders. */
@@ -41,6 +43,7 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B>, Sta
   readonly shuffle: boolean;
   readonly dropLast: boolean;
   readonly seed: number;
+  readonly #signal: AbortSignal | undefined;
   /** Passes begun. Set it to come to the order of another pass. */
   epoch = 0;
   /** The pass that was begun last, if it has not ended. */
@@ -50,7 +53,7 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B>, Sta
   #resume: { readonly epoch: number; readonly batch: number; readonly next: number } | null = null;
 
   constructor(dataset: Dataset<B>, options: DataLoaderOptions = {}) {
-    const { batchSize = 1, shuffle = false, dropLast = false, seed = 0 } = options;
+    const { batchSize = 1, shuffle = false, dropLast = false, seed = 0, signal } = options;
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new ArgumentError(
         `DataLoader: batchSize is ${batchSize}; it must be a whole number of at least 1`,
@@ -60,6 +63,7 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B>, Sta
     this.shuffle = shuffle;
     this.dropLast = dropLast;
     this.seed = seed;
+    this.#signal = signal;
   }
 
   /** Batches a pass. */
@@ -89,6 +93,8 @@ export class DataLoader<B extends readonly Tensor[]> implements Iterable<B>, Sta
     };
     const batches: IterableIterator<B> = {
       next: () => {
+        if (this.#signal?.aborted) end();
+        this.#signal?.throwIfAborted();
         // A pass that another has been loaded over is over.
         if (over || loads !== this.#loads || pass.batch >= this.length) return end();
         const from = pass.batch++ * this.batchSize;

@@ -11,6 +11,8 @@ export interface ProfileOptions {
   calls?: number;
   /** Calls before them, which record, plan and compile; default 3. */
   warmup?: number;
+  /** Once it is aborted no further call is made, and the signal's reason is thrown. */
+  signal?: AbortSignal;
 }
 
 /** What one kernel of a plan has taken, or what is no kernel. */
@@ -196,13 +198,17 @@ export class Profile {
  * else that computes. Throws `ArgumentError` where `calls` is not a whole number of at least 1.
  */
 export async function profile(fn: () => unknown, options: ProfileOptions = {}): Promise<Profile> {
-  const { calls = 10, warmup = 3 } = options;
+  const { calls = 10, warmup = 3, signal } = options;
+  const call = (): unknown => {
+    signal?.throwIfAborted();
+    return fn();
+  };
   if (!Number.isInteger(calls) || calls < 1)
     throw new ArgumentError(`profile: calls is ${calls}; it must be a whole number of at least 1`);
-  for (let i = 0; i < warmup; i++) await fn();
+  for (let i = 0; i < warmup; i++) await call();
   const { read, stop } = startProfile();
   try {
-    for (let i = 0; i < calls; i++) await fn();
+    for (let i = 0; i < calls; i++) await call();
     return read(calls);
   } finally {
     stop();

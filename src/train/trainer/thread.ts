@@ -14,7 +14,7 @@ interface WebWorker {
 interface NodeWorker {
   postMessage(message: unknown): void;
   terminate(): Promise<number>;
-  on(event: string, listener: (value: never) => void): unknown;
+  on(event: string, listener: (value: unknown) => void): unknown;
 }
 
 /** A worker: of the browser, or of Node's `worker_threads`. */
@@ -70,16 +70,16 @@ export interface Listeners {
   /** It did not load, or an error was not caught in it. */
   failed(problem: unknown): void;
   /** It has ended, as a browser does not tell. */
-  ended(code: number): void;
+  ended(code: unknown): void;
 }
 
 /** Listens to a worker of either kind. */
 export function listen(worker: TrainerWorker, { message, failed, ended }: Listeners): void {
   if ("on" in worker) {
-    worker.on("message", message as (value: never) => void);
-    worker.on("messageerror", failed as (value: never) => void);
-    worker.on("error", failed as (value: never) => void);
-    worker.on("exit", ended as (value: never) => void);
+    worker.on("message", message);
+    worker.on("messageerror", failed);
+    worker.on("error", failed);
+    worker.on("exit", ended);
     return;
   }
   worker.addEventListener("message", ({ data }) => message(data));

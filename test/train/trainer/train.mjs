@@ -27,13 +27,13 @@ export default runTrainer(async ({ how, steps = 20 }, host) => {
   if (how === "dies") setTimeout(() => Promise.reject(new TypeError("nobody catches this")));
   if (how === "exits") process.exit(3);
   if (how === "closes") self.close();
+  host.send({ began: how });
   if (how === "deaf") for (;;) await step(x, y);
   if (how === "aborts") {
     await new Promise((resolve) => host.signal.addEventListener("abort", resolve));
     host.send({ seen: String(host.signal.reason) });
     throw new Error("not what the other side gets");
   }
-  host.send({ began: how });
   for (let i = 0; how === "forever" || how === "dies" || i < steps; i++) await host.loss(await step(x, y));
   host.report(step.report());
   return { weight: await net.at(2).weight.data(), map: new Map([["steps", steps]]) };

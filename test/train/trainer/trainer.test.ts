@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { Worker as NodeWorker } from "node:worker_threads";
 import { chromium } from "playwright-core";
 import { Linear } from "thaw/nn";
 import { tensor } from "thaw/tensor";
@@ -86,10 +87,13 @@ describe("a trainer in a thread of Node", () => {
     for (const how of ["forever", "deaf", "aborts"]) {
       const stop = new AbortController();
       const messages: unknown[] = [];
-      const trainer = start(how, { signal: stop.signal, onMessage: (m: unknown) => messages.push(m) });
-      setTimeout(() => stop.abort(reason), 300);
+      const onMessage = (message: unknown): void => {
+        messages.push(message);
+        stop.abort(reason);
+      };
+      const trainer = start(how, { signal: stop.signal, onMessage });
       await expect(trainer.result).rejects.toBe(reason);
-      if (how === "aborts") expect(messages).toEqual([{ seen: "Error: enough" }]);
+      if (how === "aborts") expect(messages).toEqual([{ began: how }, { seen: "Error: enough" }]);
     }
     const aborted = start("forever", { signal: AbortSignal.abort(reason) });
     await expect(aborted.result).rejects.toBe(reason);
@@ -173,7 +177,10 @@ test("input, result and messages have the types of the module", () => {
   const typed: () => Trainer<string> = started;
   // @ts-expect-error: epochs is a number.
   const wrong = () => startTrainer<Typed>(module, { input: { epochs: "1" } });
-  expect([typed, wrong]).toHaveLength(2);
+  // Workers that were made by hand, of either kind.
+  const page = () => startTrainer<Typed>(new Worker(module, { type: "module" }));
+  const node = () => startTrainer<Typed>(new NodeWorker(module));
+  expect([typed, wrong, page, node]).toHaveLength(4);
 });
 
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(

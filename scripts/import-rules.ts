@@ -30,6 +30,8 @@ export const nodeOnly: readonly RegExp[] = [
   /^backends\/wasm\//,
   /^backends\/(cores|sharing)\.ts$/, // what there is to share a machine by
   /^distributed\//,
+  // A trainer's worker is a thread of Node where there is no page.
+  /^train\/trainer\/thread/,
   /^cli\//,
 ];
 

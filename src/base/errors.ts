@@ -51,6 +51,8 @@ export class BackendError extends ThawError {}
 export class CompileError extends BackendError {}
 /** Optimizer state that cannot be written to, or read back from, where it waits. */
 export class StateOffloadError extends ThawError {}
+/** A worker with a trainer in it that cannot be started, or has died. */
+export class TrainerError extends ThawError {}
 /** A file that cannot be read or written. */
 export class FileError extends ThawError {
   constructor(message: string, options?: ErrorOptions) {

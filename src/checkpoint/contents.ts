@@ -32,6 +32,7 @@ const options = [
   "rename",
   "skipMismatched",
   "dtype",
+  "signal",
 ];
 
 /** What takes part beside the module and the optimizer, by name; throws `ArgumentError` for what cannot. */
@@ -92,7 +93,8 @@ export const kindOf = (thing: object): string | undefined =>
 export function contentsOf(what: string, given: SaveOptions, path: string | null): Unsealed {
   refuseWhileRecording(what);
   refuseOthers(what, given);
-  const { module, optimizer, base, metadata = {} } = given;
+  const { module, optimizer, base, metadata = {}, signal } = given;
+  signal?.throwIfAborted();
   const reserved = reservedIn(metadata);
   if (reserved !== undefined)
     throw new ArgumentError(`${what}: the metadata "${reserved}" is the checkpoint's own; use another name`);

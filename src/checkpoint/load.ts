@@ -43,6 +43,8 @@ export interface LoadOptions extends MatchOptions {
   base?: Base;
   /** Whether the file is compared with its checksums; default true. */
   checksums?: boolean;
+  /** Aborted before, nothing is loaded, and the signal's reason is thrown. */
+  signal?: AbortSignal;
   [name: string]: TakingPart;
 }
 
@@ -75,6 +77,7 @@ function loadSource(from: string, file: string | null, own: TensorSource, option
     refuseWhileRecording("load()");
     refuseOthers("load()", options);
     checkMatchOptions("load()", options);
+    options.signal?.throwIfAborted();
     const { module, optimizer, frozen = false } = options;
     const others = takingPart("load()", options);
     const resumes = goesOn(optimizer, others);

@@ -15,6 +15,7 @@ export type TakingPart =
   | Module
   | SavedOptimizer
   | Base
+  | AbortSignal
   | boolean
   | string
   | ((path: string) => string)
@@ -35,5 +36,10 @@ export interface SaveOptions extends WriteOptions {
    * their `base`.
    */
   base?: Base;
+  /**
+   * Aborted before the file is whole, it leaves the file that was there, and the signal's reason is thrown: of
+   * `saveAsync` while it is written, of the others before they begin.
+   */
+  signal?: AbortSignal;
   [name: string]: TakingPart;
 }

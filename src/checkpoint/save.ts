@@ -32,7 +32,7 @@ export async function saveAsync(path: string, options: SaveOptions): Promise<voi
     parts.push(...pieces);
     return { at: places[i]!, from, to: parts.length };
   });
-  await writeBehind(path, parts, [...sums, { at: headerPlace, from: 0, to: 1 }]);
+  await writeBehind(path, parts, [...sums, { at: headerPlace, from: 0, to: 1 }], options.signal);
 }
 
 /** As `save`, but gives the bytes: for browsers. */

@@ -14,6 +14,8 @@ export interface DataLoaderOptions {
   dropLast?: boolean;
   /** What the orders come from. Default 0. */
   seed?: number;
+  /** Once it is aborted a pass ends: asked for the next batch, it throws the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /** What makes a batch of samples, such as texts of any length: whatever it gives is what a loop gets. */
@@ -51,6 +53,7 @@ export class DataLoader<B = readonly Tensor[], S = never>
   readonly shuffle: boolean;
   readonly dropLast: boolean;
   readonly seed: number;
+  readonly #signal: AbortSignal | undefined;
   /** Passes begun. Set it to come to the order of another pass. */
   epoch = 0;
   /** The pass that was begun last, if it has not ended. */
@@ -64,7 +67,7 @@ export class DataLoader<B = readonly Tensor[], S = never>
   constructor(dataset: Dataset<B>, options?: DataLoaderOptions & { collateFn?: undefined });
   constructor(dataset: Samples<S>, options: DataLoaderOptions & Collating<B, S>);
   constructor(dataset: Dataset<B> | Samples<S>, options: DataLoaderOptions & Partial<Collating<B, S>> = {}) {
-    const { batchSize = 1, shuffle = false, dropLast = false, seed = 0, collateFn } = options;
+    const { batchSize = 1, shuffle = false, dropLast = false, seed = 0, collateFn, signal } = options;
     if (collateFn !== undefined && typeof collateFn !== "function")
       throw new ArgumentError(
         `DataLoader: collateFn is ${typeof collateFn}; it must be a function that makes a batch of an array of samples`,
@@ -80,6 +83,7 @@ export class DataLoader<B = readonly Tensor[], S = never>
     this.shuffle = shuffle;
     this.dropLast = dropLast;
     this.seed = seed;
+    this.#signal = signal;
   }
 
   /** Batches a pass. */
@@ -109,6 +113,8 @@ export class DataLoader<B = readonly Tensor[], S = never>
     };
     const batches: IterableIterator<B> = {
       next: () => {
+        if (this.#signal?.aborted) end();
+        this.#signal?.throwIfAborted();
         // A pass that another has been loaded over is over.
         if (over || loads !== this.#loads || pass.batch >= this.length) return end();
         const from = pass.batch++ * this.batchSize;

@@ -26,6 +26,8 @@ export interface MixOptions<K extends string = string> {
    * ended drop out. `"never"`: sources begin again for ever.
    */
   stop?: "first" | "all" | "once" | "never";
+  /** Once it is aborted a pass ends: asked for the next batch, it throws the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /** Where one source of a mix stands. */
@@ -72,6 +74,7 @@ export class Mix<S extends Sources> implements Iterable<Mixed<S>>, Stateful<MixS
   readonly ratios: Readonly<Record<keyof S & string, number>>;
   readonly seed: number | null;
   readonly stop: NonNullable<MixOptions["stop"]>;
+  readonly #signal: AbortSignal | undefined;
   /** Passes begun, each of which has a random order of its own. Set it to come to the order of another pass. */
   epoch = 0;
   /** The pass that was begun last, if it has not ended. */
@@ -80,7 +83,7 @@ export class Mix<S extends Sources> implements Iterable<Mixed<S>>, Stateful<MixS
   #resume: Pass | null = null;
   #loads = 0;
 
-  constructor(sources: S, { ratios, seed, stop = "first" }: MixOptions<keyof S & string> = {}) {
+  constructor(sources: S, { ratios, seed, stop = "first", signal }: MixOptions<keyof S & string> = {}) {
     const tasks = Object.keys(sources);
     if (tasks.length === 0) throw new ArgumentError("mix: no sources; give at least one, by its task's name");
     if (!["first", "all", "once", "never"].includes(stop))
@@ -100,6 +103,7 @@ export class Mix<S extends Sources> implements Iterable<Mixed<S>>, Stateful<MixS
     this.ratios = given as Readonly<Record<keyof S & string, number>>;
     this.seed = seed ?? null;
     this.stop = stop;
+    this.#signal = signal;
   }
 
   [Symbol.iterator](): IterableIterator<Mixed<S>> {
@@ -119,7 +123,11 @@ export class Mix<S extends Sources> implements Iterable<Mixed<S>>, Stateful<MixS
     };
     const given = this.#batches(pass, going, end);
     const batches: IterableIterator<Mixed<S>> = {
-      next: () => given.next(),
+      next: () => {
+        if (this.#signal?.aborted) batches.return!();
+        this.#signal?.throwIfAborted();
+        return given.next();
+      },
       return: () => {
         given.return(undefined);
         // A generator that is ended before its first batch does nothing.

@@ -15,6 +15,8 @@ export interface ProfileOptions {
   calls?: number;
   /** Calls before them, which record, plan and compile; default 3. */
   warmup?: number;
+  /** Once it is aborted no further call is made, and the signal's reason is thrown. */
+  signal?: AbortSignal;
 }
 
 /** What equal kernels, of the same code over as many elements, have taken, or what is no kernel. */
@@ -248,16 +250,20 @@ export class Profile {
  * else that computes. Throws `ArgumentError` where `calls` is not a whole number of at least 1.
  */
 export async function profile(fn: () => unknown, options: ProfileOptions = {}): Promise<Profile> {
-  const { calls = 10, warmup = 3 } = options;
+  const { calls = 10, warmup = 3, signal } = options;
+  const call = (): unknown => {
+    signal?.throwIfAborted();
+    return fn();
+  };
   if (!Number.isInteger(calls) || calls < 1)
     throw new ArgumentError(`profile: calls is ${calls}; it must be a whole number of at least 1`);
   // What the calls before make is what is timed.
   const end = noteScopes();
   try {
-    for (let i = 0; i < warmup; i++) await fn();
+    for (let i = 0; i < warmup; i++) await call();
     const { read, stop } = startProfile();
     try {
-      for (let i = 0; i < calls; i++) await fn();
+      for (let i = 0; i < calls; i++) await call();
       return read(calls);
     } finally {
       stop();

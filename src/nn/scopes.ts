@@ -14,7 +14,8 @@ export function inScopes<T>(root: Module, fn: () => T): T {
       names.set(module, path === "" ? module.constructor.name : `${path} (${module.constructor.name})`);
       for (let of: object | null = module; of !== null; of = Reflect.getPrototypeOf(of)) {
         const own = Object.getOwnPropertyDescriptor(of, "forward");
-        const forward: unknown = own?.value;
+        // That of a module with hooks is behind an accessor.
+        const forward: unknown = own?.get === undefined ? own?.value : own.get.call(of);
         if (typeof forward !== "function" || wrapped.has(of)) continue;
         wrapped.add(of);
         const scoped = function (this: unknown, ...args: unknown[]): unknown {
@@ -23,7 +24,15 @@ export function inScopes<T>(root: Module, fn: () => T): T {
           return name === undefined ? call() : inScope(name, call);
         };
         // What is sealed goes without.
-        if (Reflect.defineProperty(of, "forward", { ...own, value: scoped }))
+        const { enumerable = false } = own!;
+        if (
+          Reflect.defineProperty(of, "forward", {
+            value: scoped,
+            enumerable,
+            configurable: true,
+            writable: true,
+          })
+        )
           undo.push(() => Object.defineProperty(of, "forward", own!));
       }
     }

@@ -9,6 +9,7 @@ import {
   type ThawError,
 } from "../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
+import { yielding } from "../base/yielding.ts";
 import { realize, storageOf } from "../engine/realize.ts";
 import { presentStorage } from "../engine/storage.ts";
 import {
@@ -237,8 +238,9 @@ export class Tensor extends InPlaceMethods<Tensor> implements Holder {
 
   /** The elements in row-major order, as they are now (bf16 and f16 as f32, bool as 0 and 1). */
   data(): Promise<TypedArray> {
+    // Thrown, not a promise that nobody awaits there.
     refuseWhileRecording("data()");
-    return later(() => this.dataSync());
+    return yielding(() => this.dataSync());
   }
   /** As `data`, at once. */
   dataSync(): TypedArray {
@@ -253,7 +255,7 @@ export class Tensor extends InPlaceMethods<Tensor> implements Holder {
   /** The one element of a one-element tensor, as it is now: a boolean if it is bool. */
   item(): Promise<number | boolean> {
     refuseWhileRecording("item()");
-    return later(() => this.itemSync());
+    return yielding(() => this.itemSync());
   }
   /** As `item`, at once. */
   itemSync(): number | boolean {
@@ -269,7 +271,7 @@ export class Tensor extends InPlaceMethods<Tensor> implements Holder {
   /** The elements as nested arrays, a scalar as a number. */
   toArray(): Promise<Nested> {
     refuseWhileRecording("toArray()");
-    return later(() => this.toArraySync());
+    return yielding(() => this.toArraySync());
   }
   /** As `toArray`, at once. */
   toArraySync(): Nested {
@@ -373,9 +375,6 @@ type MethodName = keyof {
   [K in keyof Tensor as Tensor[K] extends (...args: never[]) => unknown ? K & string : never]: K;
 };
 checkMethods(Tensor.prototype, methodSignatures satisfies { readonly [K in MethodName]: Signature });
-
-/** A promise of what is read now. That it cannot be read while a step is recorded is thrown: nobody awaits it there. */
-const later = async <T>(read: () => T): Promise<T> => read();
 
 /** Whether a node's value cannot be lost: it is stored, or a constant. */
 const lasting = (n: Node): boolean => storedLeaf(n) !== null;

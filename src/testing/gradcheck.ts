@@ -12,6 +12,8 @@ export interface GradcheckOptions {
   atol?: number;
   /** Default 1e-3. */
   rtol?: number;
+  /** Once it is aborted nothing further is compared, and the signal's reason is thrown. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface GradcheckOptions {
 export async function gradcheck(
   fn: (...inputs: Tensor[]) => Tensor | readonly Tensor[],
   inputs: readonly Tensor[],
-  { eps = 1e-6, atol = 1e-5, rtol = 1e-3 }: GradcheckOptions = {},
+  { eps = 1e-6, atol = 1e-5, rtol = 1e-3, signal }: GradcheckOptions = {},
 ): Promise<void> {
   const checked = inputs.flatMap((input, i) => (input.requiresGrad ? [i] : []));
   if (checked.length === 0)
@@ -39,6 +41,7 @@ export async function gradcheck(
       for (const [k, i] of checked.entries()) {
         const found = analytic[k] ? await analytic[k].data() : new Float64Array(leaves[k]!.numel);
         for (let j = 0; j < found.length; j++) {
+          signal?.throwIfAborted();
           const numeric = await difference(fn, inputs, i, j, o, e, eps);
           if (Math.abs(found[j]! - numeric) <= atol + rtol * Math.abs(numeric)) continue;
           throw new GradientError(

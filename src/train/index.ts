@@ -15,3 +15,6 @@ export {
   type Trains,
   trainStep,
 } from "./train-step.ts";
+export { runTrainer, type TrainerHost, type TrainerModule } from "./trainer/run-trainer.ts";
+export { startTrainer, type Trainer, type TrainerOptions } from "./trainer/start-trainer.ts";
+export type { TrainerWorker } from "./trainer/thread.ts";

@@ -1,4 +1,4 @@
-import { dtypes, readElement, type TypedArray } from "../base/dtype.ts";
+import { type DType, dtypes, readElement, type TypedArray } from "../base/dtype.ts";
 import type { Storage } from "../engine/storage.ts";
 import type { Region } from "../tensor/region.ts";
 import { eachPiece } from "./pieces.ts";
@@ -16,10 +16,10 @@ export interface Movement {
 /** Numbers of a sketch: the square of a distance is estimated from so many with a deviation of √(2 / 4096), 2.2 %. */
 export const sketchSize = 4096;
 
-/** What a region of a parameter (null: all of it) was when a step first trained it: its elements, or a sketch of them. */
+/** What a region of a parameter (null: all of it) was when a step first trained it: its elements, of the dtype that it had, or a sketch of them. */
 export type Start = {
   readonly region: Region | null;
-} & ({ readonly elements: TypedArray } | { readonly sketch: Float64Array });
+} & ({ readonly elements: TypedArray; readonly dtype: DType } | { readonly sketch: Float64Array });
 
 /**
  * A sketch of elements: each is added to one of 4096 sums, or taken from it, by a hash of its place (Charikar, Chen and
@@ -61,10 +61,10 @@ export function movement(storage: Storage, starts: readonly Start[]): Movement {
       exact = false;
       continue;
     }
-    const { elements } = start;
+    const { elements, dtype } = start;
     let place = 0;
     eachElement(storage, start.region, (value) => {
-      const change = value - readElement(storage.dtype, elements, place++);
+      const change = value - readElement(dtype, elements, place++);
       squares += change * change;
       max = Math.max(max, Math.abs(change));
     });

@@ -60,18 +60,18 @@ export function reportState(
 
 function isWhereItBegan({ resident }: Parameter, starts: readonly Start[]): boolean {
   return starts.every((start) => {
-    if ("sketch" in start) return false;
+    if ("sketch" in start || start.dtype !== resident.storage.dtype) return false;
     const [before, now] = [start.elements, copyOf(resident.storage, start.region)].map(bytesOf);
     return before!.every((byte, i) => byte === now![i]);
   });
 }
 
-function stateOf({ dtype, shape }: Parameter, start: Start): StartState {
+function stateOf({ shape }: Parameter, start: Start): StartState {
   const { region } = start;
   const at = region && { dim: region.dim ?? -1, indices: fromArray(region.indices, [region.indices.length]) };
   return "sketch" in start
     ? { ...at, sketch: new Tensor(hostNode(start.sketch, "f64", [sketchSize])) }
-    : { ...at, elements: new Tensor(hostNode(start.elements, dtype, region?.partShape ?? shape)) };
+    : { ...at, elements: new Tensor(hostNode(start.elements, start.dtype, region?.partShape ?? shape)) };
 }
 
 /** Checks a state against a module; gives what it says of each of its parameters, null where that is nothing. */
@@ -109,8 +109,8 @@ function startsIn(p: Parameter, start: ParameterReportState["start"]): readonly 
   if (start === undefined) return null;
   if (start === "same") return [];
   if (start instanceof Tensor) {
-    const fits = start.dtype === p.dtype && sameShape(start.shape, p.shape);
-    return fits ? [{ region: null, elements: bitsOf(start, "loadStateDict()") }] : "wrong";
+    if (!sameShape(start.shape, p.shape)) return "wrong";
+    return [{ region: null, elements: bitsOf(start, "loadStateDict()"), dtype: start.dtype }];
   }
   if (!Array.isArray(start)) return "wrong";
   let all: Region | null | "none" = "none";
@@ -133,8 +133,8 @@ function startIn(p: Parameter, { dim, indices, elements, sketch }: StartState): 
   if (region === "wrong") return null;
   const shape = region === null ? p.shape : region.partShape;
   if (elements instanceof Tensor)
-    return elements.dtype === p.dtype && sameShape(elements.shape, shape)
-      ? { region, elements: bitsOf(elements, "loadStateDict()") }
+    return sameShape(elements.shape, shape)
+      ? { region, elements: bitsOf(elements, "loadStateDict()"), dtype: elements.dtype }
       : null;
   if (!(sketch instanceof Tensor) || sketch.dtype !== "f64" || !sameShape(sketch.shape, [sketchSize]))
     return null;

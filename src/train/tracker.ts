@@ -110,7 +110,7 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
     const bytes = (fresh?.numel ?? p.numel) * dtypes[p.dtype].bytes;
     record.starts.push(
       bytes <= sketchSize * 8 || this.#takes(bytes)
-        ? { region: fresh, elements: copyOf(storage, fresh) }
+        ? { region: fresh, elements: copyOf(storage, fresh), dtype: storage.dtype }
         : { region: fresh, sketch: sketchOf(storage, fresh) },
     );
     record.begun = begun === "none" ? region : union(begun, region);

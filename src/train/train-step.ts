@@ -3,6 +3,7 @@ import { idOf } from "../base/identity.ts";
 import { disown, isPromiseLike } from "../base/promise.ts";
 import { shapeText } from "../base/shape.ts";
 import type { Stateful } from "../base/stateful.ts";
+import { yielding } from "../base/yielding.ts";
 import { isCheckingFinite } from "../engine/finite.ts";
 import { nonFiniteWrites } from "../engine/non-finite-writes.ts";
 import { carriedOut, planned } from "../engine/realize.ts";
@@ -351,29 +352,31 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   };
   const resultOf = (loss: number, others: Record<string, Tensor> | null): StepResult<L> =>
     (others === null ? loss : { ...others, loss }) as StepResult<L>;
-  const stepped = async (args: A): Promise<StepResult<L>> => {
-    const { losses, others } = held(() => callAll([args], null));
-    return resultOf(Number(losses[0]!.itemSync()), others[0]!);
-  };
   const step = (...args: A): Promise<StepResult<L>> => {
     // Thrown, not a promise that nobody awaits there.
     refuseWhileRecording("trainStep: calling a step");
-    return stepped(args);
+    return yielding(() => {
+      const { losses, others } = held(() => callAll([args], null));
+      return resultOf(Number(losses[0]!.itemSync()), others[0]!);
+    });
   };
-  const together: TrainStep<A, L>["together"] = async (calls, { weights: given } = {}) => {
-    refuseCalls(calls);
-    refuseWeights(calls.length, given ?? calls.map(() => 1));
-    const { losses, others } = held(() => callAll(calls, given ?? null));
-    return losses.map((loss, i) => resultOf(Number(loss.itemSync()), others[i]!));
-  };
-  const flush = async (): Promise<number> => {
-    const { position } = plans;
-    const call = plans.early();
-    // What has been frozen since loses what was summed for it, as in any round.
-    if (call !== null && trainableOf(call.updated).size > 0) held(() => carryOutCall(call, null, []));
-    else round.discard();
-    return position;
-  };
+  const together: TrainStep<A, L>["together"] = (calls, options = {}) =>
+    yielding(() => {
+      const { weights: given } = options;
+      refuseCalls(calls);
+      refuseWeights(calls.length, given ?? calls.map(() => 1));
+      const { losses, others } = held(() => callAll(calls, given ?? null));
+      return losses.map((loss, i) => resultOf(Number(loss.itemSync()), others[i]!));
+    });
+  const flush = (): Promise<number> =>
+    yielding(() => {
+      const { position } = plans;
+      const call = plans.early();
+      // What has been frozen since loses what was summed for it, as in any round.
+      if (call !== null && trainableOf(call.updated).size > 0) held(() => carryOutCall(call, null, []));
+      else round.discard();
+      return position;
+    });
   const explain = (...args: A): Explanation =>
     held(() => {
       const selector = selectorOf(args);

@@ -90,7 +90,7 @@ export class Verifier {
     }
     for (const [path, { frozen, frozenRegion, resident }] of this.#module.namedBuffers())
       if (frozen || frozenRegion)
-        hold(path + (frozenRegion?.text ?? ""), resident, () => hashOf(resident, frozenRegion));
+        hold(path + (frozenRegion?.text ?? ""), resident, () => hashOf(resident.storage, frozenRegion));
     return held;
   }
 }

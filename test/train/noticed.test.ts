@@ -443,7 +443,8 @@ describe("a number among the arguments", () => {
     for (let i = 0; i < 600; i++) await step(x, 0.456 + i / 7);
     expect(planCounts()).toEqual(before);
     expect(kernels()).toEqual(compiled);
-    expect(backend.memoryInUse()).toBe(memory);
+    // The event loop turns meanwhile, and what earlier tests left is collected.
+    expect(backend.memoryInUse()).toBeLessThanOrEqual(memory);
     expect(warned).toEqual([]);
   });
 

@@ -1,3 +1,4 @@
+import { awaitStart } from "../../base/yielding.ts";
 import type { WasmMemory } from "./memory.ts";
 import { control } from "./walker.ts";
 
@@ -136,6 +137,7 @@ export class WorkerPool {
       this.#workers.push(
         spawn(this.#source, { memory: this.#memory.memory, base: this.#base, scratch, walker: this.#walker }),
       );
+      awaitStart(() => this.ready < this.size);
     }
   }
 

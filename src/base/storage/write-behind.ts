@@ -13,17 +13,23 @@ const crc = (${makeCrc})();
 const checksumBy = (${checksumBy});
 parentPort.on("message", ({ unfinished, parts, sums, state }) => {
   let problem = null;
+  const goOn = () => {
+    if (Atomics.load(state, 2) !== 0) throw new Error("it was aborted");
+  };
   try {
+    goOn();
     unfinished.file = fs.openSync(unfinished.temporary, fs.constants.O_WRONLY);
     unfinished.open = true;
     for (const { at, from, to } of sums) {
       parts[0].set(Buffer.from(checksumBy(crc, parts.slice(from, to)), "latin1"), at);
       Atomics.add(state, 1, 1);
+      goOn();
     }
     for (const part of parts)
       for (let at = 0; at < part.length; at += 2 ** 24) {
         appendTo(fs, unfinished.file, part.subarray(at, at + 2 ** 24));
         Atomics.add(state, 1, 1);
+        goOn();
       }
     settle(fs, unfinished);
   } catch (error) {
@@ -45,7 +51,7 @@ interface Thread {
 }
 type NewThread = new (source: string, options: { eval: true; execArgv: string[] }) => Thread;
 
-/** A file that is being written: whether that has ended, and how many pieces of it are written. */
+/** A file that is being written: whether that has ended, how many pieces of it are written, and whether it is to stop. */
 interface Job {
   readonly path: string;
   readonly state: Int32Array;
@@ -69,19 +75,22 @@ export interface PartsSum {
 /**
  * As `writeAtomically`, but the bytes, which are no longer the caller's, are written by another thread while this one
  * goes on, also where it never gets to its event loop. Before that the thread puts `sums` into the first part, one after
- * the other. One file is written at a time: it waits for the one before.
+ * the other. One file is written at a time: it waits for the one before. Where `signal` is aborted before the file is whole
+ * the file that was there stays, and the promise is rejected with the signal's reason.
  */
 export function writeBehind(
   path: string,
   parts: readonly Uint8Array[],
   sums: readonly PartsSum[] = [],
+  signal?: AbortSignal,
 ): Promise<void> {
   finishWrites();
   const unfinished: Unfinished = beginFile(path);
   // A thread closes what it has opened; the other one opens the file for itself.
   process.getBuiltinModule("node:fs").closeSync(unfinished.file);
   unfinished.open = false;
-  const state = new Int32Array(new SharedArrayBuffer(8));
+  const state = new Int32Array(new SharedArrayBuffer(12));
+  const abort = (): void => void Atomics.store(state, 2, 1);
   const buffers = new Set(parts.map((part) => part.buffer));
   try {
     thread ??= startThread();
@@ -92,12 +101,15 @@ export function writeBehind(
   }
   // The program does not end before the file is written.
   thread.ref();
+  signal?.addEventListener("abort", abort);
   return new Promise<void>((resolve, reject) => {
     jobs.push({
       path,
       state,
       end(problem) {
+        signal?.removeEventListener("abort", abort);
         if (problem === null) resolve();
+        else if (signal?.aborted) reject(signal.reason);
         else reject(new FileError(`Cannot write ${path}: ${problem.message}`, { cause: problem }));
       },
     });

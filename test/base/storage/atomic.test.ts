@@ -208,6 +208,22 @@ describe("writeBehind", () => {
     expect(readdirSync(folder)).toEqual(["a"]);
   });
 
+  test("what is aborted leaves the old file and nothing else, and does not stop the next", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "a"), "old");
+    const stop = new AbortController();
+    const big = (): Uint8Array => new Uint8Array(64 * 2 ** 20);
+    const first = writeBehind(join(folder, "a"), [big()], [], stop.signal);
+    stop.abort(new RangeError("enough"));
+    await expect(first).rejects.toBe(stop.signal.reason);
+    expect(readdirSync(folder)).toEqual(["a"]);
+    expect(readFileSync(join(folder, "a"), "utf8")).toBe("old");
+    const later = new AbortController();
+    await writeBehind(join(folder, "a"), [text("new")], [], later.signal);
+    later.abort();
+    expect(readFileSync(join(folder, "a"), "utf8")).toBe("new");
+  });
+
   test("a failure is told, leaves the old file, and does not stop the next", async () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, "gone"));

@@ -109,6 +109,10 @@ class NativeBackend implements Backend, Host {
     return `${arithmetic}, ${this.#threads} thread(s), ${caches}, kernels in ${settings.kernels ?? this.cache.folder}`;
   }
 
+  get threads(): number {
+    return this.#threads;
+  }
+
   setThreads(count: number): void {
     this.#threads = this.runtime.setThreads(Math.max(1, Math.trunc(count)));
   }

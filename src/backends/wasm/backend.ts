@@ -20,7 +20,6 @@ class WasmBackend implements Backend, Host {
   /** Grows whenever the arena moves: executables then renew their pointers. */
   arenaVersion = 0;
   arena = 0;
-  threads = 1;
   readonly walk: Host["walk"];
   readonly #features: Features;
   readonly #table: WebAssembly.Table;
@@ -41,8 +40,22 @@ class WasmBackend implements Backend, Host {
     this.#base = this.memory.reserve(control.bytes);
     this.#scratch = this.memory.reserve(scratchBytes);
     this.#walker = emitWalker(this.memory, this.#base, typeof document === "undefined");
-    this.walk = this.#instantiate(this.#walker).walk as Host["walk"];
-    this.setThreads(settings.threads);
+    this.walk = this.#start().walk as Host["walk"];
+    this.#resize(settings.threads);
+  }
+
+  /** The first module that is compiled, which the policy of a page may refuse. */
+  #start(): WebAssembly.Exports {
+    try {
+      return this.#instantiate(this.#walker);
+    } catch (error) {
+      if (!(error instanceof WebAssembly.CompileError)) throw error;
+      throw new BackendError(
+        "wasm: this page may not compile WebAssembly; add 'wasm-unsafe-eval' to script-src of its " +
+          `Content-Security-Policy (${error.message})`,
+        { cause: error },
+      );
+    }
   }
 
   #instantiate(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Exports {
@@ -99,10 +112,16 @@ class WasmBackend implements Backend, Host {
 
   describe(): string {
     const simd = this.#features.relaxed ? "SIMD with relaxed fused multiply-add" : "SIMD";
-    const shared = this.memory.shared
-      ? `${this.threads} of the machine's threads`
-      : "one thread (no shared memory here)";
-    return `WebAssembly ${simd}, ${shared}, up to ${Math.round(this.memory.maximum / 16)} MiB`;
+    return `WebAssembly ${simd}, ${this.#describeThreads()}, up to ${Math.round(this.memory.maximum / 16)} MiB`;
+  }
+
+  #describeThreads(): string {
+    const failure = this.#pool?.failure ?? null;
+    if (!this.memory.shared) return `one thread (${notShared()})`;
+    if (failure !== null) return `one thread (${failure})`;
+    const starting = this.threads - 1 - this.workersReady;
+    const there = `${this.threads} of the machine's threads`;
+    return starting > 0 ? `${there}, ${starting} of which still ${starting > 1 ? "start" : "starts"}` : there;
   }
 
   peaks(): Peaks {
@@ -115,17 +134,34 @@ class WasmBackend implements Backend, Host {
     return this.#pool?.ready ?? 0;
   }
 
-  /** Workers join when they are ready; results do not depend on how many there are. */
+  /** This one and the workers that there are, those that are still starting too. */
+  get threads(): number {
+    return 1 + (this.#pool?.size ?? 0);
+  }
+
+  /** Workers join when they are ready; results do not depend on how many there are. Warns where there can be none. */
   setThreads(count: number): void {
-    this.threads = this.memory.shared ? Math.max(1, Math.trunc(count)) : 1;
-    if (this.threads > 1 && this.#pool === null) {
+    if (count > 1 && !this.memory.shared) console.warn(`thaw: one thread: ${notShared()}.`);
+    this.#resize(count);
+  }
+
+  #resize(count: number): void {
+    const threads = this.memory.shared ? Math.max(1, Math.trunc(count)) : 1;
+    if (threads > 1 && this.#pool === null) {
       const newScratch = () => this.memory.reserve(scratchBytes);
       this.#pool = new WorkerPool(this.memory, this.#base, this.#walker, sourceOf(mathImports), newScratch);
       for (const [index, bytes] of this.#bytes.entries()) this.#pool.publish(index, bytes);
     }
-    this.#pool?.resize(this.threads - 1);
+    this.#pool?.resize(threads - 1);
   }
 }
+
+/** Why threads cannot share memory here, and what to do about it. */
+const notShared = (): string =>
+  typeof document === "undefined" && typeof location === "undefined"
+    ? "there is no shared memory here"
+    : "the page is not cross-origin isolated, so threads have no memory in common; serve it, and what it loads, with " +
+      "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
 
 /** Makes the backend; throws `BackendError` where it cannot run. */
 export const createWasm = (): WasmBackend => new WasmBackend();

@@ -6,6 +6,9 @@ import { readSources, root } from "../sources.ts";
 /** The two modules that `#native` of package.json may be: that of Node, and what browsers have in its place. */
 const nativeModules = ["backends/native/backend.ts", "backends/native/absent.ts"];
 
+/** The file that imports them. */
+const registry = "backends/registry.ts";
+
 /**
  * Writes dist/modules/: a file for each module that the entries import. Bundlers drop whole files, and of the others what
  * they can tell has no effects; so calls that only make the value of a constant say that they are pure.
@@ -21,10 +24,22 @@ export function writeModules(entries: readonly string[]): void {
     for (const specifier of importsOf(file, code))
       if (specifier.startsWith("."))
         waiting.push(posix.join(posix.dirname(file), specifier).replace(/\.js$/, ".ts"));
-    const at = join(root, "dist/modules", file.replace(/\.ts$/, ".js"));
-    mkdirSync(dirname(at), { recursive: true });
-    writeFileSync(at, code);
+    if (file !== registry) write(file, code);
+    else {
+      // Bundlers look up #native under the conditions of package.json; those that do not know conditions, as Parcel,
+      // know its field `browser`, by which a file stands in for another.
+      const importing = (specifier: string) =>
+        code.replace('"./native/backend.js"', JSON.stringify(specifier));
+      write(registry, importing("#native"));
+      write("backends/registry-browser.ts", importing("./native/absent.js"));
+    }
   }
+}
+
+function write(file: string, code: string): void {
+  const at = join(root, "dist/modules", file.replace(/\.ts$/, ".js"));
+  mkdirSync(dirname(at), { recursive: true });
+  writeFileSync(at, code);
 }
 
 /** A file of src/ as JavaScript for bundlers. */
@@ -32,13 +47,11 @@ function moduleOf(file: string, source: string): string {
   const { code, errors } = transformSync(file, source, {
     target: "es2023",
     typescript: { onlyRemoveTypeImports: true, rewriteImportExtensions: "rewrite" },
-    // Bundlers put the place of the file there, on the machine that bundles.
-    define: { "import.meta.url": "undefined" },
+    // Bundlers put the place of the file there, on the machine that bundles; and some install a stand-in for `process`.
+    define: { "import.meta.url": "undefined", process: "globalThis.process" },
   });
   if (errors.length > 0) throw new Error(errors[0]!.message);
-  const marked = withPureCalls(file, code);
-  // package.json says whether there is native code.
-  return file === "backends/registry.ts" ? marked.replace('"./native/backend.js"', '"#native"') : marked;
+  return withPureCalls(file, code);
 }
 
 const programOf = (file: string, code: string): ESTree.Program =>

@@ -46,13 +46,17 @@ describe.skipIf(skipped)("a page with policies", () => {
   it("computes on the next backend where WebAssembly may not be compiled, and says what allows it", async () => {
     const found = await pageWith("script-src 'self'");
     expect(found).toMatchObject({ backend: "reference", threads: 1, same: true });
-    expect(found.warnings).toEqual([expect.stringMatching(/^thaw: .*wasm: .*'wasm-unsafe-eval' to script-src/)]);
+    expect(found.warnings).toEqual([
+      expect.stringMatching(/^thaw: .*wasm: .*'wasm-unsafe-eval' to script-src/),
+    ]);
   });
 
   it("goes on with one thread where no worker starts from a blob, and says what allows it", async () => {
     const found = await pageWith("script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'");
     expect(found).toMatchObject({ backend: "wasm", threads: 1, same: true });
-    expect(found.warnings).toEqual([expect.stringMatching(/^thaw: one thread: .*add blob: to its worker-src/)]);
+    expect(found.warnings).toEqual([
+      expect.stringMatching(/^thaw: one thread: .*add blob: to its worker-src/),
+    ]);
     expect(found.described).toMatch(/one thread \(.*worker-src/);
   });
 
@@ -65,7 +69,9 @@ describe.skipIf(skipped)("a page with policies", () => {
   it("goes on with one thread where its trusted type is refused, and says its name", async () => {
     const found = await pageWith("require-trusted-types-for 'script'; trusted-types other");
     expect(found).toMatchObject({ backend: "wasm", threads: 1, same: true });
-    expect(found.warnings).toEqual([expect.stringMatching(/^thaw: one thread: .*add thaw to its trusted-types/)]);
+    expect(found.warnings).toEqual([
+      expect.stringMatching(/^thaw: one thread: .*add thaw to its trusted-types/),
+    ]);
   });
 
   it("goes on with one thread where the page is not isolated, and says which headers it takes", async () => {

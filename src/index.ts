@@ -14,7 +14,14 @@ export {
   writeSafetensors,
 } from "./checkpoint/index.ts";
 export * as data from "./data/index.ts";
-export { detectAnomaly, Profile, type ProfileOptions, type ProfileRow, profile, setThreads } from "./engine/index.ts";
+export {
+  detectAnomaly,
+  Profile,
+  type ProfileOptions,
+  type ProfileRow,
+  profile,
+  setThreads,
+} from "./engine/index.ts";
 export * from "./freeze/index.ts";
 export * as nn from "./nn/index.ts";
 export {

@@ -6,9 +6,6 @@ import { readSources, root } from "../sources.ts";
 /** The two modules that `#native` of package.json may be: that of Node, and what browsers have in its place. */
 const nativeModules = ["backends/native/backend.ts", "backends/native/absent.ts"];
 
-/** The file that imports them. */
-const registry = "backends/registry.ts";
-
 /**
  * Writes dist/modules/: a file for each module that the entries import. Bundlers drop whole files, and of the others what
  * they can tell has no effects; so calls that only make the value of a constant say that they are pure.
@@ -24,22 +21,10 @@ export function writeModules(entries: readonly string[]): void {
     for (const specifier of importsOf(file, code))
       if (specifier.startsWith("."))
         waiting.push(posix.join(posix.dirname(file), specifier).replace(/\.js$/, ".ts"));
-    if (file !== registry) write(file, code);
-    else {
-      // Bundlers look up #native under the conditions of package.json; those that do not know conditions, as Parcel,
-      // know its field `browser`, by which a file stands in for another.
-      const importing = (specifier: string) =>
-        code.replace('"./native/backend.js"', JSON.stringify(specifier));
-      write(registry, importing("#native"));
-      write("backends/registry-browser.ts", importing("./native/absent.js"));
-    }
+    const at = join(root, "dist/modules", file.replace(/\.ts$/, ".js"));
+    mkdirSync(dirname(at), { recursive: true });
+    writeFileSync(at, code);
   }
-}
-
-function write(file: string, code: string): void {
-  const at = join(root, "dist/modules", file.replace(/\.ts$/, ".js"));
-  mkdirSync(dirname(at), { recursive: true });
-  writeFileSync(at, code);
 }
 
 /** A file of src/ as JavaScript for bundlers. */
@@ -51,7 +36,9 @@ function moduleOf(file: string, source: string): string {
     define: { "import.meta.url": "undefined", process: "globalThis.process" },
   });
   if (errors.length > 0) throw new Error(errors[0]!.message);
-  return withPureCalls(file, code);
+  const marked = withPureCalls(file, code);
+  // package.json says whether there is native code.
+  return file === "backends/registry.ts" ? marked.replace('"./native/backend.js"', '"#native"') : marked;
 }
 
 const programOf = (file: string, code: string): ESTree.Program =>

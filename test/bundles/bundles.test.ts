@@ -13,7 +13,7 @@ import { bundle, bundlers } from "./bundlers.ts";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const some = ["esbuild", "esbuild for node", "vite"];
 const names = process.env.BUNDLERS === "all" ? Object.keys(bundlers) : some;
-const train = readFileSync(join(here, "train.js"), "utf8");
+const train = readFileSync(join(here, "train.mjs"), "utf8");
 
 interface Trained {
   backend: string;

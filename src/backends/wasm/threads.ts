@@ -82,7 +82,9 @@ function spawn(source: string, start: Start, failed: Failed): Handle {
     worker.unref();
     return worker;
   }
-  const blob = new Blob([`${source}\nonmessage = (event) => begin(event.data);`], { type: "text/javascript" });
+  const blob = new Blob([`${source}\nonmessage = (event) => begin(event.data);`], {
+    type: "text/javascript",
+  });
   const worker = new Worker(trusted(URL.createObjectURL(blob)));
   worker.onerror = ({ message }) =>
     failed(

@@ -27,7 +27,6 @@ const parts: Readonly<Record<string, readonly string[]>> = {
     "tensor/format.ts",
     "tensor/operations/arrangement.ts",
     "tensor/operations/einsum.ts",
-    "tensor/operations/linalg.ts",
     "tensor/operations/scans.ts",
     "tensor/operations/scattering.ts",
     "tensor/operations/statistics.ts",

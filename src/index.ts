@@ -1,4 +1,5 @@
 // What most scripts need under plain names; modules, optimizers and data loading under `nn`, `optim` and `data`.
+export { currentBackend } from "./backends/index.ts";
 export * from "./base/errors.ts";
 export {
   atUrl,
@@ -20,7 +21,14 @@ export {
   writeSafetensors,
 } from "./checkpoint/index.ts";
 export * as data from "./data/index.ts";
-export { detectAnomaly, Profile, type ProfileOptions, type ProfileRow, profile } from "./engine/index.ts";
+export {
+  detectAnomaly,
+  Profile,
+  type ProfileOptions,
+  type ProfileRow,
+  profile,
+  setThreads,
+} from "./engine/index.ts";
 export * from "./freeze/index.ts";
 export * as nn from "./nn/index.ts";
 export {

@@ -1,9 +1,9 @@
-// One first step of a workload on the built library, and how long after the start of the process it ended.
+// One first step of a workload on the built library, as Node gets it from package.json, and how long after the start of the process it ended.
 const [, , workload = "W3", more] = process.argv;
 const { crossEntropy, manualSeed, mseLoss, nn, optim, randint, randn, trainStep } = await import(
-  new URL("../../dist/index.js", import.meta.url).href
+  new URL("../../dist/node/index.js", import.meta.url).href
 );
-const { currentBackend } = await import(new URL("../../dist/backends/index.js", import.meta.url).href);
+const { currentBackend } = await import(new URL("../../dist/node/backends/index.js", import.meta.url).href);
 
 const makers = {
   W2: (batch) => ({

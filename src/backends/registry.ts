@@ -3,7 +3,10 @@ import { settings } from "../base/settings.ts";
 import type { Backend } from "../plan/plan.ts";
 import { createNative } from "./native/backend.ts";
 import { createReference } from "./reference/backend.ts";
+import { shareCores } from "./sharing.ts";
 import { createWasm } from "./wasm/backend.ts";
+
+shareCores();
 
 /** Every backend, best first. `make` throws `BackendError` with the reason where it cannot run. */
 const registry: Record<string, () => Backend> = {
@@ -29,13 +32,17 @@ export function backendOf(name: string): Backend {
   return backend;
 }
 
-/** Says on a terminal, in one line, why the fastest backend does not run; in a pipe and in browsers nothing is said. */
+/**
+ * Says in one line why a faster backend does not run: that of C on a terminal alone, as browsers never have it and a
+ * pipe is somebody's data; that of WebAssembly everywhere, since what is left is slower by a hundred times.
+ */
 function hint(name: string, { message }: BackendError): void {
   const { process } = globalThis as { process?: { stderr?: { isTTY?: boolean } } };
-  if (name !== "native" || process?.stderr?.isTTY !== true) return;
+  if (name === "native" && process?.stderr?.isTTY !== true) return;
   // A compiler may have said more than a line.
   const [why] = message.split("\n");
-  console.warn(`thaw: slower than it could be: ${why}. THAW_BACKEND=wasm says that this is meant.`);
+  const meant = name === "native" ? " THAW_BACKEND=wasm says that this is meant." : "";
+  console.warn(`thaw: slower than it could be: ${why}.${meant}`);
 }
 
 /** The backend that runs everything: `THAW_BACKEND`, or else the best that can run. Fixed at first use. */

@@ -31,7 +31,12 @@ function boardOf(): Int32Array | null {
  * agree on; the last word counts the threads. Workers inherit it from the thread that starts them, if that has
  * imported thaw; null: this is a worker that has not, and knows nothing of its like.
  */
-const board = boardOf(); // At once, so that every worker that is started from here on inherits it.
+let board: Int32Array | null = null;
+
+/** Has every worker that is started from here on share the cores with this thread: to be called before there are any. */
+export function shareCores(): void {
+  board = boardOf();
+}
 
 /**
  * How many threads a backend has of its own accord: as many as there are cores for this thread of JavaScript, beside

@@ -27,9 +27,10 @@ export function devices({ peaks = false }: { peaks?: boolean }, print: (line: st
 
 /** What the backend in use measures. */
 function peaksOf(): string {
-  const { flops, bytes } = currentBackend().peaks();
+  const backend = currentBackend();
+  const { flops, bytes } = backend.peaks();
   return (
-    `Measured: ${(flops / 1e9).toFixed(1)} GFLOP/s (f32, fused multiply-add), ` +
+    `Measured with ${backend.threads} thread(s): ${(flops / 1e9).toFixed(1)} GFLOP/s (f32, fused multiply-add), ` +
     `${(bytes / 1e9).toFixed(1)} GB/s to and from memory.`
   );
 }

@@ -5,10 +5,11 @@ import { type Compute, NonFiniteSearch } from "./non-finite.ts";
 import { nonFiniteText } from "./non-finite-text.ts";
 import type { Trace } from "./trace.ts";
 
-let checking = false;
+/** What looks at a graph while `detectAnomaly` is on. A bundle without that has no search either. */
+let search: ((roots: readonly Node[], trace: Trace, product: Compute) => void) | null = null;
 
 /** Whether `detectAnomaly` is on. */
-export const isCheckingFinite = (): boolean => checking;
+export const isCheckingFinite = (): boolean => search !== null;
 
 /**
  * Turns the search for NaN and infinity on or off (as `torch.autograd.set_detect_anomaly`). While on, every step
@@ -16,12 +17,16 @@ export const isCheckingFinite = (): boolean => checking;
  * makes a non-finite value of finite ones, and the line that called it, before anything is written.
  */
 export function detectAnomaly(enabled: boolean): void {
-  checking = enabled;
+  search = enabled ? refuse : null;
   noteOrigins(enabled);
 }
 
-/** Throws `NonFiniteError` if some node of a graph makes a non-finite value; the trace has what the host gave it; see `NonFiniteSearch`. */
+/** While `detectAnomaly` is on, throws `NonFiniteError` if some node of a graph makes a non-finite value; the trace has what the host gave it; see `NonFiniteSearch`. */
 export function refuseNonFinite(roots: readonly Node[], trace: Trace, product: Compute): void {
+  search?.(roots, trace, product);
+}
+
+function refuse(roots: readonly Node[], trace: Trace, product: Compute): void {
   const found = new NonFiniteSearch(numbersOf(trace), product).first(roots);
   if (found === null) return;
   throw new NonFiniteError(

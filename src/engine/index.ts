@@ -3,6 +3,7 @@ export { bumpEpoch, Cell, stateEpoch } from "./cell.ts";
 export { detectAnomaly, isCheckingFinite } from "./finite.ts";
 export { Profile, type ProfileOptions, type ProfileRow, profile } from "./profile.ts";
 export { commit, planCounts } from "./realize.ts";
+export { setThreads } from "./threads.ts";
 export {
   addCheck,
   type Check,

@@ -148,6 +148,9 @@ export interface Backend {
   kernelsCompiled(): number;
   /** A line on what runs: SIMD, threads. */
   describe(): string;
+  /** Threads that there are, this one among them: what runs, not what was asked for. */
+  readonly threads: number;
+  /** Asks for so many threads; what cannot be had is left out, with a warning where something can be done about it. */
   setThreads(count: number): void;
   /** Measures what the machine can do with the present threads, in some 80 ms. */
   peaks(): Peaks;

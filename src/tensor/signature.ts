@@ -9,6 +9,8 @@ import { described, isList, isNumber, isPlain, isTensor, type Kind, quoted } fro
  */
 export interface Signature {
   readonly params: readonly Param[];
+  /** How many these are. */
+  readonly count: number;
   /** Options by name, which come in an object after the others; null: there are none. */
   readonly options: { readonly [name: string]: Kind } | null;
   /** Whether they may not be left out altogether. */
@@ -21,25 +23,43 @@ interface Param extends Kind {
   readonly name: string;
 }
 
+/** Its arguments are put in a row when they are first asked for: most of hundreds of operations are never called. */
+class NamedSignature implements Signature {
+  readonly count: number;
+  readonly options: { readonly [name: string]: Kind } | null;
+  readonly needsOptions: boolean;
+  readonly rest: boolean;
+  readonly #named: { readonly [name: string]: Kind };
+  #params: readonly Param[] | null = null;
+
+  constructor(
+    named: { readonly [name: string]: Kind },
+    options: { readonly [name: string]: Kind } | null,
+    needsOptions: boolean,
+    rest: boolean,
+  ) {
+    this.#named = named;
+    this.options = options;
+    this.needsOptions = needsOptions;
+    this.rest = rest;
+    this.count = Object.keys(named).length;
+  }
+
+  get params(): readonly Param[] {
+    return (this.#params ??= Object.entries(this.#named).map(([name, kind]) => ({ name, ...kind })));
+  }
+}
+
 /** A signature: arguments in order, by name, and options. */
-export function takes(
+export const takes = (
   params: { readonly [name: string]: Kind } = {},
   options: { readonly [name: string]: Kind } | null = null,
   needsOptions = false,
-): Signature {
-  return {
-    params: Object.entries(params).map(([name, kind]) => ({ name, ...kind })),
-    options,
-    needsOptions,
-    rest: false,
-  };
-}
+): Signature => new NamedSignature(params, options, needsOptions, false);
 
 /** As `takes`, with any number of arguments of the last kind. */
-export const takesAny = (params: { readonly [name: string]: Kind }): Signature => ({
-  ...takes(params),
-  rest: true,
-});
+export const takesAny = (params: { readonly [name: string]: Kind }): Signature =>
+  new NamedSignature(params, null, false, true);
 
 /** A function that refuses what its signature does not allow, and otherwise is the one given. */
 export function checked<F extends (...args: never[]) => unknown>(
@@ -52,25 +72,25 @@ export function checked<F extends (...args: never[]) => unknown>(
 
 /** Puts a check of its signature before each method that a table names, wherever in the chain of classes it is. */
 export function checkMethods(prototype: object, signatures: { readonly [name: string]: Signature }): void {
-  for (const [name, signature] of Object.entries(signatures)) {
-    let owner = prototype;
-    while (!Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner);
-    const property = Object.getOwnPropertyDescriptor(owner, name)!;
-    Object.defineProperty(owner, name, { ...property, value: guarded(name, signature, property.value) });
+  const left = new Set(Object.keys(signatures));
+  for (let owner = prototype; left.size > 0; owner = Object.getPrototypeOf(owner)) {
+    const methods = owner as Record<string, Any>;
+    for (const name of Object.getOwnPropertyNames(owner))
+      if (left.delete(name)) methods[name] = guarded(name, signatures[name]!, methods[name]!);
   }
 }
 
 type Any = (this: unknown, ...args: unknown[]) => unknown;
+type Test = Kind["ok"];
 
 /** Written out by number of arguments: a call costs a look at each of them and no array of them. */
 function guarded(op: string, signature: Signature, operation: Any): Any {
-  const { params, options, rest } = signature;
-  const [p, q, r] = [
-    ...params,
-    ...(options === null ? [] : [optionsKind(options, signature.needsOptions)]),
-  ].map(({ ok }) => ok);
-  const count = params.length + (options === null ? 0 : 1);
-  const known = rest ? Number.POSITIVE_INFINITY : count;
+  const count = signature.count + (signature.options === null ? 0 : 1);
+  const known = signature.rest ? Number.POSITIVE_INFINITY : count;
+  // The tests of the arguments, made out at the first call.
+  let p: Test | undefined;
+  let q: Test | undefined;
+  let r: Test | undefined;
   // The name of these functions is known to `engine/call-site.ts`. They look at `arguments`, of which V8 makes no array
   // as long as only its length is read, and that is at most what is known.
   /* biome-ignore-start lint/complexity/noArguments: rest parameters are an array at each call. */
@@ -81,17 +101,23 @@ function guarded(op: string, signature: Signature, operation: Any): Any {
     };
   if (known === 1)
     return function checked(a) {
-      if (!p!(a) || arguments.length > 1) refuseUnless(op, signature, arguments);
+      p ??= testOf(signature, 0);
+      if (!p(a) || arguments.length > 1) refuseUnless(op, signature, arguments);
       return operation.call(this, a);
     };
   if (known === 2)
     return function checked(a, b) {
-      if (!p!(a) || !q!(b) || arguments.length > 2) refuseUnless(op, signature, arguments);
+      p ??= testOf(signature, 0);
+      q ??= testOf(signature, 1);
+      if (!p(a) || !q(b) || arguments.length > 2) refuseUnless(op, signature, arguments);
       return operation.call(this, a, b);
     };
   if (known === 3)
     return function checked(a, b, c) {
-      if (!p!(a) || !q!(b) || !r!(c) || arguments.length > 3) refuseUnless(op, signature, arguments);
+      p ??= testOf(signature, 0);
+      q ??= testOf(signature, 1);
+      r ??= testOf(signature, 2);
+      if (!p(a) || !q(b) || !r(c) || arguments.length > 3) refuseUnless(op, signature, arguments);
       return operation.call(this, a, b, c);
     };
   return function checked(...args) {
@@ -100,6 +126,10 @@ function guarded(op: string, signature: Signature, operation: Any): Any {
   };
   /* biome-ignore-end lint/complexity/noArguments: as above. */
 }
+
+/** Whether the argument at a place may be what it is; the options come after the others. */
+const testOf = ({ params, options, needsOptions }: Signature, at: number): Test =>
+  (params[at] ?? optionsKind(options!, needsOptions)).ok;
 
 /** What says nothing: nothing, or no options. */
 const isNothing = (x: unknown): boolean => x === undefined || (isPlain(x) && Object.keys(x).length === 0);

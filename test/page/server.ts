@@ -17,13 +17,16 @@ const isolation = {
 };
 
 /** A server of an empty page, of this folder's scripts, and of the built package under `/dist/`. */
-export async function servePage(isolated: boolean): Promise<{ url: string; close(): void }> {
+export async function servePage(
+  isolated: boolean,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ url: string; close(): void }> {
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url!, "http://localhost").pathname);
     try {
       const body = path === "/" ? "<!doctype html><title>page</title>" : await readFile(fileOf(path));
       const type = path === "/" ? types[".html"]! : (types[extname(path)] ?? "text/plain");
-      response.writeHead(200, { "Content-Type": type, ...(isolated ? isolation : {}) }).end(body);
+      response.writeHead(200, { "Content-Type": type, ...(isolated ? isolation : {}), ...headers }).end(body);
     } catch {
       response.writeHead(404).end(path);
     }

@@ -123,6 +123,10 @@ class NativeBackend implements Backend, Host {
     return true;
   }
 
+  get threads(): number {
+    return this.#threads;
+  }
+
   setThreads(count: number): void {
     this.#sharing = null;
     this.#threads = this.runtime.setThreads(Math.max(1, Math.trunc(count)));

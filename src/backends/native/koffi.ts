@@ -16,7 +16,10 @@ export function loadKoffi(): Koffi {
   const { process } = globalThis as { process?: NodeJS.Process };
   if (process?.getBuiltinModule === undefined)
     throw new BackendError("native: C needs Node, a browser has no compiler");
-  const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);
+  const { createRequire } = process.getBuiltinModule("node:module");
+  // A bundle does not know where it will lie: there koffi is looked for where the program was started.
+  const here: string | undefined = import.meta.url;
+  const require = createRequire(here ?? `${process.cwd()}/package.json`);
   try {
     return require("koffi") as Koffi;
   } catch (error) {

@@ -92,6 +92,7 @@ export function createReference(): Backend {
     memoryInUse: () => held,
     kernelsCompiled: () => 0,
     describe: () => "plain TypeScript, one thread",
+    threads: 1,
     setThreads() {},
     peaks: () => measurePeaks(backend, 32, 2 ** 16),
   };

@@ -24,7 +24,6 @@ class WasmBackend implements Backend, Host {
   /** Grows whenever the arena moves: executables then renew their pointers. */
   arenaVersion = 0;
   arena = 0;
-  #threads = 1;
   /** Says how many threads there are for what gains by them; null: somebody has asked for a number, for all that runs. */
   #sharing: Sharing | null = null;
   #gaining = 0;
@@ -48,9 +47,23 @@ class WasmBackend implements Backend, Host {
     this.#base = this.memory.reserve(control.bytes);
     this.#scratch = this.memory.reserve(scratchBytes);
     this.#walker = emitWalker(this.memory, this.#base, typeof document === "undefined");
-    this.walk = this.#instantiate(this.#walker).walk as Host["walk"];
+    this.walk = this.#start().walk as Host["walk"];
     if (settings.threads !== undefined) this.setThreads(settings.threads);
     else if (this.memory.shared) this.#sharing = new Sharing();
+  }
+
+  /** The first module that is compiled, which the policy of a page may refuse. */
+  #start(): WebAssembly.Exports {
+    try {
+      return this.#instantiate(this.#walker);
+    } catch (error) {
+      if (!(error instanceof WebAssembly.CompileError)) throw error;
+      throw new BackendError(
+        "wasm: this page may not compile WebAssembly; add 'wasm-unsafe-eval' to script-src of its " +
+          `Content-Security-Policy (${error.message})`,
+        { cause: error },
+      );
+    }
   }
 
   #instantiate(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Exports {
@@ -107,11 +120,17 @@ class WasmBackend implements Backend, Host {
 
   describe(): string {
     const simd = this.#features.relaxed ? "SIMD with relaxed fused multiply-add" : "SIMD";
+    return `WebAssembly ${simd}, ${this.#describeThreads()}, up to ${Math.round(this.memory.maximum / 16)} MiB`;
+  }
+
+  #describeThreads(): string {
+    const failure = this.#pool?.failure ?? null;
+    if (!this.memory.shared) return `one thread (${notShared()})`;
+    if (failure !== null) return `one thread (${failure})`;
     const more = this.#sharing === null ? "" : ` (up to ${this.#sharing.cores} where work is large)`;
-    const shared = this.memory.shared
-      ? `${1 + this.workersReady} thread(s)${more}`
-      : "one thread (no shared memory here)";
-    return `WebAssembly ${simd}, ${shared}, up to ${Math.round(this.memory.maximum / 16)} MiB`;
+    const starting = this.threads - 1 - this.workersReady;
+    const there = `${this.threads} thread(s)${more}`;
+    return starting > 0 ? `${there}, ${starting} of which still ${starting > 1 ? "start" : "starts"}` : there;
   }
 
   peaks(): Peaks {
@@ -124,23 +143,29 @@ class WasmBackend implements Backend, Host {
     return this.#pool?.ready ?? 0;
   }
 
+  /** This one and the workers that there are, those that are still starting too. */
+  get threads(): number {
+    return 1 + (this.#pool?.size ?? 0);
+  }
+
   threadsFor(gains: boolean): number {
-    if (this.#sharing === null) return this.#threads;
+    if (this.#sharing === null) return this.threads;
     if (!gains || ++this.#gaining <= runsBeforeWorkers) return 1;
     const threads = this.#sharing.threads();
     // Workers that others' work leaves without a core sleep: to start them again would take longer.
-    if (threads > this.#threads) this.#start(threads);
+    if (threads > this.threads) this.#resize(threads);
     return threads;
   }
 
-  /** Workers join when they are ready; results do not depend on how many there are. */
+  /** Workers join when they are ready; results do not depend on how many there are. Warns where there can be none. */
   setThreads(count: number): void {
     this.#sharing = null;
-    this.#start(this.memory.shared ? Math.max(1, Math.trunc(count)) : 1);
+    if (count > 1 && !this.memory.shared) console.warn(`thaw: one thread: ${notShared()}.`);
+    this.#resize(count);
   }
 
-  #start(threads: number): void {
-    this.#threads = threads;
+  #resize(count: number): void {
+    const threads = this.memory.shared ? Math.max(1, Math.trunc(count)) : 1;
     if (threads > 1 && this.#pool === null) {
       const newScratch = () => this.memory.reserve(scratchBytes);
       this.#pool = new WorkerPool(this.memory, this.#base, this.#walker, sourceOf(mathImports), newScratch);
@@ -149,6 +174,13 @@ class WasmBackend implements Backend, Host {
     this.#pool?.resize(threads - 1);
   }
 }
+
+/** Why threads cannot share memory here, and what to do about it. */
+const notShared = (): string =>
+  typeof document === "undefined" && typeof location === "undefined"
+    ? "there is no shared memory here"
+    : "the page is not cross-origin isolated, so threads have no memory in common; serve it, and what it loads, with " +
+      "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
 
 /** Makes the backend; throws `BackendError` where it cannot run. */
 export const createWasm = (): WasmBackend => new WasmBackend();

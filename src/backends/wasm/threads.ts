@@ -59,31 +59,69 @@ interface NodeThreads {
   Worker: new (
     source: string,
     options: { eval: true; execArgv: string[]; workerData: unknown },
-  ) => Handle & { unref(): void };
+  ) => Handle & { unref(): void; on(event: "error", listener: (error: Error) => void): void };
 }
 
-/** Starts one worker; it joins when it is ready, and nobody waits for it. */
-function spawn(source: string, start: Start): Handle {
+/** What is used of a page's trusted types. */
+interface TrustedTypes {
+  createPolicy(name: string, rules: object): { createScriptURL(url: string): string };
+}
+
+/** Says why a worker cannot run, and what to do about it. */
+type Failed = (reason: string) => void;
+
+/** Starts one worker; it joins when it is ready, and nobody waits for it. Throws, or calls `failed`, where it cannot. */
+function spawn(source: string, start: Start, failed: Failed): Handle {
   const { process } = globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } };
   const threads = process?.getBuiltinModule?.("node:worker_threads") as NodeThreads | undefined;
   if (threads !== undefined) {
     const worker = new threads.Worker(
       `${source}\nbegin(process.getBuiltinModule("node:worker_threads").workerData);`,
-      {
-        eval: true,
-        execArgv: [],
-        workerData: start,
-      },
+      // Options of Node's own, such as a module that it loads first, are not for this worker.
+      { eval: true, execArgv: [], workerData: start },
     );
+    worker.on("error", ({ message }) => failed(`a worker has ended: ${message}`));
     worker.unref();
     return worker;
   }
-  const url = URL.createObjectURL(
-    new Blob([`${source}\nonmessage = (event) => begin(event.data);`], { type: "text/javascript" }),
-  );
-  const worker = new Worker(url);
+  const blob = new Blob([`${source}\nonmessage = (event) => begin(event.data);`], {
+    type: "text/javascript",
+  });
+  const worker = new Worker(trusted(URL.createObjectURL(blob)));
+  worker.onerror = ({ message }) =>
+    failed(
+      // A worker whose program was not loaded says nothing.
+      message
+        ? `a worker has ended: ${message}`
+        : "the page's Content-Security-Policy lets no worker start; add blob: to its worker-src",
+    );
   worker.postMessage(start);
   return worker;
+}
+
+let policy: { createScriptURL(url: string): string } | null = null;
+
+/** A URL as a page under trusted types may start a worker from it; elsewhere the URL itself. */
+function trusted(url: string): string {
+  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
+  if (trustedTypes === undefined) return url;
+  try {
+    policy ??= trustedTypes.createPolicy("thaw", { createScriptURL: (own: string) => own });
+  } catch {
+    // Only where they are enforced, too, does the page refuse the text below.
+    return url;
+  }
+  return policy.createScriptURL(url);
+}
+
+/** Why the attempt to start a worker threw. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  if (/trusted/i.test(message))
+    return "the page's Content-Security-Policy refuses its trusted type; add thaw to its trusted-types";
+  if (/content security policy|worker-src|security/i.test(message))
+    return `the page's Content-Security-Policy lets no worker start; add blob: to its worker-src (${message})`;
+  return `no worker starts here: ${message}`;
 }
 
 /** The workers of one memory. */
@@ -97,6 +135,7 @@ export class WorkerPool {
   /** Scratch of each worker; kept for the one that takes its place. */
   readonly #scratch: number[] = [];
   #last: number;
+  #failure: string | null = null;
 
   constructor(memory: WasmMemory, base: number, walker: Uint8Array, math: string, newScratch: () => number) {
     this.#memory = memory;
@@ -105,6 +144,11 @@ export class WorkerPool {
     this.#source = program(math, control);
     this.#newScratch = newScratch;
     this.#last = base + control.kernels;
+  }
+
+  /** Why there are no workers though there should be, and what to do about it; null: nothing has gone wrong. */
+  get failure(): string | null {
+    return this.#failure;
   }
 
   /** Workers there are, ready or not. */
@@ -129,16 +173,30 @@ export class WorkerPool {
     Atomics.add(i32, (this.#base + control.generation) / 4, 1);
   }
 
-  /** Starts or stops workers until there are `count`. */
+  /** Starts or stops workers until there are `count`; none, and never again, where one cannot run. */
   resize(count: number): void {
     if (count < this.#workers.length) this.stop();
-    while (this.#workers.length < count) {
+    while (this.#workers.length < count && this.#failure === null) {
       const scratch = (this.#scratch[this.#workers.length] ??= this.#newScratch());
-      this.#workers.push(
-        spawn(this.#source, { memory: this.#memory.memory, base: this.#base, scratch, walker: this.#walker }),
-      );
-      awaitStart(() => this.ready < this.size);
+      const start = { memory: this.#memory.memory, base: this.#base, scratch, walker: this.#walker };
+      try {
+        const worker = spawn(this.#source, start, (reason) => {
+          // One that was ended before may still be heard of.
+          if (this.#workers.includes(worker)) this.#fail(reason);
+        });
+        this.#workers.push(worker);
+        awaitStart(() => this.ready < this.size);
+      } catch (error) {
+        this.#fail(reasonOf(error));
+      }
     }
+  }
+
+  /** Goes on with one thread. Heard of between calls, when nothing is running. */
+  #fail(reason: string): void {
+    this.#failure = reason;
+    this.stop();
+    console.warn(`thaw: one thread: ${reason}.`);
   }
 
   /** Ends every worker. Nothing may be running. */

@@ -33,7 +33,7 @@ export function atUrl(url: string | URL, options: UrlOptions = {}): Place {
     await response.body?.cancel();
     throw new HttpError(
       `Cannot ${what}: the server answered ${response.status}${response.statusText && ` ${response.statusText}`}${remedyOf(response.status)}`,
-      response.status,
+      { status: response.status },
     );
   };
   return {

@@ -1,0 +1,14 @@
+import { currentBackend } from "../backends/registry.ts";
+import { ArgumentError } from "../base/errors.ts";
+
+/**
+ * Has `count` threads compute, this one among them, as `THAW_THREADS` does; 1 is one thread. Results are the same bits
+ * with any number. Fewer run where there are no more to be had, as in a page that is not cross-origin isolated, which a
+ * warning says with what to do about it; `currentBackend().threads` is how many there are. Workers of the wasm backend
+ * join when they have started. Throws `ArgumentError` for what is no whole number from 1 to 256.
+ */
+export function setThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 1 || count > 256)
+    throw new ArgumentError(`setThreads: count is ${count}; it must be a whole number from 1 to 256`);
+  currentBackend().setThreads(count);
+}

@@ -1,0 +1,85 @@
+import { existsSync } from "node:fs";
+import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { servePage } from "./server.ts";
+
+interface Found {
+  backend: string;
+  threads: number;
+  described: string;
+  warnings: string[];
+  same: boolean;
+}
+
+const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const browserPath = browsers.find(existsSync);
+
+// A machine with Node alone still passes the tests; where they gate a change, a missing browser is a failure.
+const skipped = browserPath === undefined && process.env.CI === undefined;
+
+describe.skipIf(skipped)("a page with policies", () => {
+  let browser: Browser;
+
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: browserPath ?? browsers[0]!,
+      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+    });
+  }, 60_000);
+
+  afterAll(() => browser?.close());
+
+  /** What `policies.mjs` finds in a page with a Content-Security-Policy. */
+  async function pageWith(policy: string, isolated = true): Promise<Found> {
+    const server = await servePage(isolated, { "Content-Security-Policy": policy });
+    const page = await browser.newPage();
+    try {
+      await page.goto(`${server.url}policies.html`);
+      await expect.poll(() => page.title(), { timeout: 30_000 }).not.toBe("");
+      return JSON.parse(await page.title()) as Found;
+    } finally {
+      await page.close();
+      server.close();
+    }
+  }
+
+  it("computes on the next backend where WebAssembly may not be compiled, and says what allows it", async () => {
+    const found = await pageWith("script-src 'self'");
+    expect(found).toMatchObject({ backend: "reference", threads: 1, same: true });
+    expect(found.warnings).toEqual([
+      expect.stringMatching(/^thaw: .*wasm: .*'wasm-unsafe-eval' to script-src/),
+    ]);
+  });
+
+  it("goes on with one thread where no worker starts from a blob, and says what allows it", async () => {
+    const found = await pageWith("script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'");
+    expect(found).toMatchObject({ backend: "wasm", threads: 1, same: true });
+    expect(found.warnings).toEqual([
+      expect.stringMatching(/^thaw: one thread: .*add blob: to its worker-src/),
+    ]);
+    expect(found.described).toMatch(/one thread \(.*worker-src/);
+  });
+
+  it("starts workers under trusted types", async () => {
+    const found = await pageWith("require-trusted-types-for 'script'");
+    expect(found).toMatchObject({ backend: "wasm", threads: 2, warnings: [], same: true });
+    expect(found.described).toContain("2 of the machine's threads, up to");
+  });
+
+  it("goes on with one thread where its trusted type is refused, and says its name", async () => {
+    const found = await pageWith("require-trusted-types-for 'script'; trusted-types other");
+    expect(found).toMatchObject({ backend: "wasm", threads: 1, same: true });
+    expect(found.warnings).toEqual([
+      expect.stringMatching(/^thaw: one thread: .*add thaw to its trusted-types/),
+    ]);
+  });
+
+  it("goes on with one thread where the page is not isolated, and says which headers it takes", async () => {
+    const found = await pageWith("script-src 'self' 'wasm-unsafe-eval'; worker-src blob:", false);
+    expect(found).toMatchObject({ backend: "wasm", threads: 1, same: true });
+    expect(found.warnings).toEqual([
+      expect.stringMatching(/not cross-origin isolated.*Cross-Origin-Opener-Policy: same-origin/),
+    ]);
+    expect(found.described).toMatch(/one thread \(.*cross-origin isolated/);
+  });
+});

@@ -18,8 +18,8 @@ const isolation = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** The folders of the repository that a page may see; `/` is the page's own. */
-const shared = ["/dist/", "/data/"];
+/** The folders of the repository that a page may see; `/` is the page's own. What a benchmark compares with is among them. */
+const shared = ["/dist/", "/data/", "/bench/peers/", "/bench/node_modules/@jax-js/"];
 
 /**
  * Serves a folder of the repository as a page, with the built library under `/dist/` and the data under `/data/`, on

@@ -9,12 +9,14 @@ const usage = `npm run bench:page -- [options]    how a page fares in which thaw
 
   --seconds 10      how long each workload trains
   --threads 1,3     threads of the wasm backend
+  --beside-jax      W2 and W3 beside jax-js in one page instead (after npm ci --prefix bench)
   --chromium PATH   the browser`;
 
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "10" },
     threads: { type: "string", default: "1,3" },
+    "beside-jax": { type: "boolean" },
     chromium: { type: "string" },
     help: { type: "boolean" },
   },
@@ -42,22 +44,32 @@ const browser = await chromium.launch({
   executablePath,
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
 });
-const version = browser.version();
-const rows: string[][] = [];
-try {
+/** What the page at a path gives; as text: what compiles this file must not touch the page's code. */
+async function inPage<T>(path: string, script: string): Promise<T> {
+  const page = await browser.newPage();
+  try {
+    await page.goto(server.url + path);
+    return (await page.evaluate(script)) as T;
+  } finally {
+    await page.close();
+  }
+}
+
+const threadCounts = values.threads.split(",").map(Number);
+
+/** How a page fares in which thaw trains. */
+async function fares(): Promise<string[]> {
+  const rows: string[][] = [];
   for (const [workload, where] of [
     ["W2", "page"],
     ["encoder", "worker"],
   ] as const)
-    for (const threads of values.threads.split(",").map(Number)) {
-      const page = await browser.newPage();
-      await page.goto(server.url);
+    for (const threads of threadCounts) {
       const options = JSON.stringify({ workload, threads, seconds: Number(values.seconds) });
-      // As text: what compiles this file must not touch the page's code.
-      const got = (await page.evaluate(
+      const got = await inPage<Measured>(
+        "",
         `import("/measure.mjs").then(({ measure }) => measure("${where}", ${options}))`,
-      )) as Measured;
-      await page.close();
+      );
       const joined =
         threads === 1 ? "–" : got.joined === null ? "never" : `${(got.joined / 1000).toFixed(2)} s`;
       rows.push([
@@ -72,14 +84,7 @@ try {
         got.ofUnyielding.toFixed(2),
       ]);
     }
-} finally {
-  await browser.close();
-  server.close();
-}
-const { cpu, cores } = thisMachine();
-console.log(`${cpu}, ${cores} cores; Chromium ${version}\n`);
-for (const line of table(
-  [
+  const columns = [
     "workload",
     "in",
     "threads",
@@ -89,10 +94,46 @@ for (const line of table(
     "longest task",
     "steps/s",
     "of unyielding",
-  ],
-  rows,
-))
-  console.log(line);
-console.log(
-  "\nBars: 50 frames/s; no task above 50 ms; workers joined within 1 s; 0.75 of the unyielding speed.",
-);
+  ];
+  return [
+    ...table(columns, rows),
+    "",
+    "Bars: 50 frames/s; no task above 50 ms; workers joined within 1 s; 0.75 of the unyielding speed.",
+  ];
+}
+
+/** What `beside-jax.mjs` gives. */
+interface Beside {
+  readonly threads: number;
+  readonly ours: number;
+  readonly theirs: number;
+  readonly ratio: number;
+}
+
+/** How long a step takes beside one of jax-js. */
+async function besideJax(): Promise<string[]> {
+  const rows: string[][] = [];
+  for (const workload of ["W2", "W3"])
+    for (const threads of threadCounts) {
+      const options = JSON.stringify({ workload, threads, turns: workload === "W2" ? 15 : 7 });
+      const { ours, theirs, ratio, ...got } = await inPage<Beside>(
+        "beside-jax.html",
+        `import("/beside-jax.mjs").then(({ besideJax }) => besideJax(${options}))`,
+      );
+      rows.push([workload, String(got.threads), ours.toFixed(2), theirs.toFixed(2), ratio.toFixed(3)]);
+    }
+  return [
+    ...table(["workload", "threads", "thaw, ms", "jax-js, ms", "ratio"], rows),
+    "",
+    "Bars: 0.5 for W2, 0.6 for W3.",
+  ];
+}
+
+try {
+  const { cpu, cores } = thisMachine();
+  console.log(`${cpu}, ${cores} cores; Chromium ${browser.version()}\n`);
+  for (const line of values["beside-jax"] ? await besideJax() : await fares()) console.log(line);
+} finally {
+  await browser.close();
+  server.close();
+}

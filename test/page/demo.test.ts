@@ -1,23 +1,17 @@
-import { existsSync } from "node:fs";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { servePage } from "../../scripts/serve.ts";
+import { launchBrowser, withoutBrowser } from "./browser.ts";
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
-  existsSync,
-);
 let browser: Browser;
 let page: Page;
 let server: Awaited<ReturnType<typeof servePage>>;
 const problems: string[] = [];
 
 beforeAll(async () => {
-  if (executablePath === undefined && process.env.CI === undefined) return;
+  if (withoutBrowser) return;
   server = await servePage("examples/page");
-  browser = await chromium.launch({
-    executablePath: executablePath ?? "/usr/bin/chromium",
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-  });
+  browser = await launchBrowser();
   page = await browser.newPage();
   page.on("pageerror", (error) => problems.push(String(error)));
   page.on("console", (message) => {
@@ -69,7 +63,7 @@ const newest = (): Promise<string[]> =>
 const frozenColour = "125,184,232,255";
 
 // A machine with Node alone still passes the tests; where they gate a change, a missing browser is a failure.
-test.skipIf(executablePath === undefined && process.env.CI === undefined)(
+test.skipIf(withoutBrowser)(
   "the page trains, freezes and thaws by clicks, and tells a digit that is drawn",
   async () => {
     const start = await bits();

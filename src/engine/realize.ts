@@ -3,7 +3,7 @@ import { allocate, type TypedArray } from "../base/dtype.ts";
 import type { ThawError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import { foldedValue } from "../ir/lift.ts";
-import { becomeInput, latestId, type Node, nextWalk, node, topological } from "../ir/node.ts";
+import { becomeInput, latestId, markOperands, type Node, node, topological } from "../ir/node.ts";
 import { buildPlan } from "../plan/build.ts";
 import type { Binding, Executable, Plan } from "../plan/plan.ts";
 import { carriedNodes } from "./carried.ts";
@@ -266,14 +266,12 @@ function endEffects(trace: Trace): void {
   trace.events = [];
 }
 
-/** All that a trace asks for, operands before users. */
-const orderOf = (trace: Trace): Node[] =>
-  topological([...trace.writes.values(), ...trace.pending.map((h) => h.node)]);
+/** All that a trace asks for. */
+const askedOf = (trace: Trace): Node[] => [...trace.writes.values(), ...trace.pending.map((h) => h.node)];
 
-/** The pending values a step computes, of those in `order`: those that nothing consumes, scalars, and what is kept. */
-function outputsOf(trace: Trace, order: readonly Node[]): Holder[] {
-  const consumed = nextWalk();
-  for (const n of order) for (const s of n.src) s.mark = consumed;
+/** The pending values a step computes: those that nothing consumes of what is asked for, scalars, and what is kept. */
+function outputsOf(trace: Trace, asked: readonly Node[]): Holder[] {
+  const consumed = markOperands(asked);
   // What a write stores can be read from there; anything else that nothing consumes must survive the step.
   for (const value of trace.assigned) value.mark = consumed;
   const unconsumed = (h: Holder): boolean => storedLeaf(h.node) === null && h.node.mark !== consumed;
@@ -289,9 +287,9 @@ export function commit(trace: Trace = currentTrace(), { unasked = false } = {}):
     endEffects(trace);
     return;
   }
-  const order = orderOf(trace);
-  const holders = outputsOf(trace, order);
-  const carried = unasked ? carriedNodes(order, trace.newest) : [];
+  const asked = askedOf(trace);
+  const holders = outputsOf(trace, asked);
+  const carried = unasked ? carriedNodes(topological(asked), trace.newest) : [];
   trace.newest = latestId();
   const request: Request = {
     outputs: holders.map((h) => h.node).concat(carried),

@@ -97,3 +97,19 @@ export function topological(roots: readonly Node[]): Node[] {
   }
   return order;
 }
+
+/** Gives a mark that all those nodes have, and no others, that something under `roots`, or a root, is made of. */
+export function markOperands(roots: readonly Node[]): number {
+  const mark = nextWalk();
+  const stack = [...roots];
+  for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
+    const { src } = n;
+    for (let i = 0; i < src.length; i++) {
+      const operand = src[i]!;
+      if (operand.mark === mark) continue;
+      operand.mark = mark;
+      stack.push(operand);
+    }
+  }
+  return mark;
+}

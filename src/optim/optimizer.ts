@@ -12,6 +12,7 @@ import { widen } from "../tensor/operations/promote.ts";
 import { putRegion, takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
+import { dtypeChanges } from "../tensor/stored.ts";
 import { type ChainOutput, runChain } from "./chain.ts";
 import { noteHeld } from "./holders.ts";
 import { warnOfLeak } from "./leak.ts";
@@ -342,8 +343,9 @@ export abstract class Optimizer<
         const make = (missing: Region | null): Part => this.#makePart(parameter, group, missing);
         const refuse = (piece: Region | null): void => this.#refuse(parameter, piece);
         for (const part of this.#states.cover(parameter, region, make, refuse)) {
-          for (const state of Object.values(part.state))
-            refuseOtherDtype(this.name, parameter, state, stateDtype(parameter));
+          if (dtypeChanges() > 0)
+            for (const state of Object.values(part.state))
+              refuseOtherDtype(this.name, parameter, state, stateDtype(parameter));
           const names = addTensors(part, chain, group, (option) => isSwitchedOn(group, option));
           const added = new Map(names.map((name) => [name, part.state[name] as StateTensor]));
           // The effect puts them in, so that it can tell what to take out if the step fails.

@@ -9,6 +9,9 @@ import { Tensor } from "./tensor.ts";
 
 let changes = 0;
 
+/** How many parameters and buffers have become of another dtype so far, anywhere. */
+export const dtypeChanges = (): number => changes;
+
 /** A tensor that lives in the engine's memory and is overwritten in place: a parameter or a buffer. */
 export abstract class Stored extends Tensor {
   #resident: Resident;

@@ -27,7 +27,8 @@ export function checkElements(
   if (sizeOf(given.shape) === 0) return null;
   const storage = storedLeaf(given)?.attrs.source as Storage | undefined;
   if (storage !== undefined && !storage.resident && !currentTrace().recording) {
-    for (const [i, value] of storage.read().entries()) if (!meets(value)) throw error(value, i);
+    const values = storage.read();
+    for (let i = 0; i < values.length; i++) if (!meets(values[i]!)) throw error(values[i]!, i);
     return null;
   }
   const failures = cast(fails(), "i32");

@@ -23,8 +23,18 @@ const copiedUnasked = 131_072;
 const copiedShare = 1 / 32;
 const copiedAnyway = 2 ** 20;
 
-/** What is frozen, as it was when that began: the bytes themselves, or the hash of them. */
-type Held = { readonly bytes: Uint8Array } | { readonly hash: string };
+/** What comparing may take, in milliseconds: so much at first, and this share of the time that has passed since. */
+const compareAnyway = 250;
+const compareShare = 0.02;
+
+/**
+ * What is frozen, as it was when that began: the bytes themselves, or the hash of them. Where frozen sets change so often
+ * that either would take too long: which value it was, and whoever writes another one is found by that.
+ */
+type Held =
+  | { readonly bytes: Uint8Array }
+  | { readonly hash: string }
+  | { readonly storage: Storage; readonly version: number };
 
 interface Record {
   timesStepped: number;
@@ -45,7 +55,7 @@ interface Record {
 
 /**
  * Keeps count of what each parameter of a module goes through. What is frozen is hashed when that begins, ends, and is
- * asked for, and never at a step; what is trained is copied before its first one, or sketched where copies would take too
+ * asked for, and never at a step, unless each changes what is frozen: then in a share of the time; what is trained is copied before its first one, or sketched where copies would take too
  * much memory. Of a small network, or where that is asked for, there are copies of everything.
  */
 export class Tracker implements Stateful<ReportStateDict>, Updates {
@@ -61,6 +71,9 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
   #epoch = -1;
   #structure = -1;
   at = 0;
+  readonly #began = performance.now();
+  /** Milliseconds that comparing has taken. */
+  #spent = 0;
   /** What of each parameter is frozen in calls that train these, as long as nothing else changes. */
   #frozen = new WeakMap<Regions, readonly (Region | null | "none")[]>();
 
@@ -124,8 +137,13 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
   }
 
   /** Keeps what is from now on frozen, where it was kept before if it was: a hash of what was never trained. */
-  #hold(p: Parameter, record: Record, region: Region | null): void {
+  #hold(p: Parameter, record: Record, region: Region | null, hasTime: boolean): void {
     const storage = storageOf(p);
+    // A part is written together with the rest of its parameter, which says nothing of the part.
+    if (!hasTime && region === null) {
+      record.held = { storage, version: storage.version };
+      return;
+    }
     const bytes = (region?.numel ?? p.numel) * dtypes[p.dtype].bytes;
     const { held } = record;
     if (held !== null && "bytes" in held && held.bytes.length === bytes)
@@ -151,6 +169,8 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
     let all = this.#frozen.get(trained);
     if (all === undefined || all.length !== this.#records.size)
       this.#frozen.set(trained, (all = [...this.#records.keys()].map((p) => frozenOf(p, trained))));
+    const start = performance.now();
+    const hasTime = this.#spent < compareAnyway + compareShare * (start - this.#began);
     let at = 0;
     for (const [p, record] of this.#records) {
       const frozen = all[at++]!;
@@ -159,10 +179,11 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
       record.frozen = frozen;
       if (frozen !== "none") {
         record.everFrozen = true;
-        this.#hold(p, record, frozen);
+        this.#hold(p, record, frozen, hasTime);
       }
       if (frozen !== null) this.#begin(p, record, frozen === "none" ? null : frozen.complement());
     }
+    this.#spent += performance.now() - start;
   }
 
   /** Counts what a call has updated. */
@@ -258,6 +279,10 @@ function movementOf(p: Parameter, { starts, begun, lost }: Record, bits: number 
 /** How many bits have changed while it was frozen, up to now; null: some. */
 function bitsChanged(p: Parameter, { frozen, held, bitsChanged }: Record): number | null {
   if (frozen === "none" || frozen === undefined || held === null || bitsChanged === null) return bitsChanged;
+  if ("version" in held) {
+    const storage = storageOf(p);
+    return storage === held.storage && storage.version === held.version ? bitsChanged : null;
+  }
   if ("bytes" in held) return bitsChanged + differingBits(storageOf(p), frozen, held.bytes);
   return hashOf(storageOf(p), frozen) === held.hash ? bitsChanged : null;
 }

@@ -1,9 +1,21 @@
 import { loadFromBytes, saveToBytes } from "thaw/checkpoint";
 import { crossEntropy, Linear, Module, ParameterList } from "thaw/nn";
 import { SGD } from "thaw/optim";
-import { cat, fromArray, manualSeed, ones, Parameter, rand, type Tensor, tensor, zeros } from "thaw/tensor";
+import {
+  cat,
+  fromArray,
+  manualSeed,
+  noGrad,
+  ones,
+  Parameter,
+  rand,
+  randn,
+  type Tensor,
+  tensor,
+  zeros,
+} from "thaw/tensor";
 import { type Trains, trainStep } from "thaw/train";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { dtypes, isFloat } from "../../src/base/dtype.ts";
 import { inputs, makeNetwork, type Task, targets } from "./network.ts";
 
@@ -314,4 +326,32 @@ test.each([
     "what was reported of output.weight does not fit",
   );
   expect(step.report().parameters).toEqual(before);
+});
+
+test("frozen sets that change at every step are compared in a share of the time, and a write to one of them is told", async () => {
+  class Two extends Module {
+    a = new Linear(600, 600);
+    b = new Linear(600, 600);
+  }
+  const net = new Two();
+  const x = randn([1, 600]);
+  const step = trainStep(new SGD(net, { lr: 0.01 }), {
+    loss: (name: "a" | "b") => net[name].forward(x).square().mean(),
+    trains: (name) => `${name}.**`,
+  });
+  // What comparing may take is used up at once: from then on a frozen weight is known by its version.
+  const now = vi.spyOn(performance, "now");
+  let clock = performance.now();
+  now.mockImplementation(() => (clock += 200));
+  try {
+    for (let i = 0; i < 8; i++) await step(i % 2 === 0 ? "a" : "b");
+    const told = () => step.report().parameters.map(({ path, whileFrozen }) => [path, whileFrozen]);
+    expect(told()).toEqual(["a.weight", "a.bias", "b.weight", "b.bias"].map((path) => [path, "unchanged"]));
+    await step("a");
+    noGrad(() => net.b.weight.assign(net.b.weight.mul(2)));
+    await step("b");
+    expect(Object.fromEntries(told())).toMatchObject({ "b.weight": "changed", "a.weight": "unchanged" });
+  } finally {
+    now.mockRestore();
+  }
 });

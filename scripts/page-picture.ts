@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
+import { launchChromium } from "./chromium.ts";
 import { servePage } from "./serve.ts";
 import { root } from "./sources.ts";
 
@@ -15,12 +15,8 @@ async function draw(page: Page, points: readonly (readonly [x: number, y: number
   await page.mouse.up();
 }
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
 const server = await servePage("examples/page");
-const browser = await chromium.launch({
-  ...(executablePath && { executablePath }),
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-});
+const browser = await launchChromium();
 const page = await browser.newPage({ viewport: { width: 1040, height: 720 } });
 try {
   await page.goto(server.url);

@@ -21,11 +21,25 @@ const isolation = {
 /** The folders of the repository that a page may see; `/` is the page's own. What a benchmark compares with is among them. */
 const shared = ["/dist/", "/data/", "/bench/peers/", "/bench/node_modules/@jax-js/"];
 
+/** How a page is served. */
+export interface ServeOptions {
+  /** 0, the default: any that is free. */
+  port?: number;
+  /** Whether the page is cross-origin isolated; default true. */
+  isolated?: boolean;
+  /** Further headers of all that is found. */
+  headers?: Readonly<Record<string, string>>;
+}
+
 /**
  * Serves a folder of the repository as a page, with the built library under `/dist/` and the data under `/data/`, on
- * this machine alone. `port` 0: any that is free.
+ * this machine alone.
  */
-export async function servePage(folder: string, port = 0): Promise<{ url: string; close(): void }> {
+export async function servePage(
+  folder: string,
+  { port = 0, isolated = true, headers = {} }: ServeOptions = {},
+): Promise<{ url: string; close(): void }> {
+  const shown = isolated ? isolation : {};
   const server = createServer(async (request, response) => {
     try {
       const path = normalize(decodeURI(new URL(request.url!, "http://localhost").pathname));
@@ -34,10 +48,10 @@ export async function servePage(folder: string, port = 0): Promise<{ url: string
         join(root, shared.some((start) => path.startsWith(start)) ? "" : folder, file),
       );
       response
-        .writeHead(200, { "Content-Type": types[extname(file)] ?? "text/plain", ...isolation })
+        .writeHead(200, { "Content-Type": types[extname(file)] ?? "text/plain", ...shown, ...headers })
         .end(body);
     } catch {
-      response.writeHead(404, isolation).end("There is no such file.");
+      response.writeHead(404, shown).end("There is no such file.");
     }
   });
   await new Promise<void>((resolve, reject) => {

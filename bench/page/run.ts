@@ -1,6 +1,5 @@
-import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
+import { chromiumPath, launchChromium } from "../../scripts/chromium.ts";
 import { servePage } from "../../scripts/serve.ts";
 import { table } from "../../src/base/table.ts";
 import { thisMachine } from "../machine.ts";
@@ -36,14 +35,10 @@ interface Measured {
   readonly longestTask: number;
 }
 
-const paths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const executablePath = values.chromium ?? paths.find(existsSync);
+const executablePath = values.chromium ?? chromiumPath;
 if (executablePath === undefined) throw new Error("No Chromium is found: name one with --chromium PATH");
 const server = await servePage("bench/page");
-const browser = await chromium.launch({
-  executablePath,
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-});
+const browser = await launchChromium(executablePath);
 /** What the page at a path gives; as text: what compiles this file must not touch the page's code. */
 async function inPage<T>(path: string, script: string): Promise<T> {
   const page = await browser.newPage();

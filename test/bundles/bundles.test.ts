@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchBrowser, withoutBrowser } from "../page/browser.ts";
+import { launchChromium } from "../../scripts/chromium.ts";
+import { withoutBrowser } from "../page/browser.ts";
 import { bundle, bundlers } from "./bundlers.ts";
 
 // The package in a bundle: it is built, tree-shaken and minified, and trains. `npm test` takes the two bundlers that come
@@ -29,7 +30,7 @@ describe.skipIf(withoutBrowser)("a bundle", () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    browser = await launchBrowser();
+    browser = await launchChromium();
   }, 60_000);
 
   afterAll(() => browser?.close());

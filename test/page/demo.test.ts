@@ -1,7 +1,8 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { launchChromium } from "../../scripts/chromium.ts";
 import { servePage } from "../../scripts/serve.ts";
-import { launchBrowser, withoutBrowser } from "./browser.ts";
+import { withoutBrowser } from "./browser.ts";
 
 let browser: Browser;
 let page: Page;
@@ -11,7 +12,7 @@ const problems: string[] = [];
 beforeAll(async () => {
   if (withoutBrowser) return;
   server = await servePage("examples/page");
-  browser = await launchBrowser();
+  browser = await launchChromium();
   page = await browser.newPage();
   page.on("pageerror", (error) => problems.push(String(error)));
   page.on("console", (message) => {

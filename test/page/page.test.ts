@@ -1,7 +1,8 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchBrowser, withoutBrowser } from "./browser.ts";
-import { servePage } from "./server.ts";
+import { launchChromium } from "../../scripts/chromium.ts";
+import { servePage } from "../../scripts/serve.ts";
+import { withoutBrowser } from "./browser.ts";
 
 interface Trained {
   backend: string;
@@ -17,7 +18,7 @@ interface Trained {
 
 /** Runs `train.mjs` in a new page of its own, there or in a worker of that page. */
 async function trainIn(browser: Browser, isolated: boolean, inWorker: boolean): Promise<Trained> {
-  const server = await servePage(isolated);
+  const server = await servePage("test/page", { isolated });
   const page = await browser.newPage();
   try {
     await page.goto(server.url);
@@ -40,7 +41,7 @@ describe.skipIf(withoutBrowser)("the built package in a browser", () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    browser = await launchBrowser();
+    browser = await launchChromium();
   }, 60_000);
 
   afterAll(() => browser?.close());

@@ -1,11 +1,12 @@
 import { manualSeed, nn, readSafetensors } from "thaw";
 import { expect, test } from "vitest";
-import { launchBrowser, withoutBrowser } from "./browser.ts";
-import { servePage } from "./server.ts";
+import { launchChromium } from "../../scripts/chromium.ts";
+import { servePage } from "../../scripts/serve.ts";
+import { withoutBrowser } from "./browser.ts";
 
 test.skipIf(withoutBrowser)("checkpoints in the places that a page has", { timeout: 120_000 }, async () => {
-  const server = await servePage(false);
-  const browser = await launchBrowser();
+  const server = await servePage("test/page", { isolated: false });
+  const browser = await launchChromium();
   try {
     const page = await browser.newPage();
     await page.goto(server.url);

@@ -1,7 +1,8 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchBrowser, withoutBrowser } from "./browser.ts";
-import { servePage } from "./server.ts";
+import { launchChromium } from "../../scripts/chromium.ts";
+import { servePage } from "../../scripts/serve.ts";
+import { withoutBrowser } from "./browser.ts";
 
 interface Found {
   backend: string;
@@ -15,14 +16,14 @@ describe.skipIf(withoutBrowser)("a page with policies", () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    browser = await launchBrowser();
+    browser = await launchChromium();
   }, 60_000);
 
   afterAll(() => browser?.close());
 
   /** What `policies.mjs` finds in a page with a Content-Security-Policy. */
   async function pageWith(policy: string, isolated = true): Promise<Found> {
-    const server = await servePage(isolated, { "Content-Security-Policy": policy });
+    const server = await servePage("test/page", { isolated, headers: { "Content-Security-Policy": policy } });
     const page = await browser.newPage();
     try {
       await page.goto(`${server.url}policies.html`);

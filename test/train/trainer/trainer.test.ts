@@ -1,15 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { Worker as NodeWorker } from "node:worker_threads";
-import { chromium } from "playwright-core";
 import { Linear } from "thaw/nn";
 import { tensor } from "thaw/tensor";
 import { type Report, startTrainer, type Trainer, type TrainerModule } from "thaw/train";
 import { beforeAll, describe, expect, test } from "vitest";
+import { launchChromium } from "../../../scripts/chromium.ts";
 import { servePage } from "../../../scripts/serve.ts";
 import { ArgumentError, FreezeError, ShapeError, TrainerError } from "../../../src/base/errors.ts";
 import { built } from "../../built.ts";
+import { withoutBrowser } from "../../page/browser.ts";
 
 const module = new URL("./train.mjs", import.meta.url);
 const start = (how: string, more: object = {}, input: object = {}): Trainer<unknown> =>
@@ -183,19 +183,11 @@ test("input, result and messages have the types of the module", () => {
   expect([typed, wrong, page, node]).toHaveLength(4);
 });
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
-  existsSync,
-);
-
-// A machine with Node alone still passes the tests; where they gate a change, a missing browser is a failure.
-test.skipIf(executablePath === undefined && process.env.CI === undefined)(
+test.skipIf(withoutBrowser)(
   "is the same in a page",
   async () => {
     const server = await servePage("test/train/trainer");
-    const browser = await chromium.launch({
-      executablePath: executablePath ?? "/usr/bin/chromium",
-      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-    });
+    const browser = await launchChromium();
     try {
       const page = await browser.newPage();
       await page.goto(server.url);

@@ -1,17 +1,15 @@
 import { FileError } from "../../base/errors.ts";
-import { type Place, progressOf } from "./place.ts";
+import { type Place, placeNamed, progressOf } from "./place.ts";
 
 /** A file that the browser downloads under a name: a place to save to, and not one to load from. */
 export function download(name: string): Place {
-  return {
-    name,
+  return placeNamed(name, {
     async read() {
       throw new FileError(
         `Cannot load ${name}: a download cannot be read by the page. Let the user pick the file, and load from that: loadFrom(input.files[0], …)`,
       );
     },
     async write(bytes, transfer) {
-      transfer.signal?.throwIfAborted();
       if (typeof document === "undefined")
         throw new FileError(
           `Cannot save ${name}: only a page can start a download; send the bytes of saveToBytes() there, or save() to a path in Node`,
@@ -25,5 +23,5 @@ export function download(name: string): Place {
       setTimeout(() => URL.revokeObjectURL(url), 60_000);
       progressOf(transfer, bytes.length)(bytes.length);
     },
-  };
+  });
 }

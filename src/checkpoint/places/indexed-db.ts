@@ -1,6 +1,6 @@
 import { FileError } from "../../base/errors.ts";
-import { readBlob } from "./opfs.ts";
-import { failed, type Place, progressOf } from "./place.ts";
+import { readBlob } from "./blob.ts";
+import { type Place, placeNamed, progressOf } from "./place.ts";
 
 /** The store of a database that holds the bytes, by key. */
 const store = "files";
@@ -12,29 +12,19 @@ const store = "files";
  */
 export function indexedDb(key: string, { database = "thaw" }: { database?: string } = {}): Place {
   const name = `${key} in the database ${database}`;
-  return {
-    name,
+  return placeNamed(name, {
     async read(transfer) {
-      try {
-        const found = await within(database, "readonly", (files) => files.get(key));
-        if (!(found instanceof Blob)) throw new FileError(`Cannot load ${name}: there is no such entry`);
-        return await readBlob(found, transfer);
-      } catch (cause) {
-        throw failed(`load ${name}`, cause, transfer);
-      }
+      const found = await within(database, "readonly", (files) => files.get(key));
+      if (!(found instanceof Blob)) throw new FileError(`Cannot load ${name}: there is no such entry`);
+      return readBlob(found, transfer);
     },
     async write(bytes, transfer) {
       const progress = progressOf(transfer, bytes.length);
-      try {
-        transfer.signal?.throwIfAborted();
-        progress(0);
-        await within(database, "readwrite", (files) => files.put(new Blob([bytes as BlobPart]), key));
-        progress(bytes.length);
-      } catch (cause) {
-        throw failed(`save ${name}`, cause, transfer);
-      }
+      progress(0);
+      await within(database, "readwrite", (files) => files.put(new Blob([bytes as BlobPart]), key));
+      progress(bytes.length);
     },
-  };
+  });
 }
 
 /** Does one thing with the entries of a database, all of it or nothing, and gives what comes of it. */

@@ -1,5 +1,6 @@
 import { FileError } from "../../base/errors.ts";
-import { failed, type Place, progressOf, type Transfer } from "./place.ts";
+import { piece, readBlob } from "./blob.ts";
+import { type Place, placeNamed, progressOf } from "./place.ts";
 
 /**
  * A file in the private file system of the page's origin, which no other origin sees and the user not either; for what
@@ -22,53 +23,24 @@ export function opfs(path: string): Place {
     for (const part of names.slice(0, -1)) folder = await folder.getDirectoryHandle(part, { create });
     return folder.getFileHandle(names.at(-1)!, { create });
   };
-  return {
-    name,
-    async read(transfer) {
-      try {
-        return await readBlob(await (await fileOf(false)).getFile(), transfer);
-      } catch (cause) {
-        throw failed(`load ${name}`, cause, transfer);
-      }
-    },
+  return placeNamed(name, {
+    read: async (transfer) => readBlob(await (await fileOf(false)).getFile(), transfer),
     async write(bytes, transfer) {
       const progress = progressOf(transfer, bytes.length);
+      progress(0);
+      // What is written replaces the file when it is closed, and not before.
+      const file = await (await fileOf(true)).createWritable();
       try {
-        transfer.signal?.throwIfAborted();
-        progress(0);
-        // What is written replaces the file when it is closed, and not before.
-        const file = await (await fileOf(true)).createWritable();
-        try {
-          for (let at = 0; at < bytes.length; at += piece) {
-            transfer.signal?.throwIfAborted();
-            await file.write(bytes.slice(at, at + piece));
-            progress(Math.min(bytes.length, at + piece));
-          }
-        } catch (error) {
-          await file.abort().catch(() => {});
-          throw error;
+        for (let at = 0; at < bytes.length; at += piece) {
+          transfer.signal?.throwIfAborted();
+          await file.write(bytes.slice(at, at + piece));
+          progress(Math.min(bytes.length, at + piece));
         }
-        await file.close();
-      } catch (cause) {
-        throw failed(`save ${name}`, cause, transfer);
+      } catch (error) {
+        await file.abort().catch(() => {});
+        throw error;
       }
+      await file.close();
     },
-  };
-}
-
-/** Bytes that are written, or read, at a time. */
-const piece = 2 ** 22;
-
-/** All bytes of a blob, piece by piece. */
-export async function readBlob(blob: Blob, transfer: Transfer): Promise<Uint8Array> {
-  const progress = progressOf(transfer, blob.size);
-  transfer.signal?.throwIfAborted();
-  progress(0);
-  const bytes = new Uint8Array(blob.size);
-  for (let at = 0; at < blob.size; at += piece) {
-    bytes.set(new Uint8Array(await blob.slice(at, at + piece).arrayBuffer()), at);
-    transfer.signal?.throwIfAborted();
-    progress(Math.min(blob.size, at + piece));
-  }
-  return bytes;
+  });
 }

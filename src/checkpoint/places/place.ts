@@ -50,3 +50,20 @@ export function failed(what: string, cause: unknown, { signal }: Transfer, remed
       : remedy;
   return new FileError(`Cannot ${what}: ${message || name}${full}`, { cause });
 }
+
+/** A place of a name, which errors of reading and writing it tell; a signal that is aborted already ends either. */
+export function placeNamed(name: string, { read, write }: Pick<Place, "read" | "write">): Place {
+  const telling = async <T>(what: string, transfer: Transfer, use: () => Promise<T>): Promise<T> => {
+    try {
+      transfer.signal?.throwIfAborted();
+      return await use();
+    } catch (cause) {
+      throw failed(what, cause, transfer);
+    }
+  };
+  return {
+    name,
+    read: (transfer) => telling(`load ${name}`, transfer, () => read(transfer)),
+    write: (bytes, transfer) => telling(`save ${name}`, transfer, () => write(bytes, transfer)),
+  };
+}

@@ -1,5 +1,5 @@
 import { FileError, HttpError } from "../../base/errors.ts";
-import { failed, type Place, progressOf, type Transfer } from "./place.ts";
+import { failed, type Place, placeNamed, progressOf, type Transfer } from "./place.ts";
 
 /** What goes with requests to an address. */
 export interface UrlOptions {
@@ -36,16 +36,10 @@ export function atUrl(url: string | URL, options: UrlOptions = {}): Place {
       { status: response.status },
     );
   };
-  return {
-    name,
+  return placeNamed(name, {
     async read(transfer) {
       const what = `load ${name}`;
-      const response = await ask(what, transfer, { method: "GET" });
-      try {
-        return await bytesOf(response, what, transfer);
-      } catch (cause) {
-        throw failed(what, cause, transfer);
-      }
+      return bytesOf(await ask(what, transfer, { method: "GET" }), what, transfer);
     },
     async write(bytes, transfer) {
       const progress = progressOf(transfer, bytes.length);
@@ -55,7 +49,7 @@ export function atUrl(url: string | URL, options: UrlOptions = {}): Place {
       await answer.body?.cancel();
       progress(bytes.length);
     },
-  };
+  });
 }
 
 /** Why an address may not be reached at all; `fetch` does not say. */

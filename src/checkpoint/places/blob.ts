@@ -1,0 +1,31 @@
+import { FileError } from "../../base/errors.ts";
+import { type Place, placeNamed, progressOf, type Transfer } from "./place.ts";
+
+/** Bytes that are read, or written, at a time. */
+export const piece = 2 ** 22;
+
+/** A blob as a place to load from; a file that a user has picked is one. */
+export function ofBlob(blob: Blob): Place {
+  const { name = "the blob" } = blob as { name?: string };
+  return placeNamed(name, {
+    read: (transfer) => readBlob(blob, transfer),
+    async write() {
+      throw new FileError(
+        `Cannot save to ${name}: what was picked can only be read; use download(${JSON.stringify(name)})`,
+      );
+    },
+  });
+}
+
+/** All bytes of a blob, piece by piece. */
+export async function readBlob(blob: Blob, transfer: Transfer): Promise<Uint8Array> {
+  const progress = progressOf(transfer, blob.size);
+  progress(0);
+  const bytes = new Uint8Array(blob.size);
+  for (let at = 0; at < blob.size; at += piece) {
+    bytes.set(new Uint8Array(await blob.slice(at, at + piece).arrayBuffer()), at);
+    transfer.signal?.throwIfAborted();
+    progress(Math.min(blob.size, at + piece));
+  }
+  return bytes;
+}

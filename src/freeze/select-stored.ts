@@ -5,8 +5,9 @@ import { intersect, type Region } from "../tensor/region.ts";
 import { globPattern } from "./glob.ts";
 import { PartSet } from "./part-set.ts";
 import { indexedPath, parseRegion } from "./region-text.ts";
-import { flatten, type SelectedParts, selectParts } from "./select.ts";
-import { RegionSelector, type Selector, selectorKey } from "./selector.ts";
+import { remembered } from "./remembered.ts";
+import { flatten, isExclusion, type SelectedParts, selectParts } from "./select.ts";
+import { RegionSelector, type Selector } from "./selector.ts";
 
 /** What a selector names of what can be frozen: parameters, and buffers with the region of each (null: all of it). */
 export interface SelectedStored {
@@ -14,44 +15,28 @@ export interface SelectedStored {
   readonly buffers: ReadonlyMap<Buffer, Region | null>;
 }
 
-/** Answers by selector, in trees that have not changed since. */
-const known = new WeakMap<ParameterTree, Map<string, SelectedStored>>();
-
-/** Selectors that are remembered at a time, of each tree. */
-const remembered = 2048;
-
 /**
  * The parameters that a selector names, as `selectParts`, and the buffers: by a buffer itself, or by a text that matches
  * no parameter and some buffers. What matches parameters means those, so that `bn.**` does not hold a BatchNorm's
  * statistics unawares.
  */
-export function selectStored(root: Module, selector: Selector): SelectedStored {
-  const tree = root.parameterTree();
-  const key = selectorKey(selector);
-  if (key === null) return find(root, tree, selector);
-  let ofTree = known.get(tree);
-  if (ofTree === undefined || ofTree.size >= remembered) known.set(tree, (ofTree = new Map()));
-  let found = ofTree.get(key);
-  if (found === undefined) ofTree.set(key, (found = find(root, tree, selector)));
-  return found;
-}
+export const selectStored: (root: Module, selector: Selector) => SelectedStored = remembered(find);
 
 function find(root: Module, tree: ParameterTree, selector: Selector): SelectedStored {
   const paths = root.namedBuffers({ removeDuplicate: false });
   const parts = new PartSet<Buffer>();
   const rest: Selector[] = [];
   for (const entry of paths.length === 0 ? [] : flatten(selector)) {
-    const exclusion = typeof entry === "string" && entry.startsWith("!");
-    const { found, left } = buffersOf(exclusion ? (entry as string).slice(1) : entry, tree, paths);
+    const exclusion = isExclusion(entry);
+    const { found, left } = buffersOf(exclusion ? entry.slice(1) : entry, tree, paths);
     for (const [buffer, region] of found) parts.add(buffer, region, exclusion);
     if (left !== null) rest.push(exclusion ? entry : left);
   }
   const buffers = parts.left([]);
   // Where no buffer is named, what leaves one out is as wrong as what leaves out anything else that is not there.
   if (buffers.size === 0) return { buffers, parts: selectParts(root, selector) };
-  const excludes = (entry: Selector): boolean => typeof entry === "string" && entry.startsWith("!");
   // What is left are no exclusions alone, which would mean everything but those.
-  const alone = rest.length > 0 && rest.every(excludes);
+  const alone = rest.length > 0 && rest.every(isExclusion);
   return { buffers, parts: selectParts(root, alone ? ["!**", ...rest] : rest) };
 }
 

@@ -9,13 +9,8 @@ import { globPattern } from "./glob.ts";
 import { ModuleSelector, modulesOf } from "./module-selector.ts";
 import { PartSet } from "./part-set.ts";
 import { indexedPath, parseRegion } from "./region-text.ts";
-import {
-  RegionSelector,
-  type Selector,
-  type SelectorPredicate,
-  selectorKey,
-  selectorText,
-} from "./selector.ts";
+import { remembered } from "./remembered.ts";
+import { RegionSelector, type Selector, type SelectorPredicate, selectorText } from "./selector.ts";
 
 /** A parameter, or some of it, that a selector names. */
 export interface SelectedPart {
@@ -42,32 +37,21 @@ export function select(root: Module, selector: Selector): Map<string, Parameter>
   return new Map([...selectParts(root, selector)].map(([path, { parameter }]) => [path, parameter]));
 }
 
-/** What selectors have named, by their keys, in trees that have not changed since. */
-const known = new WeakMap<ParameterTree, Map<string, SelectedParts>>();
-
-/** Selectors that are remembered at a time, of each tree. */
-const remembered = 2048;
-
 /**
  * As `select`, with what of each parameter is named, and by what. What is excluded anywhere is left out. Gives the
  * same object for the same selector for as long as the modules stay as they are.
  */
-export function selectParts(root: Module, selector: Selector): SelectedParts {
-  const tree = root.parameterTree();
-  const key = selectorKey(selector);
-  if (key === null) return findParts(root, tree, selector);
-  let ofTree = known.get(tree);
-  if (ofTree === undefined || ofTree.size >= remembered) known.set(tree, (ofTree = new Map()));
-  let parts = ofTree.get(key);
-  if (parts === undefined) ofTree.set(key, (parts = findParts(root, tree, selector)));
-  return parts;
-}
+export const selectParts: (root: Module, selector: Selector) => SelectedParts = remembered(findParts);
+
+/** Whether an entry says what is left out. */
+export const isExclusion = (entry: Selector): entry is string =>
+  typeof entry === "string" && entry.startsWith("!");
 
 function findParts(root: Module, tree: ParameterTree, selector: Selector): SelectedParts {
   const parts = new PartSet<Parameter>();
   const by = new Map<Parameter, string>();
   for (const entry of flatten(selector)) {
-    const exclusion = typeof entry === "string" && entry.startsWith("!");
+    const exclusion = isExclusion(entry);
     const found = matchParts(root, tree, exclusion ? entry.slice(1) : entry);
     // A module selector may name modules without parameters; one that names no module has thrown.
     if (found.length === 0 && !(entry instanceof ModuleSelector)) throw matchesNothing(root, tree, entry);

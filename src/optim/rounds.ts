@@ -1,3 +1,4 @@
+import { WeakList } from "../base/weak-list.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 
 /** A round of accumulation, some of whose gradients may be summed and not applied yet. */
@@ -14,22 +15,14 @@ export interface Round {
 }
 
 /** Rounds there are. Who holds a round on is the step that it belongs to. */
-let rounds: WeakRef<Round>[] = [];
-/** Rounds beyond which those that are gone are taken out. */
-let crowded = 64;
+const rounds = new WeakList<Round>();
 
 /** Makes a round known to `roundsUnderWay`. */
-export function noteRound(round: Round): void {
-  rounds.push(new WeakRef(round));
-  if (rounds.length <= crowded) return;
-  rounds = rounds.filter((reference) => reference.deref() !== undefined);
-  crowded = 2 * rounds.length + 64;
-}
+export const noteRound = (round: Round): void => rounds.add(round);
 
 /** The rounds that have sums, or have counted calls, for an update of any of some parameters. */
 export function roundsUnderWay(parameters: ReadonlySet<Parameter>): Round[] {
   return rounds
-    .map((reference) => reference.deref())
-    .filter((round) => round !== undefined)
+    .all()
     .filter((round) => round.position > 0 && [...round.parameters()].some((p) => parameters.has(p)));
 }

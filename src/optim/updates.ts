@@ -1,3 +1,4 @@
+import { WeakList } from "../base/weak-list.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 
@@ -10,29 +11,20 @@ export interface Updates {
 }
 
 /** Steps there are. Who holds one on is whoever calls it. */
-let steps: WeakRef<Updates>[] = [];
-/** Steps beyond which those that are gone are taken out. */
-let crowded = 64;
+const steps = new WeakList<Updates>();
 let updates = 0;
 
 /** Makes a step known to `lastLeftOut`. */
-export function noteUpdates(step: Updates): void {
-  steps.push(new WeakRef(step));
-  if (steps.length <= crowded) return;
-  steps = steps.filter((reference) => reference.deref() !== undefined);
-  crowded = 2 * steps.length + 64;
-}
+export const noteUpdates = (step: Updates): void => steps.add(step);
 
 /** The number of an update that has just been made: later ones have larger ones. */
 export const nextUpdate = (): number => ++updates;
 
 /** What of each parameter the step that updated last has left out (null: all of it); of those that some step has. */
 export function lastLeftOut(): Map<Parameter, Region | null | "none"> {
-  const made = steps
-    .map((reference) => reference.deref())
-    .filter((step) => step !== undefined && step.at > 0);
+  const made = steps.all().filter(({ at }) => at > 0);
   const leftOut = new Map<Parameter, Region | null | "none">();
-  for (const step of made.sort((a, b) => a!.at - b!.at))
-    for (const [p, region] of step!.leftOut()) leftOut.set(p, region);
+  for (const step of made.sort((a, b) => a.at - b.at))
+    for (const [p, region] of step.leftOut()) leftOut.set(p, region);
   return leftOut;
 }

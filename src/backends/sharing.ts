@@ -49,6 +49,12 @@ export class Sharing {
   #looked = Number.NEGATIVE_INFINITY;
   #threads = 1;
 
+  /** How many threads of a backend there are, and may be. */
+  static describe(threads: number, sharing: Sharing | null): string {
+    const more = sharing === null ? "" : ` (up to ${sharing.cores} where work is large)`;
+    return `${threads} thread(s)${more}`;
+  }
+
   /** Says that there is work for several cores now, and gives how many threads may do it. */
   threads(): number {
     const now = performance.now();

@@ -82,7 +82,7 @@ interface Settings {
 }
 
 /** Threads that a backend may have: the native runtime has room for so many. */
-const mostThreads = 256;
+export const mostThreads = 256;
 
 /** Reads all settings of an environment; throws `SettingError` for one with a value that cannot be. */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {

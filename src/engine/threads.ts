@@ -1,5 +1,6 @@
 import { currentBackend } from "../backends/registry.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { mostThreads } from "../base/settings.ts";
 
 /**
  * Has `count` threads compute, this one among them, as `THAW_THREADS` does; 1 is one thread. Results are the same bits
@@ -8,7 +9,9 @@ import { ArgumentError } from "../base/errors.ts";
  * join when they have started. Throws `ArgumentError` for what is no whole number from 1 to 256.
  */
 export function setThreads(count: number): void {
-  if (!Number.isInteger(count) || count < 1 || count > 256)
-    throw new ArgumentError(`setThreads: count is ${count}; it must be a whole number from 1 to 256`);
+  if (!Number.isInteger(count) || count < 1 || count > mostThreads)
+    throw new ArgumentError(
+      `setThreads: count is ${count}; it must be a whole number from 1 to ${mostThreads}`,
+    );
   currentBackend().setThreads(count);
 }

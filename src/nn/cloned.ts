@@ -44,7 +44,8 @@ export function cloned<M extends Watched>(root: M, blank: (module: M) => M): M {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) return value;
     const plain = remember(value, Object.create(prototype as object | null) as object);
-    for (const [key, property] of properties(value)) Object.defineProperty(plain, key, property);
+    for (const key of Reflect.ownKeys(value))
+      Object.defineProperty(plain, key, copyProperty(Object.getOwnPropertyDescriptor(value, key)!));
     return plain;
   };
   const fill = (into: object, from: object): object => {
@@ -53,11 +54,8 @@ export function cloned<M extends Watched>(root: M, blank: (module: M) => M): M {
     else for (const item of from as unknown[]) (into as unknown[]).push(copy(item));
     return into;
   };
-  const properties = (of: object): [PropertyKey, PropertyDescriptor][] =>
-    Reflect.ownKeys(of).map((key) => {
-      const property = Object.getOwnPropertyDescriptor(of, key)!;
-      return [key, "value" in property ? { ...property, value: copy(property.value) } : property];
-    });
+  const copyProperty = (property: PropertyDescriptor): PropertyDescriptor =>
+    "value" in property ? { ...property, value: copy(property.value) } : property;
   const copyModule = (module: M): M => {
     refusePrivate(module);
     const made = remember(module, blank(module));
@@ -65,11 +63,7 @@ export function cloned<M extends Watched>(root: M, blank: (module: M) => M): M {
       const property = key === "forward" ? ownForward(module) : Object.getOwnPropertyDescriptor(module, key);
       if (property === undefined) continue;
       place = `${module.constructor.name}.${String(key)}`;
-      Object.defineProperty(
-        made,
-        key,
-        "value" in property ? { ...property, value: copy(property.value) } : property,
-      );
+      Object.defineProperty(made, key, copyProperty(property));
     }
     copyHooks(module, made);
     return made;

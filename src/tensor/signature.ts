@@ -85,34 +85,35 @@ type Test = Kind["ok"];
 
 /** Written out by number of arguments: a call costs a look at each of them and no array of them. */
 function guarded(op: string, signature: Signature, operation: Any): Any {
-  const count = signature.count + (signature.options === null ? 0 : 1);
-  const known = signature.rest ? Number.POSITIVE_INFINITY : count;
+  const most = signature.rest
+    ? Number.POSITIVE_INFINITY
+    : signature.count + (signature.options === null ? 0 : 1);
   // The tests of the arguments, made out at the first call.
   let p: Test | undefined;
   let q: Test | undefined;
   let r: Test | undefined;
   // The name of these functions is known to `engine/call-site.ts`. They look at `arguments`, of which V8 makes no array
-  // as long as only its length is read, and that is at most what is known.
+  // as long as only its length is read, and that is at most the arguments that there are.
   /* biome-ignore-start lint/complexity/noArguments: rest parameters are an array at each call. */
-  if (count === 0)
+  if (most === 0)
     return function checked() {
       if (arguments.length > 0) refuseUnless(op, signature, arguments);
       return operation.call(this);
     };
-  if (known === 1)
+  if (most === 1)
     return function checked(a) {
       p ??= testOf(signature, 0);
       if (!p(a) || arguments.length > 1) refuseUnless(op, signature, arguments);
       return operation.call(this, a);
     };
-  if (known === 2)
+  if (most === 2)
     return function checked(a, b) {
       p ??= testOf(signature, 0);
       q ??= testOf(signature, 1);
       if (!p(a) || !q(b) || arguments.length > 2) refuseUnless(op, signature, arguments);
       return operation.call(this, a, b);
     };
-  if (known === 3)
+  if (most === 3)
     return function checked(a, b, c) {
       p ??= testOf(signature, 0);
       q ??= testOf(signature, 1);

@@ -110,8 +110,8 @@ class NativeBackend implements Backend, Host {
     const caches = `caches of ${l1 / 1024} and ${l2 / 1024} KiB`;
     // What is before the first comma tells one arithmetic from another: nothing that changes from run to run.
     const arithmetic = `C through ${version.replaceAll(",", "")} for ${lanes}`;
-    const more = this.#sharing === null ? "" : ` (up to ${this.#sharing.cores} where work is large)`;
-    return `${arithmetic}, ${this.#threads} thread(s)${more}, ${caches}, kernels in ${settings.kernels ?? this.cache.folder}`;
+    const threads = Sharing.describe(this.#threads, this.#sharing);
+    return `${arithmetic}, ${threads}, ${caches}, kernels in ${settings.kernels ?? this.cache.folder}`;
   }
 
   isShared(gains: boolean): boolean {

@@ -127,9 +127,8 @@ class WasmBackend implements Backend, Host {
     const failure = this.#pool?.failure ?? null;
     if (!this.memory.shared) return `one thread (${notShared()})`;
     if (failure !== null) return `one thread (${failure})`;
-    const more = this.#sharing === null ? "" : ` (up to ${this.#sharing.cores} where work is large)`;
     const starting = this.threads - 1 - this.workersReady;
-    const there = `${this.threads} thread(s)${more}`;
+    const there = Sharing.describe(this.threads, this.#sharing);
     return starting > 0 ? `${there}, ${starting} of which still ${starting > 1 ? "start" : "starts"}` : there;
   }
 

@@ -88,9 +88,7 @@ describe("a compiler", () => {
         THAW_CACHE: join(folder, "cache"),
         THAW_CC: fakeCompiler(folder, butKernels(`sleep 4321.${process.pid}`)),
       };
-      const started = performance.now();
       const { status, stderr } = runProgram(env);
-      expect(performance.now() - started).toBeLessThan(40_000);
       expect(status).toBe(1);
       expect(stderr).toMatch(/has not ended after 2 s \(THAW_CC_TIMEOUT\)/);
       const left = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });

@@ -1,9 +1,9 @@
+import { bytesOf } from "../base/dtype.ts";
 import { CheckpointError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import type { Stateful } from "../base/stateful.ts";
 import { finishWrites } from "../base/storage/index.ts";
 import { commit } from "../engine/realize.ts";
-import { bytesOf } from "../engine/storage.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import { bitsOf } from "../nn/bits.ts";
 import { type Described, type MatchOptions, pathIn } from "../nn/compare-state.ts";

@@ -1,7 +1,6 @@
-import { allocate, type DType, dtypes, type TypedArray } from "../base/dtype.ts";
+import { allocate, bytesOf, type DType, dtypes, type TypedArray, windowsOf } from "../base/dtype.ts";
 import { OutOfMemoryError, SafetensorsError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
-import { bytesOf } from "../engine/storage.ts";
 import { hostNode } from "../engine/trace.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { wideIntegers } from "../tensor/wide-integers.ts";
@@ -46,8 +45,10 @@ export function readTensor(source: TensorSource, name: string): Tensor {
     (end - begin) / (Wide?.BYTES_PER_ELEMENT ?? dtypes[own!].bytes),
     shape,
   );
-  if (Wide === undefined) source.read(name, bytesOf(data), 0);
-  else narrowInto(data, source, name, Wide);
+  if (Wide !== undefined) narrowInto(data, source, name, Wide);
+  else
+    for (const [from, length] of windowsOf(data.byteLength))
+      source.read(name, bytesOf(data, from, length), from);
   if (own === "bool") checkBooleans(name, data);
   const tensor = new Tensor(hostNode(data, own ?? "i32", shape));
   if (dtype === "I64") wideIntegers.add(tensor);

@@ -7,7 +7,7 @@ import {
   type TypedArray,
   windowsOf,
 } from "../base/dtype.ts";
-import { StaleTensorError } from "../base/errors.ts";
+import { InternalError, StaleTensorError } from "../base/errors.ts";
 import type { Node } from "../ir/node.ts";
 import type { Source } from "../ir/op.ts";
 import type { Allocation, Backend, Binding } from "../plan/plan.ts";
@@ -74,6 +74,21 @@ export class Storage implements Source {
     this.#device.free();
     this.#device = null;
     moves++;
+  }
+
+  /**
+   * Takes over, as its next version, what another storage of its dtype and length has in a backend's memory. Nothing is
+   * copied, and nothing of it can fail.
+   */
+  takeOver(from: Storage): void {
+    const device = from.#device;
+    if (device === null) throw new InternalError("takeOver: there is nothing in a backend's memory");
+    collected.unregister(from);
+    from.#device = null;
+    this.park(null);
+    this.#device = device;
+    collected.register(this, device, this);
+    this.version++;
   }
 
   /**

@@ -23,8 +23,8 @@ let turning: Promise<void> | null = null;
  * had its turn, only when it has had another: so a loop that awaits each call lets a page draw, timers run and workers
  * start, and nothing ever happens in the middle of a call. Promises settle in the order of the calls.
  */
-export async function yielding<T>(run: () => T): Promise<T> {
-  let result: T;
+export async function yielding<T>(run: () => T | Promise<T>): Promise<T> {
+  let result: T | Promise<T>;
   try {
     result = run();
   } catch (error) {

@@ -1,6 +1,6 @@
-import { currentBackend } from "../backends/registry.ts";
 import type { TypedArray } from "../base/dtype.ts";
 import { CaptureError } from "../base/errors.ts";
+import { sizeOf } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import { noteOrigins, notesOrigins } from "../ir/origin.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -14,6 +14,7 @@ import { checkFinite, commit, compile, keptNodes, realize, release, retain, undo
 import { Recent } from "./recent.ts";
 import { Recordings } from "./recordings.ts";
 import { formOf, patternOf } from "./result-pattern.ts";
+import type { LeaseHold } from "./result-pool.ts";
 import { preparing } from "./run-plan.ts";
 import type { Signature } from "./signature.ts";
 import { presentStorage, type Storage } from "./storage.ts";
@@ -21,6 +22,8 @@ import {
   type Holder,
   type HostEvent,
   hostNode,
+  inputNode,
+  leasedNode,
   refuseWhileRecording,
   storedLeaf,
   Trace,
@@ -144,9 +147,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
       if (!kind.is(arg)) return arg;
       const leaf = storedLeaf(arg.node)!;
       const storage = leaf.attrs.source as Storage;
-      const own = storage.resident
-        ? leaf
-        : hostNode(storage.binding(currentBackend()) as TypedArray, leaf.dtype, leaf.shape);
+      const own = storage.resident ? leaf : inputNode(storage.alias(), leaf.shape);
       leaves.push(own.attrs.source as Storage);
       return storage.resident ? arg : kind.make(own);
     };
@@ -227,9 +228,13 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     let toTell: Drift | null = null;
     let last: Variant<T> | null = null;
 
-    const make = (data: TypedArray, index: number): T => {
+    const make = (data: TypedArray | LeaseHold, index: number): T => {
       const { dtype, shape } = last!.compiled.plan.outputs[index]!;
-      return kind.make(hostNode(data, dtype, shape));
+      return kind.make(
+        ArrayBuffer.isView(data)
+          ? hostNode(data, dtype, shape)
+          : leasedNode(data, sizeOf(shape), dtype, shape),
+      );
     };
 
     /** Keeps a recording, and drops those whose place it takes. */

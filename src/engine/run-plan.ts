@@ -1,6 +1,5 @@
-import type { TypedArray } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
-import type { Binding, Executable, Plan } from "../plan/plan.ts";
+import type { Binding, Executable, Plan, Result } from "../plan/plan.ts";
 
 /**
  * One run of a plan, in milliseconds of `performance.now()`; `ends`: when each kernel had ended, in nanoseconds from the
@@ -51,7 +50,7 @@ export function runPlan(
   { plan, executable }: { readonly plan: Plan; readonly executable: Executable },
   bindings: readonly Binding[],
   scalars: Float64Array,
-  results: readonly TypedArray[],
+  results: readonly Result[],
 ): number {
   if (observer === null) return executable.run(bindings, scalars, results);
   const ends = new Float64Array(plan.calls.length).fill(Number.NaN);

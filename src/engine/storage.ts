@@ -11,6 +11,7 @@ import { InternalError, StaleTensorError } from "../base/errors.ts";
 import type { Node } from "../ir/node.ts";
 import type { Source } from "../ir/op.ts";
 import type { Allocation, Backend, Binding } from "../plan/plan.ts";
+import type { LeaseHold } from "./result-pool.ts";
 
 let nextId = 1;
 let moves = 0;
@@ -19,8 +20,9 @@ let moves = 0;
 export const relocations = (): number => moves;
 
 /**
- * A stored value. Host storage is an ordinary array that is never overwritten; resident storage lives in a
- * backend's memory, is overwritten in place by writes, and counts its versions.
+ * A stored value. Resident storage lives in a backend's memory, is overwritten in place by writes, and counts its
+ * versions. Anything else is never overwritten: an ordinary array, or memory of the pool of results, from which it is
+ * copied to an array before that is used again.
  */
 export class Storage implements Source {
   readonly id = nextId++;
@@ -33,8 +35,17 @@ export class Storage implements Source {
   label = "";
   #host: TypedArray | (() => TypedArray) | null;
   #device: Allocation | null = null;
+  /** Memory of the pool that it is in until that is needed again, where a captured function gave it. */
+  #hold: LeaseHold | null = null;
 
-  constructor(dtype: DType, length: number, host: TypedArray | null, resident: boolean) {
+  constructor(
+    dtype: DType,
+    length: number,
+    host: TypedArray | null,
+    resident: boolean,
+    hold: LeaseHold | null = null,
+  ) {
+    this.#hold = hold;
     this.dtype = dtype;
     this.length = length;
     this.resident = resident;
@@ -47,7 +58,7 @@ export class Storage implements Source {
 
   /** What a run on `backend` binds. */
   binding(backend: Backend): Binding {
-    if (!this.resident) return this.#parked()!;
+    if (!this.resident) return this.#hold?.lease.allocation ?? this.#parked()!;
     if (this.#device === null) {
       const host = this.#parked();
       const device = backend.allocate(this.byteLength);
@@ -59,7 +70,22 @@ export class Storage implements Source {
     return this.#device;
   }
 
+  /** The same value as a storage of its own. */
+  alias(): Storage {
+    return new Storage(this.dtype, this.length, this.#parked(), false, this.#hold);
+  }
+
+  /** Has a value that is in the pool be an array for good, so that bindings of it never change. */
+  settle(): this {
+    if (this.#hold !== null) {
+      this.#host = this.read();
+      this.#hold = null;
+    }
+    return this;
+  }
+
   #parked(): TypedArray | null {
+    if (this.#hold !== null) return this.#hold.lease.host;
     return typeof this.#host === "function" ? this.#host() : this.#host;
   }
 
@@ -96,9 +122,26 @@ export class Storage implements Source {
    * at before anything else runs; null: zeros.
    */
   bytes(from = 0, length: number = this.byteLength - from): Uint8Array | null {
-    if (this.#device !== null) return this.#device.view(from, length);
+    const device = this.#memory;
+    if (device !== null) return device.view(from, length);
     const host = this.#parked();
     return host === null ? null : bytesOf(host, from, length);
+  }
+
+  /** The backend's memory that it is in now. */
+  get #memory(): Allocation | null {
+    return this.#device ?? this.#hold?.lease.allocation ?? null;
+  }
+
+  /** A copy of the elements as they are at the call, where it may take until later to be there. */
+  readLater(): TypedArray | Promise<TypedArray> {
+    const device = this.#memory;
+    if (device === null) return this.read();
+    const copy = allocate(this.dtype, this.length);
+    const reads = Array.from(windowsOf(this.byteLength), ([from, length]) =>
+      device.read(bytesOf(copy, from, length), from),
+    );
+    return Promise.all(reads).then(() => copy);
   }
 
   /** A copy of the elements. */
@@ -121,19 +164,19 @@ export class Storage implements Source {
 
   /** One element as a number, without a copy of the others. */
   at(index: number): number {
-    if (this.#device === null) {
+    const device = this.#memory;
+    if (device === null) {
       const host = this.#parked();
       return host === null ? 0 : readElement(this.dtype, host, index);
     }
     const { bytes, array } = dtypes[this.dtype];
-    const copy = this.#device.view(index * bytes, bytes).slice();
+    const copy = device.view(index * bytes, bytes).slice();
     return readElement(this.dtype, new array(copy.buffer, 0, 1), 0);
   }
 }
 
 function write(device: Allocation, data: TypedArray): void {
-  for (const [from, length] of windowsOf(data.byteLength))
-    device.view(from, length).set(bytesOf(data, from, length));
+  for (const [from, length] of windowsOf(data.byteLength)) device.write(bytesOf(data, from, length), from);
 }
 
 /** Throws `StaleTensorError` where a leaf of a graph means a value that has been overwritten; gives its storage. */

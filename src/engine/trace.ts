@@ -4,6 +4,7 @@ import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { becomeInput, isOp, type Node, node } from "../ir/node.ts";
 import { inScope, notesOrigins, notesScopes } from "../ir/origin.ts";
 import { Cell } from "./cell.ts";
+import type { LeaseHold } from "./result-pool.ts";
 import { Storage } from "./storage.ts";
 
 /** Something that holds a value of a graph: a tensor. Until it is computed its node is pending. */
@@ -145,6 +146,11 @@ export function inputNode(storage: Storage, shape: Shape): Node<"input"> {
 /** A leaf node for an array, which must not be changed afterwards. */
 export function hostNode(data: TypedArray, dtype: DType, shape: Shape): Node<"input"> {
   return inputNode(new Storage(dtype, data.length, data, false), shape);
+}
+
+/** A leaf node for a result that is in memory of the pool. */
+export function leasedNode(hold: LeaseHold, length: number, dtype: DType, shape: Shape): Node<"input"> {
+  return inputNode(new Storage(dtype, length, null, false, hold), shape);
 }
 
 /** Is told of every assignment to a `Resident`, before it: which, its next value, and who assigns it, if they said. */

@@ -2,13 +2,14 @@ import { currentBackend } from "../backends/registry.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
-import type { Binding } from "../plan/plan.ts";
+import type { Binding, Result } from "../plan/plan.ts";
 import type { CallKey } from "./call-key.ts";
 import type { Cell } from "./cell.ts";
 import type { FieldReads } from "./fields.ts";
 import type { Head } from "./head.ts";
 import { type Compiled, type Request, scalarOf } from "./realize.ts";
 import type { Fill } from "./result-pattern.ts";
+import { endRun, isLeased, type LeaseHold, leaseFor } from "./result-pool.ts";
 import { runPlan } from "./run-plan.ts";
 import type { Signature } from "./signature.ts";
 import { relocations, type Storage } from "./storage.ts";
@@ -68,6 +69,9 @@ export class Variant<T extends Holder> {
   #relocations = -1;
   readonly #scalars: Float64Array;
   readonly #result: Fill<T>;
+  /** Elements of each result, and whether it may be in memory of the pool. */
+  readonly #lengths: readonly number[];
+  readonly #leases: readonly boolean[];
 
   constructor(key: CallKey, recorded: Recorded<T>) {
     const { trace, reads, fields, head, request, leaves, pattern, compiled, signature } = recorded;
@@ -92,6 +96,13 @@ export class Variant<T extends Holder> {
         : { compute: e.scalar.attrs.compute, at: places.get(e.scalar) ?? -1, first: e.value, effect: null },
     );
     this.#result = pattern;
+    const { outputs } = compiled.plan;
+    this.#lengths = outputs.map(({ shape }) => sizeOf(shape));
+    this.#leases = outputs.map(
+      ({ buffer, dtype }, i) =>
+        isLeased(dtype, this.#lengths[i]!) && outputs.every((o, j) => i === j || o.buffer !== buffer),
+    );
+    for (const [i, s] of this.#storages.entries()) if (this.#fromArgument[i]! < 0 && !s.resident) s.settle();
   }
 
   /** How many things it does on the host. */
@@ -115,16 +126,24 @@ export class Variant<T extends Holder> {
   }
 
   /** Runs it; so many of its events on the host have happened already, in a call that was recorded. */
-  execute(tensors: readonly T[], happened: number, make: (data: TypedArray, index: number) => T): unknown {
+  execute(
+    tensors: readonly T[],
+    happened: number,
+    make: (data: TypedArray | LeaseHold, index: number) => T,
+  ): unknown {
     this.#prepare(happened);
-    let results: TypedArray[];
+    let results: (TypedArray | LeaseHold)[];
+    let failed = true;
     try {
       const ran = this.#run(tensors);
       if (ran.failed >= 0) throw this.#errors[ran.failed]!(1);
       ({ results } = ran);
+      failed = false;
     } catch (error) {
       this.#undo();
       throw error;
+    } finally {
+      endRun(failed);
     }
     for (const { storage } of this.#written) storage.version++;
     for (const event of this.#events) event.effect?.done?.();
@@ -154,10 +173,20 @@ export class Variant<T extends Holder> {
   }
 
   /** Binds it to its arguments and runs it; gives its results, and the check that has failed, or -1. */
-  #run(tensors: readonly T[]): { results: TypedArray[]; failed: number } {
+  #run(tensors: readonly T[]): { results: (TypedArray | LeaseHold)[]; failed: number } {
     const { compiled } = this;
     const storages = this.#storages;
     const backend = currentBackend();
+    // Before arguments are bound: one of them may be in memory that is needed now, and is copied out.
+    const results: (TypedArray | LeaseHold)[] = [];
+    const places: Result[] = [];
+    for (let i = 0; i < this.#lengths.length; i++) {
+      const length = this.#lengths[i]!;
+      const { dtype } = compiled.plan.outputs[i]!;
+      const hold = this.#leases[i]! ? leaseFor(backend, dtype, length) : null;
+      if (hold !== null) places[i] = hold.lease.allocation!;
+      results.push(hold ?? (places[i] = allocate(dtype, length)));
+    }
     if (this.#relocations !== relocations()) {
       for (const [i, storage] of storages.entries())
         if (this.#fromArgument[i]! < 0) this.#bindings[i] = storage.binding(backend);
@@ -168,7 +197,6 @@ export class Variant<T extends Holder> {
       if (argument >= 0)
         this.#bindings[i] = (storedLeaf(tensors[argument]!.node)!.attrs.source as Storage).binding(backend);
     }
-    const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
-    return { results, failed: runPlan(compiled, this.#bindings, this.#scalars, results) };
+    return { results, failed: runPlan(compiled, this.#bindings, this.#scalars, places) };
   }
 }

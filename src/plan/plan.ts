@@ -18,11 +18,11 @@ export type PlanBuffer =
 export interface PlanInput {
   readonly dtype: DType;
   readonly shape: Shape;
-  /** Host inputs are copied to this arena offset at each run; null: resident, bound by pointer. */
+  /** An array that is bound is copied to this arena offset at each run; null: always memory, bound by pointer. */
   readonly offset: number | null;
 }
 
-/** A result copied out to a fresh array after a run. */
+/** A result, copied out to an array after a run, or written by the run to memory that is bound in place of `buffer`. */
 export interface PlanOutput {
   readonly dtype: DType;
   readonly shape: Shape;
@@ -90,14 +90,25 @@ export interface Allocation {
   readonly bytes: number;
   /**
    * Its bytes from one of them on, all or so many, where they are: valid until the backend's memory next grows, so to be
-   * fetched anew at each use. An array of bytes has 2³² of them at most: of more memory, parts are viewed.
+   * fetched anew at each use. An array of bytes has 2³² of them at most: of more memory, parts are viewed. Throws
+   * `BackendError` where the host cannot reach the memory: what reads at once (`dataSync` and the like) needs this.
    */
   view(from?: number, length?: number): Uint8Array;
+  /** Copies bytes out, from one of them on, as they are at the call, whatever happens before the promise settles. */
+  read(into: Uint8Array, from: number): Promise<void>;
+  /** Copies bytes in, from one of its own on; `bytes` may be changed afterwards. */
+  write(bytes: Uint8Array, from: number): void;
   free(): void;
 }
 
-/** What a run binds: one entry an input slot, in order. */
+/** What a run binds: one entry an input slot, in order. Memory of the backend is bound by pointer. */
 export type Binding = TypedArray | Allocation;
+
+/**
+ * Where a result goes: an array that is filled, or memory of the backend that the run writes itself. Of results in one
+ * buffer none may be memory.
+ */
+export type Result = TypedArray | Allocation;
 
 /** A plan made ready on a backend. */
 export interface Executable {
@@ -105,12 +116,12 @@ export interface Executable {
    * Runs once. `results` are filled with the outputs. Returns -1, or the index of the check that failed (then
    * nothing has been written to any resident input).
    */
-  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number;
+  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly Result[]): number;
   /** As `run`; when each call of the plan had ended goes to `ends`, in nanoseconds from the first one's start. */
   runTimed(
     bindings: readonly Binding[],
     scalars: Float64Array,
-    results: readonly TypedArray[],
+    results: readonly Result[],
     ends: Float64Array,
   ): number;
   /** Frees what the executable holds on the backend. */

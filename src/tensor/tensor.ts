@@ -240,13 +240,18 @@ export class Tensor extends InPlaceMethods<Tensor> implements Holder {
   data(): Promise<TypedArray> {
     // Thrown, not a promise that nobody awaits there.
     refuseWhileRecording("data()");
-    return yielding(() => this.dataSync());
+    return yielding(() => {
+      const raw = storageOf(this).readLater();
+      return ArrayBuffer.isView(raw) ? this.#widened(raw) : raw.then((bits) => this.#widened(bits));
+    });
   }
   /** As `data`, at once. */
   dataSync(): TypedArray {
     refuseWhileRecording("data()");
+    return this.#widened(storageOf(this).read());
+  }
+  #widened(raw: TypedArray): TypedArray {
     const { dtype } = this;
-    const raw = storageOf(this).read();
     return dtype === "bf16" || dtype === "f16"
       ? Float32Array.from(raw, (_, i) => readElement(dtype, raw, i))
       : raw;

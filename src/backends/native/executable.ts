@@ -12,8 +12,8 @@ import { sizeOf } from "../../base/shape.ts";
 import { argsLayout, elementBytes } from "../../codegen/args.ts";
 import { gainsByThreads, type Tasks } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
-import type { Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
-import type { NativeAllocation, NativeMemory } from "./memory.ts";
+import type { Binding, Executable, LoadablePlan, Result } from "../../plan/plan.ts";
+import { NativeAllocation, type NativeMemory } from "./memory.ts";
 import type { Runtime } from "./runtime.ts";
 import { row } from "./runtime-source.ts";
 
@@ -97,6 +97,8 @@ export class NativeExecutable implements Executable {
   /** In the arena as it is now: host inputs by slot, and results. */
   #hostInputs: readonly (Stretch | null)[] = [];
   #results: readonly Stretch[] = [];
+  /** Buffers that have a place in the arena and are bound to other memory now, with its address. */
+  readonly #elsewhere = new Map<number, number>();
 
   constructor(host: Host, plan: LoadablePlan) {
     this.#host = host;
@@ -205,32 +207,57 @@ export class NativeExecutable implements Executable {
     );
     this.#results = outputs.map(({ buffer, dtype, shape }) => elements(buffer, dtype, sizeOf(shape)));
     this.#arena = arena;
+    this.#elsewhere.clear();
   }
 
-  #bind(bindings: readonly Binding[], scalars: Float64Array): void {
+  /** Has a buffer of the arena be memory of somebody's; null: where it was planned to be. */
+  #bindBuffer(buffer: number, to: NativeAllocation | null): void {
+    if (to === null ? !this.#elsewhere.has(buffer) : this.#elsewhere.get(buffer) === to.address) return;
+    const place = to === null ? this.#place(buffer, this.#arena!) : { in: to, at: 0 };
+    for (const pointer of this.#arenaPointers)
+      if (pointer.buffer === buffer) this.#set(pointer.at, place.in.address + place.at + pointer.add);
+    if (to === null) this.#elsewhere.delete(buffer);
+    else this.#elsewhere.set(buffer, to.address);
+  }
+
+  #bind(bindings: readonly Binding[], scalars: Float64Array, results: readonly Result[]): void {
     if (this.#arena !== this.#host.arena) this.#bindArena();
     for (let i = 0; i < bindings.length; i++) {
       const host = this.#hostInputs[i]!;
+      const binding = bindings[i]!;
       if (host !== null) {
-        host.fill(bindings[i] as TypedArray);
+        // Inputs are the first buffers, in order.
+        if (binding instanceof NativeAllocation) this.#bindBuffer(i, binding);
+        else {
+          if (this.#elsewhere.size > 0) this.#bindBuffer(i, null);
+          host.fill(binding as TypedArray);
+        }
         continue;
       }
-      const { address } = bindings[i] as NativeAllocation;
+      const { address } = binding as NativeAllocation;
       if (this.#bound[i] === address) continue;
       for (const { at, add } of this.#inputs[i]!) this.#set(at, address + add);
       this.#bound[i] = address;
     }
+    for (let i = 0; i < results.length; i++) {
+      const result = results[i]!;
+      if (result instanceof NativeAllocation) this.#bindBuffer(this.#plan.outputs[i]!.buffer, result);
+      else if (this.#elsewhere.size > 0) this.#bindBuffer(this.#plan.outputs[i]!.buffer, null);
+    }
     for (let i = 0; i < scalars.length; i++) this.#scalars[i]![0] = scalars[i]!;
   }
 
-  #finish(failed: number, results: readonly TypedArray[]): number {
+  #finish(failed: number, results: readonly Result[]): number {
     if (failed >= 0) return failed;
-    for (let i = 0; i < results.length; i++) this.#results[i]!.copyTo(results[i]!);
+    for (let i = 0; i < results.length; i++) {
+      const result = results[i]!;
+      if (!(result instanceof NativeAllocation)) this.#results[i]!.copyTo(result as TypedArray);
+    }
     return -1;
   }
 
-  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number {
-    this.#bind(bindings, scalars);
+  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly Result[]): number {
+    this.#bind(bindings, scalars, results);
     const { runtime } = this.#host;
     const shared = this.#host.isShared(this.#gains) ? 1 : 0;
     const rows = this.#plan.calls.length;
@@ -240,10 +267,10 @@ export class NativeExecutable implements Executable {
   runTimed(
     bindings: readonly Binding[],
     scalars: Float64Array,
-    results: readonly TypedArray[],
+    results: readonly Result[],
     ends: Float64Array,
   ): number {
-    this.#bind(bindings, scalars);
+    this.#bind(bindings, scalars, results);
     const { runtime } = this.#host;
     const shared = this.#host.isShared(this.#gains) ? 1 : 0;
     const rows = this.#plan.calls.length;

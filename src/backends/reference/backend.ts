@@ -2,7 +2,7 @@ import type { TypedArray } from "../../base/dtype.ts";
 import { dtypes } from "../../base/dtype.ts";
 import { evaluate } from "../../ir/evaluate.ts";
 import { isOp, type Node } from "../../ir/node.ts";
-import type { Allocation, Backend, Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
+import type { Allocation, Backend, Binding, Executable, LoadablePlan, Result } from "../../plan/plan.ts";
 import { measurePeaks } from "../peaks.ts";
 
 class HostAllocation implements Allocation {
@@ -18,6 +18,14 @@ class HostAllocation implements Allocation {
 
   view(from = 0, length: number = this.bytes - from): Uint8Array {
     return this.#data!.subarray(from, from + length);
+  }
+
+  async read(into: Uint8Array, from: number): Promise<void> {
+    into.set(this.view(from, into.length));
+  }
+
+  write(bytes: Uint8Array, from: number): void {
+    this.view(from, bytes.length).set(bytes);
   }
 
   free(): void {
@@ -40,7 +48,7 @@ class ReferenceExecutable implements Executable {
     this.#plan = plan;
   }
 
-  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number {
+  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly Result[]): number {
     const { graph } = this.#plan;
     const slots = new Map(graph.leaves.map((leaf, slot) => [leaf.attrs.source, slot]));
     const scalarOf = new Map<Node, number>(graph.scalars.map((scalar, i) => [scalar, scalars[i]!]));
@@ -51,7 +59,7 @@ class ReferenceExecutable implements Executable {
       ) as TypedArray;
     });
     for (const [i, check] of graph.checks.entries()) if (values.get(check)![0] !== 0) return i;
-    for (const [i, output] of graph.outputs.entries()) results[i]!.set(values.get(output)!);
+    for (const [i, output] of graph.outputs.entries()) elements(results[i]!, output).set(values.get(output)!);
     // Every value is there before the first is written, so an assignment cannot change what another reads.
     const copies = graph.writes.map(({ value }) => values.get(value)!.slice());
     for (const [i, { slot }] of graph.writes.entries())
@@ -63,7 +71,7 @@ class ReferenceExecutable implements Executable {
   runTimed(
     bindings: readonly Binding[],
     scalars: Float64Array,
-    results: readonly TypedArray[],
+    results: readonly Result[],
     ends: Float64Array,
   ): number {
     const start = performance.now();

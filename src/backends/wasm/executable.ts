@@ -3,9 +3,9 @@ import { sizeOf } from "../../base/shape.ts";
 import { argsLayout, elementBytes } from "../../codegen/args.ts";
 import { gainsByThreads, tasksOf } from "../../codegen/tasks.ts";
 import type { Kernel } from "../../plan/kernel.ts";
-import type { Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
+import type { Binding, Executable, LoadablePlan, Result } from "../../plan/plan.ts";
 import { tiling } from "./contract.ts";
-import { viewFor, type WasmAllocation, type WasmMemory } from "./memory.ts";
+import { viewFor, WasmAllocation, type WasmMemory } from "./memory.ts";
 import { entry } from "./walker.ts";
 
 /** What an executable needs of its backend. */
@@ -27,6 +27,12 @@ interface Pointer {
   readonly add: number;
 }
 
+/** One into the arena: `add` counts from there, of which `inside` from the beginning of `buffer`. */
+interface ArenaPointer extends Pointer {
+  readonly buffer: number;
+  readonly inside: number;
+}
+
 /** A plan as a table in memory: its rows, their argument blocks, its scalars. */
 export class WasmExecutable implements Executable {
   readonly #backend: Host;
@@ -35,7 +41,9 @@ export class WasmExecutable implements Executable {
   readonly #bytes: number;
   readonly #scalars: number;
   /** Pointers into the arena, by offset there; and per resident input those into it. */
-  readonly #arena: Pointer[] = [];
+  readonly #arena: ArenaPointer[] = [];
+  /** Buffers that have a place in the arena and are bound to other memory now, with its address. */
+  readonly #elsewhere = new Map<number, number>();
   readonly #inputs: Pointer[][];
   readonly #bound: Int32Array;
   readonly #sizes: readonly number[];
@@ -109,15 +117,26 @@ export class WasmExecutable implements Executable {
     const place = this.#plan.buffers[buffer]!;
     if (place.kind === "scalar") i32[at / 4] = this.#scalars + place.index * 8 + add;
     else if (place.kind === "constant") i32[at / 4] = this.#constants.get(buffer)! + add;
-    else if (place.kind === "arena") this.#arena.push({ at, add: place.offset + add });
+    else if (place.kind === "arena") this.#arena.push({ at, add: place.offset + add, buffer, inside: add });
     else {
       const { offset } = this.#plan.inputs[place.slot]!;
       if (offset === null) this.#inputs[place.slot]!.push({ at, add });
-      else this.#arena.push({ at, add: offset + add });
+      else this.#arena.push({ at, add: offset + add, buffer, inside: add });
     }
   }
 
-  #bind(bindings: readonly Binding[], scalars: Float64Array): void {
+  /** Has a buffer of the arena be memory of somebody's; null: where it was planned to be. */
+  #bindBuffer(buffer: number, to: WasmAllocation | null): void {
+    if (to === null ? !this.#elsewhere.has(buffer) : this.#elsewhere.get(buffer) === to.address) return;
+    const { i32 } = this.#backend.memory.views;
+    for (const p of this.#arena)
+      if (p.buffer === buffer)
+        i32[p.at >>> 2] = to === null ? this.#backend.arena + p.add : to.address + p.inside;
+    if (to === null) this.#elsewhere.delete(buffer);
+    else this.#elsewhere.set(buffer, to.address);
+  }
+
+  #bind(bindings: readonly Binding[], scalars: Float64Array, results: readonly Result[]): void {
     const backend = this.#backend;
     const plan = this.#plan;
     if (this.#arenaVersion !== backend.arenaVersion) backend.reserveArena(plan.arenaBytes);
@@ -125,19 +144,28 @@ export class WasmExecutable implements Executable {
     if (this.#arenaVersion !== backend.arenaVersion) {
       for (const p of this.#arena) views.i32[p.at >>> 2] = backend.arena + p.add;
       this.#arenaVersion = backend.arenaVersion;
+      this.#elsewhere.clear();
     }
     for (let i = 0; i < bindings.length; i++) {
       const input = plan.inputs[i]!;
+      const binding = bindings[i]!;
       if (input.offset === null) {
-        const { address } = bindings[i] as WasmAllocation;
+        const { address } = binding as WasmAllocation;
         if (this.#bound[i] === address) continue;
         for (const p of this.#inputs[i]!) views.i32[p.at >>> 2] = address + p.add;
         this.#bound[i] = address;
-      } else
-        viewFor(views, input.dtype).set(
-          bindings[i] as TypedArray,
-          (backend.arena + input.offset) / dtypes[input.dtype].bytes,
-        );
+      } else if (binding instanceof WasmAllocation) this.#bindBuffer(i, binding);
+      else {
+        // Inputs are the first buffers, in order.
+        if (this.#elsewhere.size > 0) this.#bindBuffer(i, null);
+        const at = (backend.arena + input.offset) / dtypes[input.dtype].bytes;
+        viewFor(views, input.dtype).set(binding as TypedArray, at);
+      }
+    }
+    for (let i = 0; i < results.length; i++) {
+      const result = results[i]!;
+      if (result instanceof WasmAllocation) this.#bindBuffer(plan.outputs[i]!.buffer, result);
+      else if (this.#elsewhere.size > 0) this.#bindBuffer(plan.outputs[i]!.buffer, null);
     }
     for (let i = 0; i < scalars.length; i++) {
       const dtype = plan.scalars[i]!;
@@ -145,23 +173,25 @@ export class WasmExecutable implements Executable {
     }
   }
 
-  #finish(failed: number, results: readonly TypedArray[]): number {
+  #finish(failed: number, results: readonly Result[]): number {
     if (failed >= 0) return failed;
     const backend = this.#backend;
     const plan = this.#plan;
     const { views } = backend.memory;
     for (let i = 0; i < results.length; i++) {
+      const result = results[i]!;
+      if (result instanceof WasmAllocation) continue;
       const { dtype, offset } = plan.outputs[i]!;
       const first = (backend.arena + offset) / dtypes[dtype].bytes;
       const view = viewFor(views, dtype);
-      if (this.#sizes[i] === 1) results[i]![0] = view[first]!;
-      else results[i]!.set(view.subarray(first, first + this.#sizes[i]!));
+      if (this.#sizes[i] === 1) (result as TypedArray)[0] = view[first]!;
+      else (result as TypedArray).set(view.subarray(first, first + this.#sizes[i]!));
     }
     return -1;
   }
 
-  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number {
-    this.#bind(bindings, scalars);
+  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly Result[]): number {
+    this.#bind(bindings, scalars, results);
     const threads = this.#backend.threadsFor(this.#gains);
     return this.#finish(this.#backend.walk(this.#block, this.#plan.calls.length, threads), results);
   }
@@ -169,10 +199,10 @@ export class WasmExecutable implements Executable {
   runTimed(
     bindings: readonly Binding[],
     scalars: Float64Array,
-    results: readonly TypedArray[],
+    results: readonly Result[],
     ends: Float64Array,
   ): number {
-    this.#bind(bindings, scalars);
+    this.#bind(bindings, scalars, results);
     const { walk } = this.#backend;
     const threads = this.#backend.threadsFor(this.#gains);
     const start = performance.now();

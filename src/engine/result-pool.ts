@@ -1,0 +1,142 @@
+import { allocate, bytesOf, type DType, dtypes, type TypedArray, windowsOf } from "../base/dtype.ts";
+import { OutOfMemoryError } from "../base/errors.ts";
+import type { Allocation, Backend } from "../plan/plan.ts";
+
+/** Bytes from which on a result is in memory of the pool: less is copied in no time. */
+const leastBytes = 2 ** 16;
+/** Slots of one size, and bytes of all together. */
+const [mostSlots, mostBytes] = [3, 2 ** 28];
+
+/** Memory of the pool that holds a result, until the slot is needed again: then an array has it. */
+export class Lease {
+  allocation: Allocation | null;
+  host: TypedArray | null = null;
+  /** Whether nobody can read it any more. */
+  over = false;
+
+  constructor(allocation: Allocation) {
+    this.allocation = allocation;
+  }
+
+  /** Copies the result out, for as long as somebody means it. */
+  vacate(dtype: DType, length: number): void {
+    const from = this.allocation!;
+    const host = allocate(dtype, length);
+    for (const [at, bytes] of windowsOf(host.byteLength)) bytesOf(host, at, bytes).set(from.view(at, bytes));
+    this.host = host;
+    this.allocation = null;
+    readable.unregister(this);
+  }
+}
+
+/**
+ * What values have of a lease: it can be read for as long as one of them is there. That it is not is noticed where the
+ * garbage collector says so, and nothing depends on that: a slot is used again either way.
+ */
+export class LeaseHold {
+  readonly lease: Lease;
+
+  constructor(lease: Lease) {
+    this.lease = lease;
+    readable.register(this, lease, lease);
+  }
+}
+
+const readable = new FinalizationRegistry<Lease>((lease) => {
+  lease.over = true;
+});
+
+/** A piece of the backend's memory for one result at a time. */
+interface Slot {
+  readonly allocation: Allocation;
+  lease: Lease | null;
+  dtype: DType;
+  length: number;
+  /** Whether a run that is under way writes there. */
+  taken: boolean;
+}
+
+/** Slots by their bytes, those of a size and the sizes each with what was unused for longest first. */
+const sizes = new Map<number, Slot[]>();
+let held = 0;
+let underWay: Slot[] = [];
+
+const inUse = ({ lease }: Slot): boolean => lease !== null && !lease.over;
+
+/** Has whoever can still read what is in a slot read a copy. */
+function vacate(slot: Slot): void {
+  if (inUse(slot)) slot.lease!.vacate(slot.dtype, slot.length);
+  slot.lease = null;
+}
+
+/** Whether a result is of a size that the pool has. */
+export function isLeased(dtype: DType, length: number): boolean {
+  const bytes = length * dtypes[dtype].bytes;
+  return bytes >= leastBytes && bytes <= mostBytes;
+}
+
+/**
+ * Memory for a result of a run, of such a size, which writes it there; null where the pool has no more. What was
+ * in it before is copied out first if it can still be read. `endRun` says that the run has ended.
+ */
+export function leaseFor(backend: Backend, dtype: DType, length: number): LeaseHold | null {
+  const bytes = length * dtypes[dtype].bytes;
+  const slots = sizes.get(bytes) ?? [];
+  sizes.delete(bytes);
+  sizes.set(bytes, slots);
+  let slot = slots.find((one) => !inUse(one) && !one.taken) ?? null;
+  if (slot === null && slots.length < mostSlots) slot = made(backend, bytes, slots);
+  slot ??= slots.find((one) => !one.taken) ?? null;
+  if (slot === null) return null;
+  vacate(slot);
+  slots.splice(slots.indexOf(slot), 1);
+  slots.push(slot);
+  const hold = new LeaseHold(new Lease(slot.allocation));
+  Object.assign(slot, { lease: hold.lease, dtype, length, taken: true });
+  underWay.push(slot);
+  return hold;
+}
+
+/** Says that a run has ended; where it has `failed`, nothing is in its results. */
+export function endRun(failed: boolean): void {
+  if (underWay.length === 0) return;
+  for (const slot of underWay) {
+    slot.taken = false;
+    if (!failed) continue;
+    readable.unregister(slot.lease!);
+    slot.lease = null;
+  }
+  underWay = [];
+}
+
+/** A new slot, in whose favour slots of other sizes go; null where there is no memory for it. */
+function made(backend: Backend, bytes: number, slots: Slot[]): Slot | null {
+  for (const [size, others] of sizes) {
+    if (held + bytes <= mostBytes) break;
+    if (others === slots) continue;
+    for (const slot of others.filter(({ taken }) => !taken)) {
+      if (held + bytes <= mostBytes) break;
+      vacate(slot);
+      slot.allocation.free();
+      others.splice(others.indexOf(slot), 1);
+      held -= size;
+    }
+    if (others.length === 0) sizes.delete(size);
+  }
+  if (held + bytes > mostBytes) return null;
+  try {
+    const slot: Slot = {
+      allocation: backend.allocate(bytes),
+      lease: null,
+      dtype: "f32",
+      length: 0,
+      taken: false,
+    };
+    slots.push(slot);
+    held += bytes;
+    return slot;
+  } catch (error) {
+    if (error instanceof OutOfMemoryError) return null;
+    throw error;
+  }
+}

@@ -3,6 +3,19 @@ import { defineConfig } from "vitest/config";
 
 const src = fileURLToPath(new URL("./src/", import.meta.url));
 
+/** Files that choose a backend, which is fixed at first use, or change what other files take as given. */
+const alone = [
+  "test/backend/**/*.test.ts",
+  "test/backends/**/*.test.ts",
+  "test/base/storage/*.test.ts",
+  "test/checkpoint/damage.test.ts",
+  "test/cli/*.test.ts",
+  // A plan that is there already does not say again what it was recorded from.
+  "test/engine/profile.test.ts",
+  "test/oracle/samples/*.test.ts",
+  "test/tensor/operations-corners.test.ts",
+];
+
 export default defineConfig({
   resolve: {
     // Tests name the package as a user does; here that means its sources.
@@ -12,7 +25,6 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
     testTimeout: 60_000,
     maxWorkers: "100%",
@@ -24,5 +36,13 @@ export default defineConfig({
       // Files run beside each other: they take the cores there are.
       THAW_THREADS: "1",
     },
+    projects: [
+      { extends: true, test: { name: "alone", include: alone } },
+      // To load the library anew for each file would take a fifth of the whole run.
+      {
+        extends: true,
+        test: { name: "together", include: ["test/**/*.test.ts"], exclude: alone, isolate: false },
+      },
+    ],
   },
 });

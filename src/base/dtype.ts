@@ -65,6 +65,18 @@ export function allocate(dtype: DType, length: number): TypedArray {
   }
 }
 
+/** Bytes that are looked at at a time at most: an array of bytes has 2³² of them, and memory may have more. */
+export const windowBytes = 2 ** 30;
+
+/** The stretches, each of `windowBytes` at most, in which so many bytes are looked at one after the other. */
+export function* windowsOf(bytes: number): Generator<[from: number, length: number]> {
+  for (let from = 0; from < bytes; from += windowBytes) yield [from, Math.min(windowBytes, bytes - from)];
+}
+
+/** The bytes under a typed array, or some of them. */
+export const bytesOf = (array: TypedArray, from = 0, length: number = array.byteLength - from): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset + from, length);
+
 /** Rounds a number to what a dtype can hold, as a store to memory does (integers wrap, bool is 0 or 1). */
 export function roundTo(dtype: DType, value: number): number {
   switch (dtype) {

@@ -1,10 +1,12 @@
+import { bytesOf } from "../base/dtype.ts";
 import { CheckpointError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import type { Stateful } from "../base/stateful.ts";
 import { finishWrites } from "../base/storage/index.ts";
 import { commit } from "../engine/realize.ts";
-import { bytesOf } from "../engine/storage.ts";
-import { refuseWhileRecording } from "../engine/trace.ts";
+import type { Storage } from "../engine/storage.ts";
+import { currentTrace, type Resident, refuseWhileRecording } from "../engine/trace.ts";
+import type { Node } from "../ir/node.ts";
 import { bitsOf } from "../nn/bits.ts";
 import { type Described, type MatchOptions, pathIn } from "../nn/compare-state.ts";
 import { checkMatchOptions, type IncompatibleKeys, matchState } from "../nn/match-state.ts";
@@ -12,7 +14,7 @@ import type { Module } from "../nn/module.ts";
 import { setRandomState } from "../tensor/draws.ts";
 import { Region } from "../tensor/region.ts";
 import type { Stored } from "../tensor/stored.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { type Base, openReferred } from "./base.ts";
 import { goesOn, kindOf, refuseOthers, takingPart } from "./contents.ts";
@@ -21,7 +23,7 @@ import { recordName, withoutReserved } from "./header-sum.ts";
 import { bytesSource, openTensors, type TensorSource } from "./open.ts";
 import { pathOf } from "./path-of.ts";
 import { putInto } from "./put.ts";
-import { readTensor } from "./read.ts";
+import { readResident, readTensor } from "./read.ts";
 import { type BaseRecord, type CheckpointRecord, decodeRecord, type FrozenRecord } from "./record.ts";
 import type { SavedOptimizer, TakingPart } from "./save-options.ts";
 import { checkSeal } from "./seal.ts";
@@ -73,6 +75,9 @@ export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions, name = "T
 
 function loadSource(from: string, file: string | null, own: TensorSource, options: LoadOptions): LoadResult {
   let source = own;
+  /** What is read into the backend's memory, for parameters and buffers to take over. */
+  const arrivals = new Map<Storage, Resident>();
+  let putBack = (): void => {};
   try {
     refuseWhileRecording("load()");
     refuseOthers("load()", options);
@@ -93,18 +98,44 @@ function loadSource(from: string, file: string | null, own: TensorSource, option
       source = together(own, openReferred(from, file, record.base, options.base), record.base);
     const names = [...source.entries.keys()].filter((name) => !recorded.has(name));
     const setFrozen = frozen ? frozenParts(from, module, record, path) : null;
-    const { tensors, keys } = tensorsFor(module, source, names, options);
+    const { tensors, keys } = tensorsFor(module, source, names, options, arrivals);
+    const replaced = others.length === 0 ? tensors.keys() : [];
+    putBack = withheld(module, replaced);
     // What was asked for before has its own errors, and is not the load's to lose.
     commit();
-    putInto(from, { module, tensors, optimizer, others, record, path });
+    putInto(from, { module, tensors, arrivals, optimizer, others, record, path });
+    putBack = () => {};
     setFrozen?.();
     if (record !== null && (options.random ?? resumes)) setRandomState(record.random);
     commit();
     if (resumes && record !== null) warnOfArithmetic(from, record);
     return { ...keys, metadata: withoutReserved(own.metadata) };
   } finally {
+    putBack();
+    for (const { storage } of arrivals.values()) storage.park(null);
     source.close();
   }
+}
+
+/**
+ * Takes what is still to be computed for parameters and buffers that get other values anyway, as the first ones of a model
+ * just made, out of what is pending: what it would take in memory is never there. Gives what puts it back.
+ */
+function withheld(module: Module, paths: Iterable<string>): () => void {
+  const { writes } = currentTrace();
+  const walk = { removeDuplicate: false };
+  const members = new Map<string, Stored>([...module.namedParameters(walk), ...module.namedBuffers(walk)]);
+  const taken: [Resident, Node][] = [];
+  for (const path of paths) {
+    const resident = members.get(path)?.resident;
+    const value = resident && writes.get(resident);
+    if (value === undefined) continue;
+    writes.delete(resident!);
+    taken.push([resident!, value]);
+  }
+  return () => {
+    for (const [resident, value] of taken) currentTrace().writes.set(resident, value);
+  };
 }
 
 /** A checkpoint's tensors and those that it refers to; closing it closes both. */
@@ -172,7 +203,13 @@ function checkOthers(
 }
 
 /** The file's tensors for a module's paths, and the names on both sides that are left. */
-function tensorsFor(module: Module, source: TensorSource, names: readonly string[], options: MatchOptions) {
+function tensorsFor(
+  module: Module,
+  source: TensorSource,
+  names: readonly string[],
+  options: MatchOptions,
+  arrivals: Map<Storage, Resident>,
+) {
   const walk = { removeDuplicate: false };
   const buffers = module.namedBuffers(walk).filter(([, buffer]) => buffer.persistent);
   const all = new Map<string, Stored>([...module.namedParameters(walk), ...buffers]);
@@ -188,7 +225,7 @@ function tensorsFor(module: Module, source: TensorSource, names: readonly string
   const order = [...all.keys()];
   const members = new Map(wanted.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b)));
   const match = matchState("load()", module.constructor.name, given, members, options);
-  const tensors = new Map([...match.names].map(([path, name]) => [path, readTensor(source, name)]));
+  const tensors = new Map([...match.names].map(([path, name]) => [path, arrived(source, name, arrivals)]));
   for (const tied of paths.values()) {
     const there = tied.filter((path) => tensors.has(path));
     if (tied.length === 1 || there.length === 0) continue;
@@ -201,6 +238,13 @@ function tensorsFor(module: Module, source: TensorSource, names: readonly string
     for (const path of tied) tensors.set(path, tensors.get(first)!);
   }
   return { tensors, keys: match.keys };
+}
+
+function arrived(source: TensorSource, name: string, arrivals: Map<Storage, Resident>): Tensor {
+  const resident = readResident(source, name);
+  if (resident === null) return readTensor(source, name);
+  arrivals.set(resident.storage, resident);
+  return new Tensor(resident.stored);
 }
 
 /** Dtype and shape of a tensor as it is when it has been read; a dtype that thaw does not have as the file has it. */

@@ -1,7 +1,8 @@
 import { CheckpointError, ThawError } from "../base/errors.ts";
 import type { Stateful } from "../base/stateful.ts";
 import { commit } from "../engine/realize.ts";
-import { currentTrace, type Resident } from "../engine/trace.ts";
+import type { Storage } from "../engine/storage.ts";
+import { currentTrace, type Resident, storedLeaf } from "../engine/trace.ts";
 import type { Node } from "../ir/node.ts";
 import { Module } from "../nn/module.ts";
 import { roundsUnderWay } from "../optim/rounds.ts";
@@ -15,6 +16,8 @@ export interface Loading {
   readonly module: Module;
   /** By path; they have been matched: what is not among them is to be left. */
   readonly tensors: ReadonlyMap<string, Tensor>;
+  /** What of them is in the backend's memory, each for one parameter or buffer to take over. */
+  readonly arrivals: ReadonlyMap<Storage, Resident>;
   readonly optimizer: SavedOptimizer | undefined;
   readonly others: readonly (readonly [string, Stateful | Module])[];
   readonly record: CheckpointRecord | null;
@@ -28,7 +31,7 @@ export interface Loading {
  * of them or none; and what is left cannot fail.
  */
 export function putInto(from: string, loading: Loading): void {
-  const { module, tensors, optimizer, others, record, path } = loading;
+  const { module, tensors, arrivals, optimizer, others, record, path } = loading;
   const context = { module, ...(path && { path }) };
   const modules = [module, ...others.map(([, thing]) => thing).filter((thing) => thing instanceof Module)];
   const parameters = new Set(modules.flatMap((one) => one.parameters()));
@@ -61,8 +64,14 @@ export function putInto(from: string, loading: Loading): void {
       undo.push(() => thing.loadStateDict(before, { module }));
     }
     commit();
-    for (const [resident, value] of writes) currentTrace().writes.set(resident, value);
+    const taken = new Map<Resident, Storage>();
+    for (const [resident, value] of writes) {
+      const storage = storedLeaf(value)?.attrs.source as Storage | undefined;
+      if (storage !== undefined && arrivals.has(storage)) taken.set(resident, storage);
+      else currentTrace().writes.set(resident, value);
+    }
     commit();
+    for (const [resident, storage] of taken) resident.storage.takeOver(storage);
   } catch (error) {
     for (const back of undo.reverse()) back();
     throw error;

@@ -1,8 +1,8 @@
-import { allocate, type DType, dtypes, type TypedArray } from "../base/dtype.ts";
+import { currentBackend } from "../backends/index.ts";
+import { allocate, bytesOf, type DType, dtypes, type TypedArray, windowsOf } from "../base/dtype.ts";
 import { OutOfMemoryError, SafetensorsError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
-import { bytesOf } from "../engine/storage.ts";
-import { hostNode } from "../engine/trace.ts";
+import { hostNode, Resident } from "../engine/trace.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { wideIntegers } from "../tensor/wide-integers.ts";
 import { held, type IntegerArray, integers } from "./dtypes.ts";
@@ -46,21 +46,61 @@ export function readTensor(source: TensorSource, name: string): Tensor {
     (end - begin) / (Wide?.BYTES_PER_ELEMENT ?? dtypes[own!].bytes),
     shape,
   );
-  if (Wide === undefined) source.read(name, bytesOf(data), 0);
-  else narrowInto(data, source, name, Wide);
+  if (Wide !== undefined) narrowInto(data, source, name, Wide);
+  else
+    for (const [from, length] of windowsOf(data.byteLength))
+      source.read(name, bytesOf(data, from, length), from);
   if (own === "bool") checkBooleans(name, data);
   const tensor = new Tensor(hostNode(data, own ?? "i32", shape));
   if (dtype === "I64") wideIntegers.add(tensor);
   return tensor;
 }
 
+/** Bytes that are brought at a time into memory that threads share, which the system's functions do not take. */
+const pieceBytes = 2 ** 20;
+
+/**
+ * One tensor of a source, read into the backend's memory, from where a parameter takes it over without a copy; null where
+ * the file holds it otherwise than thaw does. Whoever asks for it frees what nobody has taken over.
+ */
+export function readResident(source: TensorSource, name: string): Resident | null {
+  const { dtype, shape } = source.entries.get(name)!;
+  const own = held.get(dtype);
+  // Booleans are looked at one by one.
+  if (own === undefined || own === "bool") return null;
+  const resident = new Resident(own, shape);
+  const { storage } = resident;
+  try {
+    storage.binding(currentBackend());
+    for (const [from, length] of windowsOf(storage.byteLength)) {
+      const bytes = storage.bytes(from, length)!;
+      if (bytes.buffer instanceof ArrayBuffer) source.read(name, bytes, from);
+      else
+        for (let at = 0; at < length; at += pieceBytes) {
+          const piece = new Uint8Array(Math.min(pieceBytes, length - at));
+          source.read(name, piece, from + at);
+          bytes.set(piece, at);
+        }
+    }
+  } catch (error) {
+    storage.park(null);
+    if (error instanceof OutOfMemoryError) throw noMemoryFor(name, own, shape, error);
+    throw error;
+  }
+  return resident;
+}
+
+const noMemoryFor = (name: string, dtype: DType, shape: readonly number[], cause: OutOfMemoryError) =>
+  new OutOfMemoryError(
+    `There is no memory for ${shown(name)}, ${dtype}${shapeText(shape)}: ${cause.message}`,
+    { cause },
+  );
+
 function memoryFor(name: string, dtype: DType, length: number, shape: readonly number[]): TypedArray {
   try {
     return allocate(dtype, length);
   } catch (cause) {
-    throw new OutOfMemoryError(`There is no memory for ${shown(name)}, ${dtype}${shapeText(shape)}`, {
-      cause,
-    });
+    throw noMemoryFor(name, dtype, shape, cause as OutOfMemoryError);
   }
 }
 

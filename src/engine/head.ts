@@ -1,4 +1,4 @@
-import type { DType } from "../base/dtype.ts";
+import { type DType, windowsOf } from "../base/dtype.ts";
 import { type Signature, sameElsewhere, sameSignature, signatureOf } from "./signature.ts";
 import type { Storage } from "./storage.ts";
 import type { Holder, Resident, Trace } from "./trace.ts";
@@ -91,8 +91,11 @@ function sameStorage(a: Head, b: Head, i: number): boolean {
 }
 
 function sameBytes(a: Storage, b: Storage): boolean {
-  const [x, y] = [a.bytes(), b.bytes()];
-  if (x === null || y === null || x.length !== y.length) return false;
-  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return false;
+  if (a.byteLength !== b.byteLength) return false;
+  for (const [from, length] of windowsOf(a.byteLength)) {
+    const [x, y] = [a.bytes(from, length), b.bytes(from, length)];
+    if (x === null || y === null) return false;
+    for (let i = 0; i < length; i++) if (x[i] !== y[i]) return false;
+  }
   return true;
 }

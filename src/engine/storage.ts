@@ -1,5 +1,13 @@
-import { allocate, type DType, dtypes, readElement, type TypedArray } from "../base/dtype.ts";
-import { StaleTensorError } from "../base/errors.ts";
+import {
+  allocate,
+  bytesOf,
+  type DType,
+  dtypes,
+  readElement,
+  type TypedArray,
+  windowsOf,
+} from "../base/dtype.ts";
+import { InternalError, StaleTensorError } from "../base/errors.ts";
 import type { Node } from "../ir/node.ts";
 import type { Source } from "../ir/op.ts";
 import type { Allocation, Backend, Binding } from "../plan/plan.ts";
@@ -33,13 +41,17 @@ export class Storage implements Source {
     this.#host = host;
   }
 
+  get byteLength(): number {
+    return this.length * dtypes[this.dtype].bytes;
+  }
+
   /** What a run on `backend` binds. */
   binding(backend: Backend): Binding {
     if (!this.resident) return this.#parked()!;
     if (this.#device === null) {
       const host = this.#parked();
-      const device = backend.allocate(this.length * dtypes[this.dtype].bytes);
-      if (host !== null) device.view().set(bytesOf(host));
+      const device = backend.allocate(this.byteLength);
+      if (host !== null) write(device, host);
       this.#host = null;
       this.#device = device;
       collected.register(this, device, this);
@@ -64,30 +76,45 @@ export class Storage implements Source {
     moves++;
   }
 
-  /** The elements' bytes where they are, to be looked at before anything else runs; null: zeros. */
-  bytes(): Uint8Array | null {
-    if (this.#device !== null) return this.#device.view();
+  /**
+   * Takes over, as its next version, what another storage of its dtype and length has in a backend's memory. Nothing is
+   * copied, and nothing of it can fail.
+   */
+  takeOver(from: Storage): void {
+    const device = from.#device;
+    if (device === null) throw new InternalError("takeOver: there is nothing in a backend's memory");
+    collected.unregister(from);
+    from.#device = null;
+    this.park(null);
+    this.#device = device;
+    collected.register(this, device, this);
+    this.version++;
+  }
+
+  /**
+   * The elements' bytes where they are, from one on, so many (as many as `windowBytes` can always be had), to be looked
+   * at before anything else runs; null: zeros.
+   */
+  bytes(from = 0, length: number = this.byteLength - from): Uint8Array | null {
+    if (this.#device !== null) return this.#device.view(from, length);
     const host = this.#parked();
-    return host === null ? null : bytesOf(host);
+    return host === null ? null : bytesOf(host, from, length);
   }
 
   /** A copy of the elements. */
   read(): TypedArray {
     const copy = allocate(this.dtype, this.length);
-    this.readBytes(bytesOf(copy));
+    for (const [from, length] of windowsOf(this.byteLength)) {
+      const bytes = this.bytes(from, length);
+      if (bytes === null) break;
+      bytesOf(copy, from, length).set(bytes);
+    }
     return copy;
-  }
-
-  /** Copies the elements' bytes. */
-  readBytes(into: Uint8Array): void {
-    const bytes = this.bytes();
-    if (bytes === null) into.fill(0);
-    else into.set(bytes.length === into.length ? bytes : bytes.subarray(0, into.length));
   }
 
   /** Overwrites the elements now, outside any step. */
   overwrite(data: TypedArray): void {
-    if (this.#device !== null) this.#device.view().set(bytesOf(data));
+    if (this.#device !== null) write(this.#device, data);
     else this.#host = data.slice();
     this.version++;
   }
@@ -99,9 +126,14 @@ export class Storage implements Source {
       return host === null ? 0 : readElement(this.dtype, host, index);
     }
     const { bytes, array } = dtypes[this.dtype];
-    const copy = this.#device.view().slice(index * bytes, (index + 1) * bytes);
+    const copy = this.#device.view(index * bytes, bytes).slice();
     return readElement(this.dtype, new array(copy.buffer, 0, 1), 0);
   }
+}
+
+function write(device: Allocation, data: TypedArray): void {
+  for (const [from, length] of windowsOf(data.byteLength))
+    device.view(from, length).set(bytesOf(data, from, length));
 }
 
 /** Throws `StaleTensorError` where a leaf of a graph means a value that has been overwritten; gives its storage. */
@@ -116,7 +148,3 @@ export function presentStorage(leaf: Node<"input">): Storage {
 
 /** Frees the memory of resident storage that nothing refers to any more (a dropped model; never a loop's values). */
 const collected = new FinalizationRegistry<Allocation>((device) => device.free());
-
-/** The bytes under a typed array. */
-export const bytesOf = (array: TypedArray): Uint8Array =>
-  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

@@ -1,9 +1,8 @@
 import { bitCount } from "../base/bit-count.ts";
-import { type DType, dtypes, readElement, type TypedArray } from "../base/dtype.ts";
+import { bytesOf, type DType, dtypes, readElement, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { RowRanges } from "../base/row-ranges.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
-import { bytesOf } from "../engine/storage.ts";
 import { bitsOf } from "../nn/bits.ts";
 import type { Module } from "../nn/module.ts";
 

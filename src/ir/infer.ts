@@ -72,6 +72,14 @@ const leaf = (_: readonly Node[], a: { shape: Shape; dtype: DType }): Inferred =
   shape: a.shape,
   dtype: a.dtype,
 });
+/** Throws where places along an axis are more than an i32 tells apart. */
+const counted = (shape: Shape, axis: number, op: Op): Shape => {
+  if (shape[axis]! > 2 ** 31)
+    throw new ShapeError(
+      `${op}: axis ${axis} of shape ${shapeText(shape)} has more than 2^31 places, and i32 counts no further; work on parts of it`,
+    );
+  return shape;
+};
 const agreeBut = (axis: number, a: Node, b: Node, op: Op): void => {
   axisOf(axis, a, op);
   if (a.shape.length !== b.shape.length || a.shape.some((d, i) => i !== axis && d !== b.shape[i]))
@@ -100,7 +108,7 @@ const rules: { readonly [K in Op]: Rule<K> } = {
   input: leaf,
   constant: (_, a) => ({ shape: [], dtype: a.dtype }),
   hostScalar: (_, a) => ({ shape: [], dtype: a.dtype }),
-  iota: leaf,
+  iota: (_, { shape, axis, dtype }, op) => ({ shape: counted(shape, axis, op), dtype }),
   variable: ([x]) => like(x!),
   detach: ([x]) => like(x!),
   stated: ([x]) => like(x!),
@@ -157,7 +165,11 @@ const rules: { readonly [K in Op]: Rule<K> } = {
   maxReduce: reduced,
   minReduce: reduced,
   prod: reduced,
-  argmax: (src, { axis }, op) => ({ shape: reduced(src, { axes: [axis] }, op).shape, dtype: "i32" }),
+  argmax: (src, { axis }, op) => {
+    const { shape } = reduced(src, { axes: [axis] }, op);
+    counted(src[0]!.shape, axis, op);
+    return { shape, dtype: "i32" };
+  },
   reshape: ([x], { shape }) => {
     if (sizeOf(shape) !== sizeOf(x!.shape))
       throw new ShapeError(
@@ -244,7 +256,7 @@ const rules: { readonly [K in Op]: Rule<K> } = {
   scatter: scattered,
   argsort: ([x], { axis }, op) => {
     axisOf(axis, x!, op);
-    return { shape: x!.shape, dtype: "i32" };
+    return { shape: counted(x!.shape, axis, op), dtype: "i32" };
   },
   cumsum: (src, { axis }, op) => {
     axisOf(axis, src[0]!, op);
@@ -261,5 +273,21 @@ export function infer<K extends Op>(op: K, src: readonly Node[], attrs: OpAttrs[
   const { operands } = ops[op];
   if (operands >= 0 && src.length !== operands)
     throw new InternalError(`${op}: takes ${operands} operands, got ${src.length}`);
-  return (rules[op] as Rule<K>)(src, attrs, op);
+  const inferred = (rules[op] as Rule<K>)(src, attrs, op);
+  // An operand's own shape has been looked at.
+  if (src.length === 0 || inferred.shape !== src[0]!.shape) refuseTooMany(op, src, inferred.shape);
+  return inferred;
+}
+
+/** Elements that no value reaches: arrays of JavaScript, random counters and tasks of kernels count them in 32 bits. */
+const tooMany = 2 ** 32;
+
+function refuseTooMany(op: Op, src: readonly Node[], shape: Shape): void {
+  const elements = sizeOf(shape);
+  if (elements < tooMany) return;
+  const from = src.length === 0 ? "" : ` of ${src.map((s) => shapeText(s.shape)).join(" and ")}`;
+  throw new ShapeError(
+    `${op}${from}: the result would have shape ${shapeText(shape)}, which is ${elements} elements; a value has fewer than ` +
+      "2^32. Work on parts of it, such as smaller batches or the pieces that chunk() and split() give.",
+  );
 }

@@ -1,4 +1,4 @@
-import { dtypes, type TypedArray } from "../base/dtype.ts";
+import { type TypedArray, windowsOf } from "../base/dtype.ts";
 import { storageOf } from "../engine/realize.ts";
 import type { Storage } from "../engine/storage.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
@@ -24,18 +24,18 @@ const pieceBytes = 2 ** 20;
  */
 export function* bytesIn(tensor: Tensor, what: string): Generator<Uint8Array> {
   const storage = computedStorage(tensor, what);
-  const bytes = storage.bytes();
-  const length = storage.length * dtypes[storage.dtype].bytes;
-  if (bytes !== null && bytes.buffer instanceof ArrayBuffer) {
-    // Memory of a backend may be longer than what is in it.
-    yield bytes.subarray(0, length);
-    return;
-  }
-  // Zeros that nobody has written yet, or memory that threads share, which the system's functions do not take.
-  const piece = new Uint8Array(Math.min(pieceBytes, length));
-  for (let at = 0; at < length; at += pieceBytes) {
-    const part = piece.subarray(0, length - at);
-    if (bytes !== null) part.set(bytes.subarray(at, at + part.length));
-    yield part;
+  const piece = new Uint8Array(Math.min(pieceBytes, storage.byteLength));
+  for (const [from, length] of windowsOf(storage.byteLength)) {
+    const bytes = storage.bytes(from, length);
+    if (bytes !== null && bytes.buffer instanceof ArrayBuffer) {
+      yield bytes;
+      continue;
+    }
+    // Zeros that nobody has written yet, or memory that threads share, which the system's functions do not take.
+    for (let at = 0; at < length; at += pieceBytes) {
+      const part = piece.subarray(0, length - at);
+      if (bytes !== null) part.set(bytes.subarray(at, at + part.length));
+      yield part;
+    }
   }
 }

@@ -1,8 +1,7 @@
-import { allocate, type TypedArray } from "../base/dtype.ts";
+import { allocate, bytesOf, type TypedArray } from "../base/dtype.ts";
 import { StateOffloadError } from "../base/errors.ts";
 import { hashBytes } from "../base/hash.ts";
 import { joinPath, readFile, removeAtExit, removeFile, writeFile } from "../base/storage/index.ts";
-import { bytesOf } from "../engine/storage.ts";
 import type { Part } from "./part.ts";
 import { StateTensor } from "./state-tensor.ts";
 

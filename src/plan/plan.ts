@@ -88,8 +88,11 @@ export type LoadablePlan = Omit<Plan, "explain">;
 /** A block of memory that a backend owns. */
 export interface Allocation {
   readonly bytes: number;
-  /** The bytes, valid until the backend's memory next grows: fetch anew at each use. */
-  view(): Uint8Array;
+  /**
+   * Its bytes from one of them on, all or so many, where they are: valid until the backend's memory next grows, so to be
+   * fetched anew at each use. An array of bytes has 2³² of them at most: of more memory, parts are viewed.
+   */
+  view(from?: number, length?: number): Uint8Array;
   free(): void;
 }
 

@@ -11,7 +11,7 @@ import { broadcastTo, constant } from "./operations/promote.ts";
 
 /**
  * Random numbers come from a counter, not from a stream: element e of the nth draw since `manualSeed(seed)` is
- * Threefry-2x32 of the key (the seed in one word, n) and the counter e. The key's words are inputs of a step, so a
+ * Threefry-2x32 of the key (the seed in one word, n) and the counter e / 2, of whose two words it is one. The key's words are inputs of a step, so a
  * captured step draws anew at each replay, and every backend draws the same bits.
  */
 let seed = Math.floor(Math.random() * 2 ** 32);
@@ -62,9 +62,15 @@ function seedWord(): number {
   return high === 0 ? seed | 0 : seed ^ threefry2x32(high, 0, 0, 0)[0];
 }
 
+/**
+ * The key of the next draw: the seed's word and the number of draws before. What of that number is beyond one word goes
+ * into the seed's, each into another word, so that 2⁶⁴ draws of one seed repeat none.
+ */
+const keyWord = (): number => (seedWord() + Math.imul(Math.floor(drawn / 2 ** 32), 0x9e3779b1)) | 0;
+
 /** Random i32 words, from the next key. */
 export function bits(shape: Shape): Node {
-  const words = [hostScalar(seedWord, "i32"), hostScalar(() => drawn | 0, "i32")];
+  const words = [hostScalar(keyWord, "i32"), hostScalar(() => drawn | 0, "i32")];
   hostEffect({
     apply() {
       drawn++;

@@ -1,9 +1,9 @@
 import type { Selection } from "../autodiff/places.ts";
+import { bytesOf } from "../base/dtype.ts";
 import { IndexError, ShapeError } from "../base/errors.ts";
 import { hashBytes } from "../base/hash.ts";
 import { RowRanges } from "../base/row-ranges.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
-import { bytesOf } from "../engine/storage.ts";
 import { Resident } from "../engine/trace.ts";
 
 /**

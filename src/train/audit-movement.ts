@@ -1,6 +1,5 @@
-import { readElement, type TypedArray } from "../base/dtype.ts";
+import { bytesOf, readElement, type TypedArray } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
-import { bytesOf } from "../engine/storage.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Region } from "../tensor/region.ts";
 import type { Meter } from "./audit-graph.ts";

@@ -1,7 +1,7 @@
-import { allocate, dtypes, type TypedArray } from "../base/dtype.ts";
+import { allocate, bytesOf, dtypes, type TypedArray, windowBytes, windowsOf } from "../base/dtype.ts";
 import { Hash } from "../base/hash.ts";
 import { sizeOf } from "../base/shape.ts";
-import { bytesOf, type Storage } from "../engine/storage.ts";
+import type { Storage } from "../engine/storage.ts";
 import type { Region } from "../tensor/region.ts";
 
 /** Where elements that do not lie side by side are gathered, so many bytes at a time. */
@@ -16,33 +16,45 @@ const longRun = 2 ** 12;
  */
 export function eachPiece(storage: Storage, region: Region | null, see: (piece: Uint8Array) => void): void {
   const size = dtypes[storage.dtype].bytes;
-  const bytes = storage.bytes();
-  if (bytes === null) {
+  const { byteLength } = storage;
+  let window = storage.bytes(0, Math.min(windowBytes, byteLength));
+  if (window === null) {
     gathered.fill(0);
     for (let left = (region?.numel ?? storage.length) * size; left > 0; left -= gathered.length)
       see(gathered.subarray(0, Math.min(left, gathered.length)));
     return;
   }
-  // Memory of a backend may be longer than what is in it.
-  const length = storage.length * size;
   if (region === null) {
-    see(bytes.length === length ? bytes : bytes.subarray(0, length));
+    for (const [from, length] of windowsOf(byteLength)) see(storage.bytes(from, length)!);
     return;
   }
+  /** Where the window begins. */
+  let first = 0;
+  /** Where a byte is in the window, which has so many from there on. */
+  const inWindow = (at: number, length: number): number => {
+    if (at < first || at + length > first + window!.length) {
+      first = at;
+      window = storage.bytes(at, Math.min(windowBytes, byteLength - at));
+    }
+    return at - first;
+  };
   let filled = 0;
   const show = (): void => {
     if (filled > 0) see(gathered.subarray(0, filled));
     filled = 0;
   };
   eachRun(region, (from, to) => {
-    let [at, end] = [from * size, to * size];
-    if (end - at >= longRun) {
+    const [begin, length] = [from * size, (to - from) * size];
+    if (length >= longRun) {
       show();
-      see(bytes.subarray(at, end));
+      for (const [from, part] of windowsOf(length)) {
+        const at = inWindow(begin + from, part);
+        see(window!.subarray(at, at + part));
+      }
       return;
     }
-    if (filled + end - at > gathered.length) show();
-    while (at < end) gathered[filled++] = bytes[at++]!;
+    if (filled + length > gathered.length) show();
+    for (let at = inWindow(begin, length), end = at + length; at < end; ) gathered[filled++] = window![at++]!;
   });
   show();
 }
@@ -68,17 +80,14 @@ export function hashOf(storage: Storage, region: Region | null): string {
 
 /** A copy of a stored value's elements, or of a region of them, in row-major order. */
 export function copyOf(storage: Storage, region: Region | null): TypedArray {
-  const copy = allocate(storage.dtype, region?.numel ?? storage.length);
+  if (region === null) return storage.read();
+  const copy = allocate(storage.dtype, region.numel);
   copyInto(bytesOf(copy), storage, region);
   return copy;
 }
 
 /** Copies the bytes of a stored value, or of a region of it. */
 export function copyInto(into: Uint8Array, storage: Storage, region: Region | null): void {
-  if (region === null) {
-    storage.readBytes(into);
-    return;
-  }
   let at = 0;
   eachPiece(storage, region, (piece) => {
     into.set(piece, at);

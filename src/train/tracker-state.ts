@@ -1,7 +1,7 @@
+import { bytesOf } from "../base/dtype.ts";
 import { StateDictError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { type StateContext, translated } from "../base/stateful.ts";
-import { bytesOf } from "../engine/storage.ts";
 import { hostNode } from "../engine/trace.ts";
 import { bitsOf } from "../nn/bits.ts";
 import type { Module } from "../nn/module.ts";
@@ -61,7 +61,7 @@ export function reportState(
 function isWhereItBegan({ resident }: Parameter, starts: readonly Start[]): boolean {
   return starts.every((start) => {
     if ("sketch" in start || start.dtype !== resident.storage.dtype) return false;
-    const [before, now] = [start.elements, copyOf(resident.storage, start.region)].map(bytesOf);
+    const [before, now] = [start.elements, copyOf(resident.storage, start.region)].map((a) => bytesOf(a));
     return before!.every((byte, i) => byte === now![i]);
   });
 }

@@ -1,9 +1,9 @@
 import { bitCount } from "../base/bit-count.ts";
-import { dtypes } from "../base/dtype.ts";
+import { bytesOf, dtypes } from "../base/dtype.ts";
 import type { StateContext, Stateful } from "../base/stateful.ts";
 import { stateEpoch, structureEpoch } from "../engine/cell.ts";
 import { commit } from "../engine/realize.ts";
-import { bytesOf, type Storage } from "../engine/storage.ts";
+import type { Storage } from "../engine/storage.ts";
 import { currentTrace } from "../engine/trace.ts";
 import type { Module } from "../nn/module.ts";
 import type { Regions } from "../optim/accumulate.ts";

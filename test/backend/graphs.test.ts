@@ -1,10 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { backendNames, backendOf } from "../../src/backends/registry.ts";
-import { allocate, type TypedArray } from "../../src/base/dtype.ts";
+import { allocate, bytesOf, type TypedArray } from "../../src/base/dtype.ts";
 import { hashBytes } from "../../src/base/hash.ts";
 import { sizeOf } from "../../src/base/shape.ts";
-import { bytesOf } from "../../src/engine/storage.ts";
 import { evaluate } from "../../src/ir/evaluate.ts";
 import { isOp, type Node, node, topological } from "../../src/ir/node.ts";
 import { buildPlan } from "../../src/plan/build.ts";

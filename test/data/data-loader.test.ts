@@ -71,6 +71,12 @@ test("setting the epoch comes back to its order", () => {
   expect(seen(loader)).toEqual(second);
 });
 
+test("orders of streams beyond 2^32 are others than those before", () => {
+  const order = (stream: number) => permutation(50, 1, stream).join();
+  const streams = [0, 1, 2 ** 32, 2 ** 32 + 1, 2 ** 33, 2 ** 45];
+  expect(new Set(streams.map(order)).size).toBe(streams.length);
+});
+
 test("a permutation is even: every value comes to every place about as often", () => {
   const counts = Array.from({ length: 4 }, () => [0, 0, 0, 0]);
   for (let stream = 0; stream < 4000; stream++)

@@ -55,6 +55,22 @@ describe("the seed", () => {
     expect(() => manualSeed(2 ** 60)).toThrow(ArgumentError);
   });
 
+  test("numbers drawn after 2^32 draws are none of those before", () => {
+    const after = (drawn: number) => {
+      setRandomState({ seed: 1234, drawn });
+      return numbers(rand([2])).join();
+    };
+    const places = [0, 1, 2 ** 32, 2 ** 32 + 1, 2 ** 33, 2 ** 33 + 1, 2 ** 52];
+    expect(new Set(places.map(after)).size).toBe(places.length);
+    // One call of a captured function goes over the word's end as two draws do.
+    setRandomState({ seed: 1234, drawn: 2 ** 32 - 2 });
+    const drawn = [0, 1, 2, 3].map(() => numbers(rand([2])).join());
+    const draw = capture(() => rand([2]));
+    setRandomState({ seed: 1234, drawn: 2 ** 32 - 2 });
+    expect([0, 1, 2, 3].map(() => numbers(draw()).join())).toEqual(drawn);
+    expect(getRandomState()).toEqual({ seed: 1234, drawn: 2 ** 32 + 2 });
+  });
+
   test("draws are fixed when they are asked for, not when they are computed", () => {
     const [a, b] = [rand([3]), rand([3])];
     const second = numbers(b);

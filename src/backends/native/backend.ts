@@ -19,6 +19,9 @@ import { Runtime } from "./runtime.ts";
 import { KernelStore } from "./store.ts";
 import { findCompiler, type Toolchain, toolchainOf } from "./toolchain.ts";
 
+/** Bytes of an arena that no plan has asked anything of. */
+const leastArena = 64;
+
 /** C written for this machine, compiled by its own compiler and kept on disk. */
 class NativeBackend implements Backend, Host {
   readonly name = "native";
@@ -48,7 +51,7 @@ class NativeBackend implements Backend, Host {
       this.runtime,
       settings.maxMemory ?? Math.min(node().os.totalmem(), allowedMemory()),
     );
-    this.arena = this.memory.allocate(64);
+    this.arena = this.memory.allocate(leastArena);
     if (settings.threads === undefined) this.#sharing = new Sharing();
     else this.setThreads(settings.threads);
   }
@@ -59,9 +62,15 @@ class NativeBackend implements Backend, Host {
 
   reserveArena(bytes: number): void {
     if (bytes <= this.arena.bytes) return;
-    const before = this.arena;
-    this.arena = this.memory.allocate(bytes);
-    before.free();
+    // Nothing in it outlives a run, so the old arena goes before the new one comes. Where there is no memory for that, a
+    // plan that needs less makes it again when it next runs.
+    this.arena.free();
+    try {
+      this.arena = this.memory.allocate(bytes);
+    } catch (error) {
+      this.arena = this.memory.allocate(leastArena);
+      throw error;
+    }
   }
 
   functionsOf(calls: readonly KernelCall[]): number[] {

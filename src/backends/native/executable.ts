@@ -1,4 +1,12 @@
-import { type DType, dtypes, type TypedArray, writeElement } from "../../base/dtype.ts";
+import {
+  bytesOf,
+  type DType,
+  dtypes,
+  type TypedArray,
+  windowBytes,
+  windowsOf,
+  writeElement,
+} from "../../base/dtype.ts";
 import { settings } from "../../base/settings.ts";
 import { sizeOf } from "../../base/shape.ts";
 import { argsLayout, elementBytes } from "../../codegen/args.ts";
@@ -30,9 +38,43 @@ interface Pointer {
   readonly buffer: number;
 }
 
-/** Elements of a dtype in a buffer. */
-const elementsAt = (buffer: ArrayBuffer, offset: number, dtype: DType, length: number): TypedArray =>
-  new dtypes[dtype].array(buffer, offset, length);
+/** Elements of a dtype in a block. */
+function elementsAt(block: NativeAllocation, at: number, dtype: DType, length: number): TypedArray {
+  const { array, bytes } = dtypes[dtype];
+  const view = block.view(at, length * bytes);
+  return new array(view.buffer, view.byteOffset, length);
+}
+
+/** Elements in the arena: an array, or, where they are too many for one, a part of it at a time. */
+class Stretch {
+  readonly #block: NativeAllocation;
+  readonly #at: number;
+  /** null: too many for an array over memory that is not JavaScript's. */
+  readonly #array: TypedArray | null;
+
+  constructor(block: NativeAllocation, at: number, dtype: DType, length: number) {
+    this.#block = block;
+    this.#at = at;
+    this.#array = length * dtypes[dtype].bytes > windowBytes ? null : elementsAt(block, at, dtype, length);
+  }
+
+  /** Copies all of them from an array. */
+  fill(from: TypedArray): void {
+    if (this.#array !== null) this.#array.set(from);
+    else
+      for (const [at, length] of windowsOf(from.byteLength))
+        this.#block.view(this.#at + at, length).set(bytesOf(from, at, length));
+  }
+
+  /** Copies all of them to an array. */
+  copyTo(into: TypedArray): void {
+    if (this.#array === null)
+      for (const [at, length] of windowsOf(into.byteLength))
+        bytesOf(into, at, length).set(this.#block.view(this.#at + at, length));
+    else if (this.#array.length === 1) into[0] = this.#array[0]!;
+    else into.set(this.#array);
+  }
+}
 
 /** A plan as a table in memory: its rows, their arguments, its scalars and constants. */
 export class NativeExecutable implements Executable {
@@ -53,8 +95,8 @@ export class NativeExecutable implements Executable {
   /** Buffers that are allocations of their own. */
   readonly #own = new Map<number, NativeAllocation>();
   /** In the arena as it is now: host inputs by slot, and results. */
-  #hostInputs: readonly (TypedArray | null)[] = [];
-  #results: readonly TypedArray[] = [];
+  #hostInputs: readonly (Stretch | null)[] = [];
+  #results: readonly Stretch[] = [];
 
   constructor(host: Host, plan: LoadablePlan) {
     this.#host = host;
@@ -70,13 +112,13 @@ export class NativeExecutable implements Executable {
     const first = constants + plan.buffers.filter(({ kind }) => kind === "constant").length;
     host.reserveArena(plan.arenaBytes);
     this.#block = host.memory.allocate(layouts.reduce((n, l) => n + l.size, first) * 8);
-    const { buffer, address } = this.#block;
-    this.#words = new Uint32Array(buffer);
-    this.#scalars = plan.scalars.map((dtype, i) => elementsAt(buffer, (scalars + i) * 8, dtype, 1));
+    const { address } = this.#block;
+    this.#words = new Uint32Array(this.#block.view().buffer);
+    this.#scalars = plan.scalars.map((dtype, i) => elementsAt(this.#block, (scalars + i) * 8, dtype, 1));
     let constant = constants;
     for (const [i, b] of plan.buffers.entries()) {
       if (b.kind !== "constant") continue;
-      writeElement(b.dtype, elementsAt(buffer, constant * 8, b.dtype, 1), 0, b.value);
+      writeElement(b.dtype, elementsAt(this.#block, constant * 8, b.dtype, 1), 0, b.value);
       this.#constants.set(i, address + constant * 8);
       constant++;
     }
@@ -145,15 +187,17 @@ export class NativeExecutable implements Executable {
   }
 
   /** Follows the arena to where it is now. */
-  #bindArena(arena: NativeAllocation): void {
-    const { inputs, outputs } = this.#plan;
+  #bindArena(): void {
+    const { inputs, outputs, arenaBytes } = this.#plan;
+    this.#host.reserveArena(arenaBytes);
+    const { arena } = this.#host;
     for (const { at, add, buffer } of this.#arenaPointers) {
       const place = this.#place(buffer, arena);
       this.#set(at, place.in.address + place.at + add);
     }
-    const elements = (buffer: number, dtype: DType, length: number): TypedArray => {
+    const elements = (buffer: number, dtype: DType, length: number): Stretch => {
       const place = this.#place(buffer, arena);
-      return elementsAt(place.in.buffer, place.at, dtype, length);
+      return new Stretch(place.in, place.at, dtype, length);
     };
     // Inputs are the first buffers, in order.
     this.#hostInputs = inputs.map(({ offset, dtype, shape }, slot) =>
@@ -164,11 +208,11 @@ export class NativeExecutable implements Executable {
   }
 
   #bind(bindings: readonly Binding[], scalars: Float64Array): void {
-    if (this.#arena !== this.#host.arena) this.#bindArena(this.#host.arena);
+    if (this.#arena !== this.#host.arena) this.#bindArena();
     for (let i = 0; i < bindings.length; i++) {
       const host = this.#hostInputs[i]!;
       if (host !== null) {
-        host.set(bindings[i] as TypedArray);
+        host.fill(bindings[i] as TypedArray);
         continue;
       }
       const { address } = bindings[i] as NativeAllocation;
@@ -181,11 +225,7 @@ export class NativeExecutable implements Executable {
 
   #finish(failed: number, results: readonly TypedArray[]): number {
     if (failed >= 0) return failed;
-    for (let i = 0; i < results.length; i++) {
-      const from = this.#results[i]!;
-      if (from.length === 1) results[i]![0] = from[0]!;
-      else results[i]!.set(from);
-    }
+    for (let i = 0; i < results.length; i++) this.#results[i]!.copyTo(results[i]!);
     return -1;
   }
 

@@ -3,6 +3,9 @@ import { mib } from "../../base/mib.ts";
 import type { Allocation } from "../../plan/plan.ts";
 import type { Runtime } from "./runtime.ts";
 
+/** Elements that a typed array has at most (in Node before 22), and bytes that koffi opens at a time. */
+const mostViewed = 2 ** 32;
+
 /** The process's memory as the backend uses it: counted, and bounded. */
 export class NativeMemory {
   inUse = 0;
@@ -29,7 +32,8 @@ export class NativeMemory {
       this.inUse -= bytes;
       this.#runtime.release(address, size);
     };
-    return new NativeAllocation(address, bytes, () => this.#runtime.view(address, bytes), release);
+    const open = (from: number, length: number) => this.#runtime.view(address + from, length);
+    return new NativeAllocation(address, bytes, open, release);
   }
 }
 
@@ -37,25 +41,29 @@ export class NativeMemory {
 export class NativeAllocation implements Allocation {
   readonly address: number;
   readonly bytes: number;
-  readonly #open: () => ArrayBuffer;
+  readonly #open: (from: number, length: number) => ArrayBuffer;
   #release: (() => void) | null;
-  /** Made when it is first asked for: V8 collects garbage sooner for every buffer that it knows of. */
+  /** All of it, made when it is first asked for: V8 collects garbage sooner for every buffer that it knows of. */
   #view: Uint8Array<ArrayBuffer> | null = null;
 
-  constructor(address: number, bytes: number, open: () => ArrayBuffer, release: () => void) {
+  constructor(
+    address: number,
+    bytes: number,
+    open: (from: number, length: number) => ArrayBuffer,
+    release: () => void,
+  ) {
     this.address = address;
     this.bytes = bytes;
     this.#open = open;
     this.#release = release;
   }
 
-  /** The block itself: out of date once it is freed. */
-  get buffer(): ArrayBuffer {
-    return this.view().buffer;
-  }
-
-  view(): Uint8Array<ArrayBuffer> {
-    return (this.#view ??= new Uint8Array(this.#open()));
+  /** Out of date once it is freed. */
+  view(from = 0, length: number = this.bytes - from): Uint8Array<ArrayBuffer> {
+    // Of more than an array has elements, parts are opened.
+    if (this.bytes > mostViewed) return new Uint8Array(this.#open(from, length));
+    this.#view ??= new Uint8Array(this.#open(0, this.bytes));
+    return length === this.bytes ? this.#view : this.#view.subarray(from, from + length);
   }
 
   free(): void {

@@ -16,8 +16,8 @@ class HostAllocation implements Allocation {
     this.#freed = freed;
   }
 
-  view(): Uint8Array {
-    return this.#data!.subarray(0, this.bytes);
+  view(from = 0, length: number = this.bytes - from): Uint8Array {
+    return this.#data!.subarray(from, from + length);
   }
 
   free(): void {

@@ -96,9 +96,10 @@ class WasmBackend implements Backend, Host {
     return emitAxis(kernel, this.memory);
   }
 
-  /** Makes room for a plan's scratch. */
+  /** Makes room for a plan's scratch; where there is none, a plan that needs less makes it again when it next runs. */
   reserveArena(bytes: number): void {
     if (bytes <= this.#arenaBytes) return;
+    // Nothing in it outlives a run, so the old arena goes before the new one comes.
     if (this.#arenaBytes > 0) this.memory.release(this.arena, this.#arenaBytes);
     this.#arenaBytes = 0;
     this.arenaVersion++;

@@ -58,11 +58,12 @@ export class WasmExecutable implements Executable {
     const constants = scalars + plan.scalars.length * 8;
     const first = constants + plan.buffers.filter(({ kind }) => kind === "constant").length * 8;
     this.#bytes = layouts.reduce((n, l) => n + l.size, first);
-    this.#block = backend.memory.reserve(this.#bytes);
-    this.#scalars = this.#block + scalars;
     backend.reserveArena(plan.arenaBytes);
     const functions = plan.calls.map((c) => backend.kernelIndex(c.kernel));
-    // Compiling may have grown the memory: only now is it safe to hold its view.
+    // Last, as an executable that cannot be made must leave nothing behind.
+    this.#block = backend.memory.reserve(this.#bytes);
+    this.#scalars = this.#block + scalars;
+    // All of that may have grown the memory: only now is it safe to hold its view.
     const { i32 } = backend.memory.views;
     let constant = this.#block + constants;
     for (const [i, buffer] of plan.buffers.entries()) {
@@ -119,6 +120,7 @@ export class WasmExecutable implements Executable {
   #bind(bindings: readonly Binding[], scalars: Float64Array): void {
     const backend = this.#backend;
     const plan = this.#plan;
+    if (this.#arenaVersion !== backend.arenaVersion) backend.reserveArena(plan.arenaBytes);
     const { views } = backend.memory;
     if (this.#arenaVersion !== backend.arenaVersion) {
       for (const p of this.#arena) views.i32[p.at >>> 2] = backend.arena + p.add;

@@ -8,6 +8,8 @@ import { allowedMemory } from "../memory-limit.ts";
 const page = 65_536;
 /** Pages at the start. */
 const initial = 16;
+/** Bytes that have an address of 32 bits. */
+const mostAddresses = 2 ** 32;
 /** Where not even so many bytes of addresses are to be had, there is no use in trying. */
 const leastReserved = 2 ** 26;
 const round = (n: number): number => Math.max(64, Math.ceil(n / 64) * 64);
@@ -70,7 +72,7 @@ export class WasmMemory {
   #reserved = 0;
 
   /** Grows to `maxBytes` at most, or to less where the system does not give a program so many addresses. */
-  constructor(maxBytes: number = Math.min(2 ** 32, settings.maxMemory ?? allowedMemory())) {
+  constructor(maxBytes: number = Math.min(mostAddresses, settings.maxMemory ?? allowedMemory())) {
     const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
     this.shared = typeof SharedArrayBuffer === "function" && isolated !== false;
     this.memory = this.#reserve(maxBytes, Math.min(leastReserved, maxBytes));
@@ -161,9 +163,15 @@ export class WasmMemory {
       if (least > room) throw new RangeError("the maximum is reached");
       this.memory.grow(Math.min(wanted, room));
     } catch (error) {
+      const addresses =
+        this.inUse + bytes > mostAddresses
+          ? "WebAssembly's addresses end at 4 GiB; the native backend's do not (THAW_BACKEND=native, which needs a C compiler). Else use "
+          : "Use ";
       throw new OutOfMemoryError(
         `wasm: ${mib(bytes)} more are needed; ${mib(this.inUse)} are in use of at most ${mib(this.maximum * page)} ` +
-          `(${(error as Error).message}). Use smaller batches or a smaller model, or set THAW_MAX_MEMORY.`,
+          `(${(error as Error).message}). ${addresses}smaller batches or a smaller model${
+            addresses === "Use " ? ", or set THAW_MAX_MEMORY" : ""
+          }.`,
       );
     }
     const grown = this.memory.buffer.byteLength - before;
@@ -185,8 +193,9 @@ export class WasmAllocation implements Allocation {
     this.bytes = bytes;
   }
 
-  view(): Uint8Array {
-    return this.#memory.bytes.subarray(this.address, this.address + this.bytes);
+  view(from = 0, length: number = this.bytes - from): Uint8Array {
+    const first = this.address + from;
+    return this.#memory.bytes.subarray(first, first + length);
   }
 
   free(): void {

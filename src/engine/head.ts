@@ -1,4 +1,5 @@
 import type { DType } from "../base/dtype.ts";
+import { equalBytes } from "../base/equal-bytes.ts";
 import { type Signature, sameElsewhere, sameSignature, signatureOf } from "./signature.ts";
 import type { Storage } from "./storage.ts";
 import type { Holder, Resident, Trace } from "./trace.ts";
@@ -92,7 +93,5 @@ function sameStorage(a: Head, b: Head, i: number): boolean {
 
 function sameBytes(a: Storage, b: Storage): boolean {
   const [x, y] = [a.bytes(), b.bytes()];
-  if (x === null || y === null || x.length !== y.length) return false;
-  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return false;
-  return true;
+  return x !== null && y !== null && equalBytes(x, y);
 }

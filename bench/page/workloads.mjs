@@ -56,12 +56,14 @@ const workloads = {
 
 /**
  * Trains for `seconds` in `await step()`, from a fresh start: steps a second, and when each worker had joined. Then
- * again without a turn of the event loop: calls of a step that nobody awaits run all the same.
+ * again without a turn of the event loop: calls of a step that nobody awaits run all the same. `threads` null: as many
+ * as thaw takes of its own accord.
  */
 export async function train({ workload, threads, seconds, told = () => {} }) {
   const backend = currentBackend();
   const began = performance.now();
-  backend.setThreads(threads);
+  if (threads !== null) backend.setThreads(threads);
+  const wanted = threads ?? navigator.hardwareConcurrency;
   manualSeed(0);
   const [net, x, y] = workloads[workload]();
   const optimizer = new optim.Adam(net, { lr: 1e-3 });
@@ -69,13 +71,13 @@ export async function train({ workload, threads, seconds, told = () => {} }) {
   await step(x, y);
   const firstStep = performance.now() - began;
   await told("begin");
-  let joined = threads === 1 ? 0 : null;
+  let joined = wanted === 1 ? 0 : null;
   const start = performance.now();
   let steps = 0;
   while (performance.now() - start < seconds * 1000) {
     await step(x, y);
     steps++;
-    if (joined === null && backend.workersReady >= threads - 1) joined = performance.now() - began;
+    if (joined === null && backend.workersReady >= wanted - 1) joined = performance.now() - began;
   }
   const stepsPerSecond = (1000 * steps) / (performance.now() - start);
   await told("end");
@@ -94,7 +96,7 @@ export async function train({ workload, threads, seconds, told = () => {} }) {
   }
   return {
     workload,
-    threads,
+    threads: wanted,
     firstStep,
     joined,
     stepsPerSecond,

@@ -57,6 +57,19 @@ test.each(["native", "wasm"])(
   },
 );
 
+test("wasm: a single run of large work starts no workers, and a loop of it does not wait for eight", () => {
+  const [once, twice, all] = said(
+    `${shared}
+    await work(1500, 1);
+    const once = threads();
+    await work(1500, 2);
+    console.log(JSON.stringify([once, threads(), ${cores}]));`,
+    "wasm",
+  ) as [number, number, number];
+  expect(once).toBe(1);
+  expect(twice).toBe(all);
+});
+
 test("a number that is asked for decides", () => {
   expect(
     said(`${shared} currentBackend().setThreads(3); await work(16, 1); console.log(threads());`, "native"),

@@ -16,6 +16,10 @@ export interface Host {
   readonly arenaVersion: number;
   /** Threads that run a plan, given whether it gains by several. */
   threadsFor(gains: boolean): number;
+  /** Whether runs that gain by threads are timed. */
+  readonly countsTime: boolean;
+  /** Takes what a run that gains by threads has taken, where that is asked. */
+  took(milliseconds: number): void;
   readonly walk: (table: number, rows: number, threads: number) => number;
   kernelIndex(kernel: Kernel): number;
   reserveArena(bytes: number): void;
@@ -162,8 +166,12 @@ export class WasmExecutable implements Executable {
 
   run(bindings: readonly Binding[], scalars: Float64Array, results: readonly TypedArray[]): number {
     this.#bind(bindings, scalars);
-    const threads = this.#backend.threadsFor(this.#gains);
-    return this.#finish(this.#backend.walk(this.#block, this.#plan.calls.length, threads), results);
+    const backend = this.#backend;
+    const threads = backend.threadsFor(this.#gains);
+    const began = this.#gains && backend.countsTime ? performance.now() : null;
+    const failed = backend.walk(this.#block, this.#plan.calls.length, threads);
+    if (began !== null) backend.took(performance.now() - began);
+    return this.#finish(failed, results);
   }
 
   runTimed(

@@ -1,11 +1,10 @@
-import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
-import { noGrad } from "../tensor/autograd.ts";
-import { arange, empty } from "../tensor/create.ts";
+import { empty } from "../tensor/create.ts";
 import { type EmbeddingOptions, embedding } from "../tensor/embedding.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { normal_ } from "./init/index.ts";
+import { drawTable, paddingRow } from "./embedding-table.ts";
 import { Module } from "./module.ts";
 import { pythonFloat } from "./repr.ts";
 
@@ -28,21 +27,10 @@ export class Embedding extends Module {
     { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false }: EmbeddingOptions = {},
   ) {
     super();
-    for (const size of [numEmbeddings, embeddingDim])
-      if (!Number.isInteger(size) || size < 0)
-        throw new ArgumentError(
-          `Embedding: numEmbeddings ${numEmbeddings} and embeddingDim ${embeddingDim} must be whole numbers`,
-        );
-    if (
-      paddingIdx !== null &&
-      (!Number.isInteger(paddingIdx) || paddingIdx < -numEmbeddings || paddingIdx >= numEmbeddings)
-    )
-      throw new ArgumentError(
-        `Embedding: paddingIdx ${paddingIdx} is not a row of a table of ${numEmbeddings}`,
-      );
+    const padding = paddingRow("Embedding", numEmbeddings, embeddingDim, paddingIdx);
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
-    this.paddingIdx = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
+    this.paddingIdx = padding;
     this.maxNorm = maxNorm;
     this.normType = normType;
     this.scaleGradByFreq = scaleGradByFreq;
@@ -69,13 +57,7 @@ export class Embedding extends Module {
 
   /** Draws the table anew from a standard normal; the padding row becomes zeros. */
   resetParameters(): void {
-    normal_(this.weight);
-    const { paddingIdx } = this;
-    if (paddingIdx === null) return;
-    noGrad(() => {
-      const padding = arange(this.numEmbeddings, { dtype: "i32" }).eq(paddingIdx).unsqueeze(1);
-      this.weight.copy_(this.weight.maskedFill(padding, 0));
-    });
+    drawTable(this.weight, this.paddingIdx);
   }
 
   /** Rows at indices (integers in [0, numEmbeddings)) of any shape. */

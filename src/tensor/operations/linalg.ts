@@ -7,7 +7,7 @@ import { widen } from "./promote.ts";
 import { mean } from "./reduction.ts";
 
 /** Two factors of one dtype, widened where they are of a storage dtype. */
-function factors(op: string, a: Node, b: Node): [Node, Node] {
+export function factors(op: string, a: Node, b: Node): [Node, Node] {
   const [x, y] = [widen(a), widen(b)];
   if (x.dtype !== y.dtype)
     throw new DTypeError(`${op}: tensors of ${a.dtype} and ${b.dtype}; cast one to the other`);

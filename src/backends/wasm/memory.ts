@@ -70,6 +70,8 @@ export class WasmMemory {
   #views: Views;
   #free: Block[] = [];
   #reserved = 0;
+  /** Where memory begins that nobody has had yet: it is zeros as it is, and costs nothing until it is written to. */
+  #fresh = 0;
 
   /** Grows to `maxBytes` at most, or to less where the system does not give a program so many addresses. */
   constructor(maxBytes: number = Math.min(mostAddresses, settings.maxMemory ?? allowedMemory())) {
@@ -125,7 +127,8 @@ export class WasmMemory {
     block.bytes -= size;
     if (block.bytes === 0) this.#free.splice(at, 1);
     this.inUse += size;
-    this.bytes.fill(0, start, start + size);
+    this.bytes.fill(0, start, Math.min(start + size, this.#fresh));
+    this.#fresh = Math.max(this.#fresh, start + size);
     return start;
   }
 

@@ -11,7 +11,7 @@ import { isCheckingFinite, refuseNonFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";
 import { preparing, runPlan } from "./run-plan.ts";
 import { type Signature, signatureOf } from "./signature.ts";
-import { slotOf, standInsFor } from "./stand-ins.ts";
+import { type PlanScalar, slotOf, standInsFor } from "./stand-ins.ts";
 import { presentStorage, type Storage } from "./storage.ts";
 import {
   type Check,
@@ -31,15 +31,6 @@ export interface Request {
   readonly outputs: readonly Node[];
   readonly writes: readonly (readonly [Resident, Node])[];
   readonly checks: readonly Check[];
-}
-
-/**
- * Where a number that a plan takes is found: `scalar` is the index among the signature's scalars, or `constant` the place
- * in its order of a node that is the number everywhere; the other is -1.
- */
-export interface PlanScalar {
-  readonly scalar: number;
-  readonly constant: number;
 }
 
 /** A plan ready on a backend, and how a signature's leaves fill its slots. */
@@ -86,12 +77,13 @@ const targetsOf = ({ writes }: Request): Node<"input">[] =>
 const planOf = (
   { outputs, writes, checks }: Request,
   targets: readonly Node<"input">[],
-  of: (n: Node) => Node = (n) => n,
+  replaced?: (n: Node) => Node | null,
 ): Plan =>
   buildPlan({
-    outputs: outputs.map(of),
-    writes: writes.map(([, value], i) => ({ target: of(targets[i]!) as Node<"input">, value: of(value) })),
-    checks: checks.map((c) => of(c.status)),
+    outputs,
+    writes: writes.map(([, value], i) => ({ target: targets[i]!, value })),
+    checks: checks.map((c) => c.status),
+    replaced,
     resident: (leaf) => (leaf.attrs.source as Storage).resident,
   });
 
@@ -126,15 +118,12 @@ function findOrMake(request: Request): { compiled: Compiled; signature: Signatur
   const signature = signatureOf(roots, [outputs.length, writes.length, checks.length]);
   const compiled = plans.get(signature, (lifted) => {
     const standIns = standInsFor(signature, lifted);
-    const plan = planOf(request, targets, standIns.of);
+    const plan = planOf(request, targets, standIns.replaced);
     return {
       plan,
       executable: preparing("compiling", () => currentBackend().load(plan)),
       inputs: plan.graph.leaves.map(slotOf),
-      scalars: plan.graph.scalars.map((n) => ({
-        scalar: standIns.scalars.indexOf(n),
-        constant: lifted[standIns.lifted.indexOf(n)] ?? -1,
-      })),
+      scalars: plan.graph.scalars.map(standIns.from),
       numbers: signature.numbers,
       size: signature.order.length,
       users: 1,

@@ -1,10 +1,11 @@
 import { dtypes } from "../base/dtype.ts";
 import { contiguousStrides, type Shape, sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
+import type { View } from "../ir/op.ts";
 import { ops } from "../ir/op.ts";
 import { dependsOn, type Ordered, precede } from "./precedence.ts";
 import { type Prepared, rootBasesOf } from "./prepare.ts";
-import { type View, viewOf } from "./view.ts";
+import { viewOf } from "./view.ts";
 
 /** Nodes that become one kernel. */
 export interface Cluster extends Ordered<Cluster> {
@@ -33,13 +34,16 @@ const isElement = (n: Node): boolean =>
   ops[n.op].kind === "elementwise" || isOp(n, "gather") || isOp(n, "randomBits");
 
 /** Whether a node is computed by a kernel: neither a leaf nor a view of something else. */
-export const isComputed = (n: Node): boolean => ops[n.op].kind !== "leaf" && viewOf(n).base === n;
+export function isComputed(n: Node): boolean {
+  const { kind } = ops[n.op];
+  return kind === "movement" ? viewOf(n).base === n : kind !== "leaf";
+}
 
 /** A shape without its axes of size 1. */
-const squeeze = (shape: Shape): number[] => shape.filter((d) => d !== 1);
+const squeeze = (shape: Shape): Shape => (shape.includes(1) ? shape.filter((d) => d !== 1) : shape);
 /** Strides without those of axes of size 1. */
-export const squeezeStrides = (shape: Shape, strides: readonly number[]): number[] =>
-  strides.filter((_, i) => shape[i] !== 1);
+export const squeezeStrides = (shape: Shape, strides: readonly number[]): readonly number[] =>
+  shape.includes(1) ? strides.filter((_, i) => shape[i] !== 1) : strides;
 
 /** The shape of a cluster's rows. */
 export const rowShape = (c: Cluster): number[] => c.shape.filter((_, i) => !c.reduced?.includes(i));
@@ -184,48 +188,31 @@ const isMap = (c: Cluster): boolean => c.kind === "loop" && c.reduced === null;
 /** Products work in lanes of 32 bits: what needs f64 stays out of their kernels. */
 const usesDouble = (n: Node): boolean => n.dtype === "f64" || n.src.some((s) => s.dtype === "f64");
 
+/** Elementwise nodes that only a product reads, over leaves and others of the kind: all, or none, of an operand. */
 function findPrologues(order: readonly Node[], roots: ReadonlySet<Node>): Set<Node> {
-  const uses = new Map<Node, Node[]>();
-  for (const n of order) {
-    if (!isComputed(n)) continue;
-    for (const s of n.src) {
+  const found = new Set<Node>();
+  const dots = order.filter((n) => isOp(n, "dot"));
+  if (dots.length === 0) return found;
+  const uses = new Int32Array(order.length);
+  for (const n of order) if (isComputed(n)) for (const s of n.src) uses[viewOf(s).base.index]!++;
+  /** Adds a node, and what it is made of, to `members`; false where it, or some of that, is no part of a prologue. */
+  const gather = (n: Node, members: Node[]): boolean => {
+    if (ops[n.op].kind !== "elementwise" || uses[n.index] !== 1 || roots.has(n) || usesDouble(n))
+      return false;
+    if (members.push(n) > maxNodes) return false;
+    return n.src.every((s) => {
       const { base } = viewOf(s);
-      const known = uses.get(base);
-      if (known === undefined) uses.set(base, [n]);
-      else known.push(n);
+      return ops[base.op].kind === "leaf" || (isOwnOrder(s) && gather(base, members));
+    });
+  };
+  for (const dot of dots) {
+    const depths = dot.attrs.leftContract.filter((a) => dot.src[0]!.shape[a] !== 1);
+    if (depths.length !== 1) continue;
+    for (const s of dot.src) {
+      const members: Node[] = [];
+      if (isPermutation(s) && gather(viewOf(s).base, members)) for (const n of members) found.add(n);
     }
   }
-  const found = new Set<Node>();
-  const overLeaves = (n: Node): boolean =>
-    ops[n.op].kind === "elementwise" &&
-    n.src.every((s) => {
-      const { base } = viewOf(s);
-      return ops[base.op].kind === "leaf" || (found.has(base) && isOwnOrder(s));
-    });
-  for (const n of order) {
-    if (!isComputed(n) || roots.has(n) || usesDouble(n) || !overLeaves(n)) continue;
-    const users = uses.get(n) ?? [];
-    const user = users[0];
-    if (users.length !== 1 || user === undefined) continue;
-    if (isOp(user, "dot")) {
-      const depths = user.attrs.leftContract.filter((a) => user.src[0]!.shape[a] !== 1);
-      if (depths.length === 1 && user.src.every((s) => viewOf(s).base !== n || isPermutation(s)))
-        found.add(n);
-    } else if (ops[user.op].kind === "elementwise") found.add(n);
-  }
-  // A chain counts only if it ends in a product.
-  for (const n of [...order].reverse()) {
-    if (!found.has(n)) continue;
-    const user = uses.get(n)![0]!;
-    if (!isOp(user, "dot") && !found.has(user)) found.delete(n);
-  }
-  // Dropping the end of a chain may leave a member whose operand is no longer inlined: drop those too.
-  for (const n of order)
-    if (
-      found.has(n) &&
-      !n.src.every((s) => ops[viewOf(s).base.op].kind === "leaf" || found.has(viewOf(s).base))
-    )
-      found.delete(n);
   return found;
 }
 

@@ -1,5 +1,5 @@
 import { sizeOf } from "../base/shape.ts";
-import { isOp, type Node, node, topological } from "../ir/node.ts";
+import { isOp, type Node, node, nodeLike, topological } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
 import { makingInPlaceOf } from "../ir/origin.ts";
 import type { PlanGraph } from "./plan.ts";
@@ -47,15 +47,24 @@ export function prepare(graph: PlanGraph): Prepared {
 }
 
 function rewritten(roots: readonly Node[]): Node[] {
-  const made = new Map<Node, Node>();
-  for (const n of topological(roots)) {
-    const src = n.src.map((s) => made.get(s)!);
-    const same = src.every((s, i) => s === n.src[i]);
+  const order = topological(roots);
+  const made = new Array<Node>(order.length);
+  for (let place = 0; place < order.length; place++) {
+    const n = order[place]!;
+    let same = true;
+    for (const s of n.src) if (made[s.index] !== s) same = false;
     makingInPlaceOf(n);
-    made.set(n, rewrite(same ? n : (node(n.op, src, n.attrs, false) as Node)));
+    made[place] = rewrite(
+      same
+        ? n
+        : nodeLike(
+            n,
+            n.src.map((s) => made[s.index]!),
+          ),
+    );
   }
   makingInPlaceOf(null);
-  return roots.map((r) => asRoot(made.get(r)!));
+  return roots.map((r) => asRoot(made[r.index]!));
 }
 
 /** A copy of a view into memory of its own. */

@@ -56,7 +56,7 @@ export class Builder {
   }
 
   #intern<K extends Op>(op: K, src: readonly Node[], attrs: OpAttrs[K], like?: Node): Node {
-    for (let hash = hashOf(op, src, attrs); ; hash = (hash + 1) | 0) {
+    for (let hash = hashOf(op, src, attrs); ; hash = (hash + 1) & smallInteger) {
       const found = this.#table.get(hash);
       if (found === undefined) {
         // What takes the place of a node has its shape and dtype.
@@ -81,12 +81,17 @@ export function constantOf(n: Node): number | null {
   return isOp(at, "constant") ? roundTo(at.dtype, at.attrs.value) : null;
 }
 
+/** Numbers up to here are looked up without memory of their own. */
+const smallInteger = 0x3fff_ffff;
+
 function hashOf(op: Op, src: readonly Node[], attrs: OpAttrs[Op]): number {
   let hash = codeOf[op];
   for (const s of src) hash = Math.imul(hash, 31) + s.id;
   for (const name of attributeNames[op])
     hash = Math.imul(hash, 31) + hashValue((attrs as Record<string, unknown>)[name]);
-  return hash | 0;
+  // Ids follow each other, and so would hashes: long runs of places that are taken, each to be walked to its end.
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b_3c6d);
+  return (hash ^ (hash >>> 13)) & smallInteger;
 }
 
 function hashValue(value: unknown): number {

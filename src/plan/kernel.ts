@@ -135,15 +135,18 @@ export interface KernelCall {
   readonly scopes?: readonly string[];
 }
 
-/** The accesses that some values of a body load from, directly or not. */
+/** The accesses that some values of a body need, in the order in which evaluating one value after the other meets them. */
 export function accessesOf(body: readonly Value[], roots: readonly number[]): number[] {
   const found = new Set<number>();
-  // A set that grows as it is walked.
-  const needed = new Set(roots);
-  for (const i of needed) {
+  // Values that many others use are looked at once: ways through a body can be as many as 2 to its length.
+  const seen = new Set<number>();
+  const stack = [...roots].reverse();
+  for (let i = stack.pop(); i !== undefined; i = stack.pop()) {
+    if (seen.has(i)) continue;
+    seen.add(i);
     const value = body[i]!;
     if ("access" in value) found.add(value.access);
-    if ("args" in value) for (const arg of value.args) needed.add(arg);
+    if ("args" in value) for (const arg of [...value.args].reverse()) stack.push(arg);
   }
   return [...found];
 }

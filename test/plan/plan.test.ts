@@ -4,6 +4,7 @@ import type { TypedArray } from "../../src/base/dtype.ts";
 import { evaluate } from "../../src/ir/evaluate.ts";
 import { type Node, node, topological } from "../../src/ir/node.ts";
 import { buildPlan, type PlanRequest } from "../../src/plan/build.ts";
+import { accessesOf } from "../../src/plan/kernel.ts";
 import { interpret } from "./interpret.ts";
 import {
   constant,
@@ -107,6 +108,14 @@ describe("fusion", () => {
     expect(plan.arenaBytes).toBeLessThan(64 * 40 * 4 + 64 * 30 * 4 + 256);
   });
 
+  it("looks at each value of a product's epilogue once, however many ways lead to it", () => {
+    let x: Node = matmul(input([40, 30]), input([30, 50]));
+    for (let i = 0; i < 40; i++) x = node("mul", [x, x], {});
+    const { kernel } = buildPlan({ outputs: [x], writes: [], checks: [], resident: () => false }).calls[0]!;
+    if (kernel.kind !== "contract") throw new Error(kernel.kind);
+    expect(accessesOf(kernel.epilogue, [kernel.stores[0]!.value])).toEqual([]);
+  });
+
   it("joins nothing that a kernel in between is made of", () => {
     const doubled = node("mul", [input([8]), constant(2, [8])], {});
     const between = node("cumsum", [node("neg", [doubled], {})], { axis: 0 });
@@ -137,9 +146,9 @@ it("grows with the graph: a chain of residual blocks takes as long a block howev
     buildPlan({ outputs: [x], writes: [], checks: [], resident: () => false });
     return performance.now() - start;
   };
-  chain(500);
+  chain(200);
   const shortest = (blocks: number) => Math.min(chain(blocks), chain(blocks));
-  expect(shortest(6000)).toBeLessThan(40 * shortest(600));
+  expect(shortest(1500)).toBeLessThan(40 * shortest(150));
 });
 
 describe("writes in place", () => {

@@ -1,3 +1,4 @@
+import type { Binding, Executable } from "../backends/contract.ts";
 import { currentBackend } from "../backends/registry.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import type { ThawError } from "../base/errors.ts";
@@ -5,7 +6,7 @@ import { sizeOf } from "../base/shape.ts";
 import { foldedValue } from "../ir/lift.ts";
 import { becomeInput, latestId, markOperands, type Node, node, topological } from "../ir/node.ts";
 import { buildPlan } from "../plan/build.ts";
-import type { Binding, Executable, Plan } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import { carriedNodes } from "./carried.ts";
 import { isCheckingFinite, refuseNonFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";

@@ -1,8 +1,8 @@
+import type { Allocation, Backend, Binding } from "../backends/contract.ts";
 import { allocate, type DType, dtypes, readElement, type TypedArray } from "../base/dtype.ts";
 import { StaleTensorError } from "../base/errors.ts";
 import type { Node } from "../ir/node.ts";
 import type { Source } from "../ir/op.ts";
-import type { Allocation, Backend, Binding } from "../plan/plan.ts";
 
 let nextId = 1;
 let moves = 0;

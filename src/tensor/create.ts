@@ -1,8 +1,8 @@
-import { cast } from "../autodiff/build.ts";
 import { allocate, type DType, integerRange, isFloat, type TypedArray, writeElement } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { type Shape, shapeText, sizeOf } from "../base/shape.ts";
 import { hostNode } from "../engine/trace.ts";
+import { cast } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import { full as filled } from "./operations/elementwise.ts";

@@ -1,6 +1,6 @@
 import { OutOfMemoryError } from "../../base/errors.ts";
 import { mib } from "../../base/mib.ts";
-import type { Allocation } from "../../plan/plan.ts";
+import type { Allocation } from "../contract.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** The process's memory as the backend uses it: counted, and bounded. */

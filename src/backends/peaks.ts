@@ -3,7 +3,7 @@ import { OutOfMemoryError } from "../base/errors.ts";
 import { type Shape, sizeOf } from "../base/shape.ts";
 import { type Node, node } from "../ir/node.ts";
 import { buildPlan } from "../plan/build.ts";
-import type { Allocation, Backend, Peaks } from "../plan/plan.ts";
+import type { Allocation, Backend, Peaks } from "./contract.ts";
 
 /** Milliseconds for which each of the two is repeated; the best time counts. */
 const budget = 40;

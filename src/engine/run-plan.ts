@@ -1,6 +1,7 @@
+import type { Binding, Executable } from "../backends/contract.ts";
 import type { TypedArray } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
-import type { Binding, Executable, Plan } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
 
 /**
  * One run of a plan, in milliseconds of `performance.now()`; `ends`: when each kernel had ended, in nanoseconds from the

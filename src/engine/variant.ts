@@ -1,8 +1,8 @@
+import type { Binding } from "../backends/contract.ts";
 import { currentBackend } from "../backends/registry.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
-import type { Binding } from "../plan/plan.ts";
 import type { CallKey } from "./call-key.ts";
 import type { Cell } from "./cell.ts";
 import type { FieldReads } from "./fields.ts";

@@ -1,7 +1,7 @@
-import { restore } from "../autodiff/build.ts";
 import { isFloat } from "../base/dtype.ts";
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { broadcastShapes, shapeText } from "../base/shape.ts";
+import { restore } from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import { abs, eq, full, mul, sign, sub, where } from "./operations/elementwise.ts";

@@ -1,8 +1,8 @@
-import { cast } from "../autodiff/build.ts";
 import { type DType, isFloat, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { hostNode } from "../engine/trace.ts";
+import { cast } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import { dataNode, flatNode, stored, type TensorData } from "./data-node.ts";

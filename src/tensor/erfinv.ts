@@ -1,4 +1,4 @@
-import { cast } from "../autodiff/build.ts";
+import { cast } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import {

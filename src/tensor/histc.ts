@@ -1,7 +1,7 @@
-import { cast, filled, reshape } from "../autodiff/build.ts";
 import { isFloat } from "../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
+import { cast, filled, reshape } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import { checkElements } from "./operations/check-elements.ts";

@@ -1,6 +1,6 @@
-import { filled, reshape } from "../autodiff/build.ts";
 import { IndexError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
+import { filled, reshape } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import type { Keepdim } from "./methods/reduction.ts";

@@ -1,6 +1,6 @@
-import { cast, filled, reshape } from "../autodiff/build.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { sameShape, shapeText, sizeOf } from "../base/shape.ts";
+import { cast, filled, reshape } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import { operandOf, type Scalar } from "./methods/base.ts";

@@ -1,6 +1,6 @@
-import { filled } from "../autodiff/build.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
+import { filled } from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import { dimOf } from "./operations/dims.ts";

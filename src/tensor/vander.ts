@@ -1,6 +1,6 @@
-import { filled } from "../autodiff/build.ts";
 import { ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
+import { filled } from "../ir/build.ts";
 import * as kind from "./argument-kinds.ts";
 import { cat, flip, unsqueeze } from "./operations/movement.ts";
 import { broadcastTo } from "./operations/promote.ts";

@@ -6,7 +6,7 @@ import { productTiling, scratchBytes } from "../../codegen/c/tiling.ts";
 import type { Tasks } from "../../codegen/tasks.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
-import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../../plan/plan.ts";
+import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";
 import { allowedMemory } from "../memory-limit.ts";
 import { Sharing } from "../sharing.ts";
 import { type Host, NativeExecutable } from "./executable.ts";

@@ -12,7 +12,7 @@ import { sizeOf } from "../../base/shape.ts";
 import { argsLayout, elementBytes } from "../../codegen/args.ts";
 import { gainsByThreads, type Tasks } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
-import type { Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
+import type { Binding, Executable, LoadablePlan } from "../contract.ts";
 import type { NativeAllocation, NativeMemory } from "./memory.ts";
 import type { Runtime } from "./runtime.ts";
 import { row } from "./runtime-source.ts";

@@ -1,7 +1,7 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import type { Kernel } from "../../plan/kernel.ts";
-import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../../plan/plan.ts";
+import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";
 import { measurePeaks } from "../peaks.ts";
 import { Sharing } from "../sharing.ts";
 import { emitAxis } from "./axis.ts";

@@ -1,5 +1,5 @@
 import { dtypes } from "../../base/dtype.ts";
-import { accessesOf } from "../../codegen/body.ts";
+import { accessesOf } from "../../plan/kernel.ts";
 import {
   advance,
   argumentLoader,

@@ -3,7 +3,7 @@ import { sizeOf } from "../../base/shape.ts";
 import { argsLayout, elementBytes } from "../../codegen/args.ts";
 import { gainsByThreads, tasksOf } from "../../codegen/tasks.ts";
 import type { Kernel } from "../../plan/kernel.ts";
-import type { Binding, Executable, LoadablePlan } from "../../plan/plan.ts";
+import type { Binding, Executable, LoadablePlan } from "../contract.ts";
 import { tiling } from "./contract.ts";
 import { viewFor, type WasmAllocation, type WasmMemory } from "./memory.ts";
 import { entry } from "./walker.ts";

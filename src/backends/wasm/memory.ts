@@ -2,7 +2,7 @@ import type { DType, TypedArray } from "../../base/dtype.ts";
 import { BackendError, OutOfMemoryError } from "../../base/errors.ts";
 import { mib } from "../../base/mib.ts";
 import { settings } from "../../base/settings.ts";
-import type { Allocation } from "../../plan/plan.ts";
+import type { Allocation } from "../contract.ts";
 import { allowedMemory } from "../memory-limit.ts";
 
 const page = 65_536;

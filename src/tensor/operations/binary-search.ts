@@ -1,4 +1,4 @@
-import { filled } from "../../autodiff/build.ts";
+import { filled } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { add, and, lt, minimum, not, where } from "./elementwise.ts";
 

@@ -1,7 +1,7 @@
-import { cast, filled, filledLike } from "../../autodiff/build.ts";
 import { type DType, isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
+import { cast, filled, filledLike } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import type { Op, OpAttrs } from "../../ir/op.ts";
 import { compareWithNumber } from "./compare-number.ts";

@@ -1,6 +1,6 @@
-import { cast, permute, reshape } from "../../autodiff/build.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, sameShape, shapeText } from "../../base/shape.ts";
+import { cast, permute, reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { add, div, mul, sqrt, square, sub } from "./elementwise.ts";
 import { widen } from "./promote.ts";

@@ -1,7 +1,7 @@
-import { cast, expand, reshape } from "../../autodiff/build.ts";
 import { type DType, dtypes, isFloat, promoteTypes } from "../../base/dtype.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, type Shape, sameShape, shapeText } from "../../base/shape.ts";
+import { cast, expand, reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { holds, isNumber, numberDtype, type Operand } from "./number.ts";
 

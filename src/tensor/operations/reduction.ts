@@ -1,7 +1,7 @@
-import { cast, filled, filledLike, reshape, restore, sum as sumAxes } from "../../autodiff/build.ts";
 import { type DType, isFloat } from "../../base/dtype.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
+import { cast, filled, filledLike, reshape, restore, sum as sumAxes } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf, dimsOf } from "./dims.ts";
 import {

@@ -1,8 +1,8 @@
 import type { DType } from "../base/dtype.ts";
 import { type Shape, sameShape } from "../base/shape.ts";
-import { type Node, node } from "../ir/node.ts";
+import { type Node, node } from "./node.ts";
 
-// The few node constructors that gradient rules are written with; movement that would move nothing is left out.
+// The few node constructors that gradient rules and operations are written with; movement that would move nothing is left out.
 
 /** -x. */
 export const neg = (x: Node): Node => node("neg", [x], {});

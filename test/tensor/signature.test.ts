@@ -224,9 +224,12 @@ const unchecked = new Set([
   "formatTensor",
   "getRandomState",
 ]);
-const functions = Object.entries(thaw).filter(
-  ([name, f]) => typeof f === "function" && !/^[A-Z]/.test(name) && !unchecked.has(name),
-) as [string, (...args: unknown[]) => unknown][];
+const functionsOf = (home: object) =>
+  Object.entries(home).filter(
+    ([name, f]) => typeof f === "function" && !/^[A-Z]/.test(name) && !unchecked.has(name),
+  ) as [string, (...args: unknown[]) => unknown][];
+const layerFunctions = functionsOf(nn);
+const functions = functionsOf(thaw);
 
 describe("garbage ends in thaw's own errors", () => {
   test.each(Object.keys(methodSignatures).filter((name) => name !== "print"))("Tensor.%s", (name) => {
@@ -235,6 +238,9 @@ describe("garbage ends in thaw's own errors", () => {
         const target = on.clone() as unknown as Record<string, (...a: unknown[]) => unknown>;
         expectNamed(name, () => target[name]!(...args), args);
       }
+  });
+  test.each(layerFunctions)("nn.%s", (name, f) => {
+    for (const args of argumentLists(name.length)) expectNamed(name, () => f(...args), args);
   });
   test.each(functions)("%s", (name, f) => {
     for (const args of argumentLists(name.length)) expectNamed(name, () => f(...args), args);

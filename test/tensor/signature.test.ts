@@ -254,3 +254,27 @@ describe("garbage ends in thaw's own errors", () => {
     }
   });
 });
+
+test("constructors of layers refuse what they do not take", () => {
+  // biome-ignore lint/suspicious/noExplicitAny: what is called wrongly has no types.
+  const layers = nn as any;
+  const refused: [() => unknown, string][] = [
+    [
+      () => new layers.Linear(3, 4, { biass: false }),
+      'Linear: there is no option "biass"; "bias" is meant, perhaps',
+    ],
+    [() => new layers.Linear(3, 4, false), "Linear: false is one argument too many, or no object of options"],
+    [() => new layers.Linear("3", 4), 'Linear: inFeatures is "3"; it must be a number'],
+    [
+      () => new layers.Linear(3),
+      "Linear: outFeatures is missing; write Linear(inFeatures, outFeatures, { bias? })",
+    ],
+    [() => new layers.Embedding(3, 4, { padding: 0 }), 'Embedding: there is no option "padding"'],
+    [
+      () => new layers.Embedding(3, 4, { maxNorm: "1" }),
+      'Embedding: the option maxNorm is "1"; it must be a number',
+    ],
+    [() => new layers.EmbeddingBag(3, 4, { mode: "min" }), 'EmbeddingBag: the option mode is "min"'],
+  ];
+  for (const [call, message] of refused) expect(call).toThrow(message);
+});

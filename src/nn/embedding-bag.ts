@@ -26,7 +26,7 @@ import { broadcastTo } from "../tensor/operations/promote.ts";
 import { cumsum, maxAlong, sum } from "../tensor/operations/reduction.ts";
 import { indexAdd, scatterReduce } from "../tensor/operations/scattering.ts";
 import { Parameter } from "../tensor/parameter.ts";
-import { checked, takes } from "../tensor/signature.ts";
+import { checked, refuseUnless, takes } from "../tensor/signature.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { drawTable, paddingRow } from "./embedding-table.ts";
 import { Module } from "./module.ts";
@@ -206,6 +206,18 @@ function largest({ rows, counts, bag, number }: Bags): Node {
   return where(unsqueeze(gt(narrow(sizes, 0, 0, number), 0), 1), taken, zeros);
 }
 
+const signature = takes(
+  { numEmbeddings: kind.number, embeddingDim: kind.number },
+  {
+    mode: kind.oneOf("sum", "mean", "max"),
+    paddingIdx: kind.nullable(kind.number),
+    includeLastOffset: kind.boolean,
+    maxNorm: kind.nullable(kind.number),
+    normType: kind.number,
+    scaleGradByFreq: kind.boolean,
+  },
+);
+
 /**
  * The sum, mean or largest of the rows of a table at the indices of each bag, without the rows in between.
  *
@@ -229,6 +241,7 @@ export class EmbeddingBag extends Module {
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagOptions = {}) {
     super();
+    refuseUnless("EmbeddingBag", signature, [numEmbeddings, embeddingDim, options]);
     const { mode = "mean", paddingIdx = null, includeLastOffset = false } = options;
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;

@@ -1,12 +1,24 @@
 import { ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
+import * as kind from "../tensor/argument-kinds.ts";
 import { empty } from "../tensor/create.ts";
 import { type EmbeddingOptions, embedding } from "../tensor/embedding.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { refuseUnless, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { drawTable, paddingRow } from "./embedding-table.ts";
 import { Module } from "./module.ts";
 import { pythonFloat } from "./repr.ts";
+
+const signature = takes(
+  { numEmbeddings: kind.number, embeddingDim: kind.number },
+  {
+    paddingIdx: kind.nullable(kind.number),
+    maxNorm: kind.nullable(kind.number),
+    normType: kind.number,
+    scaleGradByFreq: kind.boolean,
+  },
+);
 
 /**
  * A table of rows looked up by index. The row `paddingIdx`, zeros at first, gets no gradient; with `maxNorm`, rows that
@@ -21,12 +33,10 @@ export class Embedding extends Module {
   readonly scaleGradByFreq: boolean;
   weight: Parameter;
 
-  constructor(
-    numEmbeddings: number,
-    embeddingDim: number,
-    { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false }: EmbeddingOptions = {},
-  ) {
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     super();
+    refuseUnless("Embedding", signature, [numEmbeddings, embeddingDim, options]);
+    const { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false } = options;
     const padding = paddingRow("Embedding", numEmbeddings, embeddingDim, paddingIdx);
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;

@@ -1,6 +1,8 @@
 import { isFloat } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { shapeText, sizeOf } from "../base/shape.ts";
+import * as kind from "../tensor/argument-kinds.ts";
+import { checked, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { pythonFloat } from "./repr.ts";
@@ -45,7 +47,13 @@ export class LocalResponseNorm extends Module {
 }
 
 /** What `LocalResponseNorm` does. */
-export function localResponseNorm(
+export const localResponseNorm = checked(
+  "localResponseNorm",
+  takes({ x: kind.tensor, size: kind.number }, { alpha: kind.number, beta: kind.number, k: kind.number }),
+  localResponseNormOf,
+);
+
+function localResponseNormOf(
   x: Tensor,
   size: number,
   { alpha = 1e-4, beta = 0.75, k = 1 }: LocalResponseNormOptions = {},

@@ -161,8 +161,8 @@ function optionsKind(options: { readonly [name: string]: Kind }, needed: boolean
   };
 }
 
-/** Throws for arguments that a signature does not allow. */
-function refuseUnless(op: string, signature: Signature, given: ArrayLike<unknown>): void {
+/** Throws for arguments that a signature does not allow: of a constructor, say, which `checked` cannot stand before. */
+export function refuseUnless(op: string, signature: Signature, given: ArrayLike<unknown>): void {
   const args = Array.from(given);
   const { params, options, rest } = signature;
   const fixed = rest ? params.length - 1 : params.length;

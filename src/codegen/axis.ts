@@ -1,15 +1,23 @@
 import { type DType, isFloat } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
+import { settings } from "../base/settings.ts";
 import { constant, count, KernelBuilder, ops, ref, typeOf } from "../lowered/build.ts";
 import type { Expr, Lowered, Name, Place } from "../lowered/ir.ts";
+import { verify } from "../lowered/verify.ts";
 import type { AxisKernel } from "../plan/kernel.ts";
 import { axis, cellOf, inner, outer, stridesOf } from "./axis-parts.ts";
 import { lowerScatter } from "./scatter.ts";
 
 const { add, and, convert, div, lt, mul, ne, not, or, sub, within } = ops;
 
-/** Work along one axis, element by element: tasks are outer indices. `lanes`: vectors of 32-bit elements that the target has. */
+/** Work along one axis, element by element: tasks are outer indices. `lanes`: elements in the target's vectors. */
 export function lowerAxis(kernel: AxisKernel, lanes: number): Lowered {
+  const lowered = lower(kernel, lanes);
+  if (settings.verify) verify(lowered);
+  return lowered;
+}
+
+function lower(kernel: AxisKernel, lanes: number): Lowered {
   const { kind, accesses } = kernel;
   for (const { dtype } of accesses)
     if (kind !== "scatter" && ["i8", "f16", "bf16"].includes(dtype))
@@ -57,19 +65,19 @@ function after(dtype: DType, x: Expr, y: Expr, descending = false): Expr {
 
 function argmax({ b, dtype, source, result }: Line): void {
   const top = b.var("top", b.load(source(within(zero, axis, "empty axes have no maximum"))));
-  const best = b.var("best", zero);
+  const best = b.var("best", constant(typeOf("i32"), 0));
   b.for(
     axis,
     (i) => {
       const value = b.let("value", b.load(source(i)));
       b.if(after(dtype, value, ref(top)), () => {
         b.set(top, value);
-        b.set(best, i);
+        b.set(best, convert(i, "i32"));
       });
     },
     { from: one },
   );
-  b.store(result(zero), convert(ref(best), "i32"));
+  b.store(result(zero), ref(best));
 }
 
 /** Floats are added in f64 and rounded only when stored, as the definition does and PyTorch on the CPU; i32 wraps. */

@@ -38,6 +38,8 @@ export function lowerScatter(kernel: AxisKernel, kind: "scatter" | "scatterAdd",
     "isRow",
     [...together, le(count(asRow), inner)].reduce((x, y) => and(x, y)),
   );
+  // Bytes are added one by one: to widen vectors of them, and to narrow the sums, takes longer.
+  const steps = cellOf(dtype) === "u8" ? [1] : [lanes, 1];
   b.for(
     outer,
     (o) =>
@@ -53,18 +55,13 @@ export function lowerScatter(kernel: AxisKernel, kind: "scatter" | "scatterAdd",
         };
         const wholeRow = (index: Expr) => {
           const packed = { dim: 2, packed: true };
-          const at = (access: number, along: Expr, i: Expr, live?: Expr): Place => ({
+          const at = (access: number, along: Expr, i: Expr): Place => ({
             access,
             at: [o, along, i],
-            along: live === undefined ? packed : { ...packed, live },
+            along: packed,
           });
           if (kind === "scatter") b.copy(at(0, index, count(0)), at(2, a, count(0)), inner);
-          else
-            b.steps(inner, [lanes, 1], (i, width) =>
-              width > 1
-                ? update(at(0, index, i), at(2, a, i), width)
-                : update({ access: 0, at: [o, index, i] }, { access: 2, at: [o, a, i] }, 1),
-            );
+          else b.steps(inner, steps, (i, width) => update(at(0, index, i), at(2, a, i), width));
         };
         b.if(
           isRow,

@@ -172,7 +172,7 @@ test("the text that people read", () => {
             for i2 from 0 to below n2 by 8:
               a0[o, index, i2 …] = (a0[o, index, i2 …] × 8 + a2[o, i, i2 …] × 8)
             then:
-              a0[o, index, i2] = (a0[o, index, i2] + a2[o, i, i2])
+              a0[o, index, i2 …] = (a0[o, index, i2 …] + a2[o, i, i2 …])
         else:
           for i3 from 0 to below n2:
             index2 = convert index (a1[o, i, i3])

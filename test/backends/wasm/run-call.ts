@@ -1,4 +1,4 @@
-import { emitAxis } from "../../../src/backends/wasm/axis.ts";
+import { emitAxis } from "../../../src/targets/wasm/kernel.ts";
 import { emitLoop } from "../../../src/backends/wasm/loop.ts";
 import { mathImports } from "../../../src/backends/wasm/math.ts";
 import { dtypes, type TypedArray } from "../../../src/base/dtype.ts";

@@ -1,10 +1,10 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import type { Kernel } from "../../plan/kernel.ts";
+import { emitAxis } from "../../targets/wasm/kernel.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";
 import { measurePeaks } from "../peaks.ts";
 import { Sharing } from "../sharing.ts";
-import { emitAxis } from "./axis.ts";
 import { emitContract, scratchBytes } from "./contract.ts";
 import { type Host, WasmExecutable } from "./executable.ts";
 import { detectFeatures, type Features } from "./features.ts";

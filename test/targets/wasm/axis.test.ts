@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { emitAxis } from "../../../src/backends/wasm/axis.ts";
 import { DTypeError } from "../../../src/base/errors.ts";
+import { emitAxis } from "../../../src/targets/wasm/kernel.ts";
+import { runCall } from "../../backends/wasm/run-call.ts";
 import { axisCases, expectAxis, storageCall } from "../../codegen/axis-cases.ts";
-import { runCall } from "./run-call.ts";
 
 describe.each([...new Set(axisCases.map((c) => c.title))])("%s", (title) => {
   test.each([Number.POSITIVE_INFINITY, 2])("tasks of %i", (chunk) => {

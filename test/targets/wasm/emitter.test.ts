@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import wabt from "wabt";
-import { type FunctionBuilder, ModuleBuilder, type WasmType } from "../../../src/backends/wasm/emitter.ts";
-import { laneOps, memoryLaneOps, memoryOps, plainOps } from "../../../src/backends/wasm/opcodes.ts";
+import { type FunctionBuilder, ModuleBuilder, type WasmType } from "../../../src/targets/wasm/emitter.ts";
+import { laneOps, memoryLaneOps, memoryOps, plainOps } from "../../../src/targets/wasm/opcodes.ts";
 
 const judge = await wabt();
 

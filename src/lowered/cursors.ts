@@ -20,6 +20,9 @@ export interface Moving<L> {
   readonly dim: number;
 }
 
+/** An index without what is said to be known of it, which is nothing to a processor's kernel. */
+const unguarded = (e: Expr): Expr => (e.op === "within" ? unguarded(e.args[0]) : e);
+
 /**
  * Strength reduction for targets: where the places of a loop's body are, but for what is not known when it begins, is put
  * into locals, which the loop moves along with its index. Compilers do not multiply less of themselves where loops are
@@ -49,7 +52,7 @@ export class Cursors<L> {
   of(place: Place): Cursor<L> {
     const known = this.#places.get(place);
     if (known !== undefined) return known;
-    const left = place.at.map((index, dim) => ({ dim, index }));
+    const left = place.at.map((index, dim) => ({ dim, index: unguarded(index) }));
     return { local: this.#pointers[place.access]!, left };
   }
 
@@ -69,6 +72,8 @@ export class Cursors<L> {
   ): Moving<L>[] {
     this.keeps(index);
     const isIndex = (e: Expr) => e.op === "ref" && e.name === index;
+    // What else is made of the index is another number in each iteration, and no address goes along with it.
+    const isOfIndex = (e: Expr): boolean => isIndex(e) || partsOf(e).some(isOfIndex);
     const known = new Map<string, L>();
     const moving: Moving<L>[] = [];
     for (const place of new Set(bodies.flatMap((body) => [...placesIn(body)]))) {
@@ -82,7 +87,10 @@ export class Cursors<L> {
         else if (a !== undefined && isIndex(a)) {
           now.push({ dim: term.dim, index: a });
           left.push({ dim: term.dim, index: b! });
-        } else (this.#isSteady(term.index) ? now : left).push(term);
+        } else {
+          const goesAlong = isIndex(term.index) || !isOfIndex(term.index);
+          (goesAlong && this.#isSteady(term.index) ? now : left).push(term);
+        }
       }
       if (now.length === 0) continue;
       const text = JSON.stringify(now, (_, value) => this.#names.get(value) ?? value);

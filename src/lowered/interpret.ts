@@ -317,7 +317,7 @@ class Thread {
         return undefined;
       }
       case "call":
-        s.tile.meaning(s.operands.map((operand) => this.#operand(operand)));
+        if (this.#thread === 0) s.tile.meaning(s.operands.map((operand) => this.#operand(operand)));
         return undefined;
       case "barrier":
         yield;

@@ -153,7 +153,7 @@ export type Stmt =
   | { readonly op: "copy"; readonly to: Place; readonly from: Place; readonly count: Expr }
   /** All threads of the group have come so far, and see each other's stores. */
   | { readonly op: "barrier" }
-  /** A leaf that each target writes by hand, such as a register tile. */
+  /** A leaf that each target writes by hand, such as a register tile. The threads of a group do it together, between barriers. */
   | { readonly op: "call"; readonly tile: Tile; readonly operands: readonly Operand[] };
 
 /** A block of an access that a tile works on: from `place` on, so many elements along each dimension. */

@@ -67,6 +67,8 @@ export function checked<F extends (...args: never[]) => unknown>(
   signature: Signature,
   operation: F,
 ): F {
+  // Stacks, of which `engine/call-site.ts` makes out what was called, have it by the name that users know.
+  Object.defineProperty(operation, "name", { value: op });
   return guarded(op, signature, operation as unknown as Any) as unknown as F;
 }
 

@@ -1,5 +1,5 @@
 import { count, KernelBuilder, ops } from "../../../src/lowered/build.ts";
-import type { Expr, Lowered, Tile } from "../../../src/lowered/ir.ts";
+import type { Lowered, Tile } from "../../../src/lowered/ir.ts";
 import { argument, blocks, extent, f32, loadWhere, type Policy } from "./parts.ts";
 
 const { add, and, div, inside, library, max, mul, rem, sub, within } = ops;

@@ -25,7 +25,8 @@ export function eachPiece(storage: Storage, region: Region | null, see: (piece: 
     return;
   }
   if (region === null) {
-    for (const [from, length] of windowsOf(byteLength)) see(storage.bytes(from, length)!);
+    if (window.length === byteLength) see(window);
+    else for (const [from, length] of windowsOf(byteLength)) see(storage.bytes(from, length)!);
     return;
   }
   /** Where the window begins. */

@@ -186,10 +186,13 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
     let all = this.#frozen.get(trained);
     if (all === undefined || all.length !== this.#records.size)
       this.#frozen.set(trained, (all = [...this.#records.keys()].map((p) => frozenOf(p, trained))));
-    const start = performance.now();
+    // What copies are kept of unasked is compared sooner than the clock has been looked at twice.
+    const isTimed = !this.#always && !this.#copies;
+    const start = isTimed ? performance.now() : 0;
     const hasTime = (): boolean => {
+      if (!isTimed) return true;
       const now = performance.now();
-      return this.#always || this.#spent + now - start < compareAnyway + compareShare * (now - this.#began);
+      return this.#spent + now - start < compareAnyway + compareShare * (now - this.#began);
     };
     let at = 0;
     for (const [p, record] of this.#records) {
@@ -204,7 +207,7 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
       }
       if (frozen !== null) this.#begin(p, record, frozen === "none" ? null : frozen.complement());
     }
-    this.#spent += performance.now() - start;
+    if (isTimed) this.#spent += performance.now() - start;
   }
 
   /** Counts what a call has updated. */
@@ -328,7 +331,7 @@ function knownOf(p: Parameter, { frozen, held, known }: Record): Known {
 function differingBits(storage: Storage, region: Region | null, before: Uint8Array): number {
   let [bits, from] = [0, 0];
   eachPiece(storage, region, (piece) => {
-    const was = before.subarray(from, from + piece.length);
+    const was = piece.length === before.length ? before : before.subarray(from, from + piece.length);
     if (!equalBytes(was, piece)) for (let i = 0; i < piece.length; i++) bits += bitCount(was[i]! ^ piece[i]!);
     from += piece.length;
   });

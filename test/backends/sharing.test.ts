@@ -82,16 +82,21 @@ test("a number that is asked for decides", () => {
 const workers = (start: string) => `
   const { Worker } = await import("node:worker_threads");
   ${start}
-  const program = ${JSON.stringify(`${shared} import { parentPort } from "node:worker_threads";
+  const program = ${JSON.stringify(`${shared} import { parentPort, workerData } from "node:worker_threads";
+    // One that begins late still computes beside all others.
+    Atomics.add(workerData, 0, 1);
+    while (Atomics.load(workerData, 0) < workerData[1]) await work(300, 5);
     const until = Date.now() + 600;
     while (Date.now() < until) await work(300, 5);
     parentPort.postMessage(threads());`)};
+  const workerData = new Int32Array(new SharedArrayBuffer(8));
+  workerData[1] = ${cores};
   const run = () => new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("data:text/javascript," + encodeURIComponent(program)));
+    const worker = new Worker(new URL("data:text/javascript," + encodeURIComponent(program)), { workerData });
     worker.once("message", resolve);
     worker.once("error", reject);
   });
-  console.log(JSON.stringify(await Promise.all(Array.from({ length: ${cores} }, run))));
+  console.log(JSON.stringify(await Promise.all(Array.from({ length: workerData[1] }, run))));
 `;
 
 test("workers that compute at the same time share the cores", () => {

@@ -3,17 +3,20 @@ import { defineConfig } from "vitest/config";
 
 const src = fileURLToPath(new URL("./src/", import.meta.url));
 
-/** Files that choose a backend, which is fixed at first use, or change what other files take as given. */
+/** Files that choose a backend, which is fixed at first use, count what is in memory, or change what others take as given. */
 const alone = [
   "test/backend/**/*.test.ts",
   "test/backends/**/*.test.ts",
+  "test/base/bounded-json.test.ts",
   "test/base/storage/*.test.ts",
-  "test/checkpoint/damage.test.ts",
+  "test/checkpoint/{damage,memory,open,safetensors-header}.test.ts",
   "test/cli/*.test.ts",
-  // A plan that is there already does not say again what it was recorded from.
-  "test/engine/profile.test.ts",
+  "test/engine/*.test.ts",
+  "test/nn/dropout.test.ts",
+  "test/optim/state-policy.test.ts",
   "test/oracle/samples/*.test.ts",
   "test/tensor/operations-corners.test.ts",
+  "test/train/{noticed,tasks}.test.ts",
 ];
 
 export default defineConfig({

@@ -1,6 +1,7 @@
 // What is trained in a page, here and in a worker, and how fast it goes with the event loop's turns and without.
 import { currentBackend } from "/dist/backends/index.js";
 import { crossEntropy, manualSeed, nn, optim, randint, randn, trainStep } from "/dist/index.js";
+import { encoderOf } from "./encoder.mjs";
 
 const perceptron = () =>
   new nn.Sequential(
@@ -13,45 +14,9 @@ const perceptron = () =>
 
 const [width, heads, tokens] = [384, 6, 64];
 
-class Layer extends nn.Module {
-  before = new nn.LayerNorm(width);
-  query = new nn.Linear(width, width);
-  key = new nn.Linear(width, width);
-  value = new nn.Linear(width, width);
-  out = new nn.Linear(width, width);
-  mlp = new nn.Sequential(
-    new nn.LayerNorm(width),
-    new nn.Linear(width, 4 * width),
-    new nn.GELU(),
-    new nn.Linear(4 * width, width),
-  );
-
-  forward(x) {
-    const h = this.before.forward(x);
-    const split = (t) => t.reshape([-1, tokens, heads, width / heads]).transpose(1, 2);
-    const [q, k, v] = [this.query, this.key, this.value].map((layer) => split(layer.forward(h)));
-    const attention = q
-      .matmul(k.transpose(2, 3))
-      .div(Math.sqrt(width / heads))
-      .softmax(-1)
-      .matmul(v);
-    const mixed = x.add(this.out.forward(attention.transpose(1, 2).reshape([-1, tokens, width])));
-    return mixed.add(this.mlp.forward(mixed));
-  }
-}
-
-class Encoder extends nn.Module {
-  layers = new nn.Sequential(new Layer(), new Layer());
-  head = new nn.Linear(width, 10);
-
-  forward(x) {
-    return this.head.forward(this.layers.forward(x).mean(1));
-  }
-}
-
 const workloads = {
   W2: () => [perceptron(), randn([64, 784]), randint(0, 10, [64])],
-  encoder: () => [new Encoder(), randn([8, tokens, width]), randint(0, 10, [8])],
+  encoder: () => [encoderOf(nn, { width, heads, depth: 2 }), randn([8, tokens, width]), randint(0, 10, [8])],
 };
 
 /**

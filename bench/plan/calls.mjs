@@ -1,4 +1,6 @@
 // What the calls of a training step of an encoder take before they run, on the built library; the depth is the argument.
+import { encoderOf } from "../page/encoder.mjs";
+
 const built = new URL("../../dist/modules/", import.meta.url);
 const load = (path) => import(new URL(path, built).href);
 const { crossEntropy, gradient, manualSeed, nn, optim, randint, randn, trainStep } = await load("index.js");
@@ -16,47 +18,6 @@ const { lower } = await load("plan/lower.js");
 const layers = Number(process.argv[2]);
 // Wide enough for real products, and small enough that running takes little beside planning.
 const [width, heads, batch] = [64, 2, 2];
-
-class Layer extends nn.Module {
-  before = new nn.LayerNorm(width);
-  query = new nn.Linear(width, width);
-  key = new nn.Linear(width, width);
-  value = new nn.Linear(width, width);
-  out = new nn.Linear(width, width);
-  mlp = new nn.Sequential(
-    new nn.LayerNorm(width),
-    new nn.Linear(width, 4 * width),
-    new nn.GELU(),
-    new nn.Linear(4 * width, width),
-  );
-
-  forward(x) {
-    const tokens = x.shape[1];
-    const h = this.before.forward(x);
-    const split = (t) => t.reshape([batch, tokens, heads, width / heads]).transpose(1, 2);
-    const [q, k, v] = [this.query, this.key, this.value].map((layer) => split(layer.forward(h)));
-    const attention = q
-      .matmul(k.transpose(2, 3))
-      .div(Math.sqrt(width / heads))
-      .softmax(-1)
-      .matmul(v);
-    const mixed = x.add(this.out.forward(attention.transpose(1, 2).reshape([batch, tokens, width])));
-    return mixed.add(this.mlp.forward(mixed));
-  }
-}
-
-class Encoder extends nn.Module {
-  head = new nn.Linear(width, 10);
-
-  constructor(depth) {
-    super();
-    this.layers = new nn.Sequential(...Array.from({ length: depth }, () => new Layer()));
-  }
-
-  forward(x) {
-    return this.head.forward(this.layers.forward(x).mean(1));
-  }
-}
 
 let call = {};
 let plan = null;
@@ -77,7 +38,7 @@ const batchOf = (length) => {
 
 /** The first call of a network, one of a further length, and one of a further frozen set. */
 async function calls(depth) {
-  const net = new Encoder(depth);
+  const net = encoderOf(nn, { width, heads, depth });
   const step = trainStep(new optim.AdamW(net, { lr: 1e-3 }), {
     loss: (x, y, _what) => crossEntropy(net.forward(x), y),
     trains: (_x, _y, what) => what,

@@ -1,4 +1,4 @@
-import { pow, remainder } from "../base/arithmetic.ts";
+import { pow, remainder, roundHalfToEven } from "../base/arithmetic.ts";
 import type { TypedArray } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import {
@@ -79,19 +79,13 @@ function converted(from: Scalar, to: Scalar, x: number): number {
   return Number.isNaN(x) ? 0 : Math.min(high, Math.max(low, Math.trunc(x)));
 }
 
-/** Half way between two whole numbers the even one. */
-function toEven(x: number): number {
-  if (Math.abs(x % 1) === 0.5) return 2 * Math.round(x / 2);
-  return Math.sign(x) * Math.round(Math.abs(x)) || x * 0;
-}
-
 const unary: { readonly [op: string]: (a: number, scalar: Scalar) => number } = {
   neg: (a) => -a,
   abs: Math.abs,
   floor: Math.floor,
   ceil: Math.ceil,
   trunc: Math.trunc,
-  round: toEven,
+  round: roundHalfToEven,
   sqrt: Math.sqrt,
   not: (a, scalar) => (scalar === "bool" ? 1 - a : ~a),
   exp: Math.exp,

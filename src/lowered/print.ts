@@ -9,23 +9,7 @@ import {
   type Stmt,
   type Type,
 } from "./ir.ts";
-
-const infix: { readonly [op: string]: string } = {
-  add: "+",
-  sub: "-",
-  mul: "*",
-  div: "/",
-  rem: "%",
-  and: "&",
-  or: "|",
-  xor: "^",
-  shl: "<<",
-  shr: ">>",
-  eq: "==",
-  ne: "!=",
-  lt: "<",
-  le: "<=",
-};
+import { infix } from "./walk.ts";
 
 /** What people read of a parameter: n1 is an extent, s0.1 the stride of access 0 along dimension 1. */
 export const paramText = (p: Param): string => (p.kind === "extent" ? `n${p.dim}` : `s${p.access}.${p.dim}`);

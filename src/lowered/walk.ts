@@ -27,6 +27,24 @@ export const libraryFunctions: ReadonlySet<string> = new Set<LibraryFunction>([
   "pow",
 ]);
 
+/** Operations that are operators, as people and most languages write them. */
+export const infix: { readonly [op: string]: string } = {
+  add: "+",
+  sub: "-",
+  mul: "*",
+  div: "/",
+  rem: "%",
+  and: "&",
+  or: "|",
+  xor: "^",
+  shl: "<<",
+  shr: ">>",
+  eq: "==",
+  ne: "!=",
+  lt: "<",
+  le: "<=",
+};
+
 /** Every expression of some statements, each before its parts. */
 export function eachExpr(body: readonly Stmt[], visit: (e: Expr) => void): void {
   const of = (e: Expr): void => {

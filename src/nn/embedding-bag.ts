@@ -28,9 +28,8 @@ import { indexAdd, scatterReduce } from "../tensor/operations/scattering.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { checked, refuseUnless, takes } from "../tensor/signature.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { drawTable, paddingRow } from "./embedding-table.ts";
+import { drawTable, givenTable, paddingRow, tableOptions, tableRepr, tableSizes } from "./embedding-table.ts";
 import { Module } from "./module.ts";
-import { pythonFloat } from "./repr.ts";
 
 /** What becomes of the rows of a bag. */
 export type BagMode = "sum" | "mean" | "max";
@@ -206,17 +205,8 @@ function largest({ rows, counts, bag, number }: Bags): Node {
   return where(unsqueeze(gt(narrow(sizes, 0, 0, number), 0), 1), taken, zeros);
 }
 
-const signature = takes(
-  { numEmbeddings: kind.number, embeddingDim: kind.number },
-  {
-    mode: kind.oneOf("sum", "mean", "max"),
-    paddingIdx: kind.nullable(kind.number),
-    includeLastOffset: kind.boolean,
-    maxNorm: kind.nullable(kind.number),
-    normType: kind.number,
-    scaleGradByFreq: kind.boolean,
-  },
-);
+const bagOptions = { mode: kind.oneOf("sum", "mean", "max"), includeLastOffset: kind.boolean };
+const signature = takes(tableSizes, { ...tableOptions, ...bagOptions });
 
 /**
  * The sum, mean or largest of the rows of a table at the indices of each bag, without the rows in between.
@@ -263,12 +253,9 @@ export class EmbeddingBag extends Module {
     embeddings: Tensor,
     { freeze = true, ...options }: EmbeddingBagOptions & { freeze?: boolean } = {},
   ): EmbeddingBag {
-    if (embeddings.ndim !== 2)
-      throw new ShapeError(
-        `EmbeddingBag.fromPretrained: the table is a matrix, not of shape ${shapeText(embeddings.shape)}`,
-      );
-    const layer = new EmbeddingBag(embeddings.shape[0]!, embeddings.shape[1]!, options);
-    layer.weight = new Parameter(embeddings.detach(), { requiresGrad: !freeze });
+    const { sizes, weight } = givenTable("EmbeddingBag", embeddings, freeze);
+    const layer = new EmbeddingBag(...sizes, options);
+    layer.weight = weight;
     return layer;
   }
 
@@ -292,12 +279,10 @@ export class EmbeddingBag extends Module {
   }
 
   override extraRepr(): string {
-    const { paddingIdx, maxNorm, normType, scaleGradByFreq, mode } = this;
+    const { paddingIdx, mode } = this;
     return [
       `${this.numEmbeddings}, ${this.embeddingDim}`,
-      ...(maxNorm === null ? [] : [`max_norm=${pythonFloat(maxNorm)}`]),
-      ...(normType === 2 ? [] : [`norm_type=${pythonFloat(normType)}`]),
-      ...(scaleGradByFreq ? [`scale_grad_by_freq=True`] : []),
+      ...tableRepr(this),
       `mode='${mode}'`,
       ...(paddingIdx === null ? [] : [`padding_idx=${paddingIdx}`]),
     ].join(", ");

@@ -1,24 +1,12 @@
-import { ShapeError } from "../base/errors.ts";
-import { shapeText } from "../base/shape.ts";
-import * as kind from "../tensor/argument-kinds.ts";
 import { empty } from "../tensor/create.ts";
 import { type EmbeddingOptions, embedding } from "../tensor/embedding.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { refuseUnless, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { drawTable, paddingRow } from "./embedding-table.ts";
+import { drawTable, givenTable, paddingRow, tableOptions, tableRepr, tableSizes } from "./embedding-table.ts";
 import { Module } from "./module.ts";
-import { pythonFloat } from "./repr.ts";
 
-const signature = takes(
-  { numEmbeddings: kind.number, embeddingDim: kind.number },
-  {
-    paddingIdx: kind.nullable(kind.number),
-    maxNorm: kind.nullable(kind.number),
-    normType: kind.number,
-    scaleGradByFreq: kind.boolean,
-  },
-);
+const signature = takes(tableSizes, tableOptions);
 
 /**
  * A table of rows looked up by index. The row `paddingIdx`, zeros at first, gets no gradient; with `maxNorm`, rows that
@@ -56,12 +44,9 @@ export class Embedding extends Module {
     embeddings: Tensor,
     { freeze = true, ...options }: EmbeddingOptions & { freeze?: boolean } = {},
   ): Embedding {
-    if (embeddings.ndim !== 2)
-      throw new ShapeError(
-        `Embedding.fromPretrained: the table is a matrix, not of shape ${shapeText(embeddings.shape)}`,
-      );
-    const layer = new Embedding(embeddings.shape[0]!, embeddings.shape[1]!, options);
-    layer.weight = new Parameter(embeddings.detach(), { requiresGrad: !freeze });
+    const { sizes, weight } = givenTable("Embedding", embeddings, freeze);
+    const layer = new Embedding(...sizes, options);
+    layer.weight = weight;
     return layer;
   }
 
@@ -76,13 +61,11 @@ export class Embedding extends Module {
   }
 
   override extraRepr(): string {
-    const { paddingIdx, maxNorm, normType, scaleGradByFreq } = this;
+    const { paddingIdx } = this;
     return [
       `${this.numEmbeddings}, ${this.embeddingDim}`,
       ...(paddingIdx === null ? [] : [`padding_idx=${paddingIdx}`]),
-      ...(maxNorm === null ? [] : [`max_norm=${pythonFloat(maxNorm)}`]),
-      ...(normType === 2 ? [] : [`norm_type=${pythonFloat(normType)}`]),
-      ...(scaleGradByFreq ? ["scale_grad_by_freq=True"] : []),
+      ...tableRepr(this),
     ].join(", ");
   }
 }

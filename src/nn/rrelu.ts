@@ -1,7 +1,7 @@
-import { isFloat } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { ArgumentError } from "../base/errors.ts";
 import * as kind from "../tensor/argument-kinds.ts";
 import { where } from "../tensor/functions.ts";
+import { refuseIntegers } from "../tensor/operations/promote.ts";
 import { uniform } from "../tensor/random.ts";
 import { checked, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -56,10 +56,7 @@ function rreluOf(
     throw new ArgumentError(
       `rrelu: slopes from ${lower} to ${upper}; they must be finite, lower not above upper`,
     );
-  if (!isFloat(x.dtype))
-    throw new DTypeError(
-      `rrelu: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
-    );
+  refuseIntegers("rrelu", x);
   if (!training) return x.leakyRelu({ negativeSlope: (lower + upper) / 2 });
   const slopes = uniform(x.shape, lower, upper, { dtype: x.dtype });
   slopes.kept = false;

@@ -10,7 +10,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { assignFlat, dot, flattened, largest, type Member, Memory } from "./lbfgs-memory.ts";
 import { type LBFGSState, readMemories, savedMemories, statesOf } from "./lbfgs-state.ts";
 import { type NamingOptions, Optimizer } from "./optimizer.ts";
-import { atLeast } from "./options.ts";
+import { atLeast, wholeFrom } from "./options.ts";
 import type { OptimizerDefinition } from "./param-group.ts";
 import type { GroupOptions, OptimizerParams } from "./params.ts";
 import type { OptimizerStateDict } from "./saved-state.ts";
@@ -37,11 +37,6 @@ export interface LBFGSOptions {
 /** Computes the loss, a scalar, and its gradients: `() => { optimizer.zeroGrad(); const l = loss(); l.backward(); return l; }`. */
 export type Closure = () => Tensor;
 
-const whole =
-  (min: number) =>
-  (value: number): string | null =>
-    Number.isSafeInteger(value) && value >= min ? null : `a whole number from ${min} on`;
-
 const definition: OptimizerDefinition<LBFGSOptions> = {
   name: "LBFGS",
   defaults: {
@@ -55,11 +50,11 @@ const definition: OptimizerDefinition<LBFGSOptions> = {
   },
   checks: {
     lr: atLeast(0),
-    maxIter: whole(1),
-    maxEval: (value: number | null) => (value === null ? null : whole(1)(value)),
+    maxIter: wholeFrom(1),
+    maxEval: (value: number | null) => (value === null ? null : wholeFrom(1)(value)),
     toleranceGrad: atLeast(0),
     toleranceChange: atLeast(0),
-    historySize: whole(1),
+    historySize: wholeFrom(1),
     lineSearchFn: (value: unknown) =>
       value === null || value === "strong_wolfe" ? null : '"strong_wolfe" or null',
   },

@@ -1,5 +1,4 @@
-import { isFloat } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { ArgumentError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import { cast, filled, reshape } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
@@ -20,7 +19,7 @@ import {
   where,
 } from "./operations/elementwise.ts";
 import { scatterAdd } from "./operations/indexing.ts";
-import { constant, floating } from "./operations/promote.ts";
+import { constant, floating, refuseIntegers } from "./operations/promote.ts";
 import { amax, amin } from "./operations/reduction.ts";
 import { checked, takes } from "./signature.ts";
 import { Tensor } from "./tensor.ts";
@@ -46,10 +45,7 @@ export const histc = checked(
   "histc",
   takes({ x: kind.tensor, bins: kind.maybe(kind.whole) }, { min: kind.number, max: kind.number }),
   (x: Tensor, bins = 100, { min = 0, max = 0 }: HistcOptions = {}): Tensor => {
-    if (!isFloat(x.dtype))
-      throw new DTypeError(
-        `histc: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
-      );
+    refuseIntegers("histc", x);
     if (bins < 1) throw new ArgumentError(`histc: ${bins} bins; there must be at least one`);
     if (!(Number.isFinite(min) && Number.isFinite(max) && min <= max))
       throw new ArgumentError(`histc: from ${min} to ${max}; the ends are finite, and max is not below min`);

@@ -33,12 +33,10 @@ export const mode = checked(
         `mode: dimension ${dim} of shape ${shapeText(x.shape)} is empty: nothing is most frequent of nothing`,
       );
     const line = movedim(x.node, axis, -1);
-    const order = argsort(node("detach", [line], {}), -1);
+    const still = node("detach", [line], {});
+    const order = argsort(still, -1);
     const last = line.shape.length - 1;
-    const lengths = runLengths(
-      node("gather", [numeric(node("detach", [line], {})), order], { axis: last }),
-      last,
-    );
+    const lengths = runLengths(node("gather", [numeric(still), order], { axis: last }), last);
     const indices = node("gather", [order, argmax(lengths, last, true)], { axis: last });
     const values = node("gather", [line, indices], { axis: last });
     const back = (y: Node): Tensor =>

@@ -1,10 +1,9 @@
-import { isFloat } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
 import * as kind from "./argument-kinds.ts";
 import { dimOf } from "./operations/dims.ts";
 import { add, div, gt, mul, where } from "./operations/elementwise.ts";
-import { floating } from "./operations/promote.ts";
+import { floating, refuseIntegers } from "./operations/promote.ts";
 import { norm } from "./operations/reduction.ts";
 import { checked, takes } from "./signature.ts";
 import { Tensor } from "./tensor.ts";
@@ -23,10 +22,7 @@ export const renorm = checked(
     if (!(p > 0)) throw new ArgumentError(`renorm: p is ${p}; it must be above 0`);
     if (x.ndim < 2)
       throw new ShapeError(`renorm: takes at least 2 dimensions, not shape ${shapeText(x.shape)}`);
-    if (!isFloat(x.dtype))
-      throw new DTypeError(
-        `renorm: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
-      );
+    refuseIntegers("renorm", x);
     const axis = dimOf("renorm", dim, x.ndim, x.shape);
     const value = floating(x.node);
     const others = x.shape.map((_, i) => i).filter((i) => i !== axis);

@@ -5,6 +5,8 @@ import { manualSeed, noGrad, randint, randn, type Tensor, tensor } from "thaw/te
 import { trainStep } from "thaw/train";
 import { describe, expect, test } from "vitest";
 import { currentBackend } from "../../src/backends/registry.ts";
+import { bytesOf } from "../../src/base/dtype.ts";
+import { equalBytes } from "../../src/base/equal-bytes.ts";
 import { permutation } from "../../src/data/shuffle.ts";
 import { commit, planCounts } from "../../src/engine/realize.ts";
 import type { StepOptimizer } from "../../src/train/step-optimizer.ts";
@@ -41,8 +43,6 @@ const y = made(randint(0, 3, [5]));
 const indices = Array.from({ length: taskCount }, (_, task) => made(randint(task, task + 1, [5])));
 const lossOf = (net: Network) => (task: number, which: Tensor) =>
   nn.crossEntropy(net.forward(x, task, which), y);
-const bytesOf = (values: Float32Array): Buffer =>
-  Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 type Values = ReadonlyMap<string, Float32Array>;
 const valuesOf = (net: Network): Values =>
   new Map(net.namedParameters().map(([path, p]) => [path, p.dataSync() as Float32Array]));
@@ -92,7 +92,7 @@ test("a hundred tasks and five hundred frozen sets share a few kernels, and memo
       const [from, to] = path === "tasks.weight" && rows !== null ? [rows.from, rows.to] : [0, 0];
       const was = before.get(path)!;
       const same = (first: number, end: number) =>
-        bytesOf(now.subarray(first, end)).equals(bytesOf(was.subarray(first, end)));
+        equalBytes(bytesOf(now.subarray(first, end)), bytesOf(was.subarray(first, end)));
       // A matcher of the test's own for each of these would take most of its time.
       if (!same(0, from * width) || !same(to * width, now.length)) expect.fail(`${path} moved in step ${i}`);
     }

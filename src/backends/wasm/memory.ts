@@ -166,15 +166,16 @@ export class WasmMemory {
       if (least > room) throw new RangeError("the maximum is reached");
       this.memory.grow(Math.min(wanted, room));
     } catch (error) {
-      const addresses =
+      const [first, last] =
         this.inUse + bytes > mostAddresses
-          ? "WebAssembly's addresses end at 4 GiB; the native backend's do not (THAW_BACKEND=native, which needs a C compiler). Else use "
-          : "Use ";
+          ? [
+              "WebAssembly's addresses end at 4 GiB; the native backend's do not (THAW_BACKEND=native, which needs a C compiler). Else use",
+              "",
+            ]
+          : ["Use", ", or set THAW_MAX_MEMORY"];
       throw new OutOfMemoryError(
         `wasm: ${mib(bytes)} more are needed; ${mib(this.inUse)} are in use of at most ${mib(this.maximum * page)} ` +
-          `(${(error as Error).message}). ${addresses}smaller batches or a smaller model${
-            addresses === "Use " ? ", or set THAW_MAX_MEMORY" : ""
-          }.`,
+          `(${(error as Error).message}). ${first} smaller batches or a smaller model${last}.`,
       );
     }
     const grown = this.memory.buffer.byteLength - before;

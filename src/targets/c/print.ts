@@ -1,4 +1,4 @@
-import { type DType, dtypes } from "../../base/dtype.ts";
+import type { DType } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
 import type { ArgsLayout } from "../../codegen/args.ts";
 import { blend, type CContext, fromLanes, fromRow, storeCells } from "../../codegen/c/access.ts";
@@ -19,8 +19,8 @@ import {
   type Stmt,
   type Type,
 } from "../../lowered/ir.ts";
-import { eachExpr, isInvariant } from "../../lowered/walk.ts";
-import { infix, isFloat, scalars, stored, vectors } from "./types.ts";
+import { cellBytes, eachExpr, infix, isInvariant } from "../../lowered/walk.ts";
+import { isFloat, scalars, stored, vectors } from "./types.ts";
 
 /** An operand of a leaf: a `char *`, and along each dimension a stride in bytes and a size. */
 export interface COperand {
@@ -87,7 +87,7 @@ class CPrinter {
         this.#pointers.push(name);
         if (memory === "local") {
           const elements = extents.map((e) => this.#expr(e)).join(" * ");
-          w.line(`_Alignas(64) char ${name}[${elements} * ${dtypes[stored[cell]].bytes}];`);
+          w.line(`_Alignas(64) char ${name}[${elements} * ${cellBytes[cell]}];`);
         } else
           w.line(`char *const ${name} = (char *)args[${this.#layout.accesses[memory.argument]!.pointer}];`);
       }
@@ -152,8 +152,7 @@ class CPrinter {
         this.#store(s.place, s.value);
         break;
       case "copy": {
-        const bytes = dtypes[stored[this.#kernel.accesses[s.to.access]!.cell]].bytes;
-        const count = this.#scaled(s.count, bytes);
+        const count = this.#scaled(s.count, this.#bytes(s.to.access));
         w.line(`__builtin_memcpy(${this.#address(s.to)}, ${this.#address(s.from)}, ${count});`);
         break;
       }
@@ -215,7 +214,7 @@ class CPrinter {
   }
 
   #bytes(access: number): number {
-    return dtypes[stored[this.#kernel.accesses[access]!.cell]].bytes;
+    return cellBytes[this.#kernel.accesses[access]!.cell];
   }
 
   /** The stride of an access along a dimension, in bytes. */
@@ -280,9 +279,8 @@ class CPrinter {
     const { cell } = this.#kernel.accesses[place.access]!;
     const text = this.#expr(value);
     const address = this.#address(place);
-    const element = { f32: "f32", f64: "f64", i32: "i32", u8: "u8", u16: "u16" }[cell];
     if (value.type.lanes === 1) {
-      this.#w.line(`*(${element}_m *)(${address}) = ${text};`);
+      this.#w.line(`*(${cell}_m *)(${address}) = ${text};`);
       return;
     }
     const pointer = this.#w.define("char *", address, "q");

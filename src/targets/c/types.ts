@@ -29,23 +29,5 @@ export const stored: { readonly [C in Cell]: DType } = {
   u16: "f16",
 };
 
-/** Operations that are operators. */
-export const infix: { readonly [op: string]: string } = {
-  add: "+",
-  sub: "-",
-  mul: "*",
-  div: "/",
-  rem: "%",
-  and: "&",
-  or: "|",
-  xor: "^",
-  shl: "<<",
-  shr: ">>",
-  eq: "==",
-  ne: "!=",
-  lt: "<",
-  le: "<=",
-};
-
 /** Whether a type is of floats. */
 export const isFloat = ({ scalar }: Type): boolean => scalar === "f32" || scalar === "f64";

@@ -18,6 +18,7 @@ import {
   meetNumeric,
   numeric,
   type Operand,
+  refuseIntegers,
   resultDtype,
   widen,
 } from "./promote.ts";
@@ -239,12 +240,6 @@ export function hypot(a: Operand, b: Operand): Node {
 // Rounding.
 
 const asIntegers = 'cast it with to("i32")';
-const refuseIntegers = (op: string, a: Node): void => {
-  if (!isFloat(a.dtype))
-    throw new DTypeError(
-      `${op}: takes a floating-point tensor, this one is ${a.dtype}; cast it with to("f32")`,
-    );
-};
 
 /** Throws where operands meet in no floating-point dtype, for what PyTorch does not make one of. */
 export function refuseIntegerOperands(op: string, operands: readonly Operand[]): void {

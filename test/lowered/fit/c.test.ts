@@ -1,29 +1,14 @@
 import { expect, test } from "vitest";
-import { dtypes } from "../../../src/base/dtype.ts";
-import type { ArgsLayout } from "../../../src/codegen/args.ts";
-import type { Lowered } from "../../../src/lowered/ir.ts";
+import { cellBytes } from "../../../src/lowered/walk.ts";
 import { printC } from "../../../src/targets/c/print.ts";
 import { targetOf } from "../../codegen/c/check-cases.ts";
 import { compilers, type Job, runJobs } from "../../codegen/c/program.ts";
 import { type FitCase, fitCases } from "./cases.ts";
+import { layoutOf } from "./parts.ts";
 import { cTiles } from "./tiles.ts";
 
 const policy = { threads: 1, block: 4 };
 const target = targetOf(32);
-const bytesOfCell = { f32: "f32", i32: "i32" } as const;
-
-/** Extents, then of each argument its address and strides. */
-function layoutOf(kernel: Lowered, extents: number): ArgsLayout {
-  let next = extents;
-  const accesses = kernel.accesses
-    .filter(({ memory }) => memory !== "local")
-    .map(({ strides }) => {
-      const place = { pointer: next, strides: strides.map((_, d) => next + 1 + d), axisStride: -1 };
-      next += 1 + strides.length;
-      return place;
-    });
-  return { extents: Array.from({ length: extents }, (_, d) => d), accesses, block: [], size: next };
-}
 
 function jobOf(c: FitCase): Job {
   const kernel = c.lower(policy);
@@ -31,7 +16,7 @@ function jobOf(c: FitCase): Job {
   const args: { value: number; buffer?: number }[] = c.extents.map((value) => ({ value }));
   for (const [i, { pointer, strides }] of layout.accesses.entries()) {
     const { buffer, offset, strides: steps } = c.accesses[i]!;
-    const { bytes } = dtypes[bytesOfCell[kernel.accesses[i]!.cell as "f32" | "i32"]];
+    const bytes = cellBytes[kernel.accesses[i]!.cell];
     args[pointer] = { value: offset * bytes, buffer };
     for (const [d, at] of strides.entries()) args[at] = { value: steps[d]! * bytes };
   }

@@ -1,8 +1,10 @@
+import type { ArgsLayout } from "../../../src/codegen/args.ts";
 import { constant, count, type KernelBuilder, ops, param, ref, typeOf } from "../../../src/lowered/build.ts";
 import {
   type Access,
   type Cell,
   type Expr,
+  type Lowered,
   type Name,
   type Place,
   scalarOf,
@@ -50,3 +52,16 @@ export function loadWhere(b: KernelBuilder, test: Expr, place: Place, cell: Cell
 /** value := value + more. */
 export const accumulate = (b: KernelBuilder, value: Name, more: Expr): void =>
   b.set(value, add(ref(value), more));
+
+/** Extents, then of each argument its address and strides. */
+export function layoutOf(kernel: Lowered, extents: number): ArgsLayout {
+  let next = extents;
+  const accesses = kernel.accesses
+    .filter(({ memory }) => memory !== "local")
+    .map(({ strides }) => {
+      const place = { pointer: next, strides: strides.map((_, d) => next + 1 + d), axisStride: -1 };
+      next += 1 + strides.length;
+      return place;
+    });
+  return { extents: Array.from({ length: extents }, (_, d) => d), accesses, block: [], size: next };
+}

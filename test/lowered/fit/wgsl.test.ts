@@ -1,12 +1,12 @@
 import type { Browser, Page } from "playwright-core";
-import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumPath } from "../../../scripts/chromium.ts";
+import { chromiumPath, launchChromium, webGpu } from "../../../scripts/chromium.ts";
 import type { TypedArray } from "../../../src/base/dtype.ts";
 import { withoutBrowser } from "../../page/browser.ts";
 import { type FitCase, fitCases } from "./cases.ts";
+import { layoutOf } from "./parts.ts";
 import { wgslTiles } from "./tiles.ts";
-import { WgslPrinter, wordsOf } from "./wgsl.ts";
+import { WgslPrinter } from "./wgsl.ts";
 
 const policy = { threads: 16, block: 8 };
 
@@ -31,14 +31,14 @@ function arenaOf(buffers: readonly TypedArray[]): Uint32Array {
 
 function dispatchOf(c: FitCase): Dispatch {
   const kernel = c.lower(policy);
-  const places = wordsOf(kernel, c.extents.length);
-  const words = new Array<number>(places.count).fill(0);
+  const layout = layoutOf(kernel, c.extents.length);
+  const words = new Array<number>(layout.size).fill(0);
   for (const [d, n] of c.extents.entries()) words[d] = n;
   let first = 0;
   for (const [i, { offset, strides }] of c.accesses.entries()) {
-    const place = places.arguments[i]!;
-    words[place.offset] = first + offset;
-    for (const [d, stride] of strides.entries()) words[place.strides + d] = stride;
+    const place = layout.accesses[i]!;
+    words[place.pointer] = first + offset;
+    for (const [d, stride] of strides.entries()) words[place.strides[d]!] = stride;
     first += c.before[i]!.length;
   }
   const text = new WgslPrinter(kernel, c.extents.length, wgslTiles(policy.threads)).text();
@@ -85,16 +85,7 @@ describe.skipIf(withoutBrowser)("as WGSL, in a browser", () => {
   let browser: Browser;
   let page: Page;
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: chromiumPath!,
-      args: [
-        "--headless",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--enable-unsafe-webgpu",
-        "--use-webgpu-adapter=swiftshader",
-      ],
-    });
+    browser = await launchChromium(chromiumPath, webGpu);
     page = await browser.newPage();
     await page.route("**/*", (route) =>
       route.fulfill({ body: "<title>WebGPU</title>", contentType: "text/html" }),

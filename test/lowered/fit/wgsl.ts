@@ -1,3 +1,4 @@
+import type { ArgsLayout } from "../../../src/codegen/args.ts";
 import {
   type Cell,
   type Expr,
@@ -8,19 +9,9 @@ import {
   partsOf,
   type Stmt,
 } from "../../../src/lowered/ir.ts";
+import { infix } from "../../../src/lowered/walk.ts";
+import { layoutOf } from "./parts.ts";
 
-/** How WGSL writes what is the same on all targets. */
-const infix: { readonly [op: string]: string } = {
-  add: "+",
-  sub: "-",
-  mul: "*",
-  div: "/",
-  rem: "%",
-  eq: "==",
-  ne: "!=",
-  lt: "<",
-  le: "<=",
-};
 const cellTypes: { readonly [C in Cell]?: string } = { f32: "f32", i32: "i32" };
 const scalarTypes: { readonly [scalar: string]: string } = {
   f32: "f32",
@@ -30,24 +21,6 @@ const scalarTypes: { readonly [scalar: string]: string } = {
   index: "i32",
 };
 
-/** Where a call's numbers are: extents, then of each argument its offset and strides. */
-export interface Words {
-  readonly extents: number;
-  readonly arguments: readonly { readonly offset: number; readonly strides: number }[];
-  readonly count: number;
-}
-
-export function wordsOf(kernel: Lowered, extents: number): Words {
-  let count = extents;
-  const places = kernel.accesses.flatMap(({ memory, strides }) => {
-    if (memory === "local") return [];
-    const place = { offset: count, strides: count + 1 };
-    count += 1 + strides.length;
-    return [place];
-  });
-  return { extents: 0, arguments: places, count };
-}
-
 /** The leaves that are written by hand, by their names. */
 export type WgslTiles = {
   readonly [name: string]: (operands: readonly string[], sizes: readonly string[]) => string;
@@ -56,7 +29,7 @@ export type WgslTiles = {
 /** A kernel as WGSL: one workgroup a task, its threads the group's; tiles by name. */
 export class WgslPrinter {
   readonly #kernel: Lowered;
-  readonly #words: Words;
+  readonly #layout: ArgsLayout;
   readonly #tiles: WgslTiles;
   readonly #names = new Map<Name, string>();
   readonly #lines: string[] = [];
@@ -64,7 +37,7 @@ export class WgslPrinter {
 
   constructor(kernel: Lowered, extents: number, tiles: WgslTiles = {}) {
     this.#kernel = kernel;
-    this.#words = wordsOf(kernel, extents);
+    this.#layout = layoutOf(kernel, extents);
     this.#tiles = tiles;
   }
 
@@ -88,7 +61,7 @@ export class WgslPrinter {
   #param(p: Param): string {
     if (p.kind === "extent") return `words[${p.dim}]`;
     const access = this.#kernel.accesses[p.access]!;
-    return `words[${this.#words.arguments[(access.memory as { argument: number }).argument]!.strides + p.dim}]`;
+    return `words[${this.#layout.accesses[(access.memory as { argument: number }).argument]!.strides[p.dim]}]`;
   }
 
   /** An element: WGSL has no pointers to arguments, so a buffer by its name and an index into it. */
@@ -96,7 +69,7 @@ export class WgslPrinter {
     const { memory, strides } = this.#kernel.accesses[access]!;
     const sum = at.map((e, d) => `${this.#expr(e)} * ${this.#expr(strides[d]!)}`).join(" + ");
     if (memory === "local") return `local${access}[${sum}]`;
-    return `arena[words[${this.#words.arguments[memory.argument]!.offset}] + ${sum}]`;
+    return `arena[words[${this.#layout.accesses[memory.argument]!.pointer}] + ${sum}]`;
   }
 
   #isLocal = ({ access }: Place): boolean => this.#kernel.accesses[access]!.memory === "local";
@@ -104,6 +77,9 @@ export class WgslPrinter {
   #expr(e: Expr): string {
     const [a, b, c] = partsOf(e).map((part) => (e.op === "load" ? "" : this.#expr(part)));
     const operator = infix[e.op];
+    // WGSL has operators of its own for bools where both sides need not be computed.
+    if (operator !== undefined && e.type.scalar === "bool" && (e.op === "and" || e.op === "or"))
+      return `(${a} ${operator}${operator} ${b})`;
     if (operator !== undefined) return `(${a} ${operator} ${b})`;
     switch (e.op) {
       case "const":
@@ -122,10 +98,6 @@ export class WgslPrinter {
         return this.#isLocal(e.place)
           ? this.#element(e.place)
           : `bitcast<${scalarTypes[e.type.scalar]}>(${this.#element(e.place)})`;
-      case "and":
-        return e.type.scalar === "bool" ? `(${a} && ${b})` : `(${a} & ${b})`;
-      case "or":
-        return e.type.scalar === "bool" ? `(${a} || ${b})` : `(${a} | ${b})`;
       case "select":
         return `select(${c}, ${b}, ${a})`;
       case "convert":
@@ -232,8 +204,8 @@ export class WgslPrinter {
       head.push(`var<workgroup> local${i}: array<${cellTypes[cell]}, ${count}>;`);
     }
     if (status !== null) {
-      const { offset } = this.#words.arguments[status]!;
-      this.#line(`if (thread == 0) { end = i32(arena[words[${offset}]]); }`);
+      const { pointer } = this.#layout.accesses[status]!;
+      this.#line(`if (thread == 0) { end = i32(arena[words[${pointer}]]); }`);
       this.#line("if (workgroupUniformLoad(&end) != 0) { return; }");
     }
     for (const s of body) this.#statement(s);

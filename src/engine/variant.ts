@@ -126,9 +126,11 @@ export class Variant<T extends Holder> {
       this.#undo();
       throw error;
     }
-    for (const { storage } of this.#written) storage.version++;
-    for (const event of this.#events) event.effect?.done?.();
-    return this.#result(results.map(make));
+    for (let i = 0; i < this.#written.length; i++) this.#written[i]!.storage.version++;
+    for (let i = 0; i < this.#events.length; i++) this.#events[i]!.effect?.done?.();
+    const made: T[] = [];
+    for (let i = 0; i < results.length; i++) made.push(make(results[i]!, i));
+    return this.#result(made);
   }
 
   /** What happens on the host before a run: numbers are computed, and effects replayed, all of them or none. */
@@ -168,7 +170,11 @@ export class Variant<T extends Holder> {
       if (argument >= 0)
         this.#bindings[i] = (storedLeaf(tensors[argument]!.node)!.attrs.source as Storage).binding(backend);
     }
-    const results = compiled.plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
+    const results: TypedArray[] = [];
+    for (let i = 0; i < compiled.plan.outputs.length; i++) {
+      const { dtype, shape } = compiled.plan.outputs[i]!;
+      results.push(allocate(dtype, sizeOf(shape)));
+    }
     return { results, failed: runPlan(compiled, this.#bindings, this.#scalars, results) };
   }
 }

@@ -1,4 +1,4 @@
-import { infer } from "./infer.ts";
+import { infer, refuseTooMany } from "./infer.ts";
 import type { Node, Op, OpAttrs } from "./op.ts";
 import { noteLike, noteOrigin } from "./origin.ts";
 
@@ -34,6 +34,28 @@ export function node<K extends Op>(
   noteOrigin(made);
   return made;
 }
+
+/** A leaf for a stored value: its attributes say what it is, and nothing is to be inferred, in what every step does. */
+export function leafNode(attrs: OpAttrs["input"]): Node<"input"> {
+  const { shape, dtype } = attrs;
+  refuseTooMany("input", noNodes, shape);
+  const made: Node<"input"> = {
+    id: nextId++,
+    op: "input",
+    src: noNodes,
+    attrs,
+    shape,
+    dtype,
+    tracked: false,
+    mark: 0,
+    index: 0,
+    view: null,
+  };
+  noteOrigin(made);
+  return made;
+}
+
+const noNodes: readonly Node[] = [];
 
 /** The `id` of the node that was made last; those of all others are smaller. */
 export const latestId = (): number => nextId - 1;

@@ -241,7 +241,16 @@ export abstract class Optimizer<
 
   #makePart(parameter: Parameter, group: ParamGroup<O>, region: Region | null): Part {
     const state = makeState(this.#definition.chain, group);
-    return { parameter, region, state, lastUpdate: 0, thawedAt: -1, dropped: false, offloaded: null };
+    return {
+      parameter,
+      region,
+      state,
+      lastUpdate: 0,
+      thawedAt: -1,
+      dropped: false,
+      running: false,
+      offloaded: null,
+    };
   }
 
   /**

@@ -12,7 +12,7 @@ import { nextUpdate, noteUpdates, type Updates } from "../optim/updates.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { minus, type Region, union } from "../tensor/region.ts";
 import { frozenOf } from "./frozen.ts";
-import { copyInto, copyOf, eachPiece, hashOf } from "./pieces.ts";
+import { copyInto, copyOf, eachPiece, hashOf, wholeOf } from "./pieces.ts";
 import { type ParameterReport, Report } from "./report.ts";
 import { movement, type Start, sketchOf, sketchSize } from "./start.ts";
 import { type LoadedReport, loadedReport, type ReportStateDict, reportState } from "./tracker-state.ts";
@@ -329,6 +329,8 @@ function knownOf(p: Parameter, { frozen, held, known }: Record): Known {
 }
 
 function differingBits(storage: Storage, region: Region | null, before: Uint8Array): number {
+  const whole = region === null ? wholeOf(storage) : null;
+  if (whole !== null && equalBytes(before, whole)) return 0;
   let [bits, from] = [0, 0];
   eachPiece(storage, region, (piece) => {
     const was = piece.length === before.length ? before : before.subarray(from, from + piece.length);

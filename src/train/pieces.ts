@@ -99,10 +99,12 @@ export function copyOf(storage: Storage, region: Region | null): TypedArray {
 /** Copies the bytes of a stored value, or of a region of it. */
 export function copyInto(into: Uint8Array, storage: Storage, region: Region | null): void {
   const whole = region === null ? wholeOf(storage) : null;
-  if (whole !== null) return into.set(whole);
-  let at = 0;
-  eachPiece(storage, region, (piece) => {
-    into.set(piece, at);
-    at += piece.length;
-  });
+  if (whole !== null) into.set(whole);
+  else {
+    let at = 0;
+    eachPiece(storage, region, (piece) => {
+      into.set(piece, at);
+      at += piece.length;
+    });
+  }
 }

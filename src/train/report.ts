@@ -22,7 +22,7 @@ export interface ParameterReport {
   readonly bitsChangedWhileFrozen: number | null;
   /**
    * How many of the times that it was frozen its bits were not compared, because comparing at every change of what is
-   * frozen would have taken more than 2 % of the time. Of these it is known whether thaw has written to it; what has
+   * frozen would have taken more than 0.2 % of the time. Of these it is known whether thaw has written to it; what has
    * written past thaw shows only where bits were compared. `report: true` compares them each time.
    */
   readonly timesNotCompared: number;

@@ -24,9 +24,12 @@ const copiedUnasked = 131_072;
 const copiedShare = 1 / 32;
 const copiedAnyway = 2 ** 20;
 
-/** What comparing may take, in milliseconds: so much at first, and this share of the time that has passed since. */
-const compareAnyway = 250;
-const compareShare = 0.02;
+/**
+ * What reading may take, of what is frozen for the first time and of what has been before: so many milliseconds in any
+ * case, and a share of the time that has passed since. Programs that freeze once and thaw once are read in full, and a
+ * loop in which parameters change sides at every step does not notice it.
+ */
+const mayTake = { first: { anyway: 250, share: 0.02 }, again: { anyway: 5, share: 0.002 } };
 
 /**
  * What is frozen, as it was when that began: the bytes themselves, or the hash of them. Where frozen sets change so often
@@ -88,8 +91,8 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
   #structure = -1;
   at = 0;
   readonly #began = performance.now();
-  /** Milliseconds that comparing has taken. */
-  #spent = 0;
+  /** Milliseconds that reading has taken. */
+  readonly #spent = { first: 0, again: 0 };
   /** What of each parameter is frozen in calls that train these, as long as nothing else changes. */
   #frozen = new WeakMap<Regions, readonly (Region | null | "none")[]>();
 
@@ -186,28 +189,32 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
     let all = this.#frozen.get(trained);
     if (all === undefined || all.length !== this.#records.size)
       this.#frozen.set(trained, (all = [...this.#records.keys()].map((p) => frozenOf(p, trained))));
-    // What copies are kept of unasked is compared sooner than the clock has been looked at twice.
+    // What copies are kept of unasked is read sooner than the clock has been looked at twice.
     const isTimed = !this.#always && !this.#copies;
-    const start = isTimed ? performance.now() : 0;
-    const hasTime = (): boolean => {
-      if (!isTimed) return true;
-      const now = performance.now();
-      return this.#spent + now - start < compareAnyway + compareShare * (now - this.#began);
-    };
     let at = 0;
     for (const [p, record] of this.#records) {
       const frozen = all[at++]!;
+      if (record.frozen === frozen && !isUnread(record)) continue;
+      const kind = record.everFrozen ? "again" : "first";
+      const start = isTimed ? performance.now() : 0;
+      const hasTime = !isTimed || this.#hasTime(kind, start);
       // What stays frozen without having been read is so as soon as there is time.
-      if (record.frozen === frozen && !(isUnread(record) && hasTime())) continue;
+      if (record.frozen === frozen && !hasTime) continue;
       record.known = knownOf(p, record);
       record.frozen = frozen;
       if (frozen !== "none") {
         record.everFrozen = true;
-        this.#hold(p, record, frozen, hasTime());
+        this.#hold(p, record, frozen, hasTime);
       }
       if (frozen !== null) this.#begin(p, record, frozen === "none" ? null : frozen.complement());
+      if (isTimed) this.#spent[kind] += performance.now() - start;
     }
-    if (isTimed) this.#spent += performance.now() - start;
+  }
+
+  /** Whether reading has taken less than it may. */
+  #hasTime(kind: "first" | "again", now: number): boolean {
+    const { anyway, share } = mayTake[kind];
+    return this.#spent[kind] < anyway + share * (now - this.#began);
   }
 
   /** Counts what a call has updated. */

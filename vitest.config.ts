@@ -3,6 +3,19 @@ import { defineConfig } from "vitest/config";
 
 const src = fileURLToPath(new URL("./src/", import.meta.url));
 
+/** Folders whose files neither choose a backend, nor count what is in memory, nor wait for what is said once. */
+const folders =
+  "autodiff,base,codegen,data,freeze,ir,lowered,nn,oracle,plan,property,scripts,targets,tensor,types";
+/** But these do. */
+const alone = [
+  "test/base/bounded-json.test.ts",
+  "test/base/storage/*.test.ts",
+  "test/nn/dropout.test.ts",
+  "test/oracle/samples/*.test.ts",
+  "test/tensor/operations-corners.test.ts",
+];
+const together = [`test/{${folders}}/**/*.test.ts`];
+
 export default defineConfig({
   resolve: {
     // Tests name the package as a user does; here that means its sources.
@@ -12,7 +25,6 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
     testTimeout: 60_000,
     maxWorkers: "100%",
@@ -24,5 +36,13 @@ export default defineConfig({
       // Files run beside each other: they take the cores there are.
       THAW_THREADS: "1",
     },
+    projects: [
+      // To load the library anew for each file would take a fifth of the whole run.
+      { extends: true, test: { name: "together", include: together, exclude: alone, isolate: false } },
+      {
+        extends: true,
+        test: { name: "alone", include: [`test/!(${folders.replaceAll(",", "|")})/**/*.test.ts`, ...alone] },
+      },
+    ],
   },
 });

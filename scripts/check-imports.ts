@@ -97,14 +97,11 @@ function fileProblem(file: string, target: string, publicFolders: readonly strin
   if (target.startsWith("..")) return `imports ${target}, outside src/`;
   const from = folderOf(file);
   const to = folderOf(target);
-  if (from === "backends") {
-    const [mine, other] = [targetOf(file), targetOf(target)];
-    if (mine !== null && other !== null && mine !== other) {
-      return `the backend ${mine} imports its sibling ${other}; share it through codegen/`;
-    }
-  } else if (targetOf(target) !== null) {
-    return `imports backends/${targetOf(target)}/; outside backends/ only its own files (contract, registry) are known`;
-  }
+  const [mine, other] = [oneOf(from, file), oneOf(to, target)];
+  if (from === to && mine !== null && other !== null && mine !== other)
+    return `the ${from === "targets" ? "target" : "backend"} ${mine} imports its sibling ${other}; share it through codegen/`;
+  if (from !== "backends" && to === "backends" && other !== null)
+    return `imports backends/${other}/; outside backends/ only its own files (contract, registry) are known`;
   if (from === to || to === "base") return null;
   const allowed = from === "" || importPublicFolders.includes(from) ? publicFolders : mayImport[from];
   if (allowed === undefined) return `the folder ${from}/ has no row in scripts/import-rules.ts`;
@@ -114,8 +111,9 @@ function fileProblem(file: string, target: string, publicFolders: readonly strin
 /** The first part of a path, or "" for a file of src/ itself. */
 const folderOf = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : "");
 
-/** The target whose folder in backends/ a file is in: "wasm" for backends/wasm/emit.ts. */
-const targetOf = (file: string): string | null => /^backends\/([^/]+)\//.exec(file)?.[1] ?? null;
+/** The backend or target whose folder a file is in: "wasm" for backends/wasm/backend.ts; null elsewhere. */
+const oneOf = (folder: string, file: string): string | null =>
+  folder === "backends" || folder === "targets" ? (/^[a-z]+\/([^/]+)\//.exec(file)?.[1] ?? null) : null;
 
 /** One cycle for every import that closes one, found depth first; each starts and ends with the same file. */
 function findCycles(graph: ReadonlyMap<string, readonly string[]>): string[][] {

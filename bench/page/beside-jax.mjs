@@ -33,11 +33,18 @@ async function time(call, count) {
 
 const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 
-/** Milliseconds a step, medians of `turns`, and the ratio of the two in each turn. */
-export async function besideJax({ workload, threads, turns }) {
+/** Has jax-js, which has a worker for each core that the browser tells of, see so many. */
+const tellCores = (count) => Object.defineProperty(navigator, "hardwareConcurrency", { value: count });
+
+/**
+ * Milliseconds a step, medians of `turns`, and the ratio of the two in each turn; `workers` of jax-js, null: as many as
+ * it has by itself.
+ */
+export async function besideJax({ workload, threads, turns, workers }) {
   const { net: makeNet, Optimizer, lossOf, jax } = workloads[workload];
   const backend = currentBackend();
-  backend.setThreads(threads);
+  if (threads !== null) backend.setThreads(threads);
+  if (workers !== null) tellCores(workers);
   await start();
   manualSeed(0);
   const net = makeNet();
@@ -49,7 +56,7 @@ export async function besideJax({ workload, threads, turns }) {
   const ours = () => step(...batch);
   const theirs = jax();
   for (const call of [ours, theirs]) await time(call, 5);
-  for (let i = 0; i < 500 && backend.workersReady < threads - 1; i++)
+  for (let i = 0; i < 500 && backend.workersReady < (threads ?? 1) - 1; i++)
     await new Promise((resolve) => setTimeout(resolve, 20));
   const count = workload === "W2" ? 30 : 3;
   const all = { ours: [], theirs: [], ratios: [] };
@@ -61,6 +68,7 @@ export async function besideJax({ workload, threads, turns }) {
   }
   return {
     threads: backend.threads,
+    workers: navigator.hardwareConcurrency,
     ours: median(all.ours),
     theirs: median(all.theirs),
     ratio: median(all.ratios),

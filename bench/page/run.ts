@@ -7,14 +7,15 @@ import { thisMachine } from "../machine.ts";
 const usage = `npm run bench:page -- [options]    how a page fares in which thaw trains
 
   --seconds 10      how long each workload trains
-  --threads 1,3     threads of the wasm backend
-  --beside-jax      W2 and W3 beside jax-js in one page instead (after npm ci --prefix bench)
+  --threads 1,3,own threads of the wasm backend, own: as many as it takes by itself; beside jax-js 1,2
+  --beside-jax      W2 and W3 beside jax-js in one page instead (after npm ci --prefix bench): with as many workers of
+                    jax-js as there are threads here, and with as many as it has by itself
   --chromium PATH   the browser`;
 
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "10" },
-    threads: { type: "string", default: "1,3" },
+    threads: { type: "string" },
     "beside-jax": { type: "boolean" },
     chromium: { type: "string" },
     help: { type: "boolean" },
@@ -27,6 +28,7 @@ if (values.help) {
 
 /** What `measure.mjs` gives. */
 interface Measured {
+  readonly threads: number;
   readonly firstStep: number;
   readonly joined: number | null;
   readonly stepsPerSecond: number;
@@ -50,7 +52,9 @@ async function inPage<T>(path: string, script: string): Promise<T> {
   }
 }
 
-const threadCounts = values.threads.split(",").map(Number);
+const threadCounts = (values.threads ?? (values["beside-jax"] ? "1,2" : "1,3,own"))
+  .split(",")
+  .map((text) => (text === "own" ? null : Number(text)));
 
 /** How a page fares in which thaw trains. */
 async function fares(): Promise<string[]> {
@@ -70,7 +74,7 @@ async function fares(): Promise<string[]> {
       rows.push([
         workload,
         where,
-        String(threads),
+        threads === null ? `own (${got.threads})` : String(threads),
         `${got.firstStep.toFixed(0)} ms`,
         joined,
         got.framesPerSecond.toFixed(1),
@@ -100,27 +104,38 @@ async function fares(): Promise<string[]> {
 /** What `beside-jax.mjs` gives. */
 interface Beside {
   readonly threads: number;
+  /** Workers of jax-js. */
+  readonly workers: number;
   readonly ours: number;
   readonly theirs: number;
   readonly ratio: number;
 }
 
-/** How long a step takes beside one of jax-js. */
+/** How long a step takes beside one of jax-js that has as many threads, and beside one that has all cores. */
 async function besideJax(): Promise<string[]> {
   const rows: string[][] = [];
   for (const workload of ["W2", "W3"])
     for (const threads of threadCounts) {
-      const options = JSON.stringify({ workload, threads, turns: workload === "W2" ? 15 : 7 });
-      const { ours, theirs, ratio, ...got } = await inPage<Beside>(
-        "beside-jax.html",
-        `import("/beside-jax.mjs").then(({ besideJax }) => besideJax(${options}))`,
-      );
-      rows.push([workload, String(got.threads), ours.toFixed(2), theirs.toFixed(2), ratio.toFixed(3)]);
+      for (const workers of threads === null ? [null] : [threads, null]) {
+        const options = JSON.stringify({ workload, threads, workers, turns: workload === "W2" ? 15 : 7 });
+        const { ours, theirs, ratio, ...got } = await inPage<Beside>(
+          "beside-jax.html",
+          `import("/beside-jax.mjs").then(({ besideJax }) => besideJax(${options}))`,
+        );
+        rows.push([
+          workload,
+          String(got.threads),
+          `${got.workers}${workers === null ? " (its own choice)" : ""}`,
+          ours.toFixed(2),
+          theirs.toFixed(2),
+          ratio.toFixed(3),
+        ]);
+      }
     }
   return [
-    ...table(["workload", "threads", "thaw, ms", "jax-js, ms", "ratio"], rows),
+    ...table(["workload", "threads", "workers of jax-js", "thaw, ms", "jax-js, ms", "ratio"], rows),
     "",
-    "Bars: 0.5 for W2, 0.6 for W3.",
+    "Bars: 0.5 for W2, 0.6 for W3, with as many workers of jax-js as thaw has threads.",
   ];
 }
 

@@ -1,6 +1,7 @@
 // What is trained in a page, here and in a worker, and how fast it goes with the event loop's turns and without.
 import { currentBackend } from "/dist/backends/index.js";
 import { crossEntropy, manualSeed, nn, optim, randint, randn, trainStep } from "/dist/index.js";
+import { encoderOf } from "./encoder.mjs";
 
 const perceptron = () =>
   new nn.Sequential(
@@ -13,55 +14,21 @@ const perceptron = () =>
 
 const [width, heads, tokens] = [384, 6, 64];
 
-class Layer extends nn.Module {
-  before = new nn.LayerNorm(width);
-  query = new nn.Linear(width, width);
-  key = new nn.Linear(width, width);
-  value = new nn.Linear(width, width);
-  out = new nn.Linear(width, width);
-  mlp = new nn.Sequential(
-    new nn.LayerNorm(width),
-    new nn.Linear(width, 4 * width),
-    new nn.GELU(),
-    new nn.Linear(4 * width, width),
-  );
-
-  forward(x) {
-    const h = this.before.forward(x);
-    const split = (t) => t.reshape([-1, tokens, heads, width / heads]).transpose(1, 2);
-    const [q, k, v] = [this.query, this.key, this.value].map((layer) => split(layer.forward(h)));
-    const attention = q
-      .matmul(k.transpose(2, 3))
-      .div(Math.sqrt(width / heads))
-      .softmax(-1)
-      .matmul(v);
-    const mixed = x.add(this.out.forward(attention.transpose(1, 2).reshape([-1, tokens, width])));
-    return mixed.add(this.mlp.forward(mixed));
-  }
-}
-
-class Encoder extends nn.Module {
-  layers = new nn.Sequential(new Layer(), new Layer());
-  head = new nn.Linear(width, 10);
-
-  forward(x) {
-    return this.head.forward(this.layers.forward(x).mean(1));
-  }
-}
-
 const workloads = {
   W2: () => [perceptron(), randn([64, 784]), randint(0, 10, [64])],
-  encoder: () => [new Encoder(), randn([8, tokens, width]), randint(0, 10, [8])],
+  encoder: () => [encoderOf(nn, { width, heads, depth: 2 }), randn([8, tokens, width]), randint(0, 10, [8])],
 };
 
 /**
  * Trains for `seconds` in `await step()`, from a fresh start: steps a second, and when each worker had joined. Then
- * again without a turn of the event loop: calls of a step that nobody awaits run all the same.
+ * again without a turn of the event loop: calls of a step that nobody awaits run all the same. `threads` null: as many
+ * as thaw takes of its own accord.
  */
 export async function train({ workload, threads, seconds, told = () => {} }) {
   const backend = currentBackend();
   const began = performance.now();
-  backend.setThreads(threads);
+  if (threads !== null) backend.setThreads(threads);
+  const wanted = threads ?? navigator.hardwareConcurrency;
   manualSeed(0);
   const [net, x, y] = workloads[workload]();
   const optimizer = new optim.Adam(net, { lr: 1e-3 });
@@ -69,13 +36,13 @@ export async function train({ workload, threads, seconds, told = () => {} }) {
   await step(x, y);
   const firstStep = performance.now() - began;
   await told("begin");
-  let joined = threads === 1 ? 0 : null;
+  let joined = wanted === 1 ? 0 : null;
   const start = performance.now();
   let steps = 0;
   while (performance.now() - start < seconds * 1000) {
     await step(x, y);
     steps++;
-    if (joined === null && backend.workersReady >= threads - 1) joined = performance.now() - began;
+    if (joined === null && backend.workersReady >= wanted - 1) joined = performance.now() - began;
   }
   const stepsPerSecond = (1000 * steps) / (performance.now() - start);
   await told("end");
@@ -94,7 +61,7 @@ export async function train({ workload, threads, seconds, told = () => {} }) {
   }
   return {
     workload,
-    threads,
+    threads: wanted,
     firstStep,
     joined,
     stepsPerSecond,

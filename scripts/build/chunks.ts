@@ -151,8 +151,8 @@ export async function buildChunks(library: readonly string[], programs: readonly
       includeDependenciesRecursively: false,
       groups: [
         { name: "thaw", priority: 2, test: (id) => atOnce.has(id) },
-        { name: "native-backend", priority: 1, test: /\/src\/(?:backends\/native|codegen\/c)\// },
-        { name: "wasm-backend", priority: 1, test: /\/src\/backends\/wasm\// },
+        { name: "native-backend", priority: 1, test: /\/src\/(?:backends\/native|codegen\/c|targets\/c)\// },
+        { name: "wasm-backend", priority: 1, test: /\/src\/(?:backends|targets)\/wasm\// },
         { name: "file-formats", priority: 1, test: /\/src\/(?:base|checkpoint|nn|optim)\// },
         { name: "steps-and-operations", test: /\/src\/(?!cli\/)/ },
       ],

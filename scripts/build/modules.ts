@@ -36,7 +36,8 @@ function moduleOf(file: string, source: string): string {
     define: { "import.meta.url": "undefined", process: "globalThis.process" },
   });
   if (errors.length > 0) throw new Error(errors[0]!.message);
-  const marked = withPureCalls(file, code);
+  // A browser has no THAW_VERIFY, so that bundles need no verifiers.
+  const marked = withPureCalls(file, code.replaceAll("settings.verify", "false"));
   // package.json says whether there is native code.
   return file === "backends/registry.ts" ? marked.replace('"./native/backend.js"', '"#native"') : marked;
 }

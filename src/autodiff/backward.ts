@@ -1,10 +1,10 @@
 import { dtypes } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
+import { add, cast } from "../ir/build.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
 import { makingGradientOf } from "../ir/origin.ts";
-import { add, cast } from "./build.ts";
 import { type VjpRule, vjpRules } from "./vjp.ts";
 
 /** How far `backward` goes. */

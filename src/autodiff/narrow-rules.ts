@@ -1,9 +1,9 @@
 import { dtypes } from "../base/dtype.ts";
 import { type Shape, sizeOf } from "../base/shape.ts";
+import { cast, expand, filled, pad, permute, reshape, where } from "../ir/build.ts";
 import { type ElementwiseOp, elementwiseOps } from "../ir/evaluate-elementwise.ts";
 import { type Node, node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
-import { cast, expand, filled, pad, permute, reshape, where } from "./build.ts";
 import { type Places, range, within } from "./places.ts";
 
 /** Some places along one axis of a node. */

@@ -1,7 +1,7 @@
+import { sliceAxis } from "../ir/build.ts";
 import { type Node, node, topological } from "../ir/node.ts";
 import { type Op, ops } from "../ir/op.ts";
 import { makingInPlaceOf } from "../ir/origin.ts";
-import { sliceAxis } from "./build.ts";
 import { along, type Cut, cutShape, type NarrowRule, narrowRules, type Pushed } from "./narrow-rules.ts";
 import { placesOf, type Selection } from "./places.ts";
 

@@ -1,6 +1,6 @@
 import { sizeOf } from "../base/shape.ts";
+import { add, expand, filled, filledLike, le, lt, reshape, sub, where } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
-import { add, expand, filled, filledLike, le, lt, reshape, sub, where } from "./build.ts";
 
 /** Some of the places along an axis, in ascending order, as graphs need them. */
 export interface Selection {

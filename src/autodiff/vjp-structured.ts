@@ -1,4 +1,3 @@
-import { type Node, node } from "../ir/node.ts";
 import {
   cast,
   div,
@@ -13,7 +12,8 @@ import {
   restore,
   sliceAxis,
   sum,
-} from "./build.ts";
+} from "../ir/build.ts";
+import { type Node, node } from "../ir/node.ts";
 
 /** Gradient rules of the primitives whose structure takes more than a line; the table is `vjp.ts`. */
 

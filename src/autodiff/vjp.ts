@@ -1,5 +1,3 @@
-import { type Node, node } from "../ir/node.ts";
-import type { Op } from "../ir/op.ts";
 import {
   add,
   cast,
@@ -17,7 +15,9 @@ import {
   restore,
   sub,
   where,
-} from "./build.ts";
+} from "../ir/build.ts";
+import { type Node, node } from "../ir/node.ts";
+import type { Op } from "../ir/op.ts";
 import {
   concatOperand,
   dotLeft,

@@ -1,2 +1,2 @@
-export type { Backend } from "../plan/plan.ts";
+export type { Backend } from "./contract.ts";
 export { backendNames, backendOf, currentBackend } from "./registry.ts";

@@ -1,9 +1,9 @@
 import { dtypes } from "../base/dtype.ts";
 import { OutOfMemoryError } from "../base/errors.ts";
 import { type Shape, sizeOf } from "../base/shape.ts";
-import { type Node, node } from "../ir/node.ts";
+import { leafNode, type Node, node } from "../ir/node.ts";
 import { buildPlan } from "../plan/build.ts";
-import type { Allocation, Backend, Peaks } from "../plan/plan.ts";
+import type { Allocation, Backend, Peaks } from "./contract.ts";
 
 /** Milliseconds for which each of the two is repeated; the best time counts. */
 const budget = 40;
@@ -34,8 +34,7 @@ function bestTime(
   shape: Shape,
   make: (a: Node, b: Node) => Node,
 ): number {
-  const leaf = (id: number): Node<"input"> =>
-    node("input", [], { source: { id }, version: 0, shape, dtype: "f32" });
+  const leaf = (id: number): Node<"input"> => leafNode({ source: { id }, version: 0, shape, dtype: "f32" });
   const [a, b, target] = [leaf(1), leaf(2), leaf(3)];
   const plan = buildPlan({
     outputs: [],

@@ -1,6 +1,6 @@
 import { BackendError } from "../base/errors.ts";
 import { settings } from "../base/settings.ts";
-import type { Backend } from "../plan/plan.ts";
+import type { Backend } from "./contract.ts";
 import { createNative } from "./native/backend.ts";
 import { createReference } from "./reference/backend.ts";
 import { shareCores } from "./sharing.ts";

@@ -19,3 +19,12 @@ export function remainder(a: number, b: number): number {
   const r = a % b;
   return r !== 0 && r < 0 !== b < 0 ? r + b : r;
 }
+
+/** The nearest whole number, of two the even one: JavaScript rounds halves up. */
+export function roundHalfToEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  const rounded = rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1;
+  // -0.3 rounds to -0, as in IEEE 754.
+  return rounded === 0 && x < 0 ? -0 : rounded;
+}

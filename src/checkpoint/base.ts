@@ -1,3 +1,4 @@
+import { equalBytes } from "../base/equal-bytes.ts";
 import { ArgumentError, CheckpointError, type ThawError } from "../base/errors.ts";
 import { baseName, fileVersion, folderOf, joinPath, samePlace } from "../base/storage/index.ts";
 import type { Storage } from "../engine/storage.ts";
@@ -82,7 +83,7 @@ function sameBytes(source: TensorSource, one: Outgoing): boolean {
       const part = bytes.subarray(at, at + pieceBytes);
       const read = into.subarray(0, part.length);
       if (source.read(one.name, read, from) < part.length) return false;
-      for (let i = 0; i < part.length; i++) if (part[i] !== read[i]) return false;
+      if (!equalBytes(part, read)) return false;
       from += part.length;
     }
   return true;

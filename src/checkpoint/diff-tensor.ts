@@ -1,4 +1,5 @@
 import { bitCount } from "../base/bit-count.ts";
+import { equalBytes } from "../base/equal-bytes.ts";
 import { sizeOf } from "../base/shape.ts";
 import { Rounding } from "./diff-rounding.ts";
 import { type Movement, Tally } from "./diff-tally.ts";
@@ -47,15 +48,9 @@ export function sameBytes(a: NamedTensor, b: NamedTensor, blocks: Blocks): boole
   for (let at = 0; at < end - begin; at += blockBytes) {
     const count = a.source.read(a.name, blocks.a, at);
     b.source.read(b.name, blocks.b, at);
-    if (differ(blocks.a.subarray(0, count), blocks.b.subarray(0, count))) return false;
+    if (!equalBytes(blocks.a.subarray(0, count), blocks.b.subarray(0, count))) return false;
   }
   return true;
-}
-
-/** Whether two byte arrays of one length differ: by the system's comparison where there is one. */
-function differ(a: Uint8Array, b: Uint8Array): boolean {
-  if (typeof Buffer === "function") return Buffer.compare(a, b) !== 0;
-  return a.some((byte, i) => byte !== b[i]);
 }
 
 /** Whether two tensors can be compared element by element: as many elements, of one dtype or of two that are numbers. */
@@ -85,7 +80,7 @@ export function compareTensors(
   const comparison = new Comparison(before.shape, within);
   if (left === undefined || right === undefined)
     eachPage(a, b, 1, 1, before.end - before.begin, blocks, (first, pageA, pageB) => {
-      if (differ(pageA, pageB))
+      if (!equalBytes(pageA, pageB))
         comparison.bits(first, pageA, pageB, ((before.end - before.begin) * 8) / comparison.elements);
     });
   else {
@@ -94,7 +89,7 @@ export function compareTensors(
       const x = left.decode(pageA, blocks.roomA);
       comparison.measure(x);
       if (rounding !== null) comparison.values(first, x, right.decode(pageB, blocks.roomB), rounding);
-      else if (differ(pageA, pageB))
+      else if (!equalBytes(pageA, pageB))
         comparison.words(first, left, pageA, pageB, x, right.decode(pageB, blocks.roomB));
     });
     if (rounding !== null) return comparison.result({ numbers: true, bits: false }, rounding.exact);

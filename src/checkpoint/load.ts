@@ -1,4 +1,5 @@
 import { bytesOf } from "../base/dtype.ts";
+import { equalBytes } from "../base/equal-bytes.ts";
 import { CheckpointError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import type { Stateful } from "../base/stateful.ts";
@@ -255,7 +256,7 @@ function described(source: TensorSource, name: string): Described {
 
 function sameBits(a: Tensor, b: Tensor): boolean {
   const [left, right] = [a, b].map((t) => bytesOf(bitsOf(t, "load()"))) as [Uint8Array, Uint8Array];
-  return a.dtype === b.dtype && left.length === right.length && left.every((byte, i) => byte === right[i]);
+  return a.dtype === b.dtype && equalBytes(left, right);
 }
 
 /** Checks what was frozen against a module; gives what makes it so. */

@@ -23,15 +23,3 @@ export function uniformValues(body: readonly Value[], accesses: readonly Access[
   }
   return uniform;
 }
-
-/** The accesses that some values of a body need. */
-export function accessesOf(body: readonly Value[], roots: readonly number[]): number[] {
-  const found = new Set<number>();
-  const visit = (i: number): void => {
-    const v = body[i]!;
-    if ("access" in v) found.add(v.access);
-    for (const arg of argsOf(v)) visit(arg);
-  };
-  for (const root of roots) visit(root);
-  return [...found];
-}

@@ -1,4 +1,5 @@
 import { type DType, windowsOf } from "../base/dtype.ts";
+import { equalBytes } from "../base/equal-bytes.ts";
 import { type Signature, sameElsewhere, sameSignature, signatureOf } from "./signature.ts";
 import type { Storage } from "./storage.ts";
 import type { Holder, Resident, Trace } from "./trace.ts";
@@ -92,10 +93,8 @@ function sameStorage(a: Head, b: Head, i: number): boolean {
 
 function sameBytes(a: Storage, b: Storage): boolean {
   if (a.byteLength !== b.byteLength) return false;
-  for (const [from, length] of windowsOf(a.byteLength)) {
+  return [...windowsOf(a.byteLength)].every(([from, length]) => {
     const [x, y] = [a.bytes(from, length), b.bytes(from, length)];
-    if (x === null || y === null) return false;
-    for (let i = 0; i < length; i++) if (x[i] !== y[i]) return false;
-  }
-  return true;
+    return x !== null && y !== null && equalBytes(x, y);
+  });
 }

@@ -1,3 +1,4 @@
+import type { Peaks } from "../backends/contract.ts";
 import { currentBackend } from "../backends/registry.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { idOf } from "../base/identity.ts";
@@ -5,7 +6,7 @@ import { shapeText } from "../base/shape.ts";
 import { percent, table } from "../base/table.ts";
 import { noteScopes } from "../ir/origin.ts";
 import type { KernelCall } from "../plan/kernel.ts";
-import type { ExplainedKernel, Peaks, PlanExplanation } from "../plan/plan.ts";
+import type { ExplainedKernel, PlanExplanation } from "../plan/plan.ts";
 import { observeRuns, type TimedPreparation, type TimedRun } from "./run-plan.ts";
 import { scopesText } from "./scope-text.ts";
 

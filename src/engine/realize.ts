@@ -1,3 +1,4 @@
+import type { Binding, Executable } from "../backends/contract.ts";
 import { currentBackend } from "../backends/registry.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import type { ThawError } from "../base/errors.ts";
@@ -5,13 +6,13 @@ import { sizeOf } from "../base/shape.ts";
 import { foldedValue } from "../ir/lift.ts";
 import { becomeInput, latestId, markOperands, type Node, node, topological } from "../ir/node.ts";
 import { buildPlan } from "../plan/build.ts";
-import type { Binding, Executable, Plan } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import { carriedNodes } from "./carried.ts";
 import { isCheckingFinite, refuseNonFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";
 import { preparing, runPlan } from "./run-plan.ts";
 import { type Signature, signatureOf } from "./signature.ts";
-import { slotOf, standInsFor } from "./stand-ins.ts";
+import { type PlanScalar, slotOf, standInsFor } from "./stand-ins.ts";
 import { presentStorage, type Storage } from "./storage.ts";
 import {
   type Check,
@@ -31,15 +32,6 @@ export interface Request {
   readonly outputs: readonly Node[];
   readonly writes: readonly (readonly [Resident, Node])[];
   readonly checks: readonly Check[];
-}
-
-/**
- * Where a number that a plan takes is found: `scalar` is the index among the signature's scalars, or `constant` the place
- * in its order of a node that is the number everywhere; the other is -1.
- */
-export interface PlanScalar {
-  readonly scalar: number;
-  readonly constant: number;
 }
 
 /** A plan ready on a backend, and how a signature's leaves fill its slots. */
@@ -86,12 +78,13 @@ const targetsOf = ({ writes }: Request): Node<"input">[] =>
 const planOf = (
   { outputs, writes, checks }: Request,
   targets: readonly Node<"input">[],
-  of: (n: Node) => Node = (n) => n,
+  replaced?: (n: Node) => Node | null,
 ): Plan =>
   buildPlan({
-    outputs: outputs.map(of),
-    writes: writes.map(([, value], i) => ({ target: of(targets[i]!) as Node<"input">, value: of(value) })),
-    checks: checks.map((c) => of(c.status)),
+    outputs,
+    writes: writes.map(([, value], i) => ({ target: targets[i]!, value })),
+    checks: checks.map((c) => c.status),
+    replaced,
     resident: (leaf) => (leaf.attrs.source as Storage).resident,
   });
 
@@ -126,15 +119,12 @@ function findOrMake(request: Request): { compiled: Compiled; signature: Signatur
   const signature = signatureOf(roots, [outputs.length, writes.length, checks.length]);
   const compiled = plans.get(signature, (lifted) => {
     const standIns = standInsFor(signature, lifted);
-    const plan = planOf(request, targets, standIns.of);
+    const plan = planOf(request, targets, standIns.replaced);
     return {
       plan,
       executable: preparing("compiling", () => currentBackend().load(plan)),
       inputs: plan.graph.leaves.map(slotOf),
-      scalars: plan.graph.scalars.map((n) => ({
-        scalar: standIns.scalars.indexOf(n),
-        constant: lifted[standIns.lifted.indexOf(n)] ?? -1,
-      })),
+      scalars: plan.graph.scalars.map(standIns.from),
       numbers: signature.numbers,
       size: signature.order.length,
       users: 1,

@@ -16,7 +16,11 @@ export function patternOf<T>(value: unknown, is: (v: unknown) => v is T, found: 
   }
   if (Array.isArray(value)) {
     const items = value.map((v) => patternOf(v, is, found));
-    return (tensors) => items.map((item) => item(tensors));
+    return (tensors) => {
+      const result: unknown[] = [];
+      for (let i = 0; i < items.length; i++) result.push(items[i]!(tensors));
+      return result;
+    };
   }
   if (value === null || typeof value !== "object") return constant(value);
   if (isPromiseLike(value)) disown(value);

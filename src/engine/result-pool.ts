@@ -1,6 +1,6 @@
+import type { Allocation, Backend } from "../backends/contract.ts";
 import { allocate, bytesOf, type DType, dtypes, type TypedArray, windowsOf } from "../base/dtype.ts";
 import { OutOfMemoryError } from "../base/errors.ts";
-import type { Allocation, Backend } from "../plan/plan.ts";
 
 /** Bytes from which on a result is in memory of the pool: less is copied in no time. */
 const leastBytes = 2 ** 16;

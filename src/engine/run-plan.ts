@@ -1,5 +1,6 @@
+import type { Binding, Executable, Result } from "../backends/contract.ts";
 import { ArgumentError } from "../base/errors.ts";
-import type { Binding, Executable, Plan, Result } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
 
 /**
  * One run of a plan, in milliseconds of `performance.now()`; `ends`: when each kernel had ended, in nanoseconds from the

@@ -1,7 +1,15 @@
-import type { Shape } from "../base/shape.ts";
 import { isOp, type Node, node, nodeLike } from "../ir/node.ts";
-import { ops, type Source } from "../ir/op.ts";
+import type { Source } from "../ir/op.ts";
 import type { Signature } from "./signature.ts";
+
+/**
+ * Where a number that a plan takes is found: `scalar` is the index among the signature's scalars, or `constant` the place
+ * in its order of a node that is the number everywhere; the other is -1.
+ */
+export interface PlanScalar {
+  readonly scalar: number;
+  readonly constant: number;
+}
 
 /** What stands for a storage in a plan's graph. */
 interface StandIn extends Source {
@@ -13,46 +21,39 @@ interface StandIn extends Source {
 const nothing = (): number => 0;
 
 /**
- * A copy of a signature's graph that holds on to nothing but its structure: other objects stand for its storages, and
- * for what computes its host numbers. Plans are kept for whoever asks for the like again, long after the model and the
- * batches are gone that they were made for. In the place of the nodes that are to be `lifted`, by their places in the
- * signature's order, the copy takes numbers. `of` gives a node's copy; `scalars` are in the signature's order, and
- * `lifted` in that of the places.
+ * What stands for the leaves of a signature's graph in a plan, which so holds on to nothing but its structure: other
+ * objects for its storages, and for what computes its host numbers. Plans are kept for whoever asks for the like again,
+ * long after the model and the batches are gone that they were made for. In the place of the nodes that are to be
+ * `lifted`, by their places in the signature's order, the plan takes numbers.
  */
 export function standInsFor(
   { order, storages, scalars }: Signature,
-  places: readonly number[],
+  lifted: readonly number[],
 ): {
-  readonly of: (n: Node) => Node;
-  readonly scalars: readonly Node[];
-  readonly lifted: readonly Node[];
+  /** A leaf to stand in a node's place; null where the node stays as it is. */
+  readonly replaced: (n: Node) => Node | null;
+  /** Where a number that the plan takes comes from. */
+  readonly from: (scalar: Node) => PlanScalar;
 } {
   const standIns = new Map<Source, StandIn>(
     storages.map((storage, slot) => [storage, { id: storage.id, resident: storage.resident, slot }]),
   );
-  const copies = new Map<Node, Node>();
-  const of = (n: Node): Node => copies.get(n)!;
-  const lifted: Node[] = [];
-  const isLifted = new Set(places);
-  for (const [place, n] of order.entries())
-    if (isLifted.has(place)) {
-      const number = node("hostScalar", [], { compute: nothing, dtype: n.dtype });
-      lifted.push(number);
-      copies.set(n, everywhere(number, n.shape));
-    } else if (isOp(n, "input"))
-      copies.set(n, nodeLike(n, [], { ...n.attrs, source: standIns.get(n.attrs.source)! }));
-    else if (isOp(n, "hostScalar")) copies.set(n, nodeLike(n, [], { compute: nothing, dtype: n.dtype }));
-    // To a plan these are what they mark, and marks name owners and rules.
-    else if (ops[n.op].kind === "identity") copies.set(n, of(n.src[0]!));
-    else copies.set(n, nodeLike(n, n.src.map(of), n.attrs));
-  return { of, scalars: scalars.map(of), lifted };
-}
-
-/** A tensor with one number everywhere, of shape []. */
-function everywhere(number: Node, shape: Shape): Node {
-  if (shape.length === 0) return number;
-  const ones = node("reshape", [number], { shape: shape.map(() => 1) });
-  return node("expand", [ones], { shape });
+  const numbers = new Map<Node, Node<"hostScalar">>();
+  const origins = new Map<Node, PlanScalar>();
+  const number = (n: Node, from: PlanScalar): void => {
+    const taken = node("hostScalar", [], { compute: nothing, dtype: n.dtype });
+    numbers.set(n, taken);
+    origins.set(taken, from);
+  };
+  for (const [scalar, n] of scalars.entries()) number(n, { scalar, constant: -1 });
+  for (const constant of lifted) number(order[constant]!, { scalar: -1, constant });
+  return {
+    replaced: (n) =>
+      isOp(n, "input")
+        ? nodeLike(n, [], { ...n.attrs, source: standIns.get(n.attrs.source)! })
+        : (numbers.get(n) ?? null),
+    from: (scalar) => origins.get(scalar)!,
+  };
 }
 
 /** The place of a leaf's storage among the signature's; the leaf is one of a graph of stand-ins. */

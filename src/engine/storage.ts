@@ -1,3 +1,4 @@
+import type { Allocation, Backend, Binding } from "../backends/contract.ts";
 import {
   allocate,
   bytesOf,
@@ -10,7 +11,6 @@ import {
 import { InternalError, StaleTensorError } from "../base/errors.ts";
 import type { Node } from "../ir/node.ts";
 import type { Source } from "../ir/op.ts";
-import type { Allocation, Backend, Binding } from "../plan/plan.ts";
 import type { LeaseHold } from "./result-pool.ts";
 
 let nextId = 1;

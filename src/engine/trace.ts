@@ -1,7 +1,7 @@
 import type { DType, TypedArray } from "../base/dtype.ts";
 import { CaptureError, ShapeError, type ThawError } from "../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
-import { becomeInput, isOp, type Node, node } from "../ir/node.ts";
+import { becomeInput, isOp, leafNode, type Node, node } from "../ir/node.ts";
 import { inScope, notesOrigins, notesScopes } from "../ir/origin.ts";
 import { Cell } from "./cell.ts";
 import type { LeaseHold } from "./result-pool.ts";
@@ -140,7 +140,7 @@ export function refuseChangeWhileRecording(what: string): void {
 
 /** A leaf node for the present version of a storage. */
 export function inputNode(storage: Storage, shape: Shape): Node<"input"> {
-  return node("input", [], { source: storage, version: storage.version, shape, dtype: storage.dtype });
+  return leafNode({ source: storage, version: storage.version, shape, dtype: storage.dtype });
 }
 
 /** A leaf node for an array, which must not be changed afterwards. */

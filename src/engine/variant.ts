@@ -1,8 +1,8 @@
+import type { Binding, Result } from "../backends/contract.ts";
 import { currentBackend } from "../backends/registry.ts";
 import { allocate, type TypedArray } from "../base/dtype.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
-import type { Binding, Result } from "../plan/plan.ts";
 import type { CallKey } from "./call-key.ts";
 import type { Cell } from "./cell.ts";
 import type { FieldReads } from "./fields.ts";
@@ -145,9 +145,11 @@ export class Variant<T extends Holder> {
     } finally {
       endRun(failed);
     }
-    for (const { storage } of this.#written) storage.version++;
-    for (const event of this.#events) event.effect?.done?.();
-    return this.#result(results.map(make));
+    for (let i = 0; i < this.#written.length; i++) this.#written[i]!.storage.version++;
+    for (let i = 0; i < this.#events.length; i++) this.#events[i]!.effect?.done?.();
+    const made: T[] = [];
+    for (let i = 0; i < results.length; i++) made.push(make(results[i]!, i));
+    return this.#result(made);
   }
 
   /** What happens on the host before a run: numbers are computed, and effects replayed, all of them or none. */

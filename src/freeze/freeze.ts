@@ -1,4 +1,4 @@
-import "./dispose.ts";
+import "../base/dispose.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { runThen } from "../base/run-then.ts";
 import { forgetFrozen, noteFrozen } from "../nn/frozen-paths.ts";

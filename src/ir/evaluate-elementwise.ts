@@ -1,4 +1,4 @@
-import { integerPower, pow, remainder } from "../base/arithmetic.ts";
+import { integerPower, pow, remainder, roundHalfToEven } from "../base/arithmetic.ts";
 import { allocate, type DType, isFloat, readElement, type TypedArray, writeElement } from "../base/dtype.ts";
 import { erf, erfc } from "../base/erf.ts";
 import type { Node } from "./node.ts";
@@ -56,14 +56,6 @@ export const elementwiseOps = (Object.keys(ops) as Op[]).filter(
 export const isElementwise = (n: Node): n is Node<ElementwiseOp> => ops[n.op].kind === "elementwise";
 
 type Scalar = (a: number, b: number, c: number) => number;
-
-function roundHalfToEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  const rounded = rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1;
-  // -0.3 rounds to -0, as in IEEE 754.
-  return rounded === 0 && x < 0 ? -0 : rounded;
-}
 
 /** What each elementwise primitive does to numbers; the result is then rounded to the node's dtype. */
 const elementwiseRules: { readonly [K in ElementwiseOp]: Scalar } = {

@@ -282,7 +282,8 @@ export function infer<K extends Op>(op: K, src: readonly Node[], attrs: OpAttrs[
 /** Elements that no value reaches: arrays of JavaScript, random counters and tasks of kernels count them in 32 bits. */
 const tooMany = 2 ** 32;
 
-function refuseTooMany(op: Op, src: readonly Node[], shape: Shape): void {
+/** Throws `ShapeError` for a value of more elements than there can be. */
+export function refuseTooMany(op: Op, src: readonly Node[], shape: Shape): void {
   const elements = sizeOf(shape);
   if (elements < tooMany) return;
   const from = src.length === 0 ? "" : ` of ${src.map((s) => shapeText(s.shape)).join(" and ")}`;

@@ -1,4 +1,4 @@
-import { infer } from "./infer.ts";
+import { infer, refuseTooMany } from "./infer.ts";
 import type { Node, Op, OpAttrs } from "./op.ts";
 import { noteLike, noteOrigin } from "./origin.ts";
 
@@ -19,18 +19,58 @@ export function node<K extends Op>(
     tracked = false;
     if (gradEnabled && op !== "detach") for (const s of src) if (s.tracked) tracked = true;
   }
-  const made: Node<K> = { id: nextId++, op, src, attrs, shape, dtype, tracked, mark: 0, index: 0 };
+  const made: Node<K> = {
+    id: nextId++,
+    op,
+    src,
+    attrs,
+    shape,
+    dtype,
+    tracked,
+    mark: 0,
+    index: 0,
+    view: null,
+  };
   noteOrigin(made);
   return made;
 }
 
+/** A leaf for a stored value: its attributes say what it is, and nothing is to be inferred, in what every step does. */
+export function leafNode(attrs: OpAttrs["input"]): Node<"input"> {
+  const { shape, dtype } = attrs;
+  refuseTooMany("input", noNodes, shape);
+  const made: Node<"input"> = {
+    id: nextId++,
+    op: "input",
+    src: noNodes,
+    attrs,
+    shape,
+    dtype,
+    tracked: false,
+    mark: 0,
+    index: 0,
+    view: null,
+  };
+  noteOrigin(made);
+  return made;
+}
+
+const noNodes: readonly Node[] = [];
+
 /** The `id` of the node that was made last; those of all others are smaller. */
 export const latestId = (): number => nextId - 1;
 
-/** A node as another one but for its operands and attributes. All nodes are made alike, as walks over graphs are hot. */
-export function nodeLike<K extends Op>(n: Node<K>, src: readonly Node[], attrs: OpAttrs[K]): Node<K> {
-  const { id, op, shape, dtype, tracked } = n;
-  const made: Node<K> = { id, op, src, attrs, shape, dtype, tracked, mark: 0, index: 0 };
+/**
+ * An untracked node as another one but for its operands, of the same shapes and dtypes, and its attributes. All nodes are
+ * made alike, as walks over graphs are hot.
+ */
+export function nodeLike<K extends Op>(
+  n: Node<K>,
+  src: readonly Node[],
+  attrs: OpAttrs[K] = n.attrs,
+): Node<K> {
+  const { id, op, shape, dtype } = n;
+  const made: Node<K> = { id, op, src, attrs, shape, dtype, tracked: false, mark: 0, index: 0, view: null };
   noteLike(n, made);
   return made;
 }
@@ -44,6 +84,7 @@ export function becomeInput(n: Node, attrs: OpAttrs["input"]): Node<"input"> {
     op: "input",
     src: [],
     attrs,
+    view: null,
   }) as Node<"input">;
 }
 

@@ -200,6 +200,16 @@ export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operan
   randomBits: k("special", 1),
 };
 
+/**
+ * How a node's elements lie in the memory of `base`, the node that is computed (or a leaf): element `index` is at
+ * offset + Σ stride · index. For an iota the "memory" is the sequence 0, 1, 2… itself.
+ */
+export interface View {
+  readonly base: Node;
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
 /** One operation of a graph: immutable, shared by everything that uses it. */
 export interface Node<K extends Op = Op> {
   readonly id: number;
@@ -213,4 +223,6 @@ export interface Node<K extends Op = Op> {
   /** Scratch of walks over graphs: the walk that last saw this node, and a place that it gave it. */
   mark: number;
   index: number;
+  /** What it is a view of, once a plan has asked. */
+  view: View | null;
 }

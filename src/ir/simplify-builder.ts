@@ -2,7 +2,7 @@ import { type DType, dtypes, roundTo } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import { sameShape } from "../base/shape.ts";
 import { attributeNames } from "./attributes.ts";
-import { isOp, type Node, node } from "./node.ts";
+import { isOp, type Node, node, nodeLike } from "./node.ts";
 import { type Op, type OpAttrs, ops } from "./op.ts";
 
 /** A cheaper node for an operation on simplified operands, or null where there is none. */
@@ -22,12 +22,15 @@ const dtypeCode = Object.fromEntries(Object.keys(dtypes).map((d, i) => [d, i])) 
 export class Builder {
   readonly #rules: SimplifyRules;
   readonly #table = new Map<number, Node>();
+  readonly #reuses: boolean;
 
-  constructor(rules: SimplifyRules) {
+  /** `reuses`: whether nodes that there are may be part of what is made. */
+  constructor(rules: SimplifyRules, reuses: boolean) {
     this.#rules = rules;
+    this.#reuses = reuses;
   }
 
-  /** The simplified result of an operation. `like` is taken as it is if it turns out to be that very node. */
+  /** The simplified result of an operation: that of the node `like` itself, on its simplified operands, if it is given. */
   make<K extends Op>(op: K, src: readonly Node[], attrs: OpAttrs[K], like?: Node): Node {
     const rule = this.#rules[op] as SimplifyRule<K> | null;
     return (rule !== null ? rule(src, attrs, this) : null) ?? this.#intern(op, src, attrs, like);
@@ -42,14 +45,27 @@ export class Builder {
     return sameShape(ones, shape) ? n : this.#intern("expand", [n], { shape });
   }
 
+  /**
+   * A leaf as a tensor of some shape, with the one number that it is everywhere. Host scalars are never one node, even
+   * where two have one function: each is a number of its own.
+   */
+  everywhere(leaf: Node, shape: Shape): Node {
+    const n = leaf.op === "hostScalar" ? leaf : this.make(leaf.op, leaf.src, leaf.attrs, leaf);
+    if (sameShape(leaf.shape, shape)) return n;
+    return this.make("expand", [this.make("reshape", [n], { shape: shape.map(() => 1) })], { shape });
+  }
+
   #intern<K extends Op>(op: K, src: readonly Node[], attrs: OpAttrs[K], like?: Node): Node {
-    for (let hash = hashOf(op, src, attrs); ; hash = (hash + 1) | 0) {
+    for (let hash = hashOf(op, src, attrs); ; hash = (hash + 1) & smallInteger) {
       const found = this.#table.get(hash);
       if (found === undefined) {
+        // What takes the place of a node has its shape and dtype.
         const made =
-          like !== undefined && !like.tracked && sameNodes(like.src, src)
-            ? like
-            : node(op, src, attrs, false);
+          like === undefined
+            ? node(op, src, attrs, false)
+            : this.#reuses && !like.tracked && sameNodes(like.src, src)
+              ? like
+              : nodeLike(like, src);
         this.#table.set(hash, made);
         return made;
       }
@@ -65,12 +81,17 @@ export function constantOf(n: Node): number | null {
   return isOp(at, "constant") ? roundTo(at.dtype, at.attrs.value) : null;
 }
 
+/** Numbers up to here are looked up without memory of their own. */
+const smallInteger = 0x3fff_ffff;
+
 function hashOf(op: Op, src: readonly Node[], attrs: OpAttrs[Op]): number {
   let hash = codeOf[op];
   for (const s of src) hash = Math.imul(hash, 31) + s.id;
   for (const name of attributeNames[op])
     hash = Math.imul(hash, 31) + hashValue((attrs as Record<string, unknown>)[name]);
-  return hash | 0;
+  // Ids follow each other, and so would hashes: long runs of places that are taken, each to be walked to its end.
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b_3c6d);
+  return (hash ^ (hash >>> 13)) & smallInteger;
 }
 
 function hashValue(value: unknown): number {

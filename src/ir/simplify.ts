@@ -34,22 +34,26 @@ const rules: SimplifyRules = {
 
 /**
  * Cheaper nodes with the values of `roots`, in their order: common subexpressions shared, identities and constants
- * gone, movement chains joined. One pass, operands first. The result is for plans: it is untracked.
+ * gone, movement chains joined. One pass, operands first. The result is for plans: it is untracked. With `replaced`,
+ * which may give a leaf to stand in a node's place (a number of shape [] stands for it in every element), the result
+ * shares no node with the graph under `roots`, which may change or hold on to things that a plan must not.
  */
-export function simplify(roots: readonly Node[]): Node[] {
-  const builder = new Builder(rules);
-  const simplified = new Map<Node, Node>();
-  for (const n of topological(roots)) {
-    if (n.op === "hostScalar") {
-      // Each is a number of its own, even where two have one function.
-      simplified.set(n, n);
+export function simplify(roots: readonly Node[], replaced?: (n: Node) => Node | null): Node[] {
+  const builder = new Builder(rules, replaced === undefined);
+  const order = topological(roots);
+  const simplified = new Array<Node>(order.length);
+  for (let place = 0; place < order.length; place++) {
+    const n = order[place]!;
+    makingInPlaceOf(n);
+    const leaf = replaced?.(n) ?? (n.op === "hostScalar" ? n : null);
+    if (leaf !== null) {
+      simplified[place] = builder.everywhere(leaf, n.shape);
       continue;
     }
     const src = new Array<Node>(n.src.length);
-    for (let i = 0; i < src.length; i++) src[i] = simplified.get(n.src[i]!)!;
-    makingInPlaceOf(n);
-    simplified.set(n, builder.make(n.op, src, n.attrs, n));
+    for (let i = 0; i < src.length; i++) src[i] = simplified[n.src[i]!.index]!;
+    simplified[place] = builder.make(n.op, src, n.attrs, n);
   }
   makingInPlaceOf(null);
-  return roots.map((root) => simplified.get(root)!);
+  return roots.map((root) => simplified[root.index]!);
 }

@@ -1,11 +1,11 @@
-import { isFloat } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText, sizeOf } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
 import { hostScalar } from "../engine/trace.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { Buffer } from "../tensor/buffer.ts";
 import { ones, zeros } from "../tensor/create.ts";
+import { refuseIntegers } from "../tensor/operations/promote.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ones_, zeros_ } from "./init/index.ts";
@@ -166,10 +166,7 @@ export abstract class BatchNorm extends Module {
       throw new ShapeError(
         `${name}: an input of shape ${shapeText(shape)} has ${shape[1]} channels, this layer ${this.numFeatures}`,
       );
-    if (!isFloat(x.dtype))
-      throw new DTypeError(
-        `${name}: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
-      );
+    refuseIntegers(name, x);
     const byBatch = this.byBatch;
     if (byBatch && sizeOf(shape) === this.numFeatures)
       throw new ShapeError(

@@ -1,7 +1,9 @@
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { sameShape, shapeText, sizeOf } from "../base/shape.ts";
+import * as kind from "../tensor/argument-kinds.ts";
 import { empty } from "../tensor/create.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { checked, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { uniform_ } from "./init/index.ts";
 import { Module } from "./module.ts";
@@ -63,7 +65,13 @@ export class Bilinear extends Module {
 }
 
 /** What `Bilinear` does, with given weights. */
-export function bilinear(x1: Tensor, x2: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
+export const bilinear = checked(
+  "bilinear",
+  takes({ x1: kind.tensor, x2: kind.tensor, weight: kind.tensor, bias: kind.nullable(kind.tensor) }),
+  bilinearOf,
+);
+
+function bilinearOf(x1: Tensor, x2: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
   const [batch1, batch2] = [x1.shape.slice(0, -1), x2.shape.slice(0, -1)];
   const [out, in1, in2] = weight.shape;
   const fits =

@@ -1,5 +1,7 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
+import * as kind from "../tensor/argument-kinds.ts";
+import { checked, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -27,7 +29,13 @@ export class ChannelShuffle extends Module {
 }
 
 /** What `ChannelShuffle` does. */
-export function channelShuffle(x: Tensor, groups: number): Tensor {
+export const channelShuffle = checked(
+  "channelShuffle",
+  takes({ x: kind.tensor, groups: kind.number }),
+  channelShuffleOf,
+);
+
+function channelShuffleOf(x: Tensor, groups: number): Tensor {
   if (!Number.isInteger(groups) || groups < 1)
     throw new ArgumentError(`channelShuffle: ${groups} groups; it takes a whole number above 0`);
   const [batch, channels, ...rest] = x.shape;

@@ -1,8 +1,10 @@
 import { isFloat } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
+import * as kind from "../tensor/argument-kinds.ts";
 import { div, mul } from "../tensor/operations/elementwise.ts";
 import { meetFloating, resultDtype } from "../tensor/operations/promote.ts";
 import { norm, sum } from "../tensor/operations/reduction.ts";
+import { checked, takes } from "../tensor/signature.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { raisedTo } from "./straight-through.ts";
@@ -38,7 +40,13 @@ export class CosineSimilarity extends Module {
 }
 
 /** What `CosineSimilarity` does. */
-export function cosineSimilarity(
+export const cosineSimilarity = checked(
+  "cosineSimilarity",
+  takes({ x1: kind.tensor, x2: kind.tensor }, { dim: kind.dim, eps: kind.number }),
+  cosineSimilarityOf,
+);
+
+function cosineSimilarityOf(
   x1: Tensor,
   x2: Tensor,
   { dim = 1, eps = 1e-8 }: CosineSimilarityOptions = {},

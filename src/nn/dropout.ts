@@ -2,7 +2,9 @@ import { isFloat } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { type Shape, shapeText, sizeOf } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
+import * as kind from "../tensor/argument-kinds.ts";
 import { dropoutMask } from "../tensor/random.ts";
+import { checked, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -117,13 +119,19 @@ export class FeatureAlphaDropout extends AnyDropout {
   }
 }
 
+const dropSignature = takes({ x: kind.tensor }, { p: kind.number, training: kind.boolean });
+
 /** What `Dropout` does. */
-export function dropout(x: Tensor, { p = 0.5, training = true }: DropoutOptions = {}): Tensor {
+export const dropout = checked("dropout", dropSignature, dropoutOf);
+
+function dropoutOf(x: Tensor, { p = 0.5, training = true }: DropoutOptions = {}): Tensor {
   return drops("dropout", x, p, training) ? x.mul(dropoutMask(x.shape, p, x.dtype)) : x;
 }
 
 /** What `Dropout1d` does. */
-export function dropout1d(x: Tensor, options: DropoutOptions = {}): Tensor {
+export const dropout1d = checked("dropout1d", dropSignature, dropout1dOf);
+
+function dropout1dOf(x: Tensor, options: DropoutOptions = {}): Tensor {
   if (x.ndim !== 2 && x.ndim !== 3)
     throw new ShapeError(
       `dropout1d: takes [N, C, L] or [C, L], this input is ${shapeText(x.shape)}; use dropout to drop single elements`,
@@ -132,12 +140,18 @@ export function dropout1d(x: Tensor, options: DropoutOptions = {}): Tensor {
 }
 
 /** What `Dropout2d` does. */
-export const dropout2d = (x: Tensor, options: DropoutOptions = {}): Tensor =>
-  dropChannels("dropout2d", x, true, options);
+export const dropout2d = checked(
+  "dropout2d",
+  dropSignature,
+  (x: Tensor, options: DropoutOptions = {}): Tensor => dropChannels("dropout2d", x, true, options),
+);
 
 /** What `Dropout3d` does. */
-export const dropout3d = (x: Tensor, options: DropoutOptions = {}): Tensor =>
-  dropChannels("dropout3d", x, x.ndim === 5, options);
+export const dropout3d = checked(
+  "dropout3d",
+  dropSignature,
+  (x: Tensor, options: DropoutOptions = {}): Tensor => dropChannels("dropout3d", x, x.ndim === 5, options),
+);
 
 function dropChannels(
   op: string,
@@ -150,14 +164,22 @@ function dropChannels(
 }
 
 /** What `AlphaDropout` does; as in PyTorch, nothing unless it is told that this is training. */
-export const alphaDropout = (x: Tensor, { p = 0.5, training = false }: DropoutOptions = {}): Tensor =>
-  drops("alphaDropout", x, p, training) ? towardsLimit(x, x.shape, p) : x;
+export const alphaDropout = checked(
+  "alphaDropout",
+  dropSignature,
+  (x: Tensor, { p = 0.5, training = false }: DropoutOptions = {}): Tensor =>
+    drops("alphaDropout", x, p, training) ? towardsLimit(x, x.shape, p) : x,
+);
 
 /** What `FeatureAlphaDropout` does; as in PyTorch, nothing unless it is told that this is training. */
-export const featureAlphaDropout = (x: Tensor, { p = 0.5, training = false }: DropoutOptions = {}): Tensor =>
-  drops("featureAlphaDropout", x, p, training)
-    ? towardsLimit(x, channelsOf("featureAlphaDropout", x.shape, 2), p)
-    : x;
+export const featureAlphaDropout = checked(
+  "featureAlphaDropout",
+  dropSignature,
+  (x: Tensor, { p = 0.5, training = false }: DropoutOptions = {}): Tensor =>
+    drops("featureAlphaDropout", x, p, training)
+      ? towardsLimit(x, channelsOf("featureAlphaDropout", x.shape, 2), p)
+      : x,
+);
 
 /** What SELU comes to for large negative inputs, as a magnitude: its scale times its alpha. */
 const limit = 1.7580993408473766;

@@ -1,13 +1,12 @@
-import { ArgumentError, ShapeError } from "../base/errors.ts";
-import { shapeText } from "../base/shape.ts";
-import { noGrad } from "../tensor/autograd.ts";
-import { arange, empty } from "../tensor/create.ts";
+import { empty } from "../tensor/create.ts";
 import { type EmbeddingOptions, embedding } from "../tensor/embedding.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { refuseUnless, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { normal_ } from "./init/index.ts";
+import { drawTable, givenTable, paddingRow, tableOptions, tableRepr, tableSizes } from "./embedding-table.ts";
 import { Module } from "./module.ts";
-import { pythonFloat } from "./repr.ts";
+
+const signature = takes(tableSizes, tableOptions);
 
 /**
  * A table of rows looked up by index. The row `paddingIdx`, zeros at first, gets no gradient; with `maxNorm`, rows that
@@ -22,27 +21,14 @@ export class Embedding extends Module {
   readonly scaleGradByFreq: boolean;
   weight: Parameter;
 
-  constructor(
-    numEmbeddings: number,
-    embeddingDim: number,
-    { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false }: EmbeddingOptions = {},
-  ) {
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     super();
-    for (const size of [numEmbeddings, embeddingDim])
-      if (!Number.isInteger(size) || size < 0)
-        throw new ArgumentError(
-          `Embedding: numEmbeddings ${numEmbeddings} and embeddingDim ${embeddingDim} must be whole numbers`,
-        );
-    if (
-      paddingIdx !== null &&
-      (!Number.isInteger(paddingIdx) || paddingIdx < -numEmbeddings || paddingIdx >= numEmbeddings)
-    )
-      throw new ArgumentError(
-        `Embedding: paddingIdx ${paddingIdx} is not a row of a table of ${numEmbeddings}`,
-      );
+    refuseUnless("Embedding", signature, [numEmbeddings, embeddingDim, options]);
+    const { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false } = options;
+    const padding = paddingRow("Embedding", numEmbeddings, embeddingDim, paddingIdx);
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
-    this.paddingIdx = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
+    this.paddingIdx = padding;
     this.maxNorm = maxNorm;
     this.normType = normType;
     this.scaleGradByFreq = scaleGradByFreq;
@@ -58,24 +44,15 @@ export class Embedding extends Module {
     embeddings: Tensor,
     { freeze = true, ...options }: EmbeddingOptions & { freeze?: boolean } = {},
   ): Embedding {
-    if (embeddings.ndim !== 2)
-      throw new ShapeError(
-        `Embedding.fromPretrained: the table is a matrix, not of shape ${shapeText(embeddings.shape)}`,
-      );
-    const layer = new Embedding(embeddings.shape[0]!, embeddings.shape[1]!, options);
-    layer.weight = new Parameter(embeddings.detach(), { requiresGrad: !freeze });
+    const { sizes, weight } = givenTable("Embedding", embeddings, freeze);
+    const layer = new Embedding(...sizes, options);
+    layer.weight = weight;
     return layer;
   }
 
   /** Draws the table anew from a standard normal; the padding row becomes zeros. */
   resetParameters(): void {
-    normal_(this.weight);
-    const { paddingIdx } = this;
-    if (paddingIdx === null) return;
-    noGrad(() => {
-      const padding = arange(this.numEmbeddings, { dtype: "i32" }).eq(paddingIdx).unsqueeze(1);
-      this.weight.copy_(this.weight.maskedFill(padding, 0));
-    });
+    drawTable(this.weight, this.paddingIdx);
   }
 
   /** Rows at indices (integers in [0, numEmbeddings)) of any shape. */
@@ -84,13 +61,11 @@ export class Embedding extends Module {
   }
 
   override extraRepr(): string {
-    const { paddingIdx, maxNorm, normType, scaleGradByFreq } = this;
+    const { paddingIdx } = this;
     return [
       `${this.numEmbeddings}, ${this.embeddingDim}`,
       ...(paddingIdx === null ? [] : [`padding_idx=${paddingIdx}`]),
-      ...(maxNorm === null ? [] : [`max_norm=${pythonFloat(maxNorm)}`]),
-      ...(normType === 2 ? [] : [`norm_type=${pythonFloat(normType)}`]),
-      ...(scaleGradByFreq ? ["scale_grad_by_freq=True"] : []),
+      ...tableRepr(this),
     ].join(", ");
   }
 }

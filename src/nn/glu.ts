@@ -1,6 +1,8 @@
-import { isFloat } from "../base/dtype.ts";
-import { DTypeError, ShapeError } from "../base/errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
+import * as kind from "../tensor/argument-kinds.ts";
+import { refuseIntegers } from "../tensor/operations/promote.ts";
+import { checked, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -35,12 +37,11 @@ export class GLU extends Module {
 }
 
 /** What `GLU` does. */
-export function glu(x: Tensor, { dim = -1 }: GLUOptions = {}): Tensor {
+export const glu = checked("glu", takes({ x: kind.tensor }, { dim: kind.dim }), gluOf);
+
+function gluOf(x: Tensor, { dim = -1 }: GLUOptions = {}): Tensor {
   if (x.ndim === 0) throw new ShapeError("glu: a scalar has no dimension to halve");
-  if (!isFloat(x.dtype))
-    throw new DTypeError(
-      `glu: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
-    );
+  refuseIntegers("glu", x);
   const size = x.size(dim);
   if (size % 2 !== 0)
     throw new ShapeError(

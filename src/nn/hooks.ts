@@ -1,3 +1,4 @@
+import "../base/dispose.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { disown, isPromiseLike } from "../base/promise.ts";
 import { noteSurroundings } from "../engine/cell.ts";
@@ -34,8 +35,8 @@ export interface HookOptions {
   prepend?: boolean;
 }
 
-/** A hook that has been registered. */
-export interface HookHandle {
+/** A hook that has been registered, until it is removed: by hand, or at the end of a block by `using`. */
+export interface HookHandle extends Disposable {
   /** Takes the hook away; once more does nothing. */
   remove(): void;
 }
@@ -90,14 +91,13 @@ export function addHook(
   const entry: Entry = { hook: hook as AnyHook, id: newId() };
   hooks[kind] = prepend ? [entry, ...hooks[kind]] : [...hooks[kind], entry];
   noteChange(entry.id);
-  return {
-    remove() {
-      if (!hooks[kind].includes(entry)) return;
-      hooks[kind] = hooks[kind].filter((other) => other !== entry);
-      if (hooks.pre.length + hooks.after.length === 0) uninstall(module, hooks);
-      noteChange(-entry.id);
-    },
+  const remove = (): void => {
+    if (!hooks[kind].includes(entry)) return;
+    hooks[kind] = hooks[kind].filter((other) => other !== entry);
+    if (hooks.pre.length + hooks.after.length === 0) uninstall(module, hooks);
+    noteChange(-entry.id);
   };
+  return { remove, [Symbol.dispose]: remove };
 }
 
 /** Gives a copy of a module the hooks that the module has. */

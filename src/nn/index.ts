@@ -23,6 +23,13 @@ export {
   featureAlphaDropout,
 } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
+export {
+  type BagMode,
+  EmbeddingBag,
+  type EmbeddingBagFunctionOptions,
+  type EmbeddingBagOptions,
+  embeddingBag,
+} from "./embedding-bag.ts";
 export { Flatten, Unflatten } from "./flatten.ts";
 export { functionalCall } from "./functional-call.ts";
 export { GLU, type GLUOptions, glu } from "./glu.ts";

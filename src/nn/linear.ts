@@ -1,10 +1,14 @@
 import { ArgumentError } from "../base/errors.ts";
+import * as kind from "../tensor/argument-kinds.ts";
 import { empty } from "../tensor/create.ts";
 import { linear } from "../tensor/functions.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { refuseUnless, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { kaimingUniform_, uniform_ } from "./init/index.ts";
 import { Module } from "./module.ts";
+
+const signature = takes({ inFeatures: kind.number, outFeatures: kind.number }, { bias: kind.boolean });
 
 /** x · weightᵀ + bias, over the last dimension. `weight` is [outFeatures, inFeatures]. */
 export class Linear extends Module {
@@ -13,8 +17,10 @@ export class Linear extends Module {
   weight: Parameter;
   bias: Parameter | null;
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true }: { bias?: boolean } = {}) {
+  constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean } = {}) {
     super();
+    refuseUnless("Linear", signature, [inFeatures, outFeatures, options]);
+    const { bias = true } = options;
     for (const size of [inFeatures, outFeatures])
       if (!Number.isInteger(size) || size < 0)
         throw new ArgumentError(

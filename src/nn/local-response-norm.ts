@@ -1,6 +1,8 @@
-import { isFloat } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText, sizeOf } from "../base/shape.ts";
+import * as kind from "../tensor/argument-kinds.ts";
+import { refuseIntegers } from "../tensor/operations/promote.ts";
+import { checked, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { pythonFloat } from "./repr.ts";
@@ -45,7 +47,13 @@ export class LocalResponseNorm extends Module {
 }
 
 /** What `LocalResponseNorm` does. */
-export function localResponseNorm(
+export const localResponseNorm = checked(
+  "localResponseNorm",
+  takes({ x: kind.tensor, size: kind.number }, { alpha: kind.number, beta: kind.number, k: kind.number }),
+  localResponseNormOf,
+);
+
+function localResponseNormOf(
   x: Tensor,
   size: number,
   { alpha = 1e-4, beta = 0.75, k = 1 }: LocalResponseNormOptions = {},
@@ -56,10 +64,7 @@ export function localResponseNorm(
     throw new ShapeError(
       `localResponseNorm: takes [N, C, …] of three dimensions or more, this input is ${shapeText(x.shape)}`,
     );
-  if (!isFloat(x.dtype))
-    throw new DTypeError(
-      `localResponseNorm: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
-    );
+  refuseIntegers("localResponseNorm", x);
   if (sizeOf(x.shape) === 0) return x;
   const around = [Math.floor(size / 2), Math.floor((size - 1) / 2)];
   const beyond = x.shape.slice(2).flatMap(() => [0, 0]);

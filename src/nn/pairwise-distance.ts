@@ -1,6 +1,8 @@
+import * as kind from "../tensor/argument-kinds.ts";
 import { add, sub } from "../tensor/operations/elementwise.ts";
 import { floating } from "../tensor/operations/promote.ts";
 import { norm } from "../tensor/operations/reduction.ts";
+import { checked, takes } from "../tensor/signature.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -39,7 +41,13 @@ export class PairwiseDistance extends Module {
 }
 
 /** What `PairwiseDistance` does. */
-export function pairwiseDistance(
+export const pairwiseDistance = checked(
+  "pairwiseDistance",
+  takes({ x1: kind.tensor, x2: kind.tensor }, { p: kind.number, eps: kind.number, keepdim: kind.boolean }),
+  pairwiseDistanceOf,
+);
+
+function pairwiseDistanceOf(
   x1: Tensor,
   x2: Tensor,
   { p = 2, eps = 1e-6, keepdim = false }: PairwiseDistanceOptions = {},

@@ -1,7 +1,9 @@
-import { isFloat } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { ArgumentError } from "../base/errors.ts";
+import * as kind from "../tensor/argument-kinds.ts";
 import { where } from "../tensor/functions.ts";
+import { refuseIntegers } from "../tensor/operations/promote.ts";
 import { uniform } from "../tensor/random.ts";
+import { checked, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -40,7 +42,13 @@ export class RReLU extends Module {
 }
 
 /** What `RReLU` does; as in PyTorch, not as in training unless asked. */
-export function rrelu(
+export const rrelu = checked(
+  "rrelu",
+  takes({ x: kind.tensor }, { lower: kind.number, upper: kind.number, training: kind.boolean }),
+  rreluOf,
+);
+
+function rreluOf(
   x: Tensor,
   { lower = 1 / 8, upper = 1 / 3, training = false }: RReLUOptions & { training?: boolean } = {},
 ): Tensor {
@@ -48,10 +56,7 @@ export function rrelu(
     throw new ArgumentError(
       `rrelu: slopes from ${lower} to ${upper}; they must be finite, lower not above upper`,
     );
-  if (!isFloat(x.dtype))
-    throw new DTypeError(
-      `rrelu: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
-    );
+  refuseIntegers("rrelu", x);
   if (!training) return x.leakyRelu({ negativeSlope: (lower + upper) / 2 });
   const slopes = uniform(x.shape, lower, upper, { dtype: x.dtype });
   slopes.kept = false;

@@ -6,6 +6,8 @@ export { Adamax, type AdamaxOptions, type AdamaxState } from "./adamax.ts";
 export { ASGD, type ASGDOptions, type ASGDState } from "./asgd.ts";
 export { type ClipNormOptions, clipGradNorm_, clipGradValue_ } from "./clip.ts";
 export { EMA, type EMAOptions, type EMAStateDict, type SteppedParameter } from "./ema.ts";
+export { type Closure, LBFGS, type LBFGSOptions } from "./lbfgs.ts";
+export type { LBFGSState } from "./lbfgs-state.ts";
 export * from "./lr-scheduler/index.ts";
 export * as lrScheduler from "./lr-scheduler/index.ts";
 export { Muon, type MuonOptions, type MuonState } from "./muon.ts";

@@ -241,7 +241,16 @@ export abstract class Optimizer<
 
   #makePart(parameter: Parameter, group: ParamGroup<O>, region: Region | null): Part {
     const state = makeState(this.#definition.chain, group);
-    return { parameter, region, state, lastUpdate: 0, thawedAt: -1, dropped: false, offloaded: null };
+    return {
+      parameter,
+      region,
+      state,
+      lastUpdate: 0,
+      thawedAt: -1,
+      dropped: false,
+      running: false,
+      offloaded: null,
+    };
   }
 
   /**
@@ -255,8 +264,8 @@ export abstract class Optimizer<
     }
   }
 
-  /** Updates every parameter that has a gradient and is not frozen, and carries out all that is pending. */
-  step(): void {
+  /** The gradients that there are of what is not frozen. Says once what moves although it should not, or was replaced. */
+  protected presentGradients(): Map<Parameter, Node> {
     const gradients = new Map<Parameter, Node>();
     for (const { params } of this.paramGroups)
       for (const p of params) {
@@ -266,6 +275,12 @@ export abstract class Optimizer<
     if (this.warnOfLeaks) this.#lookForLeaks(gradients);
     if (structureEpoch() !== this.#structuresSeen || this.#replaced !== null)
       this.#lookForReplaced(gradients);
+    return gradients;
+  }
+
+  /** Updates every parameter that has a gradient and is not frozen, and carries out all that is pending. */
+  step(): void {
+    const gradients = this.presentGradients();
     const trace = currentTrace();
     if (trace.recording) {
       this.update(gradients);

@@ -9,6 +9,12 @@ export const atLeast =
   (value: number): string | null =>
     Number.isFinite(value) && value >= min ? null : `a number of at least ${min}`;
 
+/** A whole number of at least `min`. */
+export const wholeFrom =
+  (min: number) =>
+  (value: number): string | null =>
+    Number.isSafeInteger(value) && value >= min ? null : `a whole number from ${min} on`;
+
 /** A number from `min` to `max`, both included. */
 export const between =
   (min: number, max: number) =>

@@ -18,6 +18,8 @@ export interface Part {
   thawedAt: number;
   /** Whether its state has been dropped: it starts anew when it is next trained. */
   dropped: boolean;
+  /** Whether its step has not been carried out yet: its tensors are still as they were before it. */
+  running: boolean;
   /** Where the state's tensors are while they are not in the backend's memory. */
   offloaded: { restore(): void; discard(): void; readonly lost: boolean } | null;
 }

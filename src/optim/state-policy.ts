@@ -30,6 +30,7 @@ export interface Transition {
 }
 
 const nothing = (): void => {};
+const none: readonly never[] = [];
 
 /** The policies of an optimizer, by parameter. */
 export class StatePolicies<O extends object> {
@@ -59,21 +60,21 @@ export class StatePolicies<O extends object> {
     stepped: readonly Stepped<O>[],
     parts: ReadonlySet<Part>,
   ): readonly Transition[] {
+    if (this.#of.size === 0) return none;
     const made: Transition[] = [];
-    if (this.#of.size === 0) return made;
     try {
       for (const [parameter, policy] of this.#of)
         if (frees(policy))
           // What an earlier step of the same captured function steps is not there yet, to be freed or copied.
           for (const part of states.of(parameter))
-            if (!parts.has(part) && !part.dropped && part.offloaded === null && !states.running.has(part))
+            if (!parts.has(part) && !part.dropped && part.offloaded === null && !part.running)
               made.push(this.#leave(states, part, policy));
       for (const { part, group } of stepped) {
         if (part.dropped) made.push(wake(states, part));
         const policy = this.#of.get(part.parameter);
         const missed = states.updates - part.lastUpdate;
         if (policy === undefined || missed === 0) continue;
-        if (states.running.has(part) && changesOnReturn(policy))
+        if (part.running && changesOnReturn(policy))
           throw new CaptureError(
             `The optimizer steps ${part.parameter.label || "a parameter"}, leaves it out and steps it again in one captured function, ` +
               "which its state policy cannot be applied to in between; capture the steps apart.",

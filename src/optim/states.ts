@@ -18,8 +18,6 @@ export class States {
   updates = 0;
   /** The states of parameters that have one. */
   readonly single = new Map<Parameter, ResidentState>();
-  /** Parts whose step has not been carried out yet: their tensors are still as they were before it. */
-  readonly running = new Set<Part>();
   /** Says that parts or their tensors are no longer those that recordings refer to. */
   readonly outdate: () => void;
   readonly #parts = new Map<Parameter, readonly Part[]>();
@@ -152,5 +150,5 @@ function cutOf(part: Part, region: Region): Part {
       );
     state[name] = sliceOf(value, place, region.partShape);
   }
-  return { ...part, region, state };
+  return { ...part, running: false, region, state };
 }

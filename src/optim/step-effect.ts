@@ -15,7 +15,7 @@ interface Before {
   lastUpdate: number;
 }
 
-const none: readonly string[] = [];
+const none: readonly never[] = [];
 
 /** What a step changes on the host before its numbers are computed: state comes to be, steps are counted. */
 export class StepEffect<O extends object> implements HostEffect {
@@ -26,7 +26,7 @@ export class StepEffect<O extends object> implements HostEffect {
   readonly #advancing: readonly AnyTransform<O>[];
   readonly #numberNames: readonly (readonly string[])[];
   readonly #before: Before[];
-  #transitions: readonly Transition[] = [];
+  #transitions: readonly Transition[] = none;
 
   constructor(
     states: States,
@@ -69,7 +69,7 @@ export class StepEffect<O extends object> implements HostEffect {
       const { state } = part;
       for (const name of this.#before[i]!.fresh) state[name] = added.get(name)!;
       if (this.#before[i]!.isNew) states.add(part);
-      states.running.add(part);
+      part.running = true;
       part.lastUpdate = states.updates;
       state.step++;
       for (const transform of this.#advancing) transform.advance!(numbersOf(state), group);
@@ -82,19 +82,19 @@ export class StepEffect<O extends object> implements HostEffect {
       for (const [n, name] of this.#numberNames[i]!.entries()) part.state[name] = numbers[n]!;
       for (const name of fresh) delete part.state[name];
       part.lastUpdate = lastUpdate;
-      this.#states.running.delete(part);
+      part.running = false;
       if (isNew) this.#states.delete(part);
       // The next step makes tensors of its own.
       else if (fresh.length > 0) this.#states.outdate();
     }
     this.#states.updates--;
     for (const transition of [...this.#transitions].reverse()) transition.undo();
-    this.#transitions = [];
+    this.#transitions = none;
   }
 
   done(): void {
-    for (const part of this.#parts) this.#states.running.delete(part);
-    for (const transition of this.#transitions) transition.done();
-    this.#transitions = [];
+    for (let i = 0; i < this.#stepped.length; i++) this.#stepped[i]!.part.running = false;
+    for (let i = 0; i < this.#transitions.length; i++) this.#transitions[i]!.done();
+    this.#transitions = none;
   }
 }

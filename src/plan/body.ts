@@ -1,12 +1,13 @@
 import { type DType, isFloat, roundTo } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
-import { numberText } from "../base/exact-text.ts";
+import { contiguousStrides, sameShape } from "../base/shape.ts";
 import type { ElementwiseOp } from "../ir/evaluate-elementwise.ts";
 import { isOp, type Node } from "../ir/node.ts";
+import type { View } from "../ir/op.ts";
 import { ops } from "../ir/op.ts";
 import { squeezeStrides } from "./cluster.ts";
 import type { Access, AccessArgs, Store, Value } from "./kernel.ts";
-import { type View, viewOf } from "./view.ts";
+import { viewOf } from "./view.ts";
 
 /** Where a base's memory is: a buffer of the plan. */
 export type Locate = (base: Node) => number;
@@ -39,7 +40,6 @@ export class Body {
   readonly values: Value[] = [];
   readonly stores: Store[] = [];
   readonly accesses: OpenAccess[];
-  readonly #known = new Map<string, number>();
   readonly #locate: Locate;
   readonly #of = new Map<Node, number>();
   /** Accesses before this one are another body's: the vector runs along another dimension there. */
@@ -51,22 +51,20 @@ export class Body {
     this.#first = accesses.length;
   }
 
-  #push(value: Value, key: string): number {
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const index = this.values.push(value) - 1;
-    this.#known.set(key, index);
-    return index;
+  // Bodies are short: looking through what there is costs less than a text to look it up by.
+  #push(value: Value): number {
+    for (let i = 0; i < this.values.length; i++) if (sameValue(this.values[i]!, value)) return i;
+    return this.values.push(value) - 1;
   }
 
   #access(access: OpenAccess): number {
-    const key = (a: OpenAccess) => `${a.buffer}/${a.offset}/${a.strides}/${a.axisStride}/${a.dtype}`;
-    const found = this.accesses.findIndex((a, i) => i >= this.#first && key(a) === key(access));
-    return found >= 0 ? found : this.accesses.push(access) - 1;
+    for (let i = this.#first; i < this.accesses.length; i++)
+      if (sameAccess(this.accesses[i]!, access)) return i;
+    return this.accesses.push(access) - 1;
   }
 
   constant(dtype: DType, value: number): number {
-    return this.#push({ op: "constant", dtype, value }, `c${dtype}${numberText(value)}`);
+    return this.#push({ op: "constant", dtype, value });
   }
 
   /** The value at a strided place of a leaf or of another kernel's result. */
@@ -80,13 +78,13 @@ export class Body {
       return dtype === "i32" ? index : this.element("cast", dtype, [index]);
     }
     const access = this.#access({ dtype: base.dtype, buffer: this.#locate(base), offset, strides });
-    return this.#push({ op: "load", dtype, access }, `l${access}`);
+    return this.#push({ op: "load", dtype, access });
   }
 
   /** offset + Σ stride · index, as an i32. */
   index(offset: number, strides: readonly number[]): number {
     const access = this.#access({ dtype: "i32", buffer: -1, offset, strides });
-    return this.#push({ op: "index", dtype: "i32", access }, `i${access}`);
+    return this.#push({ op: "index", dtype: "i32", access });
   }
 
   /** An index out of range reads the nearest element, as in the definition: a check may come only later. */
@@ -105,18 +103,15 @@ export class Body {
       strides,
       axisStride,
     });
-    return this.#push(
-      { op: "gather", dtype: valueDType(base.dtype), access, args: [within] },
-      `g${access},${within}`,
-    );
+    return this.#push({ op: "gather", dtype: valueDType(base.dtype), access, args: [within] });
   }
 
   element(op: ElementwiseOp, dtype: DType, args: readonly number[]): number {
-    return this.#push({ op, dtype, args }, `${op}${dtype}${args}`);
+    return this.#push({ op, dtype, args });
   }
 
   random(args: readonly [number, number, number]): number {
-    return this.#push({ op: "random", dtype: "i32", args }, `r${args}`);
+    return this.#push({ op: "random", dtype: "i32", args });
   }
 
   add(value: Value): number {
@@ -157,7 +152,11 @@ export class Body {
       const key = viewOf(n.src[0]!);
       const none = place(n.shape.filter((d) => d !== 1).map(() => 0));
       const word = (i: number) => this.load(key.base, key.offset + i * key.strides[0]!, none);
-      return this.random([word(0), word(1), this.index(0, place(squeezeStrides(n.shape, ownStridesOf(n))))]);
+      return this.random([
+        word(0),
+        word(1),
+        this.index(0, place(squeezeStrides(n.shape, contiguousStrides(n.shape)))),
+      ]);
     }
     if (ops[n.op].kind !== "elementwise") throw new InternalError(`${n.op} is not elementwise`);
     const args = n.src.map((s) => this.operand(s, place));
@@ -171,15 +170,21 @@ export class Body {
   }
 }
 
-function ownStridesOf(n: Node): number[] {
-  const strides = new Array<number>(n.shape.length);
-  let step = 1;
-  for (let i = n.shape.length - 1; i >= 0; i--) {
-    strides[i] = step;
-    step *= n.shape[i]!;
-  }
-  return strides;
+const none: readonly number[] = [];
+
+function sameValue(a: Value, b: Value): boolean {
+  if (a.op !== b.op || a.dtype !== b.dtype) return false;
+  if ("access" in a && a.access !== (b as typeof a).access) return false;
+  if ("value" in a && !Object.is(a.value, (b as typeof a).value)) return false;
+  return !("args" in a) || sameShape(a.args, "args" in b ? b.args : none);
 }
+
+const sameAccess = (a: OpenAccess, b: OpenAccess): boolean =>
+  a.buffer === b.buffer &&
+  a.offset === b.offset &&
+  a.dtype === b.dtype &&
+  a.axisStride === b.axisStride &&
+  sameShape(a.strides, b.strides);
 
 /** Adjacent dimensions that every access walks as one. Gives, per remaining dimension, those it is made of. */
 export function collapse(

@@ -16,6 +16,11 @@ export interface PlanRequest {
   readonly checks: readonly Node[];
   /** Whether a leaf lives in the engine's memory (else it is an array, copied in at each run). */
   readonly resident: (leaf: Node<"input">) => boolean;
+  /**
+   * Leaves in the place of nodes, for a plan that is to hold on to nothing of the graph it was made for: see `simplify`.
+   * Those of inputs must have sources with the ids of their own.
+   */
+  readonly replaced?: ((n: Node) => Node | null) | undefined;
 }
 
 let nextId = 1;
@@ -23,12 +28,8 @@ let nextId = 1;
 /** Makes the plan of a graph: simplified, fused into kernels, ordered, and given memory. */
 export function buildPlan(request: PlanRequest): Plan {
   const { outputs, writes, checks } = request;
-  const roots = simplify([
-    ...outputs,
-    ...writes.map((w) => w.value),
-    ...writes.map((w) => w.target),
-    ...checks,
-  ]);
+  const asked = [...outputs, ...writes.map((w) => w.value), ...writes.map((w) => w.target), ...checks];
+  const roots = simplify(asked, request.replaced);
   const order = topological(roots);
   if (settings.verify) verify(order);
   const o = outputs.length;

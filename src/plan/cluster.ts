@@ -1,11 +1,14 @@
 import { dtypes } from "../base/dtype.ts";
 import { contiguousStrides, type Shape, sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
+import type { View } from "../ir/op.ts";
 import { ops } from "../ir/op.ts";
-import { type View, viewOf } from "./view.ts";
+import { dependsOn, type Ordered, precede } from "./precedence.ts";
+import { type Prepared, rootBasesOf } from "./prepare.ts";
+import { viewOf } from "./view.ts";
 
 /** Nodes that become one kernel. */
-export interface Cluster {
+export interface Cluster extends Ordered<Cluster> {
   readonly kind: "loop" | "contract" | "single";
   /** The iteration space, axes of size 1 left out. */
   readonly shape: Shape;
@@ -14,8 +17,6 @@ export interface Cluster {
   nodes: Node[];
   /** Members that have one value a row rather than one an element. */
   readonly rows: Set<Node>;
-  /** Everything that must run before, transitively. */
-  readonly deps: Set<Cluster>;
 }
 
 /** A graph cut into kernels. */
@@ -33,13 +34,16 @@ const isElement = (n: Node): boolean =>
   ops[n.op].kind === "elementwise" || isOp(n, "gather") || isOp(n, "randomBits");
 
 /** Whether a node is computed by a kernel: neither a leaf nor a view of something else. */
-export const isComputed = (n: Node): boolean => ops[n.op].kind !== "leaf" && viewOf(n).base === n;
+export function isComputed(n: Node): boolean {
+  const { kind } = ops[n.op];
+  return kind === "movement" ? viewOf(n).base === n : kind !== "leaf";
+}
 
 /** A shape without its axes of size 1. */
-const squeeze = (shape: Shape): number[] => shape.filter((d) => d !== 1);
+const squeeze = (shape: Shape): Shape => (shape.includes(1) ? shape.filter((d) => d !== 1) : shape);
 /** Strides without those of axes of size 1. */
-export const squeezeStrides = (shape: Shape, strides: readonly number[]): number[] =>
-  strides.filter((_, i) => shape[i] !== 1);
+export const squeezeStrides = (shape: Shape, strides: readonly number[]): readonly number[] =>
+  shape.includes(1) ? strides.filter((_, i) => shape[i] !== 1) : strides;
 
 /** The shape of a cluster's rows. */
 export const rowShape = (c: Cluster): number[] => c.shape.filter((_, i) => !c.reduced?.includes(i));
@@ -90,49 +94,41 @@ function reducedAxes(n: Node): number[] {
   return axes.filter((a) => shape[a] !== 1).map((a) => squeeze(shape.slice(0, a)).length);
 }
 
-/** Cuts a prepared graph into kernels, greedily, in the order of the graph; never makes a cycle. */
-export function clusterize(order: readonly Node[], roots: ReadonlySet<Node>): Clusters {
+/**
+ * Cuts a prepared graph into kernels. Each node in turn joins the cluster of one of its operands
+ * that it fits into, and clusters of its other operands that it fits into are joined to that one; else it begins a
+ * cluster of its own. Two things become one kernel only where neither must run after the other through a third, or
+ * kernels would wait for each other: so nothing is joined that a cluster in between depends on.
+ */
+export function clusterize(asked: Prepared): Clusters {
+  const { order } = asked;
   const of = new Map<Node, Cluster>();
-  const prologues = findPrologues(order, roots);
-  let list: Cluster[] = [];
-  const position = new Map(order.map((n, i) => [n, i]));
+  const prologues = findPrologues(order, rootBasesOf(asked));
+  const list = new Set<Cluster>();
 
-  /** What others depend on: of most clusters, as they grow, nothing does yet. */
-  const used = new Set<Cluster>();
-  const depend = (c: Cluster, on: Cluster): void => {
-    used.add(on);
-    // Dependencies are transitive: with it all that it depends on is there.
-    if (on === c || c.deps.has(on)) return;
-    const added = [on, ...on.deps].filter((d) => d !== c && !c.deps.has(d));
-    if (used.has(c))
-      for (const other of list)
-        if (other.deps.has(c)) for (const d of added) if (d !== other) other.deps.add(d);
-    for (const d of added) c.deps.add(d);
-  };
-
-  const isMap = (c: Cluster): boolean => c.kind === "loop" && c.reduced === null;
-
+  /** Joins `b` to `a`, or gives null where they do not go together. */
   const merge = (a: Cluster, b: Cluster): Cluster | null => {
-    if (a.deps.has(b) || b.deps.has(a)) return null;
     const asRows = a.kind === "loop" && isMap(b) && a.reduced !== null && sameShape(b.shape, rowShape(a));
     if (!asRows && !sameShape(a.shape, b.shape)) return null;
     if (a.nodes.length + b.nodes.length > maxNodes || a.kind === "single" || b.kind === "single") return null;
-    if (a.kind === "contract" && (b.kind === "contract" || b.reduced !== null)) return null;
-    if (b.kind === "contract") return merge(b, a);
-    if (asRows) for (const n of b.nodes) a.rows.add(n);
+    if (b.kind === "contract") return a.kind === "contract" ? null : merge(b, a);
+    if (a.kind === "contract" && (b.reduced !== null || b.nodes.some(usesDouble))) return null;
     if (a.reduced !== null && b.reduced !== null && !sameShape(a.reduced, b.reduced)) return null;
+    if (dependsOn(a, b) || dependsOn(b, a)) return null;
     a.reduced ??= b.reduced;
-    a.nodes = [...a.nodes, ...b.nodes].sort((x, y) => position.get(x)! - position.get(y)!);
-    for (const n of b.nodes) of.set(n, a);
+    if (asRows) for (const n of b.nodes) a.rows.add(n);
     for (const n of b.rows) a.rows.add(n);
-    list = list.filter((c) => c !== b);
-    if (used.has(b)) used.add(a);
-    for (const d of b.deps) depend(a, d);
-    for (const c of list)
-      if (c.deps.delete(b)) {
-        c.deps.add(a);
-        for (const d of a.deps) c.deps.add(d);
-      }
+    a.nodes = [...a.nodes, ...b.nodes].sort((x, y) => x.index - y.index);
+    for (const n of b.nodes) of.set(n, a);
+    list.delete(b);
+    for (const d of b.deps) {
+      d.users.delete(b);
+      precede(d, a);
+    }
+    for (const u of b.users) {
+      u.deps.delete(b);
+      precede(a, u);
+    }
     return a;
   };
 
@@ -145,21 +141,36 @@ export function clusterize(order: readonly Node[], roots: ReadonlySet<Node>): Cl
     }
     let home: Cluster | null = null;
     if (isElement(n) || isReduce(n)) {
+      // Where another operand is computed out of a cluster, its kernel runs between the cluster's and the node.
+      const isBefore = (c: Cluster): boolean => {
+        for (const s of sources) if (s !== c && s !== home && dependsOn(s, c)) return true;
+        return false;
+      };
       for (const c of [...sources].reverse()) {
-        if (fit(c, n, of) === null) continue;
-        if (home === null) {
-          if ([...sources].every((s) => s === c || !s.deps.has(c))) home = c;
-        } else {
+        if (fit(c, n, of) === null || isBefore(c)) continue;
+        if (home === null) home = c;
+        else {
           const merged = merge(home, c);
-          if (merged !== null) home = merged;
+          if (merged === null) continue;
+          sources.delete(merged === home ? c : home);
+          home = merged;
         }
       }
     }
     if (home === null) {
       const kind = isOp(n, "dot") ? "contract" : isElement(n) || isReduce(n) ? "loop" : "single";
       const shape = squeeze(isReduce(n) ? n.src[0]!.shape : n.shape);
-      home = { kind, shape, reduced: null, nodes: [], rows: new Set(), deps: new Set() };
-      list.push(home);
+      home = {
+        kind,
+        shape,
+        reduced: null,
+        nodes: [],
+        rows: new Set(),
+        deps: new Set(),
+        users: new Set(),
+        seen: 0,
+      };
+      list.add(home);
     }
     if (isReduce(n)) {
       home.reduced = reducedAxes(n);
@@ -167,59 +178,41 @@ export function clusterize(order: readonly Node[], roots: ReadonlySet<Node>): Cl
     } else if (home.nodes.length > 0 && !sameShape(squeeze(n.shape), home.shape)) home.rows.add(n);
     home.nodes.push(n);
     of.set(n, home);
-    for (const s of n.src) {
-      const c = of.get(viewOf(s).base);
-      if (c !== undefined && c !== home) depend(home, c);
-    }
+    for (const c of sources) if (c !== home) precede(c, home);
   }
-  return { list, of, prologues };
+  return { list: [...list], of, prologues };
 }
+
+const isMap = (c: Cluster): boolean => c.kind === "loop" && c.reduced === null;
 
 /** Products work in lanes of 32 bits: what needs f64 stays out of their kernels. */
 const usesDouble = (n: Node): boolean => n.dtype === "f64" || n.src.some((s) => s.dtype === "f64");
 
+/** Elementwise nodes that only a product reads, over leaves and others of the kind: all, or none, of an operand. */
 function findPrologues(order: readonly Node[], roots: ReadonlySet<Node>): Set<Node> {
-  const uses = new Map<Node, Node[]>();
-  for (const n of order) {
-    if (!isComputed(n)) continue;
-    for (const s of n.src) {
+  const found = new Set<Node>();
+  const dots = order.filter((n) => isOp(n, "dot"));
+  if (dots.length === 0) return found;
+  const uses = new Int32Array(order.length);
+  for (const n of order) if (isComputed(n)) for (const s of n.src) uses[viewOf(s).base.index]!++;
+  /** Adds a node, and what it is made of, to `members`; false where it, or some of that, is no part of a prologue. */
+  const gather = (n: Node, members: Node[]): boolean => {
+    if (ops[n.op].kind !== "elementwise" || uses[n.index] !== 1 || roots.has(n) || usesDouble(n))
+      return false;
+    if (members.push(n) > maxNodes) return false;
+    return n.src.every((s) => {
       const { base } = viewOf(s);
-      const known = uses.get(base);
-      if (known === undefined) uses.set(base, [n]);
-      else known.push(n);
+      return ops[base.op].kind === "leaf" || (isOwnOrder(s) && gather(base, members));
+    });
+  };
+  for (const dot of dots) {
+    const depths = dot.attrs.leftContract.filter((a) => dot.src[0]!.shape[a] !== 1);
+    if (depths.length !== 1) continue;
+    for (const s of dot.src) {
+      const members: Node[] = [];
+      if (isPermutation(s) && gather(viewOf(s).base, members)) for (const n of members) found.add(n);
     }
   }
-  const found = new Set<Node>();
-  const overLeaves = (n: Node): boolean =>
-    ops[n.op].kind === "elementwise" &&
-    n.src.every((s) => {
-      const { base } = viewOf(s);
-      return ops[base.op].kind === "leaf" || (found.has(base) && isOwnOrder(s));
-    });
-  for (const n of order) {
-    if (!isComputed(n) || roots.has(n) || usesDouble(n) || !overLeaves(n)) continue;
-    const users = uses.get(n) ?? [];
-    const user = users[0];
-    if (users.length !== 1 || user === undefined) continue;
-    if (isOp(user, "dot")) {
-      const depths = user.attrs.leftContract.filter((a) => user.src[0]!.shape[a] !== 1);
-      if (depths.length === 1 && user.src.every((s) => viewOf(s).base !== n || isPermutation(s)))
-        found.add(n);
-    } else if (ops[user.op].kind === "elementwise") found.add(n);
-  }
-  // A chain counts only if it ends in a product.
-  for (const n of [...order].reverse()) {
-    if (!found.has(n)) continue;
-    const user = uses.get(n)![0]!;
-    if (!isOp(user, "dot") && !found.has(user)) found.delete(n);
-  }
-  // Dropping the end of a chain may leave a member whose operand is no longer inlined: drop those too.
-  for (const n of order)
-    if (
-      found.has(n) &&
-      !n.src.every((s) => ops[viewOf(s).base.op].kind === "leaf" || found.has(viewOf(s).base))
-    )
-      found.delete(n);
   return found;
 }
 

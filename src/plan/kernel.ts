@@ -1,5 +1,5 @@
 import type { DType } from "../base/dtype.ts";
-import { exactText } from "../base/exact-text.ts";
+import { exactText, hashOf, sameData } from "../base/exact-text.ts";
 import type { ElementwiseOp } from "../ir/evaluate-elementwise.ts";
 
 /**
@@ -135,12 +135,33 @@ export interface KernelCall {
   readonly scopes?: readonly string[];
 }
 
-const kernels = new Map<string, Kernel>();
+/** The accesses that some values of a body need, in the order in which evaluating one value after the other meets them. */
+export function accessesOf(body: readonly Value[], roots: readonly number[]): number[] {
+  const found = new Set<number>();
+  // Values that many others use are looked at once: ways through a body can be as many as 2 to its length.
+  const seen = new Set<number>();
+  const stack = [...roots].reverse();
+  for (let i = stack.pop(); i !== undefined; i = stack.pop()) {
+    if (seen.has(i)) continue;
+    seen.add(i);
+    const value = body[i]!;
+    if ("access" in value) found.add(value.access);
+    if ("args" in value) for (const arg of [...value.args].reverse()) stack.push(arg);
+  }
+  return [...found];
+}
+
+/** Kernels that there are, with the structures that they were made of, by `hashOf` these. */
+const kernels = new Map<number, { readonly structure: object; readonly kernel: Kernel }[]>();
 
 /** The kernel of a structure: one object for it, however many plans call it. */
 export function kernelOf<K extends Kernel>(structure: Omit<K, "key">): K {
-  const key = exactText(structure);
-  let kernel = kernels.get(key);
-  if (kernel === undefined) kernels.set(key, (kernel = { ...structure, key } as K));
-  return kernel as K;
+  // Most calls are of kernels that there are: comparing data costs less than writing a text of them.
+  const hash = hashOf(structure);
+  const alike = kernels.get(hash) ?? [];
+  const known = alike.find((entry) => sameData(entry.structure, structure));
+  if (known !== undefined) return known.kernel as K;
+  const kernel = { ...structure, key: exactText(structure) } as K;
+  if (alike.push({ structure, kernel }) === 1) kernels.set(hash, alike);
+  return kernel;
 }

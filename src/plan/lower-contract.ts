@@ -3,7 +3,7 @@ import { isOp, type Node } from "../ir/node.ts";
 import { Body, closeAccesses, collapse, type Locate, type OpenAccess } from "./body.ts";
 import { type Cluster, permutationOf, squeezeStrides } from "./cluster.ts";
 import { costOf } from "./cost.ts";
-import { type ContractKernel, type KernelCall, kernelOf, type Value } from "./kernel.ts";
+import { accessesOf, type ContractKernel, type KernelCall, kernelOf } from "./kernel.ts";
 import { dotRoles } from "./prepare.ts";
 import { mergeStrides, viewOf } from "./view.ts";
 
@@ -90,7 +90,7 @@ export function lowerContract(
     return full.every((x) => at(x, free) === 1) ? "free" : "none";
   };
   const leftList = open.slice(0, leftAccesses);
-  const rightList = usedBy(prologue.values, right).map((i) => open[i]!);
+  const rightList = accessesOf(prologue.values, [right]).map((i) => open[i]!);
   const leftKind = unit(leftList, mAt);
   const rightKind = unit(rightList, nAt);
   const { accesses, args } = closeAccesses(open, groups, 0, (x, strides) => {
@@ -121,18 +121,6 @@ export function lowerContract(
     bytes: around.bytes,
     check: false,
   };
-}
-
-/** The accesses that a value of a body loads from, directly or not. */
-function usedBy(values: readonly Value[], root: number): number[] {
-  const found = new Set<number>();
-  const visit = (i: number): void => {
-    const v = values[i]!;
-    if ("access" in v) found.add(v.access);
-    if ("args" in v) for (const arg of v.args) visit(arg);
-  };
-  visit(root);
-  return [...found];
 }
 
 /** Strides over a node's axes of other sizes than 1, as strides over all of them. */

@@ -1,10 +1,11 @@
 import { contiguousStrides } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
+import type { View } from "../ir/op.ts";
 import { Body, closeAccesses, collapse, type Locate, type OpenAccess, valueDType } from "./body.ts";
 import { type Cluster, rowShape, squeezeStrides } from "./cluster.ts";
 import { costOf } from "./cost.ts";
 import { type KernelCall, kernelOf, type LoopKernel, type ReduceKind } from "./kernel.ts";
-import { type View, viewOf } from "./view.ts";
+import { viewOf } from "./view.ts";
 
 const reduceKinds: Partial<Record<Node["op"], ReduceKind>> = {
   sum: "sum",
@@ -25,10 +26,12 @@ export function lowerLoop(
   const full = (strides: readonly number[]) => strides;
   const row = (strides: readonly number[]) => {
     const out = new Array<number>(rank).fill(0);
-    for (const [i, d] of kept.entries()) out[d] = strides[i] ?? 0;
+    for (let i = 0; i < kept.length; i++) out[kept[i]!] = strides[i] ?? 0;
     return out;
   };
   const body = new Body(locate);
+  const fullStrides = contiguousStrides(c.shape);
+  const rowStrides = row(contiguousStrides(rowShape(c)));
   for (const n of c.nodes) {
     const kind = reduceKinds[n.op];
     let value: number;
@@ -41,7 +44,7 @@ export function lowerLoop(
       });
     else value = body.compute(n, c.rows.has(n) ? row : full);
     body.define(n, value);
-    const strides = c.rows.has(n) ? row(contiguousStrides(rowShape(c))) : contiguousStrides(c.shape);
+    const strides = c.rows.has(n) ? rowStrides : fullStrides;
     for (const buffer of stores(n)) body.store(value, { dtype: n.dtype, buffer, offset: 0, strides });
   }
   return finishLoop(body, c.shape, kept, reduced);

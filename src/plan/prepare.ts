@@ -1,7 +1,8 @@
 import { sizeOf } from "../base/shape.ts";
-import { isOp, type Node, node, topological } from "../ir/node.ts";
+import { isOp, type Node, node, nodeLike, topological } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
 import { makingInPlaceOf } from "../ir/origin.ts";
+import type { PlanGraph } from "./plan.ts";
 import { isWhole, mergeStrides, viewOf } from "./view.ts";
 
 /** Products up to this many multiplications, or of another dtype than f32, are plain loops, which fuse with what is around them. */
@@ -9,20 +10,61 @@ const loopProduct = 20_000;
 /** Reductions to one number over more elements than this are done in parts, so that threads can share them. */
 const wideReduction = 65_536;
 
+/** A graph in which every node is a kernel's work or a strided view of one, and what is asked of it. */
+export interface Prepared {
+  /** As `topological` has just given it: the `index` of each node is its place. */
+  readonly order: readonly Node[];
+  /** Nodes to be copied out. */
+  readonly outputs: readonly Node[];
+  /** Bases of the values that go over input slots. */
+  readonly writes: readonly { readonly slot: number; readonly value: Node }[];
+  /** Bases of status words. */
+  readonly checks: readonly Node[];
+  /** The input slot of a leaf; -1 of anything else. */
+  readonly slot: (n: Node) => number;
+}
+
+/** The bases of all that is asked of a graph. */
+export const rootBasesOf = ({ outputs, writes, checks }: Prepared): Set<Node> =>
+  new Set([...outputs.map((n) => viewOf(n).base), ...writes.map((w) => w.value), ...checks]);
+
 /**
  * Rewrites a graph so that every node is a kernel's work or a strided view of one: copies where no strides can
  * say a reshape, small products as loops, wide reductions in two stages.
  */
-export function prepare(roots: readonly Node[]): Node[] {
-  const made = new Map<Node, Node>();
-  for (const n of topological(roots)) {
-    const src = n.src.map((s) => made.get(s)!);
-    const same = src.every((s, i) => s === n.src[i]);
+export function prepare(graph: PlanGraph): Prepared {
+  const roots = rewritten([...graph.outputs, ...graph.writes.map((w) => w.value), ...graph.checks]);
+  const [o, w] = [graph.outputs.length, graph.writes.length];
+  const slots = new Map(graph.leaves.map((leaf, slot) => [leaf.attrs.source.id, slot]));
+  const baseOf = (at: number): Node => viewOf(roots[at]!).base;
+  return {
+    order: topological(roots),
+    outputs: roots.slice(0, o),
+    writes: graph.writes.map(({ slot }, i) => ({ slot, value: baseOf(o + i) })),
+    checks: graph.checks.map((_, i) => baseOf(o + w + i)),
+    slot: (n) => (isOp(n, "input") ? slots.get(n.attrs.source.id)! : -1),
+  };
+}
+
+function rewritten(roots: readonly Node[]): Node[] {
+  const order = topological(roots);
+  const made = new Array<Node>(order.length);
+  for (let place = 0; place < order.length; place++) {
+    const n = order[place]!;
+    let same = true;
+    for (const s of n.src) if (made[s.index] !== s) same = false;
     makingInPlaceOf(n);
-    made.set(n, rewrite(same ? n : (node(n.op, src, n.attrs, false) as Node)));
+    made[place] = rewrite(
+      same
+        ? n
+        : nodeLike(
+            n,
+            n.src.map((s) => made[s.index]!),
+          ),
+    );
   }
   makingInPlaceOf(null);
-  return roots.map((r) => asRoot(made.get(r)!));
+  return roots.map((r) => asRoot(made[r.index]!));
 }
 
 /** A copy of a view into memory of its own. */

@@ -1,15 +1,6 @@
 import { contiguousStrides, type Shape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
-
-/**
- * How a node's elements lie in the memory of `base`, the node that is computed (or a leaf): element `index` is at
- * offset + Σ stride · index. For an iota the "memory" is the sequence 0, 1, 2… itself.
- */
-export interface View {
-  readonly base: Node;
-  readonly offset: number;
-  readonly strides: readonly number[];
-}
+import type { View } from "../ir/op.ts";
 
 /** The strides of the same elements under another shape, or null where no strides can say it. */
 function reshapeStrides(shape: Shape, strides: readonly number[], next: Shape): number[] | null {
@@ -47,17 +38,18 @@ function reshapeStrides(shape: Shape, strides: readonly number[], next: Shape): 
   return result;
 }
 
-const views = new WeakMap<Node, View>();
-
 /** The view that a node is, composed down to its base. A reshape that no strides can express is its own base. */
 export function viewOf(n: Node): View {
-  let view = views.get(n);
-  if (view === undefined) {
-    view = compose(n);
-    views.set(n, view);
-  }
-  return view;
+  if (n.view !== null) return n.view;
+  // A chain of views may be long: those that it is made of come first.
+  const chain = [n];
+  for (let at = n; isMovement(at) && at.src[0]!.view === null; chain.push(at)) at = at.src[0]!;
+  for (let at = chain.pop(); at !== undefined; at = chain.pop()) at.view = compose(at);
+  return n.view!;
 }
+
+const isMovement = (n: Node): boolean =>
+  n.op === "reshape" || n.op === "permute" || n.op === "expand" || n.op === "slice";
 
 /** A node as its own memory, row-major. */
 const ownView = (n: Node): View => ({
@@ -69,21 +61,21 @@ const ownView = (n: Node): View => ({
 function compose(n: Node): View {
   const source = n.src[0];
   if (isOp(n, "reshape")) {
-    const v = viewOf(source!);
+    const v = source!.view!;
     if (n.shape.includes(0)) return { ...v, strides: contiguousStrides(n.shape) };
     const strides = reshapeStrides(source!.shape, v.strides, n.shape);
     return strides === null ? ownView(n) : { ...v, strides };
   }
   if (isOp(n, "permute")) {
-    const v = viewOf(source!);
+    const v = source!.view!;
     return { ...v, strides: n.attrs.axes.map((a) => v.strides[a]!) };
   }
   if (isOp(n, "expand")) {
-    const v = viewOf(source!);
+    const v = source!.view!;
     return { ...v, strides: v.strides.map((s, i) => (source!.shape[i] === n.shape[i] ? s : 0)) };
   }
   if (isOp(n, "slice")) {
-    const v = viewOf(source!);
+    const v = source!.view!;
     const { start, step } = n.attrs;
     return {
       base: v.base,

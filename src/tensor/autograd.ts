@@ -1,8 +1,8 @@
-import { filled } from "../autodiff/build.ts";
 import { backward } from "../autodiff/index.ts";
 import { CaptureError, GradientError, ShapeError } from "../base/errors.ts";
 import { sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { currentTrace } from "../engine/trace.ts";
+import { filled } from "../ir/build.ts";
 import { type Node, withGrad } from "../ir/node.ts";
 import { add } from "./operations/elementwise.ts";
 import { computeDtype } from "./operations/promote.ts";

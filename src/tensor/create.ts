@@ -1,17 +1,14 @@
-import { cast } from "../autodiff/build.ts";
-import { allocate, type DType, integerRange, isFloat, type TypedArray, writeElement } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
-import { type Shape, shapeText, sizeOf } from "../base/shape.ts";
+import { type DType, isFloat, type TypedArray } from "../base/dtype.ts";
+import { ArgumentError } from "../base/errors.ts";
+import type { Shape } from "../base/shape.ts";
 import { hostNode } from "../engine/trace.ts";
+import { cast } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
+import { dataNode, flatNode, stored, type TensorData } from "./data-node.ts";
 import { full as filled } from "./operations/elementwise.ts";
-import { storedNumber } from "./operations/number.ts";
 import { checked, takes } from "./signature.ts";
 import { Tensor } from "./tensor.ts";
-
-/** What tensors can be made of: numbers or booleans, nested to any depth, or a typed array. */
-export type TensorData = number | boolean | readonly TensorData[] | TypedArray | BigInt64Array;
 
 /** Options of functions that make tensors. */
 export interface TensorOptions {
@@ -27,112 +24,20 @@ const finish = (n: Node, { requiresGrad = false }: TensorOptions): Tensor =>
   new Tensor(n).requiresGrad_(requiresGrad);
 
 /** A tensor with a copy of data. */
-export const tensor = checked("tensor", takes({ data: kind.anything }, tensorOptions), tensorOf);
-
-function tensorOf(data: TensorData, options: TensorOptions = {}): Tensor {
-  if (ArrayBuffer.isView(data)) return flat("tensor", data, [data.length], options);
-  const shape = shapeOf(data);
-  const values: (number | boolean)[] = [];
-  flattenInto(values, data, shape, 0);
-  const dtype =
-    options.dtype ?? (values.length > 0 && values.every((v) => typeof v === "boolean") ? "bool" : "f32");
-  return finish(
-    hostNode(
-      stored("tensor", values.length, (i) => Number(values[i]), dtype),
-      dtype,
-      shape,
-    ),
-    options,
-  );
-}
+export const tensor = checked(
+  "tensor",
+  takes({ data: kind.anything }, tensorOptions),
+  (data: TensorData, options: TensorOptions = {}): Tensor =>
+    finish(dataNode("tensor", data, options.dtype), options),
+);
 
 /** A tensor with a copy of a flat array of values, in row-major order. */
 export const fromArray = checked(
   "fromArray",
   takes({ data: kind.flatData, shape: kind.shape }, tensorOptions),
   (data: TypedArray | BigInt64Array | readonly number[], shape: Shape, options: TensorOptions = {}): Tensor =>
-    flat("fromArray", data, shape, options),
+    finish(flatNode("fromArray", data, shape, options.dtype), options),
 );
-
-function flat(
-  op: string,
-  data: TypedArray | BigInt64Array | readonly number[],
-  shape: Shape,
-  options: TensorOptions,
-): Tensor {
-  if (data.length !== sizeOf(shape))
-    throw new ShapeError(
-      `${op}: ${data.length} values for shape ${shapeText(shape)}, which has ${sizeOf(shape)}`,
-    );
-  const dtype = options.dtype ?? dtypeOf(data);
-  return finish(
-    hostNode(
-      stored("fromArray", data.length, (i) => Number(data[i]), dtype),
-      dtype,
-      [...shape],
-    ),
-    options,
-  );
-}
-
-function dtypeOf(data: TypedArray | BigInt64Array | readonly number[]): DType {
-  if (Array.isArray(data) || data instanceof Float32Array) return "f32";
-  if (data instanceof Float64Array) return "f64";
-  if (data instanceof Int32Array || data instanceof BigInt64Array) return "i32";
-  if (data instanceof Int8Array) return "i8";
-  if (data instanceof Uint8Array) return "u8";
-  throw new DTypeError(
-    `tensor: a ${data.constructor.name} has no dtype here; copy it to a Float32Array or Int32Array`,
-  );
-}
-
-/** Deeper than this arrays are no data: one that is its own first entry has no end. */
-const deepest = 64;
-
-function shapeOf(data: TensorData): number[] {
-  const shape: number[] = [];
-  for (let level: TensorData | undefined = data; Array.isArray(level); level = level[0]) {
-    if (shape.length === deepest) throw new ShapeError(`tensor: arrays nested more than ${deepest} deep`);
-    shape.push(level.length);
-  }
-  return shape;
-}
-
-function flattenInto(values: (number | boolean)[], data: TensorData, shape: Shape, axis: number): void {
-  const deeper = axis < shape.length;
-  if (typeof data === "number" || typeof data === "boolean") {
-    if (deeper) throw ragged(shape, axis, "a number");
-    values.push(data);
-    return;
-  }
-  if (!Array.isArray(data))
-    throw new ArgumentError(
-      `tensor: ${axis > 0 && typeof data !== "object" ? typeof data : kind.described(data)} ${axis === 0 ? "as" : "among"} the data; numbers and booleans are taken${remedyFor(data)}`,
-    );
-  if (!deeper || data.length !== shape[axis]) throw ragged(shape, axis, `${data.length} entries`);
-  for (let i = 0; i < data.length; i++)
-    flattenInto(values, (data as readonly TensorData[])[i]!, shape, axis + 1);
-}
-
-function remedyFor(data: unknown): string {
-  if (kind.tensor.ok(data)) return "; use stack() for a list of tensors, clone() for a copy of one";
-  if (ArrayBuffer.isView(data)) return "; give one typed array alone, or fromArray() with a shape";
-  return data instanceof Promise ? "; await it first" : "";
-}
-
-const ragged = (shape: Shape, axis: number, found: string): ShapeError =>
-  new ShapeError(
-    `tensor: the arrays are ragged: ${found} at depth ${axis} where the first has ${axis < shape.length ? `${shape[axis]} entries` : "a number"}`,
-  );
-
-/** Values in the array that stores a dtype; an integer that does not fit is an error, a fraction is cut. */
-function stored(op: string, length: number, value: (i: number) => number, dtype: DType): TypedArray {
-  const out = allocate(dtype, length);
-  const whole = integerRange(dtype) !== null;
-  for (let i = 0; i < length; i++)
-    writeElement(dtype, out, i, whole ? storedNumber(op, value(i), dtype) : value(i));
-  return out;
-}
 
 /** One value everywhere; a boolean makes a bool tensor. */
 export const full = checked("full", takes({ shape: kind.shape, value: kind.scalar }, tensorOptions), fullOf);

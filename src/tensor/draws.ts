@@ -1,9 +1,9 @@
-import { cast, reshape, sliceAxis } from "../autodiff/build.ts";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { threefry2x32 } from "../base/threefry.ts";
 import { hostEffect, hostScalar } from "../engine/trace.ts";
+import { cast, reshape, sliceAxis } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import * as ops from "./operations/elementwise.ts";

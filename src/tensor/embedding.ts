@@ -1,6 +1,6 @@
-import { cast } from "../autodiff/build.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
+import { cast } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import { noGrad } from "./autograd.ts";

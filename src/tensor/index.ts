@@ -2,6 +2,7 @@ export type { DType, TypedArray } from "../base/dtype.ts";
 export { enableGrad, type GradientOptions, isGradEnabled, noGrad } from "./autograd.ts";
 export { Buffer } from "./buffer.ts";
 export { capture } from "./capture.ts";
+export { type CdistOptions, cdist } from "./cdist.ts";
 export {
   arange,
   empty,
@@ -13,14 +14,15 @@ export {
   linspace,
   ones,
   onesLike,
-  type TensorData,
   type TensorOptions,
   tensor,
   zeros,
   zerosLike,
 } from "./create.ts";
+export type { TensorData } from "./data-node.ts";
 export { getRandomState, manualSeed, type RandomState, setRandomState } from "./draws.ts";
 export { type EmbeddingOptions, embedding } from "./embedding.ts";
+export { erfinv } from "./erfinv.ts";
 export { FloatNumber, float } from "./float.ts";
 export { formatTensor } from "./format.ts";
 export {
@@ -41,6 +43,8 @@ export {
   stack,
   where,
 } from "./functions.ts";
+export { type HistcOptions, histc } from "./histc.ts";
+export { mode } from "./mode.ts";
 export type { Nested } from "./nested.ts";
 export type { Slice } from "./operations/indexing.ts";
 export type { Dim, Indexed } from "./operations/reduction.ts";
@@ -59,6 +63,8 @@ export {
   uniform,
 } from "./random.ts";
 export { Region } from "./region.ts";
+export { renorm } from "./renorm.ts";
+export { bucketize, isin, type SearchOptions, type SearchSortedOptions, searchsorted } from "./searching.ts";
 export {
   atleast1d,
   atleast2d,
@@ -77,3 +83,6 @@ export {
 } from "./stacking.ts";
 export { Stored } from "./stored.ts";
 export { gradient, Tensor } from "./tensor.ts";
+export { type ContractedDims, tensordot } from "./tensordot.ts";
+export { cumulativeTrapezoid, type TrapezoidOptions, trapezoid } from "./trapezoid.ts";
+export { vander } from "./vander.ts";

@@ -1,4 +1,5 @@
 import {
+  anything,
   boolean,
   dim,
   dimList,
@@ -296,6 +297,7 @@ export const methodSignatures = {
     step: maybe(whole),
   }),
   typeAs: matrix,
+  newTensor: takes({ data: anything }, made),
   newFull: takes({ shape, value: scalar }, made),
   newZeros: takes({ shape }, made),
   newOnes: takes({ shape }, made),

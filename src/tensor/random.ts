@@ -1,8 +1,8 @@
-import { cast, reshape, sliceAxis } from "../autodiff/build.ts";
 import { type DType, isFloat } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { type Shape, shapeText } from "../base/shape.ts";
 import { addCheck, currentTrace } from "../engine/trace.ts";
+import { cast, reshape, sliceAxis } from "../ir/build.ts";
 import { type Node, node, withGrad } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import type { TensorOptions } from "./create.ts";

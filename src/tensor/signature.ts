@@ -67,6 +67,8 @@ export function checked<F extends (...args: never[]) => unknown>(
   signature: Signature,
   operation: F,
 ): F {
+  // Stacks, of which `engine/call-site.ts` makes out what was called, have it by the name that users know.
+  Object.defineProperty(operation, "name", { value: op });
   return guarded(op, signature, operation as unknown as Any) as unknown as F;
 }
 
@@ -161,8 +163,8 @@ function optionsKind(options: { readonly [name: string]: Kind }, needed: boolean
   };
 }
 
-/** Throws for arguments that a signature does not allow. */
-function refuseUnless(op: string, signature: Signature, given: ArrayLike<unknown>): void {
+/** Throws for arguments that a signature does not allow: of a constructor, say, which `checked` cannot stand before. */
+export function refuseUnless(op: string, signature: Signature, given: ArrayLike<unknown>): void {
   const args = Array.from(given);
   const { params, options, rest } = signature;
   const fixed = rest ? params.length - 1 : params.length;

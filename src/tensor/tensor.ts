@@ -1,4 +1,3 @@
-import { cast } from "../autodiff/build.ts";
 import { type DType, dtypes, isFloat, readElement, type TypedArray } from "../base/dtype.ts";
 import {
   CaptureError,
@@ -23,6 +22,7 @@ import {
   type Trace,
   withTrace,
 } from "../engine/trace.ts";
+import { cast } from "../ir/build.ts";
 import { isGradEnabled, isOp, type Node, node, withGrad } from "../ir/node.ts";
 import { constantOf } from "../ir/simplify-builder.ts";
 import * as kind from "./argument-kinds.ts";

@@ -1,5 +1,5 @@
-import { cast } from "../autodiff/build.ts";
 import { hostEffect, Resident } from "../engine/trace.ts";
+import { cast } from "../ir/build.ts";
 import type { ObservedUpdate } from "../optim/optimizer.ts";
 import type { Node } from "../optim/transform.ts";
 import { noGrad } from "../tensor/autograd.ts";

@@ -15,6 +15,16 @@ const longRun = 2 ** 12;
  * all. A piece has whole elements, is aligned to them, and is there until the next.
  */
 export function eachPiece(storage: Storage, region: Region | null, see: (piece: Uint8Array) => void): void {
+  const whole = region === null ? wholeOf(storage) : null;
+  if (whole === null) eachOfSome(storage, region, see);
+  else see(whole);
+}
+
+/** The bytes of a stored value that are one piece; null where they are none, or several. */
+export const wholeOf = (storage: Storage): Uint8Array | null =>
+  storage.byteLength <= windowBytes ? storage.bytes() : null;
+
+function eachOfSome(storage: Storage, region: Region | null, see: (piece: Uint8Array) => void): void {
   const size = dtypes[storage.dtype].bytes;
   const { byteLength } = storage;
   let window = storage.bytes(0, Math.min(windowBytes, byteLength));
@@ -88,9 +98,13 @@ export function copyOf(storage: Storage, region: Region | null): TypedArray {
 
 /** Copies the bytes of a stored value, or of a region of it. */
 export function copyInto(into: Uint8Array, storage: Storage, region: Region | null): void {
-  let at = 0;
-  eachPiece(storage, region, (piece) => {
-    into.set(piece, at);
-    at += piece.length;
-  });
+  const whole = region === null ? wholeOf(storage) : null;
+  if (whole !== null) into.set(whole);
+  else {
+    let at = 0;
+    eachPiece(storage, region, (piece) => {
+      into.set(piece, at);
+      at += piece.length;
+    });
+  }
 }

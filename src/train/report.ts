@@ -9,13 +9,23 @@ export interface ParameterReport {
   readonly timesStepped: number;
   /** Null where it is not known: with `report: false`, or where what was never trained has changed. */
   readonly moved: Movement | null;
-  /** Whether a bit differed from when it was frozen, at any time that it was; null where it never was, or nobody looked. */
-  readonly whileFrozen: "unchanged" | "changed" | null;
+  /**
+   * Whether a bit differed from when it was frozen, at any time that it was. `"written"`: none did where bits were
+   * compared, but something wrote to it at a time when they were not, perhaps the same bits. Null where it never was
+   * frozen, or nobody looked.
+   */
+  readonly whileFrozen: "unchanged" | "changed" | "written" | null;
   /**
    * Bits that differ from when it was last frozen, over all times that it was: 0 where nothing has changed, null where
-   * something has and no copy says how much, or with `report: false`.
+   * something has or may have and no copy says how much, or with `report: false`.
    */
   readonly bitsChangedWhileFrozen: number | null;
+  /**
+   * How many of the times that it was frozen its bits were not compared, because comparing at every change of what is
+   * frozen would have taken more than 0.2 % of the time. Of these it is known whether thaw has written to it; what has
+   * written past thaw shows only where bits were compared. `report: true` compares them each time.
+   */
+  readonly timesNotCompared: number;
 }
 
 /** What a step has done to each parameter; as text, a table. */
@@ -37,6 +47,10 @@ export class Report {
       frozenText(rest),
     ]);
     const lines = table(head, rows);
+    if (this.parameters.some(({ timesNotCompared }) => timesNotCompared > 0))
+      lines.push(
+        "*: at some times not by bits, for want of time, but by whether thaw has written to it; trainStep with { report: true } always compares bits",
+      );
     if (this.parameters.some(({ moved }) => moved?.exact === false))
       lines.push("≈: estimated, for want of a copy of the start; trainStep with { report: true } keeps one");
     return lines.join("\n");
@@ -50,7 +64,9 @@ export class Report {
 function frozenText({
   whileFrozen,
   bitsChangedWhileFrozen: bits,
-}: Pick<ParameterReport, "whileFrozen" | "bitsChangedWhileFrozen">): string {
-  if (whileFrozen !== "changed") return whileFrozen ?? "–";
+  timesNotCompared,
+}: Pick<ParameterReport, "whileFrozen" | "bitsChangedWhileFrozen" | "timesNotCompared">): string {
+  if (whileFrozen === null) return "–";
+  if (whileFrozen !== "changed") return `${whileFrozen}${timesNotCompared > 0 ? "*" : ""}`;
   return bits === null ? "changed" : `${bits} bit${bits === 1 ? "" : "s"} changed`;
 }

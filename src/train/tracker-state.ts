@@ -1,4 +1,5 @@
 import { bytesOf } from "../base/dtype.ts";
+import { equalBytes } from "../base/equal-bytes.ts";
 import { StateDictError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { type StateContext, translated } from "../base/stateful.ts";
@@ -28,6 +29,9 @@ export interface ParameterReportState {
   tasks: string[];
   /** Null: some, nobody knows how many. */
   bitsChanged: number | null;
+  /** How often it was frozen without its bits being compared, and thaw did not write to it, or did; 0 where nothing is said. */
+  unread?: number;
+  written?: number;
   /** Whether it was ever frozen; files of older versions do not say. */
   everFrozen?: boolean;
   /** Its value at the start; `"same"`: the one that it has now. Nothing where neither a copy nor a sketch was kept. */
@@ -38,8 +42,9 @@ export interface ParameterReportState {
 export type ReportStateDict = Readonly<{ [path: string]: ParameterReportState }>;
 
 /** What a state says of a parameter. */
-export interface LoadedReport extends Omit<ParameterReportState, "start" | "everFrozen"> {
+export interface LoadedReport extends Pick<ParameterReportState, "steps" | "tasks"> {
   readonly everFrozen: boolean;
+  readonly known: { readonly bits: number | null; readonly unread: number; readonly written: number };
   /** Empty: it has not been trained, or is where it was; null: nobody knows. */
   readonly starts: readonly Start[] | null;
 }
@@ -62,7 +67,7 @@ function isWhereItBegan({ resident }: Parameter, starts: readonly Start[]): bool
   return starts.every((start) => {
     if ("sketch" in start || start.dtype !== resident.storage.dtype) return false;
     const [before, now] = [start.elements, copyOf(resident.storage, start.region)].map((a) => bytesOf(a));
-    return before!.every((byte, i) => byte === now![i]);
+    return equalBytes(before!, now!);
   });
 }
 
@@ -86,19 +91,19 @@ export function loadedReport(
   for (const [path, of] of Object.entries(state)) {
     const p = parameters.get(path);
     const starts = p === undefined ? "wrong" : startsIn(p, of.start);
-    const { steps, tasks, bitsChanged } = of;
+    const { steps, tasks, bitsChanged: bits, unread = 0, written = 0 } = of;
+    const known = { bits, unread, written };
     if (
       p === undefined ||
       starts === "wrong" ||
-      !isCount(steps) ||
-      !(bitsChanged === null || isCount(bitsChanged)) ||
+      ![steps, unread, written, bits === null ? 0 : bits].every(isCount) ||
       !(Array.isArray(tasks) && tasks.every((task) => typeof task === "string")) ||
       !["boolean", "undefined"].includes(typeof of.everFrozen)
     )
       throw new StateDictError(
         `loadStateDict: what was reported of ${path} does not fit ${p === undefined ? "the module, which has it not" : `${p.dtype}${shapeText(p.shape)}`}; nothing was loaded.`,
       );
-    loaded.set(p, { steps, tasks, bitsChanged, everFrozen: of.everFrozen ?? bitsChanged !== 0, starts });
+    loaded.set(p, { steps, tasks, known, everFrozen: of.everFrozen ?? bits !== 0, starts });
   }
   return loaded;
 }

@@ -1,5 +1,6 @@
 import { bitCount } from "../base/bit-count.ts";
 import { bytesOf, dtypes } from "../base/dtype.ts";
+import { equalBytes } from "../base/equal-bytes.ts";
 import type { StateContext, Stateful } from "../base/stateful.ts";
 import { stateEpoch, structureEpoch } from "../engine/cell.ts";
 import { commit } from "../engine/realize.ts";
@@ -11,7 +12,7 @@ import { nextUpdate, noteUpdates, type Updates } from "../optim/updates.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { minus, type Region, union } from "../tensor/region.ts";
 import { frozenOf } from "./frozen.ts";
-import { copyInto, copyOf, eachPiece, hashOf } from "./pieces.ts";
+import { copyInto, copyOf, eachPiece, hashOf, wholeOf } from "./pieces.ts";
 import { type ParameterReport, Report } from "./report.ts";
 import { movement, type Start, sketchOf, sketchSize } from "./start.ts";
 import { type LoadedReport, loadedReport, type ReportStateDict, reportState } from "./tracker-state.ts";
@@ -23,18 +24,33 @@ const copiedUnasked = 131_072;
 const copiedShare = 1 / 32;
 const copiedAnyway = 2 ** 20;
 
-/** What comparing may take, in milliseconds: so much at first, and this share of the time that has passed since. */
-const compareAnyway = 250;
-const compareShare = 0.02;
+/**
+ * What reading may take, of what is frozen for the first time and of what has been before: so many milliseconds in any
+ * case, and a share of the time that has passed since. Programs that freeze once and thaw once are read in full, and a
+ * loop in which parameters change sides at every step does not notice it.
+ */
+const mayTake = { first: { anyway: 250, share: 0.02 }, again: { anyway: 5, share: 0.002 } };
 
 /**
  * What is frozen, as it was when that began: the bytes themselves, or the hash of them. Where frozen sets change so often
- * that either would take too long: which value it was, and whoever writes another one is found by that.
+ * that either would take too long: which value it was, which tells only whether thaw has written another one.
  */
 type Held =
   | { readonly bytes: Uint8Array }
   | { readonly hash: string }
   | { readonly storage: Storage; readonly version: number };
+
+/** What is known of the times that a parameter was frozen. */
+interface Known {
+  /** Bits that differed at their ends; null: some, nobody knows how many. */
+  readonly bits: number | null;
+  /** Of how many of them the bits were not compared, and thaw has not written to it. */
+  readonly unread: number;
+  /** Of how many of them the bits were not compared, and thaw has written to it. */
+  readonly written: number;
+}
+
+const nothingChanged: Known = { bits: 0, unread: 0, written: 0 };
 
 interface Record {
   timesStepped: number;
@@ -49,20 +65,23 @@ interface Record {
   frozen: Region | null | "none" | undefined;
   everFrozen: boolean;
   held: Held | null;
-  /** Over all times that it was frozen before; null: some, nobody knows how many. */
-  bitsChanged: number | null;
+  /** Of all times that it was frozen before. */
+  known: Known;
 }
 
 /**
- * Keeps count of what each parameter of a module goes through. What is frozen is hashed when that begins, ends, and is
- * asked for, and never at a step, unless each changes what is frozen: then in a share of the time; what is trained is copied before its first one, or sketched where copies would take too
- * much memory. Of a small network, or where that is asked for, there are copies of everything.
+ * Keeps count of what each parameter of a module goes through. What is frozen is copied or hashed when that begins, and
+ * compared when it ends and is asked for, and never at a step, unless each changes what is frozen: then in a share of
+ * the time. What is trained is copied before its first step, or sketched where copies would take too much memory. Of a
+ * small network, or where that is asked for, there are copies of everything.
  */
 export class Tracker implements Stateful<ReportStateDict>, Updates {
   readonly #module: Module;
   /** Whether anything is compared at all, and whether by copies of everything. */
   readonly #compares: boolean;
   readonly #copies: boolean;
+  /** Whether what is frozen is compared each time, however long that takes. */
+  readonly #always: boolean;
   /** Bytes that copies may take, and those that further ones may. */
   readonly #allowance: number;
   #budget: number;
@@ -72,8 +91,8 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
   #structure = -1;
   at = 0;
   readonly #began = performance.now();
-  /** Milliseconds that comparing has taken. */
-  #spent = 0;
+  /** Milliseconds that reading has taken. */
+  readonly #spent = { first: 0, again: 0 };
   /** What of each parameter is frozen in calls that train these, as long as nothing else changes. */
   #frozen = new WeakMap<Regions, readonly (Region | null | "none")[]>();
 
@@ -82,6 +101,7 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
     this.#module = module;
     const parameters = module.parameters();
     this.#compares = copies ?? true;
+    this.#always = copies ?? false;
     this.#copies = copies ?? parameters.reduce((sum, p) => sum + p.numel, 0) <= copiedUnasked;
     const bytes = parameters.reduce((sum, p) => sum + p.numel * dtypes[p.dtype].bytes, 0);
     this.#allowance = this.#copies ? Number.POSITIVE_INFINITY : Math.max(copiedAnyway, bytes * copiedShare);
@@ -106,7 +126,7 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
         frozen: undefined,
         everFrozen: false,
         held: null,
-        bitsChanged: 0,
+        known: nothingChanged,
       };
       this.#records.set(p, record);
       if (this.#copies) this.#begin(p, record, null);
@@ -169,21 +189,32 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
     let all = this.#frozen.get(trained);
     if (all === undefined || all.length !== this.#records.size)
       this.#frozen.set(trained, (all = [...this.#records.keys()].map((p) => frozenOf(p, trained))));
-    const start = performance.now();
-    const hasTime = this.#spent < compareAnyway + compareShare * (start - this.#began);
+    // What copies are kept of unasked is read sooner than the clock has been looked at twice.
+    const isTimed = !this.#always && !this.#copies;
     let at = 0;
     for (const [p, record] of this.#records) {
       const frozen = all[at++]!;
-      if (record.frozen === frozen) continue;
-      record.bitsChanged = bitsChanged(p, record);
+      if (record.frozen === frozen && !isUnread(record)) continue;
+      const kind = record.everFrozen ? "again" : "first";
+      const start = isTimed ? performance.now() : 0;
+      const hasTime = !isTimed || this.#hasTime(kind, start);
+      // What stays frozen without having been read is so as soon as there is time.
+      if (record.frozen === frozen && !hasTime) continue;
+      record.known = knownOf(p, record);
       record.frozen = frozen;
       if (frozen !== "none") {
         record.everFrozen = true;
         this.#hold(p, record, frozen, hasTime);
       }
       if (frozen !== null) this.#begin(p, record, frozen === "none" ? null : frozen.complement());
+      if (isTimed) this.#spent[kind] += performance.now() - start;
     }
-    this.#spent += performance.now() - start;
+  }
+
+  /** Whether reading has taken less than it may. */
+  #hasTime(kind: "first" | "again", now: number): boolean {
+    const { anyway, share } = mayTake[kind];
+    return this.#spent[kind] < anyway + share * (now - this.#began);
   }
 
   /** Counts what a call has updated. */
@@ -202,7 +233,8 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
       this.#module.namedParameters().map(([path, p]) => {
         const record = this.#recordOf(p);
         const { timesStepped: steps, trainedBy, everFrozen, starts, lost } = record;
-        const counted = { steps, tasks: [...trainedBy], bitsChanged: bitsChanged(p, record), everFrozen };
+        const { bits: bitsChanged, ...times } = knownOf(p, record);
+        const counted = { steps, tasks: [...trainedBy], bitsChanged, ...times, everFrozen };
         return [path, reportState(p, counted, this.#compares && !lost ? starts : null)];
       }),
     );
@@ -228,12 +260,8 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
     };
   }
 
-  #restore(
-    p: Parameter,
-    record: Record,
-    { steps, tasks, bitsChanged, everFrozen, starts }: LoadedReport,
-  ): void {
-    Object.assign(record, { timesStepped: steps, trainedBy: new Set(tasks), bitsChanged, everFrozen });
+  #restore(p: Parameter, record: Record, { steps, tasks, known, everFrozen, starts }: LoadedReport): void {
+    Object.assign(record, { timesStepped: steps, trainedBy: new Set(tasks), known, everFrozen });
     if (!this.#compares) return;
     record.lost = starts === null && steps > 0;
     if (starts === null || starts.length === 0) return;
@@ -249,16 +277,22 @@ export class Tracker implements Stateful<ReportStateDict>, Updates {
     return new Report(
       this.#module.namedParameters().map(([path, p]): ParameterReport => {
         const record = this.#recordOf(p);
-        const { timesStepped, trainedBy, everFrozen } = record;
-        const bits = bitsChanged(p, record);
+        const { timesStepped, trainedBy, everFrozen, frozen } = record;
+        const known = knownOf(p, record);
         const compared = this.#compares;
+        // From now on what it is is known, and the next report can tell.
+        if (isUnread(record)) {
+          record.known = known;
+          this.#hold(p, record, frozen as Region | null, true);
+        }
         return {
           path,
           trainedBy: [...trainedBy],
           timesStepped,
-          moved: compared ? movementOf(p, record, bits) : null,
-          whileFrozen: compared && everFrozen ? (bits === 0 ? "unchanged" : "changed") : null,
-          bitsChangedWhileFrozen: compared ? bits : null,
+          moved: compared ? movementOf(p, record, known) : null,
+          whileFrozen: compared && everFrozen ? wordFor(known) : null,
+          bitsChangedWhileFrozen: compared && known.written === 0 ? known.bits : null,
+          timesNotCompared: compared ? known.unread + known.written : 0,
         };
       }),
     );
@@ -271,29 +305,43 @@ function storageOf({ resident }: Parameter): Storage {
   return resident.storage;
 }
 
-function movementOf(p: Parameter, { starts, begun, lost }: Record, bits: number | null) {
-  // What is no part of a start has not moved, unless it has changed while it was frozen.
-  return lost || (bits !== 0 && begun !== null) ? null : movement(storageOf(p), starts);
+function movementOf(p: Parameter, { starts, begun, lost }: Record, { bits, unread, written }: Known) {
+  // What is no part of a start has not moved, unless it has changed while it was frozen, or may have.
+  const isKnown = (bits === 0 && unread === 0 && written === 0) || begun === null;
+  return lost || !isKnown ? null : movement(storageOf(p), starts);
 }
 
-/** How many bits have changed while it was frozen, up to now; null: some. */
-function bitsChanged(p: Parameter, { frozen, held, bitsChanged }: Record): number | null {
-  if (frozen === "none" || frozen === undefined || held === null || bitsChanged === null) return bitsChanged;
-  if ("version" in held) {
-    const storage = storageOf(p);
-    return storage === held.storage && storage.version === held.version ? bitsChanged : null;
+const wordFor = ({ bits, written }: Known) =>
+  bits !== 0 ? "changed" : written > 0 ? "written" : "unchanged";
+
+/** Whether it is frozen, and nobody has read what it is. */
+const isUnread = ({ frozen, held }: Record): boolean =>
+  frozen !== "none" && frozen !== undefined && held !== null && "version" in held;
+
+/** What is known of the times that it was frozen, with the present one up to now. */
+function knownOf(p: Parameter, { frozen, held, known }: Record): Known {
+  if (frozen === "none" || frozen === undefined || held === null) return known;
+  const storage = storageOf(p);
+  if ("version" in held)
+    return storage === held.storage && storage.version === held.version
+      ? { ...known, unread: known.unread + 1 }
+      : { ...known, written: known.written + 1 };
+  const { bits } = known;
+  if (bits === null) return known;
+  if ("bytes" in held) {
+    const differing = differingBits(storage, frozen, held.bytes);
+    return differing === 0 ? known : { ...known, bits: bits + differing };
   }
-  if ("bytes" in held) return bitsChanged + differingBits(storageOf(p), frozen, held.bytes);
-  return hashOf(storageOf(p), frozen) === held.hash ? bitsChanged : null;
+  return hashOf(storage, frozen) === held.hash ? known : { ...known, bits: null };
 }
 
 function differingBits(storage: Storage, region: Region | null, before: Uint8Array): number {
+  const whole = region === null ? wholeOf(storage) : null;
+  if (whole !== null && equalBytes(before, whole)) return 0;
   let [bits, from] = [0, 0];
   eachPiece(storage, region, (piece) => {
-    for (let i = 0; i < piece.length; i++) {
-      const differing = before[from + i]! ^ piece[i]!;
-      if (differing !== 0) bits += bitCount(differing);
-    }
+    const was = piece.length === before.length ? before : before.subarray(from, from + piece.length);
+    if (!equalBytes(was, piece)) for (let i = 0; i < piece.length; i++) bits += bitCount(was[i]! ^ piece[i]!);
     from += piece.length;
   });
   return bits;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { backward } from "../../src/autodiff/backward.ts";
-import { add, filledLike, permute, reshape, sliceAxis } from "../../src/autodiff/build.ts";
 import { narrow, type Selection } from "../../src/autodiff/narrow.ts";
 import { type Shape, sizeOf } from "../../src/base/shape.ts";
+import { add, filledLike, permute, reshape, sliceAxis } from "../../src/ir/build.ts";
 import { isOp, type Node, node, topological } from "../../src/ir/node.ts";
 import { buildPlan } from "../../src/plan/build.ts";
 import { elementsOf, input, variable } from "../ir/values.ts";

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
+import type { LoadablePlan } from "../../src/backends/contract.ts";
 import { backendNames, backendOf } from "../../src/backends/registry.ts";
 import { bytesOf } from "../../src/base/dtype.ts";
 import { OutOfMemoryError } from "../../src/base/errors.ts";
 import { threefry2x32 } from "../../src/base/threefry.ts";
 import { node } from "../../src/ir/node.ts";
 import { buildPlan } from "../../src/plan/build.ts";
-import type { LoadablePlan, Plan } from "../../src/plan/plan.ts";
+import type { Plan } from "../../src/plan/plan.ts";
 import { input } from "../plan/random-graph.ts";
 
 /** A plan whose accesses to no buffer, which count elements, begin at one that far on. */

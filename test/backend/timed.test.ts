@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
+import type { Allocation, Backend } from "../../src/backends/contract.ts";
 import { backendNames, backendOf } from "../../src/backends/registry.ts";
 import { dtypes } from "../../src/base/dtype.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import { type Node, node } from "../../src/ir/node.ts";
 import { buildPlan } from "../../src/plan/build.ts";
-import type { Allocation, Backend, Plan } from "../../src/plan/plan.ts";
+import type { Plan } from "../../src/plan/plan.ts";
 import { constant, fill, input, matmul, sum } from "../plan/random-graph.ts";
 
 /** target becomes w times 2, unless the status word is not 0; the sum of x · w comes out. Several kernels. */

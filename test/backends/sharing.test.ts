@@ -57,6 +57,19 @@ test.each(["native", "wasm"])(
   },
 );
 
+test("wasm: a single run of large work starts no workers, and a loop of it does not wait for eight", () => {
+  const [once, twice, all] = said(
+    `${shared}
+    await work(1500, 1);
+    const once = threads();
+    await work(1500, 2);
+    console.log(JSON.stringify([once, threads(), ${cores}]));`,
+    "wasm",
+  ) as [number, number, number];
+  expect(once).toBe(1);
+  expect(twice).toBe(all);
+});
+
 test("a number that is asked for decides", () => {
   expect(
     said(`${shared} currentBackend().setThreads(3); await work(16, 1); console.log(threads());`, "native"),
@@ -69,16 +82,21 @@ test("a number that is asked for decides", () => {
 const workers = (start: string) => `
   const { Worker } = await import("node:worker_threads");
   ${start}
-  const program = ${JSON.stringify(`${shared} import { parentPort } from "node:worker_threads";
+  const program = ${JSON.stringify(`${shared} import { parentPort, workerData } from "node:worker_threads";
+    // One that begins late still computes beside all others.
+    Atomics.add(workerData, 0, 1);
+    while (Atomics.load(workerData, 0) < workerData[1]) await work(300, 5);
     const until = Date.now() + 600;
     while (Date.now() < until) await work(300, 5);
     parentPort.postMessage(threads());`)};
+  const workerData = new Int32Array(new SharedArrayBuffer(8));
+  workerData[1] = ${cores};
   const run = () => new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("data:text/javascript," + encodeURIComponent(program)));
+    const worker = new Worker(new URL("data:text/javascript," + encodeURIComponent(program)), { workerData });
     worker.once("message", resolve);
     worker.once("error", reject);
   });
-  console.log(JSON.stringify(await Promise.all(Array.from({ length: ${cores} }, run))));
+  console.log(JSON.stringify(await Promise.all(Array.from({ length: workerData[1] }, run))));
 `;
 
 test("workers that compute at the same time share the cores", () => {

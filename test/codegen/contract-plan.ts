@@ -1,6 +1,7 @@
+import type { LoadablePlan } from "../../src/backends/contract.ts";
 import { allocate, type DType, dtypes, type TypedArray } from "../../src/base/dtype.ts";
 import type { Access, AccessArgs, ContractKernel, Store, Value } from "../../src/plan/kernel.ts";
-import type { LoadablePlan, PlanBuffer } from "../../src/plan/plan.ts";
+import type { PlanBuffer } from "../../src/plan/plan.ts";
 
 /** A product to try: result[b, m, n] = epilogue(Σ_k left[b, m, k] · right[b, n, k]). */
 export interface Product {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { claims, page, problemOf, tableClaims } from "../../scripts/claims.ts";
 import { difference } from "../../scripts/same-text.ts";
 import { root } from "../../scripts/sources.ts";
+import { isBroad } from "../breadth.ts";
 import { blocksOf } from "../readme/blocks.ts";
 import { typeErrorsOf } from "../readme/programs.ts";
 
@@ -17,7 +18,11 @@ const programs = blocks.flatMap((block, i) =>
   block.language === "ts" ? [{ ...block, output: blocks[i + 1]! }] : [],
 );
 const scripts = readdirSync(join(root, "docs/freezing")).filter((file) => file !== "requirements.txt");
-const inNode = [...claims, ...tableClaims].filter(({ command }) => command.startsWith("node "));
+/** What peers do in 10,000 steps takes long: where tests are broad. */
+const takesLong = (command: string): boolean => command.includes("jax-js-masked-rows");
+const inNode = [...claims, ...tableClaims].filter(
+  ({ command }) => command.startsWith("node ") && (isBroad || !takesLong(command)),
+);
 
 describe("programs in TypeScript", () => {
   let folder: string;

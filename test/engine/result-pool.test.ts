@@ -1,12 +1,12 @@
 import { capture, type Tensor, tensor } from "thaw/tensor";
 import { expect, test } from "vitest";
+import type { Allocation, Backend } from "../../src/backends/contract.ts";
 import { backendOf, currentBackend } from "../../src/backends/registry.ts";
 import { bytesOf } from "../../src/base/dtype.ts";
 import { BackendError, IndexError } from "../../src/base/errors.ts";
 import { Storage } from "../../src/engine/storage.ts";
 import { node } from "../../src/ir/node.ts";
 import { buildPlan } from "../../src/plan/build.ts";
-import type { Allocation, Backend } from "../../src/plan/plan.ts";
 import { input } from "../plan/random-graph.ts";
 
 /** Elements of 64 KiB: results of that size are in memory of the pool. */

@@ -48,6 +48,23 @@ describe("hooks, as PyTorch's", () => {
     expect(seen).toEqual([true, 1, true, 4, 8]);
   });
 
+  test("end with their block by using, and once only", () => {
+    const layer = new Double();
+    const add = () => layer.registerForwardHook((_, __, output) => output.add(1));
+    {
+      using _ = add();
+      expect(one(layer)).toBe(3);
+    }
+    expect(one(layer)).toBe(2);
+    const handle = add();
+    const other = add();
+    handle[Symbol.dispose]();
+    handle.remove();
+    expect(one(layer)).toBe(3);
+    other.remove();
+    expect(Object.hasOwn(layer, "forward")).toBe(false);
+  });
+
   test("run in the order of registering, but for those put before; and are removed one by one", () => {
     const layer = new Double();
     const order: string[] = [];

@@ -26,6 +26,7 @@ def operations(options):
 
     from samples.draw import errors_of, samples_of
     from samples.extremes import extremes_of
+    from samples.meant import meant
     from samples.promotion import promotions
     from samples.signatures import full_name, signature_of
 
@@ -45,6 +46,7 @@ def operations(options):
             print(full_name(info), len(entries), flush=True)
     if not options.only:
         found += promotions(options.seed, options.scale)
+        found += meant(options.seed)
     names = sorted({full_name(info) for info in op_db})
     sampled = {e["op"] for e in found}
     return {"format": "samples/1", "source": SOURCE, "samples": found, "unsampled": [n for n in names if n not in sampled]}

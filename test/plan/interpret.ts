@@ -1,3 +1,4 @@
+import type { LoadablePlan } from "../../src/backends/contract.ts";
 import {
   allocate,
   dtypes,
@@ -10,7 +11,6 @@ import { threefry2x32 } from "../../src/base/threefry.ts";
 import { evaluate } from "../../src/ir/evaluate.ts";
 import { node } from "../../src/ir/node.ts";
 import type { AccessArgs, KernelCall, Value } from "../../src/plan/kernel.ts";
-import type { LoadablePlan } from "../../src/plan/plan.ts";
 
 /** Runs a plan's kernels one element at a time: what the planner means, with no code generation in between. */
 export function interpret(

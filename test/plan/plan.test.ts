@@ -4,6 +4,7 @@ import type { TypedArray } from "../../src/base/dtype.ts";
 import { evaluate } from "../../src/ir/evaluate.ts";
 import { type Node, node, topological } from "../../src/ir/node.ts";
 import { buildPlan, type PlanRequest } from "../../src/plan/build.ts";
+import { accessesOf } from "../../src/plan/kernel.ts";
 import { interpret } from "./interpret.ts";
 import {
   constant,
@@ -106,6 +107,48 @@ describe("fusion", () => {
     expect(kinds(plan)).toEqual(["contract"]);
     expect(plan.arenaBytes).toBeLessThan(64 * 40 * 4 + 64 * 30 * 4 + 256);
   });
+
+  it("looks at each value of a product's epilogue once, however many ways lead to it", () => {
+    let x: Node = matmul(input([40, 30]), input([30, 50]));
+    for (let i = 0; i < 40; i++) x = node("mul", [x, x], {});
+    const { kernel } = buildPlan({ outputs: [x], writes: [], checks: [], resident: () => false }).calls[0]!;
+    if (kernel.kind !== "contract") throw new Error(kernel.kind);
+    expect(accessesOf(kernel.epilogue, [kernel.stores[0]!.value])).toEqual([]);
+  });
+
+  it("joins nothing that a kernel in between is made of", () => {
+    const doubled = node("mul", [input([8]), constant(2, [8])], {});
+    const between = node("cumsum", [node("neg", [doubled], {})], { axis: 0 });
+    const other = node("exp", [input([8])], {});
+    const condition = node("lt", [constant(0, [8]), doubled], {});
+    agree({ outputs: [node("where", [condition, between, other], {})] });
+    agree({ outputs: [node("fma", [doubled, between, other], {})] });
+  });
+
+  it("keeps f64 out of a product's kernel, whichever way it would come in", () => {
+    const product = matmul(input([40, 30]), input([30, 50]));
+    const precise = node("exp", [input([40, 50], "f64")], {});
+    const { plan } = agree({
+      outputs: [node("add", [product, node("cast", [precise], { dtype: "f32" })], {})],
+    });
+    for (const { kernel } of plan.calls)
+      if (kernel.kind === "contract") expect(kernel.key).not.toContain("f64");
+    expect(kinds(plan)).toContain("contract");
+  });
+});
+
+it("grows with the graph: a chain of residual blocks takes as long a block however many there are", () => {
+  const chain = (blocks: number): number => {
+    let x: Node = input([4, 4]);
+    for (let i = 0; i < blocks; i++)
+      x = node("add", [x, node("cumsum", [node("tanh", [x], {})], { axis: 0 })], {});
+    const start = performance.now();
+    buildPlan({ outputs: [x], writes: [], checks: [], resident: () => false });
+    return performance.now() - start;
+  };
+  chain(200);
+  const shortest = (blocks: number) => Math.min(chain(blocks), chain(blocks));
+  expect(shortest(1500)).toBeLessThan(40 * shortest(150));
 });
 
 describe("writes in place", () => {

@@ -44,6 +44,7 @@ describe("folders", () => {
       "../native/b.ts",
       /the backend wasm imports its sibling native/,
     ],
+    ["a sibling target", "targets/wasm/a.ts", "../c/b.ts", /the target wasm imports its sibling c/],
     ["a target of backends", "engine/a.ts", "../backends/wasm/b.ts", /imports backends\/wasm\//],
     ["a later folder of its row", "data/a.ts", "../train/b.ts", /data\/ may not import train\//],
     ["what is private, from cli", "cli/a.ts", "../plan/b.ts", /cli\/ may not import plan\//],

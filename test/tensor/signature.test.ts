@@ -224,9 +224,12 @@ const unchecked = new Set([
   "formatTensor",
   "getRandomState",
 ]);
-const functions = Object.entries(thaw).filter(
-  ([name, f]) => typeof f === "function" && !/^[A-Z]/.test(name) && !unchecked.has(name),
-) as [string, (...args: unknown[]) => unknown][];
+const functionsOf = (home: object) =>
+  Object.entries(home).filter(
+    ([name, f]) => typeof f === "function" && !/^[A-Z]/.test(name) && !unchecked.has(name),
+  ) as [string, (...args: unknown[]) => unknown][];
+const layerFunctions = functionsOf(nn);
+const functions = functionsOf(thaw);
 
 describe("garbage ends in thaw's own errors", () => {
   test.each(Object.keys(methodSignatures).filter((name) => name !== "print"))("Tensor.%s", (name) => {
@@ -235,6 +238,9 @@ describe("garbage ends in thaw's own errors", () => {
         const target = on.clone() as unknown as Record<string, (...a: unknown[]) => unknown>;
         expectNamed(name, () => target[name]!(...args), args);
       }
+  });
+  test.each(layerFunctions)("nn.%s", (name, f) => {
+    for (const args of argumentLists(name.length)) expectNamed(name, () => f(...args), args);
   });
   test.each(functions)("%s", (name, f) => {
     for (const args of argumentLists(name.length)) expectNamed(name, () => f(...args), args);
@@ -247,4 +253,28 @@ describe("garbage ends in thaw's own errors", () => {
         expect(() => method.call(x, wrong), name).toThrow(new RegExp(`^${name}: `));
     }
   });
+});
+
+test("constructors of layers refuse what they do not take", () => {
+  // biome-ignore lint/suspicious/noExplicitAny: what is called wrongly has no types.
+  const layers = nn as any;
+  const refused: [() => unknown, string][] = [
+    [
+      () => new layers.Linear(3, 4, { biass: false }),
+      'Linear: there is no option "biass"; "bias" is meant, perhaps',
+    ],
+    [() => new layers.Linear(3, 4, false), "Linear: false is one argument too many, or no object of options"],
+    [() => new layers.Linear("3", 4), 'Linear: inFeatures is "3"; it must be a number'],
+    [
+      () => new layers.Linear(3),
+      "Linear: outFeatures is missing; write Linear(inFeatures, outFeatures, { bias? })",
+    ],
+    [() => new layers.Embedding(3, 4, { padding: 0 }), 'Embedding: there is no option "padding"'],
+    [
+      () => new layers.Embedding(3, 4, { maxNorm: "1" }),
+      'Embedding: the option maxNorm is "1"; it must be a number',
+    ],
+    [() => new layers.EmbeddingBag(3, 4, { mode: "min" }), 'EmbeddingBag: the option mode is "min"'],
+  ];
+  for (const [call, message] of refused) expect(call).toThrow(message);
 });

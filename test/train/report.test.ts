@@ -328,7 +328,8 @@ test.each([
   expect(step.report().parameters).toEqual(before);
 });
 
-test("frozen sets that change at every step are compared in a share of the time, and a write to one of them is told", async () => {
+/** A step that trains one of two layers, and a clock by which comparing takes ever longer. */
+function makeSwitching(options: { report?: boolean } = {}) {
   class Two extends Module {
     a = new Linear(600, 600);
     b = new Linear(600, 600);
@@ -338,20 +339,65 @@ test("frozen sets that change at every step are compared in a share of the time,
   const step = trainStep(new SGD(net, { lr: 0.01 }), {
     loss: (name: "a" | "b") => net[name].forward(x).square().mean(),
     trains: (name) => `${name}.**`,
+    ...options,
   });
-  // What comparing may take is used up at once: from then on a frozen weight is known by its version.
+  // What comparing may take is used up at once.
   const now = vi.spyOn(performance, "now");
   let clock = performance.now();
   now.mockImplementation(() => (clock += 200));
-  try {
+  const run = async () => {
     for (let i = 0; i < 8; i++) await step(i % 2 === 0 ? "a" : "b");
-    const told = () => step.report().parameters.map(({ path, whileFrozen }) => [path, whileFrozen]);
-    expect(told()).toEqual(["a.weight", "a.bias", "b.weight", "b.bias"].map((path) => [path, "unchanged"]));
-    await step("a");
-    noGrad(() => net.b.weight.assign(net.b.weight.mul(2)));
-    await step("b");
-    expect(Object.fromEntries(told())).toMatchObject({ "b.weight": "changed", "a.weight": "unchanged" });
+  };
+  const said = (path: string) => step.report().parameters.find((p) => p.path === path)!;
+  return { net, step, run, said, [Symbol.dispose]: () => now.mockRestore() };
+}
+
+test("frozen sets that change at every step are compared in a share of the time, and the report says so", async () => {
+  const { step, run, said, [Symbol.dispose]: end } = makeSwitching();
+  try {
+    await run();
+    for (const path of ["a.weight", "a.bias", "b.weight", "b.bias"])
+      expect(said(path)).toMatchObject({ whileFrozen: "unchanged", bitsChangedWhileFrozen: 0 });
+    expect(said("b.weight").timesNotCompared).toBeGreaterThan(0);
+    expect(String(step.report())).toMatch(
+      /unchanged\*\n[\s\S]*\*: at some times not by bits, .* report: true/,
+    );
+    // A part of the state, so that a run that goes on does not claim more than its first half.
+    const again = makeSwitching();
+    again.step.loadStateDict(step.stateDict());
+    expect(again.said("b.weight").timesNotCompared).toBe(said("b.weight").timesNotCompared);
   } finally {
-    now.mockRestore();
+    end();
+  }
+});
+
+test("where bits were not compared, what thaw has written is told, and what else has is from the next report on", async () => {
+  const { net, step, run, said, [Symbol.dispose]: end } = makeSwitching();
+  try {
+    await run();
+    await step("a");
+    noGrad(() => net.b.weight.assign(net.b.weight.mul(1)));
+    await step("b");
+    expect(said("b.weight")).toMatchObject({ whileFrozen: "written", bitsChangedWhileFrozen: null });
+    expect(said("a.weight")).toMatchObject({ whileFrozen: "unchanged" });
+    // The last report has read what is frozen now.
+    tamper(net.a.weight, (bytes) => void (bytes[5]! ^= 1));
+    expect(said("a.weight")).toMatchObject({ whileFrozen: "changed" });
+  } finally {
+    end();
+  }
+});
+
+test("with report: true bits are compared each time, whatever that takes", async () => {
+  const { net, step, run, said, [Symbol.dispose]: end } = makeSwitching({ report: true });
+  try {
+    await run();
+    expect(said("a.weight")).toMatchObject({ whileFrozen: "unchanged", timesNotCompared: 0 });
+    tamper(net.a.weight, (bytes) => void (bytes[5]! ^= 1));
+    await step("a");
+    expect(said("a.weight")).toMatchObject({ whileFrozen: "changed", bitsChangedWhileFrozen: 1 });
+    expect(String(step.report())).not.toContain("*");
+  } finally {
+    end();
   }
 });

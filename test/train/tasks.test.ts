@@ -5,6 +5,8 @@ import { manualSeed, noGrad, randint, randn, type Tensor, tensor } from "thaw/te
 import { trainStep } from "thaw/train";
 import { describe, expect, test } from "vitest";
 import { currentBackend } from "../../src/backends/registry.ts";
+import { bytesOf } from "../../src/base/dtype.ts";
+import { equalBytes } from "../../src/base/equal-bytes.ts";
 import { permutation } from "../../src/data/shuffle.ts";
 import { commit, planCounts } from "../../src/engine/realize.ts";
 import type { StepOptimizer } from "../../src/train/step-optimizer.ts";
@@ -89,8 +91,10 @@ test("a hundred tasks and five hundred frozen sets share a few kernels, and memo
       if (paths.includes(path)) continue;
       const [from, to] = path === "tasks.weight" && rows !== null ? [rows.from, rows.to] : [0, 0];
       const was = before.get(path)!;
-      expect(now.subarray(0, from * width)).toEqual(was.subarray(0, from * width));
-      expect(now.subarray(to * width)).toEqual(was.subarray(to * width));
+      const same = (first: number, end: number) =>
+        equalBytes(bytesOf(now.subarray(first, end)), bytesOf(was.subarray(first, end)));
+      // A matcher of the test's own for each of these would take most of its time.
+      if (!same(0, from * width) || !same(to * width, now.length)) expect.fail(`${path} moved in step ${i}`);
     }
     before = after;
     if (i === 99) ofTheFirst = compiled();

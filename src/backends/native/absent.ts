@@ -1,5 +1,5 @@
 import { BackendError } from "../../base/errors.ts";
-import type { Backend } from "../../plan/plan.ts";
+import type { Backend } from "../contract.ts";
 
 /** What bundles for browsers have in place of the native backend and its C; throws `BackendError`. */
 export function createNative(): Backend {

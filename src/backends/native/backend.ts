@@ -1,12 +1,12 @@
 import { BackendError, CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import { formOf } from "../../codegen/c/forms.ts";
-import { emitKernelC } from "../../codegen/c/kernel.ts";
 import { productTiling, scratchBytes } from "../../codegen/c/tiling.ts";
 import type { Tasks } from "../../codegen/tasks.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
-import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../../plan/plan.ts";
+import { emitKernelC } from "../../targets/c/kernel.ts";
+import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";
 import { allowedMemory } from "../memory-limit.ts";
 import { Sharing } from "../sharing.ts";
 import { type Host, NativeExecutable } from "./executable.ts";

@@ -12,7 +12,7 @@ import { sizeOf } from "../../base/shape.ts";
 import { argsLayout, elementBytes } from "../../codegen/args.ts";
 import { gainsByThreads, type Tasks } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
-import type { Binding, Executable, LoadablePlan, Result } from "../../plan/plan.ts";
+import type { Binding, Executable, LoadablePlan, Result } from "../contract.ts";
 import { NativeAllocation, type NativeMemory } from "./memory.ts";
 import type { Runtime } from "./runtime.ts";
 import { row } from "./runtime-source.ts";
@@ -61,18 +61,25 @@ class Stretch {
   /** Copies all of them from an array. */
   fill(from: TypedArray): void {
     if (this.#array !== null) this.#array.set(from);
-    else
-      for (const [at, length] of windowsOf(from.byteLength))
-        this.#block.view(this.#at + at, length).set(bytesOf(from, at, length));
+    else this.#fillParts(from);
   }
 
   /** Copies all of them to an array. */
   copyTo(into: TypedArray): void {
-    if (this.#array === null)
-      for (const [at, length] of windowsOf(into.byteLength))
-        bytesOf(into, at, length).set(this.#block.view(this.#at + at, length));
+    if (this.#array === null) this.#copyParts(into);
     else if (this.#array.length === 1) into[0] = this.#array[0]!;
     else into.set(this.#array);
+  }
+
+  // Apart, so that V8 writes out in place what every call does.
+  #fillParts(from: TypedArray): void {
+    for (const [at, length] of windowsOf(from.byteLength))
+      this.#block.view(this.#at + at, length).set(bytesOf(from, at, length));
+  }
+
+  #copyParts(into: TypedArray): void {
+    for (const [at, length] of windowsOf(into.byteLength))
+      bytesOf(into, at, length).set(this.#block.view(this.#at + at, length));
   }
 }
 

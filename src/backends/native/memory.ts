@@ -1,6 +1,6 @@
 import { OutOfMemoryError } from "../../base/errors.ts";
 import { mib } from "../../base/mib.ts";
-import type { Allocation } from "../../plan/plan.ts";
+import type { Allocation } from "../contract.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Elements that a typed array has at most (in Node before 22), and bytes that koffi opens at a time. */

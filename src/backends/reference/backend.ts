@@ -2,7 +2,7 @@ import type { TypedArray } from "../../base/dtype.ts";
 import { dtypes } from "../../base/dtype.ts";
 import { evaluate } from "../../ir/evaluate.ts";
 import { isOp, type Node } from "../../ir/node.ts";
-import type { Allocation, Backend, Binding, Executable, LoadablePlan, Result } from "../../plan/plan.ts";
+import type { Allocation, Backend, Binding, Executable, LoadablePlan, Result } from "../contract.ts";
 import { measurePeaks } from "../peaks.ts";
 
 class HostAllocation implements Allocation {

@@ -1,10 +1,10 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import type { Kernel } from "../../plan/kernel.ts";
-import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../../plan/plan.ts";
+import { emitAxis } from "../../targets/wasm/kernel.ts";
+import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";
 import { measurePeaks } from "../peaks.ts";
 import { Sharing } from "../sharing.ts";
-import { emitAxis } from "./axis.ts";
 import { emitContract, scratchBytes } from "./contract.ts";
 import { type Host, WasmExecutable } from "./executable.ts";
 import { detectFeatures, type Features } from "./features.ts";
@@ -14,8 +14,11 @@ import { WasmMemory } from "./memory.ts";
 import { sourceOf, WorkerPool } from "./threads.ts";
 import { control, emitWalker } from "./walker.ts";
 
-/** Runs that gain by threads before workers are started unasked: they take memory and some 50 ms, which a loop repays. */
-const runsBeforeWorkers = 8;
+/**
+ * Workers take memory and some 50 ms to start, which a loop repays: they are started unasked after so many runs that
+ * gain by threads, or, from the second on, once such runs have taken so many milliseconds of this thread.
+ */
+const beforeWorkers = { runs: 8, milliseconds: 50 };
 
 /** WebAssembly SIMD from our own byte emitter: one memory, one table of kernels, one arena for all plans. */
 class WasmBackend implements Backend, Host {
@@ -26,7 +29,7 @@ class WasmBackend implements Backend, Host {
   arena = 0;
   /** Says how many threads there are for what gains by them; null: somebody has asked for a number, for all that runs. */
   #sharing: Sharing | null = null;
-  #gaining = 0;
+  readonly #gaining = { runs: 0, milliseconds: 0 };
   readonly walk: Host["walk"];
   readonly #features: Features;
   readonly #table: WebAssembly.Table;
@@ -150,8 +153,25 @@ class WasmBackend implements Backend, Host {
 
   threadsFor(gains: boolean): number {
     if (this.#sharing === null) return this.threads;
-    if (!gains || ++this.#gaining <= runsBeforeWorkers) return 1;
-    const threads = this.#sharing.threads();
+    return gains && !this.countsTime ? this.#shared(this.#sharing) : 1;
+  }
+
+  /** Whether what a run takes that gains by threads is to be said to `took`: until it is known that a loop runs here. */
+  get countsTime(): boolean {
+    const { runs, milliseconds } = this.#gaining;
+    const isLoop = runs >= beforeWorkers.runs || (runs > 1 && milliseconds >= beforeWorkers.milliseconds);
+    return this.#sharing !== null && !isLoop;
+  }
+
+  /** Notes a run that gains by threads. Workers start at its end, as those of a page need the turn that comes then. */
+  took(milliseconds: number): void {
+    this.#gaining.runs++;
+    this.#gaining.milliseconds += milliseconds;
+    if (this.#sharing !== null && !this.countsTime) this.#shared(this.#sharing);
+  }
+
+  #shared(sharing: Sharing): number {
+    const threads = sharing.threads();
     // Workers that others' work leaves without a core sleep: to start them again would take longer.
     if (threads > this.threads) this.#resize(threads);
     return threads;

@@ -1,5 +1,5 @@
 import { dtypes } from "../../base/dtype.ts";
-import { accessesOf } from "../../codegen/body.ts";
+import { accessesOf } from "../../plan/kernel.ts";
 import { advance, argumentLoader, type ContractParts, lanesOf, loopWhile, place } from "./contract-parts.ts";
 import { emitStore, emitValues, type ValueContext } from "./value.ts";
 

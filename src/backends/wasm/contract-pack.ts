@@ -1,5 +1,6 @@
 import { dtypes } from "../../base/dtype.ts";
-import { accessesOf } from "../../codegen/body.ts";
+import { accessesOf } from "../../plan/kernel.ts";
+import type { FunctionBuilder } from "../../targets/wasm/emitter.ts";
 import {
   advance,
   argumentLoader,
@@ -9,7 +10,6 @@ import {
   loopWhile,
   place,
 } from "./contract-parts.ts";
-import type { FunctionBuilder } from "./emitter.ts";
 import { emitValues, type ValueContext } from "./value.ts";
 
 /** Rows that are packed at once where k is the unit dimension: as many as a vector has lanes of f32. */

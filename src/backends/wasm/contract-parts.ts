@@ -2,7 +2,7 @@ import type { DType } from "../../base/dtype.ts";
 import { argsLayout } from "../../codegen/args.ts";
 import type { Access, ContractKernel, Value } from "../../plan/kernel.ts";
 
-import type { FunctionBuilder, ModuleBuilder } from "./emitter.ts";
+import type { FunctionBuilder, ModuleBuilder } from "../../targets/wasm/emitter.ts";
 import type { MathImports } from "./math.ts";
 import { lanesFor } from "./value.ts";
 

@@ -1,10 +1,10 @@
 import { argsLayout } from "../../codegen/args.ts";
 import type { ProductTiling } from "../../codegen/tasks.ts";
 import type { ContractKernel } from "../../plan/kernel.ts";
+import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "../../targets/wasm/emitter.ts";
 import { emitFinish } from "./contract-finish.ts";
 import { emitPack } from "./contract-pack.ts";
 import { argumentLoader, type ContractParts, least, loopWhile, sumTypeOf } from "./contract-parts.ts";
-import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "./emitter.ts";
 import { declareMath } from "./math.ts";
 import { emitMicro, microTile } from "./micro.ts";
 

@@ -3,7 +3,7 @@ import { sizeOf } from "../../base/shape.ts";
 import { argsLayout, elementBytes } from "../../codegen/args.ts";
 import { gainsByThreads, tasksOf } from "../../codegen/tasks.ts";
 import type { Kernel } from "../../plan/kernel.ts";
-import type { Binding, Executable, LoadablePlan, Result } from "../../plan/plan.ts";
+import type { Binding, Executable, LoadablePlan, Result } from "../contract.ts";
 import { tiling } from "./contract.ts";
 import { viewFor, WasmAllocation, type WasmMemory } from "./memory.ts";
 import { entry } from "./walker.ts";
@@ -16,6 +16,10 @@ export interface Host {
   readonly arenaVersion: number;
   /** Threads that run a plan, given whether it gains by several. */
   threadsFor(gains: boolean): number;
+  /** Whether runs that gain by threads are timed. */
+  readonly countsTime: boolean;
+  /** Takes what a run that gains by threads has taken, where that is asked. */
+  took(milliseconds: number): void;
   readonly walk: (table: number, rows: number, threads: number) => number;
   kernelIndex(kernel: Kernel): number;
   reserveArena(bytes: number): void;
@@ -192,8 +196,12 @@ export class WasmExecutable implements Executable {
 
   run(bindings: readonly Binding[], scalars: Float64Array, results: readonly Result[]): number {
     this.#bind(bindings, scalars, results);
-    const threads = this.#backend.threadsFor(this.#gains);
-    return this.#finish(this.#backend.walk(this.#block, this.#plan.calls.length, threads), results);
+    const backend = this.#backend;
+    const threads = backend.threadsFor(this.#gains);
+    const began = this.#gains && backend.countsTime ? performance.now() : null;
+    const failed = backend.walk(this.#block, this.#plan.calls.length, threads);
+    if (began !== null) backend.took(performance.now() - began);
+    return this.#finish(failed, results);
   }
 
   runTimed(

@@ -1,4 +1,4 @@
-import { ModuleBuilder } from "./emitter.ts";
+import { ModuleBuilder } from "../../targets/wasm/emitter.ts";
 
 /** What this engine's WebAssembly can do. */
 export interface Features {

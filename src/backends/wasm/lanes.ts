@@ -1,5 +1,5 @@
 import type { Arithmetic, WideLanes, WideningLanes } from "../../codegen/lanes.ts";
-import type { FunctionBuilder } from "./emitter.ts";
+import type { FunctionBuilder } from "../../targets/wasm/emitter.ts";
 
 /** Code that leaves a vector on the stack. */
 export type Code = () => void;

@@ -4,7 +4,7 @@ import { argsOf } from "../../codegen/body.ts";
 import { analyse, type LoopStructure, type Stage } from "../../codegen/loop-structure.ts";
 import { startOf } from "../../codegen/reduce.ts";
 import type { LoopKernel, Value } from "../../plan/kernel.ts";
-import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "./emitter.ts";
+import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "../../targets/wasm/emitter.ts";
 import { declareMath, type MathImports } from "./math.ts";
 import { emitStore, emitValues, lanesFor, type ValueContext } from "./value.ts";
 import { emitCombine, pushConstant } from "./value-ops.ts";

@@ -5,7 +5,7 @@ import { InternalError } from "../../base/errors.ts";
 import { polynomials } from "../../codegen/polynomials.ts";
 import { largestAngle, power, sine } from "../../codegen/polynomials-wide.ts";
 import type { Value } from "../../plan/kernel.ts";
-import type { FunctionBuilder, ModuleBuilder } from "./emitter.ts";
+import type { FunctionBuilder, ModuleBuilder } from "../../targets/wasm/emitter.ts";
 import { WasmLanes } from "./lanes.ts";
 
 /**

@@ -2,7 +2,7 @@ import type { DType, TypedArray } from "../../base/dtype.ts";
 import { BackendError, OutOfMemoryError } from "../../base/errors.ts";
 import { mib } from "../../base/mib.ts";
 import { settings } from "../../base/settings.ts";
-import type { Allocation } from "../../plan/plan.ts";
+import type { Allocation } from "../contract.ts";
 import { allowedMemory } from "../memory-limit.ts";
 
 const page = 65_536;
@@ -70,6 +70,8 @@ export class WasmMemory {
   #views: Views;
   #free: Block[] = [];
   #reserved = 0;
+  /** Where memory begins that nobody has had yet: it is zeros as it is, and costs nothing until it is written to. */
+  #fresh = 0;
 
   /** Grows to `maxBytes` at most, or to less where the system does not give a program so many addresses. */
   constructor(maxBytes: number = Math.min(mostAddresses, settings.maxMemory ?? allowedMemory())) {
@@ -125,7 +127,8 @@ export class WasmMemory {
     block.bytes -= size;
     if (block.bytes === 0) this.#free.splice(at, 1);
     this.inUse += size;
-    this.bytes.fill(0, start, start + size);
+    this.bytes.fill(0, start, Math.min(start + size, this.#fresh));
+    this.#fresh = Math.max(this.#fresh, start + size);
     return start;
   }
 
@@ -163,15 +166,16 @@ export class WasmMemory {
       if (least > room) throw new RangeError("the maximum is reached");
       this.memory.grow(Math.min(wanted, room));
     } catch (error) {
-      const addresses =
+      const [first, last] =
         this.inUse + bytes > mostAddresses
-          ? "WebAssembly's addresses end at 4 GiB; the native backend's do not (THAW_BACKEND=native, which needs a C compiler). Else use "
-          : "Use ";
+          ? [
+              "WebAssembly's addresses end at 4 GiB; the native backend's do not (THAW_BACKEND=native, which needs a C compiler). Else use",
+              "",
+            ]
+          : ["Use", ", or set THAW_MAX_MEMORY"];
       throw new OutOfMemoryError(
         `wasm: ${mib(bytes)} more are needed; ${mib(this.inUse)} are in use of at most ${mib(this.maximum * page)} ` +
-          `(${(error as Error).message}). ${addresses}smaller batches or a smaller model${
-            addresses === "Use " ? ", or set THAW_MAX_MEMORY" : ""
-          }.`,
+          `(${(error as Error).message}). ${first} smaller batches or a smaller model${last}.`,
       );
     }
     const grown = this.memory.buffer.byteLength - before;

@@ -1,6 +1,6 @@
 import { type DType, dtypes } from "../../base/dtype.ts";
 import type { Access } from "../../plan/kernel.ts";
-import type { FunctionBuilder } from "./emitter.ts";
+import type { FunctionBuilder } from "../../targets/wasm/emitter.ts";
 import type { MathImports } from "./math.ts";
 
 /** What the code of values needs to know of its surroundings. */

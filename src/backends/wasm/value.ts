@@ -2,7 +2,7 @@ import { roundTo } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
 import { argsOf, uniformValues } from "../../codegen/body.ts";
 import type { Value } from "../../plan/kernel.ts";
-import type { FunctionBuilder } from "./emitter.ts";
+import type { FunctionBuilder } from "../../targets/wasm/emitter.ts";
 import { emitGather, emitIndex, emitLoad, type ValueContext } from "./value-access.ts";
 import { emitElementwise, pushConstant } from "./value-ops.ts";
 

@@ -1,4 +1,4 @@
-import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "./emitter.ts";
+import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "../../targets/wasm/emitter.ts";
 
 /** One row of a plan's table, in bytes: function, arguments, range to cover, length of a task, status word (0: none). */
 export const entry = { function: 0, args: 4, total: 8, chunk: 12, status: 16, bytes: 32 };

@@ -37,13 +37,10 @@ const memory: { readonly [D in DType]: readonly [element: string, vector: "vf" |
   f16: ["u16", "vi"],
 };
 
-/** The prelude's name of the type of single elements in memory. */
-export const elementType = (dtype: DType): string => memory[dtype][0];
-
 const narrow = (dtype: DType): boolean => dtypes[dtype].bytes < 4;
 
 /** A vector of elements at addresses of their own, widened. */
-function fromLanes(ctx: CContext, dtype: DType, address: (lane: string | number) => string): string {
+export function fromLanes(ctx: CContext, dtype: DType, address: (lane: string | number) => string): string {
   const { w, lanes, live } = ctx;
   const [element, vector] = memory[dtype];
   const at = (lane: string | number) => `*(const ${element}_m *)(${address(lane)})`;
@@ -64,7 +61,7 @@ function fromLanes(ctx: CContext, dtype: DType, address: (lane: string | number)
 }
 
 /** A vector of consecutive elements, widened. */
-function fromRow(ctx: CContext, dtype: DType, pointer: string): string {
+export function fromRow(ctx: CContext, dtype: DType, pointer: string): string {
   const { w, live } = ctx;
   const [element, vector] = memory[dtype];
   if (live !== null && !narrow(dtype)) {
@@ -180,10 +177,14 @@ export const blend = (mask: string, a: string, b: string): string =>
 
 /** Writes a value through an access, narrowed to its dtype. */
 export function emitStore(ctx: CContext, access: number, value: string): void {
+  storeCells(ctx, access, encode(ctx, ctx.accesses[access]!.dtype, value));
+}
+
+/** Writes what memory is to hold: of narrow elements the low bits of the lanes. */
+export function storeCells(ctx: CContext, access: number, encoded: string): void {
   const { w, lanes, live } = ctx;
   const { dtype, vector } = ctx.accesses[access]!;
   const [element, type] = memory[dtype];
-  const encoded = encode(ctx, dtype, value);
   const pointer = ctx.pointer(access);
   if (vector === "uniform") {
     // All lanes are the same.

@@ -1,5 +1,5 @@
 import { dtypes } from "../../base/dtype.ts";
-import { accessesOf } from "../body.ts";
+import { accessesOf } from "../../plan/kernel.ts";
 import { type CContext, emitStore } from "./access.ts";
 import { argumentReader, type ContractParts, emitScalars, isIndex, placed } from "./contract-parts.ts";
 import { emitValues } from "./value.ts";

@@ -1,4 +1,4 @@
-import { accessesOf } from "../body.ts";
+import { accessesOf } from "../../plan/kernel.ts";
 import type { CContext } from "./access.ts";
 import { argumentReader, type ContractParts, isIndex, placed } from "./contract-parts.ts";
 import { leftStrides } from "./micro.ts";

@@ -19,9 +19,11 @@ import {
   where,
 } from "../../tensor/operations/elementwise.ts";
 import { broadcastTo, widen } from "../../tensor/operations/promote.ts";
+import { checked } from "../../tensor/signature.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { floatNode, type LossOptions, pairOf, type Reduction, reduceLoss } from "./reduction.ts";
+import { takesPair, weight } from "./signature.ts";
 
 /** Options of binary losses. */
 export interface BinaryLossOptions extends LossOptions {
@@ -51,7 +53,9 @@ const least = 1e-12;
  *
  * Takes input and target of one shape and one floating dtype, all in [0, 1]; throws `ArgumentError` for others.
  */
-export function binaryCrossEntropy(
+export const binaryCrossEntropy = checked("binaryCrossEntropy", takesPair({ weight }), binaryCrossEntropyOf);
+
+function binaryCrossEntropyOf(
   input: Tensor,
   target: Tensor,
   { weight = null, reduction = "mean" }: BinaryLossOptions = {},
@@ -91,7 +95,13 @@ export function binaryCrossEntropy(
 }
 
 /** `binaryCrossEntropy` of sigmoid(input), without overflow. */
-export function binaryCrossEntropyWithLogits(
+export const binaryCrossEntropyWithLogits = checked(
+  "binaryCrossEntropyWithLogits",
+  takesPair({ weight, posWeight: weight }),
+  binaryCrossEntropyWithLogitsOf,
+);
+
+function binaryCrossEntropyWithLogitsOf(
   input: Tensor,
   target: Tensor,
   { weight = null, posWeight = null, reduction = "mean" }: LogitLossOptions = {},

@@ -2,14 +2,17 @@ import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
+import * as kind from "../../tensor/argument-kinds.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { add, div, mul, neg, where } from "../../tensor/operations/elementwise.ts";
 import { logSoftmax, sum } from "../../tensor/operations/reduction.ts";
+import { checked } from "../../tensor/signature.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { classDim, classTargets } from "./class-targets.ts";
 import { alongClasses, type ClassLossOptions, requireDtype } from "./nll.ts";
 import { floatNode, type Reduction, reduceLoss } from "./reduction.ts";
+import { takesPair, weight } from "./signature.ts";
 
 /** Options of `crossEntropy`. */
 export interface CrossEntropyOptions extends ClassLossOptions {
@@ -22,7 +25,13 @@ export interface CrossEntropyOptions extends ClassLossOptions {
  * probabilities (a floating-point target of the logits' shape), which take no `ignoreIndex`. The mean is over the rows
  * that are not ignored: NaN if there are none, as in an empty batch.
  */
-export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+export const crossEntropy = checked(
+  "crossEntropy",
+  takesPair({ weight, ignoreIndex: kind.whole, labelSmoothing: kind.number }),
+  crossEntropyOf,
+);
+
+function crossEntropyOf(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { weight = null, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" } = options;
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
     throw new ArgumentError(`crossEntropy: labelSmoothing is ${labelSmoothing}; it must be from 0 to 1`);

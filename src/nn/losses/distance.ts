@@ -1,11 +1,14 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
+import * as kind from "../../tensor/argument-kinds.ts";
 import { abs, div, ge, gt, mul, square, sub, where } from "../../tensor/operations/elementwise.ts";
 import { sum } from "../../tensor/operations/reduction.ts";
+import { checked } from "../../tensor/signature.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { type LossOptions, pairOf, type Reduction, reduceLoss } from "./reduction.ts";
+import { takesPair, weight } from "./signature.ts";
 
 /** Losses that are a function of input − target, which must have one shape. */
 
@@ -35,18 +38,28 @@ function distance(
 }
 
 /** (input − target)². */
-export const mseLoss = (input: Tensor, target: Tensor, options: DistanceOptions = {}): Tensor =>
-  distance("mseLoss", [input, target], options, square);
+export const mseLoss = checked(
+  "mseLoss",
+  takesPair({ weight }),
+  (input: Tensor, target: Tensor, options: DistanceOptions = {}): Tensor =>
+    distance("mseLoss", [input, target], options, square),
+);
 
 /** |input − target|. */
-export const l1Loss = (input: Tensor, target: Tensor, options: DistanceOptions = {}): Tensor =>
-  distance("l1Loss", [input, target], options, abs);
+export const l1Loss = checked(
+  "l1Loss",
+  takesPair({ weight }),
+  (input: Tensor, target: Tensor, options: DistanceOptions = {}): Tensor =>
+    distance("l1Loss", [input, target], options, abs),
+);
 
 /** d² where |d| is at most a bound; beyond, where it would overflow, 0, so that its gradient is 0 and not NaN. */
 const squareWithin = (d: Node, bound: number): Node => square(where(gt(abs(d), bound), 0, d));
 
 /** Squares below beta, distances beyond: ½d² / beta, or |d| − ½beta. With beta 0 it is `l1Loss`. */
-export function smoothL1Loss(
+export const smoothL1Loss = checked("smoothL1Loss", takesPair({ beta: kind.number }), smoothL1LossOf);
+
+function smoothL1LossOf(
   input: Tensor,
   target: Tensor,
   { reduction = "mean", beta = 1 }: LossOptions & { beta?: number } = {},
@@ -61,7 +74,9 @@ export function smoothL1Loss(
 }
 
 /** Squares up to delta, distances beyond: ½d², or delta · (|d| − ½delta). */
-export function huberLoss(
+export const huberLoss = checked("huberLoss", takesPair({ weight, delta: kind.number }), huberLossOf);
+
+function huberLossOf(
   input: Tensor,
   target: Tensor,
   { delta = 1, ...options }: DistanceOptions & { delta?: number } = {},

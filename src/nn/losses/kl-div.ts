@@ -1,9 +1,12 @@
+import * as kind from "../../tensor/argument-kinds.ts";
 import { div, exp, mul, sub } from "../../tensor/operations/elementwise.ts";
 import { xlogy } from "../../tensor/operations/logarithmic.ts";
 import { sum } from "../../tensor/operations/reduction.ts";
+import { checked } from "../../tensor/signature.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { floatNode, pairOf, type Reduction, reduceLoss } from "./reduction.ts";
+import { takesPair } from "./signature.ts";
 
 /** Options of `klDiv`. */
 export interface KLDivOptions {
@@ -17,7 +20,13 @@ export interface KLDivOptions {
  * target · (log target − input): the divergence of log-probabilities `input` from probabilities. Where the target is
  * 0, target · log target and its gradient are 0.
  */
-export function klDiv(
+export const klDiv = checked(
+  "klDiv",
+  takesPair({ reduction: kind.oneOf("none", "mean", "sum", "batchmean"), logTarget: kind.boolean }),
+  klDivOf,
+);
+
+function klDivOf(
   input: Tensor,
   target: Tensor,
   { reduction = "mean", logTarget = false }: KLDivOptions = {},

@@ -1,6 +1,7 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
+import * as kind from "../../tensor/argument-kinds.ts";
 import { checkElements } from "../../tensor/operations/check-elements.ts";
 import {
   add,
@@ -17,10 +18,12 @@ import {
 } from "../../tensor/operations/elementwise.ts";
 import { unsqueeze } from "../../tensor/operations/movement.ts";
 import { floating } from "../../tensor/operations/promote.ts";
+import { checked, takes } from "../../tensor/signature.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { raisedTo } from "../straight-through.ts";
 import { type LossOptions, type Reduction, reduceLoss } from "./reduction.ts";
+import { takesPair } from "./signature.ts";
 
 /** Negative log-likelihoods of distributions. */
 
@@ -41,7 +44,13 @@ export interface PoissonOptions extends LossOptions {
  * Throws `ShapeError` for shapes that do not broadcast.
  * Source: `torch.nn.functional.poisson_nll_loss`. Example: `poissonNllLoss(logRates, counts)`.
  */
-export function poissonNllLoss(
+export const poissonNllLoss = checked(
+  "poissonNllLoss",
+  takesPair({ logInput: kind.boolean, full: kind.boolean, eps: kind.number }),
+  poissonNllLossOf,
+);
+
+function poissonNllLossOf(
   input: Tensor,
   target: Tensor,
   { logInput = true, full = false, eps = 1e-8, reduction = "mean" }: PoissonOptions = {},
@@ -94,7 +103,16 @@ export interface GaussianOptions extends LossOptions {
  * Source: Nix and Weigend, "Estimating the mean and variance of the target probability distribution", 1994;
  * `torch.nn.functional.gaussian_nll_loss`. Example: `gaussianNllLoss(means, targets, variances)`.
  */
-export function gaussianNllLoss(
+export const gaussianNllLoss = checked(
+  "gaussianNllLoss",
+  takes(
+    { input: kind.tensor, target: kind.tensor, variance: kind.either(kind.tensor, kind.number) },
+    { reduction: kind.oneOf("none", "mean", "sum"), full: kind.boolean, eps: kind.number },
+  ),
+  gaussianNllLossOf,
+);
+
+function gaussianNllLossOf(
   input: Tensor,
   target: Tensor,
   variance: Tensor | number,

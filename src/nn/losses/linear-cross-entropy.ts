@@ -1,13 +1,16 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
+import * as kind from "../../tensor/argument-kinds.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { linear } from "../../tensor/functions.ts";
+import { checked } from "../../tensor/signature.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Linear } from "../linear.ts";
 import { Module } from "../module.ts";
 import { pythonFlag, pythonFloat, pythonTuple } from "../repr.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import type { LossOptions, Reduction } from "./reduction.ts";
+import { takesLoss, weight } from "./signature.ts";
 
 /** Options of `linearCrossEntropy`. */
 export interface LinearCrossEntropyOptions extends LossOptions {
@@ -29,7 +32,18 @@ export interface LinearCrossEntropyOptions extends LossOptions {
  * Throws `ShapeError` for shapes that do not fit, `ArgumentError` for `ignoreIndex` with probabilities.
  * Source: `torch.nn.functional.linear_cross_entropy`. Example: `linearCrossEntropy(hidden, head.weight, tokens)`.
  */
-export function linearCrossEntropy(
+export const linearCrossEntropy = checked(
+  "linearCrossEntropy",
+  takesLoss(["input", "linearWeight", "target"], {
+    linearBias: weight,
+    weight,
+    ignoreIndex: kind.nullable(kind.whole),
+    labelSmoothing: kind.number,
+  }),
+  linearCrossEntropyOf,
+);
+
+function linearCrossEntropyOf(
   input: Tensor,
   linearWeight: Tensor,
   target: Tensor,

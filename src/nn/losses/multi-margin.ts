@@ -1,14 +1,17 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { shapeText, sizeOf } from "../../base/shape.ts";
+import * as kind from "../../tensor/argument-kinds.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { add, and, div, gt, mul, not, square, sub, where } from "../../tensor/operations/elementwise.ts";
 import { reshape, unsqueeze } from "../../tensor/operations/movement.ts";
 import { sum } from "../../tensor/operations/reduction.ts";
+import { checked } from "../../tensor/signature.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { classTargets } from "./class-targets.ts";
 import { requireDtype } from "./nll.ts";
 import { floatNode, type LossOptions, type Reduction, reduceLoss } from "./reduction.ts";
+import { takesPair, weight } from "./signature.ts";
 
 /** Options of `multiMarginLoss`. */
 export interface MultiMarginOptions extends LossOptions {
@@ -30,7 +33,13 @@ export interface MultiMarginOptions extends LossOptions {
  * is no class, `DTypeError` for scores of integers, targets of floats, or weights of another dtype.
  * Source: `torch.nn.functional.multi_margin_loss`. Example: `multiMarginLoss(scores, tensor([2, 0], { dtype: "i32" }))`.
  */
-export function multiMarginLoss(
+export const multiMarginLoss = checked(
+  "multiMarginLoss",
+  takesPair({ p: kind.number, margin: kind.number, weight }),
+  multiMarginLossOf,
+);
+
+function multiMarginLossOf(
   input: Tensor,
   target: Tensor,
   { p = 1, margin = 1, weight = null, reduction = "mean" }: MultiMarginOptions = {},

@@ -22,9 +22,11 @@ import {
 } from "../../tensor/operations/elementwise.ts";
 import { reshape, unsqueeze } from "../../tensor/operations/movement.ts";
 import { cumsum, sum } from "../../tensor/operations/reduction.ts";
+import { checked } from "../../tensor/signature.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { floatNode, type LossOptions, type Reduction, reduceLoss } from "./reduction.ts";
+import { takesPair, weight } from "./signature.ts";
 
 /** Losses of rows that belong to several classes. */
 
@@ -39,7 +41,9 @@ import { floatNode, type LossOptions, type Reduction, reduceLoss } from "./reduc
  * Source: `torch.nn.functional.multilabel_margin_loss`.
  * Example: `multilabelMarginLoss(tensor([[0.1, 0.2, 0.4]]), tensor([[2, 0, -1]], { dtype: "i32" }))`.
  */
-export function multilabelMarginLoss(
+export const multilabelMarginLoss = checked("multilabelMarginLoss", takesPair(), multilabelMarginLossOf);
+
+function multilabelMarginLossOf(
   input: Tensor,
   target: Tensor,
   { reduction = "mean" }: LossOptions = {},
@@ -105,7 +109,13 @@ export interface MultilabelOptions extends LossOptions {
  * Throws `ShapeError` for a scalar, and for shapes that do not broadcast; `DTypeError` for logits of integers.
  * Source: `torch.nn.functional.multilabel_soft_margin_loss`. Example: `multilabelSoftMarginLoss(logits, targets)`.
  */
-export function multilabelSoftMarginLoss(
+export const multilabelSoftMarginLoss = checked(
+  "multilabelSoftMarginLoss",
+  takesPair({ weight }),
+  multilabelSoftMarginLossOf,
+);
+
+function multilabelSoftMarginLossOf(
   input: Tensor,
   target: Tensor,
   { weight = null, reduction = "mean" }: MultilabelOptions = {},

@@ -1,13 +1,16 @@
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
+import * as kind from "../../tensor/argument-kinds.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { mul, neg } from "../../tensor/operations/elementwise.ts";
 import { reshape } from "../../tensor/operations/movement.ts";
+import { checked } from "../../tensor/signature.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { classDim, classTargets } from "./class-targets.ts";
 import { floatNode, type LossOptions, type Reduction, reduceLoss } from "./reduction.ts";
+import { takesPair, weight } from "./signature.ts";
 
 /** Options of losses whose targets are classes. */
 export interface ClassLossOptions extends LossOptions {
@@ -21,7 +24,9 @@ export interface ClassLossOptions extends LossOptions {
  * −input[target] for log-probabilities of shape [classes], [N, classes] or [N, classes, …] and integer targets. The
  * mean is over the rows that are not ignored: NaN if there are none, as in an empty batch.
  */
-export function nllLoss(
+export const nllLoss = checked("nllLoss", takesPair({ weight, ignoreIndex: kind.whole }), nllLossOf);
+
+function nllLossOf(
   input: Tensor,
   target: Tensor,
   { weight = null, ignoreIndex = -100, reduction = "mean" }: ClassLossOptions = {},

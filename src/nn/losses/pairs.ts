@@ -1,12 +1,15 @@
 import { ShapeError } from "../../base/errors.ts";
 import { shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
+import * as kind from "../../tensor/argument-kinds.ts";
 import { add, clamp, div, eq, mul, neg, sqrt, sub, where } from "../../tensor/operations/elementwise.ts";
 import { floating } from "../../tensor/operations/promote.ts";
 import { sum } from "../../tensor/operations/reduction.ts";
+import { checked } from "../../tensor/signature.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { type LossOptions, type Reduction, reduceLoss } from "./reduction.ts";
+import { takesLoss } from "./signature.ts";
 
 /** Losses of two inputs, whose targets are 1 or −1. */
 
@@ -25,7 +28,13 @@ export interface PairOptions extends LossOptions {
  * Throws `ShapeError` for tensors that differ in how many dimensions they have, or do not broadcast.
  * Source: `torch.nn.functional.margin_ranking_loss`. Example: `marginRankingLoss(a, b, tensor([1, -1]))`.
  */
-export function marginRankingLoss(
+export const marginRankingLoss = checked(
+  "marginRankingLoss",
+  takesLoss(["input1", "input2", "target"], { margin: kind.number }),
+  marginRankingLossOf,
+);
+
+function marginRankingLossOf(
   input1: Tensor,
   input2: Tensor,
   target: Tensor,
@@ -63,7 +72,13 @@ export class MarginRankingLoss extends Module {
  * Throws `ShapeError` for other shapes.
  * Source: `torch.nn.functional.cosine_embedding_loss`. Example: `cosineEmbeddingLoss(a, b, tensor([1, -1]))`.
  */
-export function cosineEmbeddingLoss(
+export const cosineEmbeddingLoss = checked(
+  "cosineEmbeddingLoss",
+  takesLoss(["input1", "input2", "target"], { margin: kind.number }),
+  cosineEmbeddingLossOf,
+);
+
+function cosineEmbeddingLossOf(
   input1: Tensor,
   input2: Tensor,
   target: Tensor,

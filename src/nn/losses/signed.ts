@@ -1,8 +1,11 @@
+import * as kind from "../../tensor/argument-kinds.ts";
 import { add, clamp, exp, log1p, mul, ne, neg, sub, where } from "../../tensor/operations/elementwise.ts";
 import { floating } from "../../tensor/operations/promote.ts";
+import { checked } from "../../tensor/signature.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { floatNode, type LossOptions, type Reduction, reduceLoss } from "./reduction.ts";
+import { takesPair } from "./signature.ts";
 
 /** Losses whose targets are 1 or −1. */
 
@@ -14,11 +17,9 @@ import { floatNode, type LossOptions, type Reduction, reduceLoss } from "./reduc
  * Throws `ShapeError` for shapes that do not broadcast, `DTypeError` for an input of integers.
  * Source: `torch.nn.functional.soft_margin_loss`. Example: `softMarginLoss(scores, tensor([1, -1]))`.
  */
-export function softMarginLoss(
-  input: Tensor,
-  target: Tensor,
-  { reduction = "mean" }: LossOptions = {},
-): Tensor {
+export const softMarginLoss = checked("softMarginLoss", takesPair(), softMarginLossOf);
+
+function softMarginLossOf(input: Tensor, target: Tensor, { reduction = "mean" }: LossOptions = {}): Tensor {
   const x = floatNode("softMarginLoss", input);
   return new Tensor(reduceLoss("softMarginLoss", log1p(exp(mul(neg(target.node), x))), reduction));
 }
@@ -51,7 +52,13 @@ export interface HingeOptions extends LossOptions {
  * Throws `ShapeError` for shapes that do not broadcast.
  * Source: `torch.nn.functional.hinge_embedding_loss`. Example: `hingeEmbeddingLoss(distances, tensor([1, -1]))`.
  */
-export function hingeEmbeddingLoss(
+export const hingeEmbeddingLoss = checked(
+  "hingeEmbeddingLoss",
+  takesPair({ margin: kind.number }),
+  hingeEmbeddingLossOf,
+);
+
+function hingeEmbeddingLossOf(
   input: Tensor,
   target: Tensor,
   { margin = 1, reduction = "mean" }: HingeOptions = {},

@@ -1,10 +1,13 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { shapeText } from "../../base/shape.ts";
+import * as kind from "../../tensor/argument-kinds.ts";
 import { add, clamp, minimum, sub } from "../../tensor/operations/elementwise.ts";
+import { checked } from "../../tensor/signature.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { PairwiseDistance, pairwiseDistance } from "../pairwise-distance.ts";
 import { type LossOptions, type Reduction, reduceLoss } from "./reduction.ts";
+import { takesLoss } from "./signature.ts";
 
 /** Losses of an anchor, something like it (positive), and something unlike it (negative). */
 
@@ -35,6 +38,12 @@ export interface TripletDistanceOptions extends AnyTripletOptions {
   distanceFunction?: Distance | null;
 }
 
+/** A function of two tensors, or a module with two inputs. */
+const distance: kind.Kind = {
+  what: "a function of two tensors, or a module",
+  ok: (x) => typeof x === "function" || typeof (x as { forward?: unknown } | null)?.forward === "function",
+};
+
 /**
  * max(0, margin + |anchor − positive| − |anchor − negative|), with distances of p-norm.
  *
@@ -45,7 +54,18 @@ export interface TripletDistanceOptions extends AnyTripletOptions {
  * Source: Balntas et al., "Learning Shallow Convolutional Feature Descriptors with Triplet Losses", 2016;
  * `torch.nn.functional.triplet_margin_loss`. Example: `tripletMarginLoss(anchor, positive, negative)`.
  */
-export function tripletMarginLoss(
+export const tripletMarginLoss = checked(
+  "tripletMarginLoss",
+  takesLoss(["anchor", "positive", "negative"], {
+    margin: kind.number,
+    p: kind.number,
+    eps: kind.number,
+    swap: kind.boolean,
+  }),
+  tripletMarginLossOf,
+);
+
+function tripletMarginLossOf(
   anchor: Tensor,
   positive: Tensor,
   negative: Tensor,
@@ -65,7 +85,17 @@ export function tripletMarginLoss(
  * Source: `torch.nn.functional.triplet_margin_with_distance_loss`.
  * Example: `tripletMarginWithDistanceLoss(a, p, n, { distanceFunction: (x, y) => x.sub(y).abs().amax(1) })`.
  */
-export function tripletMarginWithDistanceLoss(
+export const tripletMarginWithDistanceLoss = checked(
+  "tripletMarginWithDistanceLoss",
+  takesLoss(["anchor", "positive", "negative"], {
+    distanceFunction: kind.nullable(distance),
+    margin: kind.number,
+    swap: kind.boolean,
+  }),
+  tripletMarginWithDistanceLossOf,
+);
+
+function tripletMarginWithDistanceLossOf(
   anchor: Tensor,
   positive: Tensor,
   negative: Tensor,

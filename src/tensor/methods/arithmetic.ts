@@ -1,6 +1,6 @@
-import { cast } from "../../autodiff/build.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { shapeText } from "../../base/shape.ts";
+import { cast } from "../../ir/build.ts";
 import * as ops from "../operations/arithmetic.ts";
 import { clamp, div, exp2, full, mul, neg, type RoundingMode, sign } from "../operations/elementwise.ts";
 import * as angles from "../operations/inverse-trigonometric.ts";

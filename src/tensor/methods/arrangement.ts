@@ -1,6 +1,7 @@
 import type { DType } from "../../base/dtype.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
+import { dataNode, type TensorData } from "../data-node.ts";
 import * as ops from "../operations/arrangement.ts";
 import { full } from "../operations/elementwise.ts";
 import { diagonal, movedim, reshape, select, slice, transpose } from "../operations/movement.ts";
@@ -117,6 +118,11 @@ export abstract class ArrangementMethods<T extends HasNode> extends ArithmeticMe
   /** As another tensor's dtype. */
   typeAs(other: T): T {
     return this.to(other.node.dtype);
+  }
+  /** A copy of data, in this tensor's dtype. */
+  newTensor(data: TensorData, options: NewOptions = {}): T {
+    const { dtype = this.node.dtype, requiresGrad = false } = options;
+    return this.leaf(dataNode("newTensor", data, dtype), requiresGrad);
   }
   /** One value everywhere, in a shape and this tensor's dtype. */
   newFull(shape: readonly number[], value: number | boolean, options: NewOptions = {}): T {

@@ -1,5 +1,5 @@
-import { cast } from "../../autodiff/build.ts";
 import type { DType } from "../../base/dtype.ts";
+import { cast } from "../../ir/build.ts";
 import * as act from "../operations/activation.ts";
 import * as ops from "../operations/elementwise.ts";
 import { cosh, sinh } from "../operations/hyperbolic.ts";

@@ -1,7 +1,7 @@
-import { cast } from "../../autodiff/build.ts";
 import { type DType, isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
+import { cast } from "../../ir/build.ts";
 import { type Node, node, withGrad } from "../../ir/node.ts";
 import { normalNode, uniformNode } from "../draws.ts";
 import { replaced } from "../operations/arrangement.ts";

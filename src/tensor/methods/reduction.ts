@@ -1,5 +1,5 @@
-import { cast } from "../../autodiff/build.ts";
 import type { DType } from "../../base/dtype.ts";
+import { cast } from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { neg } from "../operations/elementwise.ts";
 import * as ops from "../operations/reduction.ts";

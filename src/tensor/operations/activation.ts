@@ -1,7 +1,7 @@
-import { reshape } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { shapeText, sizeOf } from "../../base/shape.ts";
+import { reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import {
   abs,

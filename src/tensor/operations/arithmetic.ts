@@ -1,6 +1,6 @@
-import { cast } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { DTypeError } from "../../base/errors.ts";
+import { cast } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { eq, ge, gt, isnan, mul, or, pow, refuseIntegerOperands, sub, where } from "./elementwise.ts";
 import { integerQuotient } from "./integer-division.ts";

@@ -1,7 +1,7 @@
-import * as build from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
+import * as build from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { where } from "./elementwise.ts";

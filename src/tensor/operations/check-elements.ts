@@ -1,8 +1,8 @@
-import { cast } from "../../autodiff/build.ts";
 import type { ThawError } from "../../base/errors.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { Storage } from "../../engine/storage.ts";
 import { addCheck, currentTrace, storedLeaf } from "../../engine/trace.ts";
+import { cast } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 
 /** What elements of a tensor must be, said for a number, for a node, and in an error. */

@@ -1,5 +1,5 @@
-import { cast, filled } from "../../autodiff/build.ts";
 import { integerRange, isFloat } from "../../base/dtype.ts";
+import { cast, filled } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { numberOf } from "./number.ts";
 import { computeDtype, type Operand } from "./promote.ts";

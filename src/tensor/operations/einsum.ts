@@ -1,7 +1,7 @@
-import { cast, permute, reshape, sum } from "../../autodiff/build.ts";
 import { promoteTypes } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, shapeText } from "../../base/shape.ts";
+import { cast, permute, reshape, sum } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { diagonal } from "./movement.ts";
 import { broadcastTo, computeDtype, resultDtype } from "./promote.ts";

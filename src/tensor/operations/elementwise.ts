@@ -1,7 +1,7 @@
-import { cast, filled, filledLike } from "../../autodiff/build.ts";
 import { type DType, isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
+import { cast, filled, filledLike } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import type { Op, OpAttrs } from "../../ir/op.ts";
 import { compareWithNumber } from "./compare-number.ts";
@@ -18,6 +18,7 @@ import {
   meetNumeric,
   numeric,
   type Operand,
+  refuseIntegers,
   resultDtype,
   widen,
 } from "./promote.ts";
@@ -239,12 +240,6 @@ export function hypot(a: Operand, b: Operand): Node {
 // Rounding.
 
 const asIntegers = 'cast it with to("i32")';
-const refuseIntegers = (op: string, a: Node): void => {
-  if (!isFloat(a.dtype))
-    throw new DTypeError(
-      `${op}: takes a floating-point tensor, this one is ${a.dtype}; cast it with to("f32")`,
-    );
-};
 
 /** Throws where operands meet in no floating-point dtype, for what PyTorch does not make one of. */
 export function refuseIntegerOperands(op: string, operands: readonly Operand[]): void {
@@ -413,19 +408,20 @@ export function where(condition: Node, then: Operand, otherwise: Operand): Node 
   return make("where", broadcastTo(condition, shape, "where"), value(then), value(otherwise));
 }
 
-/** a, no less than `min` and no more than `max`. Its gradient is 1 at the bounds. */
+/** a, no less than `min` and no more than `max`; bools by tensors only. Its gradient is 1 at the bounds. */
 export function clamp(a: Node, min?: Operand, max?: Operand): Node {
   if (min === undefined && max === undefined) throw new ArgumentError("clamp: give min, max or both");
   if (boundsNothing(a, min, "min")) return max === undefined ? widen(a) : clamp(a, undefined, max);
   if (boundsNothing(a, max, "max")) return min === undefined ? widen(a) : clamp(a, min);
   const bounds = [min, max].filter((b) => b !== undefined);
   const [x, ...met] = meet("clamp", [a, ...bounds]) as [Node, ...Node[]];
-  refuseBool("clamp", x, 'cast it with to("i32")');
+  const isBool = x.dtype === "bool";
+  if (bounds.some(isNumber)) refuseBool("clamp", x, 'cast it with to("i32")');
   const low = min === undefined ? null : met[0]!;
   const high = max === undefined ? null : met.at(-1)!;
   let value = x;
-  if (low !== null) value = make("max", value, low);
-  if (high !== null) value = make("min", value, high);
+  if (low !== null) value = make(isBool ? "or" : "max", value, low);
+  if (high !== null) value = make(isBool ? "and" : "min", value, high);
   if (!isFloat(x.dtype)) return value;
   const slopes: [Node, Slope][] = [[x, (g) => where(inside(x, low, high), g, 0)]];
   // Of bounds that cross it is the upper one that holds.

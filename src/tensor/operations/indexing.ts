@@ -1,8 +1,8 @@
-import { cast, filled, permute, reshape } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
 import { indexAt, type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import { hostNode } from "../../engine/trace.ts";
+import { cast, filled, permute, reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { checkElements } from "./check-elements.ts";
 import { dimOf } from "./dims.ts";

@@ -1,7 +1,7 @@
-import { cast, filledLike } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../../base/errors.ts";
 import { sizeOf } from "../../base/shape.ts";
+import { cast, filledLike } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { constantOf } from "../../ir/simplify-builder.ts";
 import { checkElements } from "./check-elements.ts";

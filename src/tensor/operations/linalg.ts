@@ -1,13 +1,13 @@
-import { cast, permute, reshape } from "../../autodiff/build.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, sameShape, shapeText } from "../../base/shape.ts";
+import { cast, permute, reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { add, div, mul, sqrt, square, sub } from "./elementwise.ts";
 import { widen } from "./promote.ts";
 import { mean } from "./reduction.ts";
 
 /** Two factors of one dtype, widened where they are of a storage dtype. */
-function factors(op: string, a: Node, b: Node): [Node, Node] {
+export function factors(op: string, a: Node, b: Node): [Node, Node] {
   const [x, y] = [widen(a), widen(b)];
   if (x.dtype !== y.dtype)
     throw new DTypeError(`${op}: tensors of ${a.dtype} and ${b.dtype}; cast one to the other`);

@@ -1,4 +1,4 @@
-import { filledLike } from "../../autodiff/build.ts";
+import { filledLike } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import {
   abs,

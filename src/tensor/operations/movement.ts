@@ -1,8 +1,8 @@
-import * as build from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, IndexError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText, sizeOf } from "../../base/shape.ts";
 import { hostNode } from "../../engine/trace.ts";
+import * as build from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { le, where } from "./elementwise.ts";

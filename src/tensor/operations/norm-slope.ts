@@ -1,4 +1,4 @@
-import { cast, restore, sum } from "../../autodiff/build.ts";
+import { cast, restore, sum } from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { abs, and, div, eq, isnan, mul, or, pow, sign, where } from "./elementwise.ts";
 import type { Slope } from "./stated.ts";

@@ -1,7 +1,7 @@
-import { cast, reshape } from "../../autodiff/build.ts";
 import { isFloat } from "../../base/dtype.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { shapeText } from "../../base/shape.ts";
+import { cast, reshape } from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { add, mul, sub } from "./elementwise.ts";
 import { bmm, matmul, mm, outer } from "./linalg.ts";

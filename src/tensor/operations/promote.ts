@@ -1,7 +1,7 @@
-import { cast, expand, reshape } from "../../autodiff/build.ts";
 import { type DType, dtypes, isFloat, promoteTypes } from "../../base/dtype.ts";
-import { ShapeError } from "../../base/errors.ts";
+import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, type Shape, sameShape, shapeText } from "../../base/shape.ts";
+import { cast, expand, reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { holds, isNumber, numberDtype, type Operand } from "./number.ts";
 
@@ -17,6 +17,14 @@ export const widen = (x: Node): Node => cast(x, computeDtype(x.dtype));
 
 /** A node as floating point: integers and bool become f32. */
 export const floating = (x: Node): Node => cast(x, isFloat(x.dtype) ? computeDtype(x.dtype) : "f32");
+
+/** Throws `DTypeError` for a tensor of integers or bools, where what an operation makes of them would not be one. */
+export function refuseIntegers(op: string, { dtype }: { readonly dtype: DType }): void {
+  if (!isFloat(dtype))
+    throw new DTypeError(
+      `${op}: takes a floating-point tensor, this one is ${dtype}; cast it with to("f32")`,
+    );
+}
 
 /** A node as numbers: bool becomes i32. */
 export const numeric = (x: Node): Node => (x.dtype === "bool" ? cast(x, "i32") : widen(x));

@@ -1,7 +1,7 @@
-import { cast, filled, filledLike, reshape, restore, sum as sumAxes } from "../../autodiff/build.ts";
 import { type DType, isFloat } from "../../base/dtype.ts";
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
+import { cast, filled, filledLike, reshape, restore, sum as sumAxes } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf, dimsOf } from "./dims.ts";
 import {
@@ -24,7 +24,7 @@ import {
   where,
 } from "./elementwise.ts";
 import { normSlope } from "./norm-slope.ts";
-import { computeDtype, floating, numeric } from "./promote.ts";
+import { computeDtype, floating, numeric, refuseIntegers } from "./promote.ts";
 import { type Slope, stated } from "./stated.ts";
 
 /** Which dimensions a reduction takes: all if none is named. */
@@ -65,10 +65,7 @@ export function mean(x: Node, dim?: Dim, keepdim = false, dtype?: DType): Node {
 
 /** A tensor as what has a mean, which integers have not: they would have to be rounded, or become floats in silence. */
 export function meanable(op: string, x: Node): Node {
-  if (!isFloat(x.dtype))
-    throw new DTypeError(
-      `${op}: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
-    );
+  refuseIntegers(op, x);
   return floating(x);
 }
 

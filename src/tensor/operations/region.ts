@@ -1,8 +1,8 @@
-import { reshape } from "../../autodiff/build.ts";
 import { narrow } from "../../autodiff/narrow.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import { storedLeaf } from "../../engine/trace.ts";
+import { reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { Region } from "../region.ts";
 import { broadcastTo } from "./promote.ts";

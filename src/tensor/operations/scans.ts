@@ -1,5 +1,5 @@
-import { cast, filled, filledLike, sliceAxis } from "../../autodiff/build.ts";
 import type { DType } from "../../base/dtype.ts";
+import { cast, filled, filledLike, sliceAxis } from "../../ir/build.ts";
 import { isGradEnabled, type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { add, and, div, eq, ge, isnan, mul, not, or, where } from "./elementwise.ts";

@@ -1,7 +1,7 @@
-import { cast, filled, filledLike, pad, reshape } from "../../autodiff/build.ts";
 import { integerRange, isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
+import { cast, filled, filledLike, pad, reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { add, eq, mul, sub, truth, where } from "./elementwise.ts";

@@ -1,6 +1,6 @@
-import { cast, filled, sliceAxis } from "../../autodiff/build.ts";
 import { ArgumentError } from "../../base/errors.ts";
 import { shapeText } from "../../base/shape.ts";
+import { cast, filled, sliceAxis } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { truth } from "./elementwise.ts";

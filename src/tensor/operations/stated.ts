@@ -1,4 +1,4 @@
-import { filledLike } from "../../autodiff/build.ts";
+import { filledLike } from "../../ir/build.ts";
 import { isGradEnabled, type Node, node } from "../../ir/node.ts";
 
 /** What an input gets of the gradient `g` of a value. */

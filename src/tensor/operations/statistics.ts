@@ -1,7 +1,7 @@
-import { cast, reshape } from "../../autodiff/build.ts";
 import type { DType } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { shapeText, sizeOf } from "../../base/shape.ts";
+import { cast, reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import {

@@ -3,6 +3,8 @@ import type { CarriedError } from "./carried-error.ts";
 
 /** What the starting side says to a trainer. */
 export type ToTrainer =
+  /** Asks whether it listens: what it said itself may have come before anybody heard. */
+  | { readonly kind: "hello" }
   | { readonly kind: "start"; readonly input: unknown }
   | { readonly kind: "pause" }
   | { readonly kind: "resume" }
@@ -10,6 +12,8 @@ export type ToTrainer =
 
 /** What a trainer says to the side that has started it. */
 export type FromTrainer =
+  /** It listens: the module has called `runTrainer`. */
+  | { readonly kind: "ready" }
   | { readonly kind: "losses"; readonly losses: readonly number[] }
   | { readonly kind: "report"; readonly parameters: readonly ParameterReport[] }
   | { readonly kind: "message"; readonly message: unknown }

@@ -42,9 +42,12 @@ export function runTrainer<I = undefined, R = void, M = never>(
   const host = new Host(thread);
   thread.onMessage((message) => {
     const said = message as ToTrainer;
-    if (said.kind === "start") void host.run(() => train(said.input as I, host as TrainerHost<M>));
+    if (said.kind === "hello") thread.post({ kind: "ready" } satisfies FromTrainer);
+    else if (said.kind === "start") void host.run(() => train(said.input as I, host as TrainerHost<M>));
     else host.obey(said);
   });
+  // A browser drops what comes before anybody listens, as where the module awaits something first.
+  thread.post({ kind: "ready" } satisfies FromTrainer);
   return {};
 }
 

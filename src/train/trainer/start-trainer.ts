@@ -12,6 +12,11 @@ export interface TrainerOptions<I, M> {
   input?: I;
   /** Stops the trainer: it sees it in `host.loss` and `host.signal`, and `result` is rejected with its reason. */
   signal?: AbortSignal;
+  /**
+   * Milliseconds that the module may take to load and to call `runTrainer`; default 20,000. A browser does not tell when
+   * a worker has nothing more to do, so that one which never calls it would be waited for for ever.
+   */
+  startWithin?: number;
   /** Called with each loss, and how many there have been, in order and some at a time. */
   onLoss?: (loss: number, step: number) => void;
   /** Called with each report. */
@@ -57,6 +62,12 @@ export function startTrainer<
   return new RunningTrainer<ResultOf<T>>(module, options as TrainerOptions<unknown, unknown>);
 }
 
+/** Milliseconds that a module has, unless told otherwise, before it must have called `runTrainer`. */
+const patience = 20_000;
+
+/** The longest that a timer waits. */
+const longest = 2 ** 31 - 1;
+
 /** Milliseconds that an aborted trainer has to end by itself. */
 const grace = 1000;
 
@@ -70,13 +81,28 @@ class RunningTrainer<R> implements Trainer<R> {
   #report: Report | null = null;
   #pause: { readonly reached: Promise<void>; readonly reach: () => void } | null = null;
   #limit: ReturnType<typeof setTimeout> | undefined;
+  /** What is said before the module listens; null: it does. */
+  #unsaid: ToTrainer[] | null = [];
 
   constructor(module: URL | string | TrainerWorker, options: TrainerOptions<unknown, unknown>) {
     this.#options = options;
     this.result = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    const { signal, input } = options;
+    const { signal, startWithin = patience } = options;
+    if (!(startWithin > 0))
+      throw new ArgumentError(
+        `startTrainer: startWithin is ${startWithin}; it must be a number of milliseconds above 0`,
+      );
+    let input: unknown;
+    try {
+      input = structuredClone(options.input);
+    } catch (error) {
+      throw new ArgumentError(
+        `startTrainer: input cannot be copied to a worker: ${(error as Error).message}. Give plain data.`,
+        { cause: error },
+      );
+    }
     if (signal?.aborted) {
       this.#end(({ reject }) => reject(signal.reason));
       return;
@@ -88,15 +114,16 @@ class RunningTrainer<R> implements Trainer<R> {
         this.#fail(`an error in it was not caught, or it did not load: ${textOf(problem)}`, problem),
       ended: (code) => this.#fail(`it has ended (exit code ${code}) before its trainer had`, undefined),
     });
-    try {
-      this.#say({ kind: "start", input });
-    } catch (error) {
-      void this.#worker.terminate();
-      throw new ArgumentError(
-        `startTrainer: input cannot be copied to a worker: ${(error as Error).message}. Give plain data.`,
-        { cause: error },
-      );
-    }
+    this.#worker.postMessage({ kind: "hello" } satisfies ToTrainer);
+    this.#say({ kind: "start", input });
+    this.#limit = setTimeout(
+      () =>
+        this.#fail(
+          `its module has not called runTrainer within ${startWithin} ms. Have it call runTrainer before it waits for anything, or allow more by startWithin`,
+          undefined,
+        ),
+      Math.min(startWithin, longest),
+    );
     signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
@@ -134,11 +161,19 @@ class RunningTrainer<R> implements Trainer<R> {
   readonly #abort = (): void => {
     const { reason } = this.#options.signal!;
     this.#say({ kind: "abort", reason: carried(reason) });
+    clearTimeout(this.#limit);
     this.#limit = setTimeout(() => this.#end(({ reject }) => reject(reason)), grace);
   };
 
   #say(message: ToTrainer): void {
-    this.#worker?.postMessage(message);
+    if (this.#unsaid === null) this.#worker?.postMessage(message);
+    else this.#unsaid.push(message);
+  }
+
+  #sayAll(): void {
+    const unsaid = this.#unsaid ?? [];
+    this.#unsaid = null;
+    for (const message of unsaid) this.#say(message);
   }
 
   #hear(said: FromTrainer): void {
@@ -154,6 +189,10 @@ class RunningTrainer<R> implements Trainer<R> {
   #take(said: FromTrainer): void {
     const { onLoss, onReport, onMessage, signal } = this.#options;
     switch (said.kind) {
+      case "ready":
+        if (!signal?.aborted) clearTimeout(this.#limit);
+        this.#sayAll();
+        return;
       case "losses":
         for (const loss of said.losses) {
           this.#loss = loss;

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import type { LoadablePlan } from "../../../src/backends/contract.ts";
 import { createWasm } from "../../../src/backends/wasm/backend.ts";
 import type { KernelCall, LoopKernel } from "../../../src/plan/kernel.ts";
-import type { LoadablePlan, PlanBuffer } from "../../../src/plan/plan.ts";
+import type { PlanBuffer } from "../../../src/plan/plan.ts";
 import { contractPlan } from "../../codegen/contract-plan.ts";
 import { interpret } from "../../plan/interpret.ts";
 

@@ -33,6 +33,24 @@ test("what is freed is used again, whole, and zeroed", () => {
   expect(whole.view().every((x) => x === 0)).toBe(true);
 });
 
+test("a block that is partly of memory used before, and partly of fresh, is zero", () => {
+  const memory = new WasmMemory(16 * mib);
+  const used = memory.allocate(4096);
+  used.view().fill(7);
+  used.free();
+  const { address, bytes } = memory.allocate(3 * 4096);
+  expect(address).toBe(used.address);
+  const view = memory.views.u8.subarray(address, address + bytes);
+  expect(view.every((x) => x === 0)).toBe(true);
+  view.fill(9);
+  expect(
+    memory
+      .allocate(4096)
+      .view()
+      .every((x) => x === 0),
+  ).toBe(true);
+});
+
 test("freeing twice is once", () => {
   const memory = new WasmMemory(16 * mib);
   const before = memory.inUse;

@@ -1,8 +1,8 @@
-import { emitAxis } from "../../../src/backends/wasm/axis.ts";
 import { emitLoop } from "../../../src/backends/wasm/loop.ts";
 import { mathImports } from "../../../src/backends/wasm/math.ts";
 import { dtypes, type TypedArray } from "../../../src/base/dtype.ts";
 import { argsLayout } from "../../../src/codegen/args.ts";
+import { emitAxis } from "../../../src/targets/wasm/kernel.ts";
 import type { AxisCall } from "../../codegen/axis-cases.ts";
 import type { Buffers, Call } from "../../codegen/loop-call.ts";
 

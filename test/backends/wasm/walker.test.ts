@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from "vitest";
-import { ModuleBuilder } from "../../../src/backends/wasm/emitter.ts";
 import { WasmMemory } from "../../../src/backends/wasm/memory.ts";
 import { WorkerPool } from "../../../src/backends/wasm/threads.ts";
 import { control, emitWalker, entry } from "../../../src/backends/wasm/walker.ts";
+import { ModuleBuilder } from "../../../src/targets/wasm/emitter.ts";
 
 const scratchBytes = 64;
 const pools: WorkerPool[] = [];

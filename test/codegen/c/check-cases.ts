@@ -1,8 +1,8 @@
 import { dtypes } from "../../../src/base/dtype.ts";
 import { argsLayout } from "../../../src/codegen/args.ts";
 import { formOf } from "../../../src/codegen/c/forms.ts";
-import { emitKernelC } from "../../../src/codegen/c/kernel.ts";
 import type { CTarget } from "../../../src/codegen/c/target.ts";
+import { emitKernelC } from "../../../src/targets/c/kernel.ts";
 import type { AxisCase } from "../axis-cases.ts";
 import { expectClose, type LoopCase } from "../case-list.ts";
 import { expectLoop } from "../loop-call.ts";

@@ -49,7 +49,7 @@ test("the text of a map whose rows are one vector", async () => {
 describe.each(compilers)("%s", (compiler) => {
   test.each([16, 64] as const)("vectors of %i bytes", { timeout: 300_000 }, (vectorBytes) =>
     checkCases(
-      vectorBytes === 64 ? sampled(loopCases, 9) : sampled(loopCases, 4, 1),
+      vectorBytes === 64 ? sampled(loopCases, 19) : sampled(loopCases, 11, 1),
       compiler,
       targetOf(vectorBytes),
     ),
@@ -58,7 +58,7 @@ describe.each(compilers)("%s", (compiler) => {
 
 describe("sanitized", () => {
   test("nothing that C leaves undefined, nothing outside the buffers", { timeout: 300_000 }, () =>
-    checkCases(sampled(loopCases, 6, 2), compilers[0]!, targetOf(32), flags.sanitized),
+    checkCases(sampled(loopCases, 13, 2), compilers[0]!, targetOf(32), flags.sanitized),
   );
   test.each([
     ["volatile float x = *(f32_m *)(args[0] + 4);", /heap-buffer-overflow/],

@@ -1,3 +1,3 @@
 import { runSamples } from "./suite.ts";
 
-runSamples("native", 40);
+runSamples("native", 97);

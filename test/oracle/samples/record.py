@@ -14,6 +14,10 @@ TOLERANCES = {torch.float32: (1.3e-6, 1e-5), torch.float64: (1e-7, 1e-7), torch.
 HALVES = (torch.float16, torch.bfloat16)
 # An output that PyTorch itself has to this relative error is asked for without an absolute tolerance.
 STRICT = 4e-6
+# By how much more than half a unit in the last place of every input an order of adding may move a sum.
+ORDERS = 16
+# A movement of so many tolerances is no rounding.
+STEP = 50
 
 
 @dataclass
@@ -48,12 +52,16 @@ def ran(sample, change=lambda t: t, cotangents=None, generator=None):
     return outputs, cotangents, list(grads)
 
 
-def doubtful(narrow, wide):
-    """By how much of its tolerance PyTorch's float32 differs from its float64, and the largest relative difference."""
+def doubtful(narrow, wide, other=None):
+    """
+    By how much of its tolerance PyTorch's float32 differs from its float64, and the largest relative difference; or an
+    `other` float64, of what is float32.
+    """
     worst, relative = 0.0, 0.0
-    for a, b in zip(narrow, wide):
+    for i, (a, b) in enumerate(zip(narrow, wide)):
         if not isinstance(a, torch.Tensor) or a.dtype != torch.float32 or not isinstance(b, torch.Tensor):
             continue
+        a = a if other is None else other[i]
         if a.shape != b.shape:
             return math.inf, math.inf
         rtol, atol = TOLERANCES[torch.float32]
@@ -93,6 +101,9 @@ def recorded(names, sample, bound, kind, generator, elementwise=False):
         entry["grads"] = [None if g is None else encode.tensor(g) for g in grads]
     if any(t.dtype == torch.float32 for t in tensors):
         worst, relative = conditioning(sample, outputs, cotangents, grads)
+        if kind == "sample":
+            moved, moved_relative = movement(sample, outputs, cotangents, grads, elementwise)
+            worst, relative = max(worst, moved), max(relative, moved_relative)
         if worst > 0.25:
             entry["loose"] = min(1e6, math.ceil(1 + 4 * worst))
         if relative < STRICT:
@@ -129,21 +140,56 @@ def of_halves(sample, outputs, cotangents, grads):
     return made, None if grads is None else [None if a is None or b is None else rounded(a, b) for a, b in zip(grads, better_grads)]
 
 
-def conditioning(sample, outputs, cotangents, grads):
-    """`doubtful` of outputs and gradients."""
-
-    def widened(t):
-        return t.double() if t.dtype == torch.float32 else t
-
+def in_double(sample, cotangents, grads, change):
+    """Outputs and gradients of a sample in float64, its float32 tensors as `change` makes them."""
     kwargs = {k: torch.float64 if v == torch.float32 else v for k, v in sample.kwargs.items()}
     wide = Sample(sample.op, sample.call, sample.input, sample.args, kwargs)
+    if grads is None:
+        with torch.no_grad():
+            made, _, made_grads = ran(wide, change)
+    else:
+        made, _, made_grads = ran(wide, change, cotangents)
+    return made, made_grads or [None] * len(grads or [])
+
+
+def widened(t):
+    return t.double() if t.dtype == torch.float32 else t
+
+
+def conditioning(sample, outputs, cotangents, grads):
+    """`doubtful` of outputs and gradients: by how much PyTorch's float32 is off its float64."""
     try:
-        if grads is None:
-            with torch.no_grad():
-                better, _, better_grads = ran(wide, widened)
-        else:
-            better, _, better_grads = ran(wide, widened, cotangents)
+        better, better_grads = in_double(sample, cotangents, grads, widened)
+        return doubtful([*outputs, *(grads or [])], better + better_grads)
     except Exception:
         return 0.0, math.inf
-    found = [o for o in outputs if o is not None] + [g for g in grads or []]
-    return doubtful(found, better + (better_grads or [None] * len(grads or [])))
+
+
+def movement(sample, outputs, cotangents, grads, elementwise):
+    """
+    What `doubtful` says of float64 beside float64 with every float32 input moved by half a unit in its last place, in
+    random directions, times what an order of adding may do more: of sums that cancel either leaves as little, and
+    PyTorch's order is one of many. Of an elementwise operation only gradients are sums, where operands are repeated.
+    """
+    generator = torch.Generator().manual_seed(1)
+
+    def moved(t):
+        if t.dtype != torch.float32:
+            return t
+        signs = torch.randint(0, 2, t.shape, generator=generator) * 2 - 1
+        return t.double() * (1 + signs.double() * 2.0**-24)
+
+    found = grads or [] if elementwise else [*outputs, *(grads or [])]
+    worst, relative = 0.0, 0.0
+    try:
+        still, *others = [in_double(sample, cotangents, grads, change) for change in (widened, *[moved] * 4)]
+        still = still[1] if elementwise else still[0] + still[1]
+        for made, made_grads in others:
+            other = made_grads if elementwise else made + made_grads
+            by, by_relative = doubtful(found, still, other)
+            # What moves further has a step there, and no rounding explains it.
+            if by < STEP:
+                worst, relative = max(worst, ORDERS / 4 * by), max(relative, ORDERS * by_relative)
+    except Exception:
+        return 0.0, 0.0
+    return worst, relative

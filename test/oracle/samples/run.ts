@@ -1,3 +1,4 @@
+import { isFloat } from "../../../src/base/dtype.ts";
 import { ThawError } from "../../../src/base/errors.ts";
 import * as nn from "../../../src/nn/index.ts";
 import * as thaw from "../../../src/tensor/index.ts";
@@ -59,8 +60,8 @@ function plain(name: string, value: unknown): unknown {
   return value;
 }
 
-/** What thaw gives for a call. */
-export function called(op: string, given: Args): unknown {
+/** What thaw gives for a call; a number may come first as a scalar tensor where `wraps`. */
+export function called(op: string, given: Args, wraps = true): unknown {
   const call = callOf(op);
   if (call === undefined) throw new Missing(`no way to call ${op}`);
   const args = adapted[op.replace(/\/.*/, "")]?.(given) ?? given;
@@ -68,17 +69,17 @@ export function called(op: string, given: Args): unknown {
   for (const name of Object.keys(args))
     if (!known.has(name) && args[name] !== null && args[name] !== undefined && !harmless(name, args[name]))
       throw new Missing(`no argument ${name} of ${call.name}`);
-  return apply(call, args);
+  return apply(call, args, wraps);
 }
 
 /** What has the default's meaning, or says how and not what. */
 const harmless = (name: string, value: unknown): boolean =>
   value === false || (name === "mode" && value === "constant") || (name === "training" && value === true);
 
-function apply(call: Call, args: Args): unknown {
+function apply(call: Call, args: Args, wraps: boolean): unknown {
   const positional = call.positional.flatMap(({ name, spread }) => {
     const value = plain(
-      call.name === "arange" || call.name === "linspace" ? "" : name,
+      call.name === "arange" || call.name === "linspace" ? "" : call.name === "where" ? "other" : name,
       args[name] ?? undefined,
     );
     return spread ? (value as unknown[]) : [value];
@@ -91,11 +92,25 @@ function apply(call: Call, args: Args): unknown {
   if (call.options.length > 0 && Object.keys(options).length > 0) positional.push(options);
   else while (positional.length > 0 && positional.at(-1) === undefined) positional.pop();
   if (call.on === null) return functionOf(call.name)(...positional);
-  const on = args[call.on] as Record<string, unknown>;
+  const on = wraps ? firstOperand(args[call.on], positional[0]) : args[call.on];
   if (!(on instanceof Tensor)) throw new Missing(`${call.name} of ${show(on)}, which is no tensor`);
   if (!(call.name in on)) throw new Missing(`no method ${call.name}`);
-  if (call.property) return (on as Record<string, unknown>)[call.name];
+  if (call.property) return (on as unknown as Record<string, unknown>)[call.name];
   return (on as unknown as Record<string, (...a: unknown[]) => unknown>)[call.name]!(...positional);
+}
+
+/**
+ * What a method is called on. A number that comes first in PyTorch is written as a scalar tensor, which promotes as a
+ * number does but for a float's dtype: that is the other operand's.
+ */
+function firstOperand(on: unknown, other: unknown): unknown {
+  if (!(other instanceof Tensor)) return on;
+  if (typeof on === "boolean" || (typeof on === "number" && Number.isInteger(on)))
+    return thaw.tensor(on, { dtype: typeof on === "boolean" ? "bool" : "i32" });
+  const value = on instanceof PythonFloat ? on.value : on;
+  return typeof value === "number"
+    ? thaw.tensor(value, { dtype: isFloat(other.dtype) ? other.dtype : "f32" })
+    : on;
 }
 
 function functionOf(name: string): (...args: unknown[]) => unknown {
@@ -177,16 +192,22 @@ function plainDifference(got: unknown, want: Arg): string | null {
 }
 
 function gradients(sample: Sample, outputs: unknown[], leaves: Tensor[]): Asked {
-  const sums = new Map<Tensor, Tensor>();
   const differentiable = outputs.filter((_, i) => (sample.out![i] as Written).g === 1) as Tensor[];
-  for (const [i, out] of differentiable.entries()) {
+  const pulled = differentiable
+    .map((out, i) => [out, cotangentOf(sample.cot![i]!, out)] as const)
     // What nothing has gone into has a gradient of zeros, or none.
-    if (!out.requiresGrad) continue;
-    const found = thaw.gradient(out, leaves, { gradient: cotangentOf(sample.cot![i]!, out) });
-    for (const [j, leaf] of leaves.entries()) {
-      const [g, before] = [found[j], sums.get(leaf)];
-      if (g) sums.set(leaf, before === undefined ? g : before.add(g));
-    }
+    .filter(([out]) => out.requiresGrad);
+  const sums = new Map<Tensor, Tensor>();
+  const [first] = pulled;
+  if (first !== undefined) {
+    const found =
+      pulled.length === 1
+        ? thaw.gradient(first[0], leaves, { gradient: first[1] })
+        : thaw.gradient(
+            pulled.map(([out, cot]) => out.mul(cot).sum()).reduce((a, b) => a.add(b)),
+            leaves,
+          );
+    for (const [j, leaf] of leaves.entries()) if (found[j]) sums.set(leaf, found[j]);
   }
   for (const sum of sums.values()) sum.keep();
   return () => {
@@ -220,7 +241,7 @@ const cotangentOf = (written: Written, out: Tensor): Tensor => {
 function refusal(sample: Sample): string | null {
   try {
     const args = Object.fromEntries(Object.entries(sample.args).map(([k, v]) => [k, argumentOf(v, [])]));
-    for (const out of outputsOf(called(sample.op, args))) if (out instanceof Tensor) out.dataSync();
+    for (const out of outputsOf(called(sample.op, args, false))) if (out instanceof Tensor) out.dataSync();
   } catch (error) {
     if (error instanceof ThawError || error instanceof Missing) return null;
     return `${(error as Error).name}, which is no named error: ${(error as Error).message.split("\n")[0]}`;

@@ -123,6 +123,7 @@ nn.functional.linear: input weight bias
 nn.functional.layer_norm: input normalized_shape weight bias eps
 nn.functional.batch_norm: input running_mean running_var weight bias training momentum eps
 nn.functional.embedding: weight input padding_idx max_norm norm_type scale_grad_by_freq sparse
+nn.functional.embedding_bag: weight input offsets mode per_sample_weights padding_idx include_last_offset max_norm norm_type scale_grad_by_freq
 nn.functional.one_hot: input num_classes
 nn.functional.pad/constant: input pad mode value
 nn.functional.dropout: input p training
@@ -181,6 +182,15 @@ cummin: input dim
 softmax: input dim dtype
 log_softmax: input dim dtype
 logsumexp: input dim keepdim
+mode: input dim keepdim
+histc: input bins min max
+searchsorted: input values right side sorter
+bucketize: input boundaries right
+isin: elements test_elements invert
+renorm: input p dim maxnorm
+trapezoid: y x dx dim
+cumulative_trapezoid: y x dx dim
+erfinv: input
 gather: input dim index
 take_along_dim: input indices dim
 scatter_add: input dim index src
@@ -196,6 +206,8 @@ argsort: input dim descending stable
 sort: input dim descending stable
 msort: input
 topk: input k dim largest sorted
+cdist: input x2 p compute_mode
+tensordot: a b dims
 matmul: input other
 mm: input mat2
 bmm: input mat2
@@ -230,7 +242,7 @@ broadcast_to: input shape
 broadcast_tensors: *tensors
 repeat: input repeats
 tile: input dims
-repeat_interleave: input repeats dim
+repeat_interleave: input repeats dim output_size
 flip: input dims
 fliplr: input
 flipud: input
@@ -306,8 +318,8 @@ class Inexpressible(Exception):
     """A sample that has no place in a fixture: complex numbers, layouts, devices, outputs given."""
 
 
-# What says nothing of the values: where they lie, and in what memory.
-IGNORED = {"device", "layout", "requires_grad", "memory_format", "pin_memory", "sparse", "stable"}
+# What says nothing of the values: where they lie, in what memory, and how they are computed.
+IGNORED = {"device", "layout", "requires_grad", "memory_format", "pin_memory", "sparse", "stable", "compute_mode", "assume_unique", "out_int32"}
 
 
 def bind(names, sample):
@@ -320,7 +332,7 @@ def bind(names, sample):
         if len(given) > len(names):
             # Sizes as single arguments: view(2, 3).
             given = [*given[: len(names) - 1], list(given[len(names) - 1 :])]
-        bound = dict(zip(names, given))
+        bound = {name: value for name, value in zip(names, given) if name not in IGNORED}
     for name, value in sample.kwargs.items():
         if name in IGNORED:
             continue

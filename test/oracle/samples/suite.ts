@@ -66,8 +66,9 @@ export function runSamples(backend: string, every = 1): void {
       counts.run++;
       const wrong = wrongs[i]!;
       if (wrong === null) continue;
-      if (acceptance.takes(sample.op, sample.kind, wrong)) counts.accepted++;
-      else told.push(`${described(sample)}: ${wrong}`);
+      const what = described(sample);
+      if (acceptance.takes(sample.op, sample.kind, what, wrong)) counts.accepted++;
+      else told.push(`${what}: ${wrong}`);
     }
     counts.failed += told.length;
     if (told.length > 0)

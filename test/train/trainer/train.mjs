@@ -2,6 +2,7 @@
 import {
   crossEntropy,
   FreezeError,
+  HttpError,
   manualSeed,
   nn,
   optim,
@@ -22,6 +23,17 @@ export default runTrainer(async ({ how, steps = 20 }, host) => {
   if (how === "refuses") throw new FreezeError("it is frozen", { cause: new RangeError("too far") });
   if (how === "throws text") throw "no error at all";
   if (how === "throws own") throw Object.assign(new Error("of its own"), { name: "OwnError" });
+  if (how === "throws fields") {
+    const fields = { status: 404, headers: new Map([["a", 1]]), retry: () => 1 };
+    const http = new HttpError("not there", fields);
+    const both = new AggregateError([http, new DOMException("full", "QuotaExceededError")], "both");
+    throw Object.defineProperty(Object.assign(both, fields), "broken", {
+      enumerable: true,
+      get() {
+        throw new Error("a getter that throws");
+      },
+    });
+  }
   if (how === "tensor") return { inside: [x] };
   if (how === "wrong shape") await step(y, x);
   if (how === "dies") setTimeout(() => Promise.reject(new TypeError("nobody catches this")));

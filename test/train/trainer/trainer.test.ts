@@ -7,7 +7,7 @@ import { type Report, startTrainer, type Trainer, type TrainerModule } from "tha
 import { beforeAll, describe, expect, test } from "vitest";
 import { launchChromium } from "../../../scripts/chromium.ts";
 import { servePage } from "../../../scripts/serve.ts";
-import { ArgumentError, FreezeError, ShapeError, TrainerError } from "../../../src/base/errors.ts";
+import { ArgumentError, FreezeError, HttpError, ShapeError, TrainerError } from "../../../src/base/errors.ts";
 import { built } from "../../built.ts";
 import { withoutBrowser } from "../../page/browser.ts";
 
@@ -113,6 +113,14 @@ describe("a trainer in a thread of Node", () => {
     expect(wrong).toBeInstanceOf(ShapeError);
     expect(await failure("throws own")).toMatchObject({ name: "OwnError", message: "of its own" });
     expect(await failure("throws text")).toBe("no error at all");
+    const both = (await failure("throws fields")) as AggregateError & { status: number };
+    expect(both).toBeInstanceOf(AggregateError);
+    expect({ ...both }).toEqual({ status: 404, headers: new Map([["a", 1]]) });
+    const [http, full] = both.errors as [HttpError, DOMException];
+    expect(http).toBeInstanceOf(HttpError);
+    expect([http.status, http.message]).toEqual([404, "not there"]);
+    expect(full).toBeInstanceOf(DOMException);
+    expect([full.name, full.code]).toEqual(["QuotaExceededError", 22]);
     const uncopied = (await failure("tensor")) as Error;
     expect(uncopied).toBeInstanceOf(ArgumentError);
     expect(uncopied.message).toMatch(/^What a trainer gives\.inside\[0\] is a tensor/);
@@ -134,12 +142,23 @@ describe("a trainer in a thread of Node", () => {
       expect(error!.message).toMatch(message);
     }
     expect(() => startTrainer("train.mjs")).toThrow(TrainerError);
+    expect(() => startTrainer(module, { startWithin: 0 })).toThrow(/startWithin is 0/);
     const heard = start("ends", {
       onMessage: () => {
         throw listener;
       },
     });
     await expect(heard.result).rejects.toBe(listener);
+  });
+
+  test("one that was started before, or listens late, is not waited for in vain", async () => {
+    const early = new NodeWorker(module);
+    await new Promise((resolve) => early.on("message", resolve));
+    await expect(startTrainer(early, { input: { how: "ends" } }).result).resolves.toHaveProperty("weight");
+    const idle = new NodeWorker("setInterval(() => {}, 1000)", { eval: true });
+    await expect(startTrainer(idle, { startWithin: 50 }).result).rejects.toThrow(
+      /has not called runTrainer within 50 ms/,
+    );
   });
 
   test("what cannot be copied is refused before a worker is started", () => {
@@ -221,6 +240,8 @@ test.skipIf(withoutBrowser)(
           refused: await failure(start("refuses")),
           dies: await failure(start("dies")),
           closes: await failure(start("closes")),
+          silent: await failure(thaw.startTrainer("/silent.mjs", { startWithin: 300 })),
+          late: (await thaw.startTrainer("/late.mjs", { input: { how: "ends" } }).result).weight.length,
           missing: await failure(thaw.startTrainer("/missing.mjs")),
           elsewhere: (() => {
             try {
@@ -242,6 +263,8 @@ test.skipIf(withoutBrowser)(
         refused: ["FreezeError", true, "it is frozen"],
         dies: ["TrainerError", true, expect.stringContaining("nobody catches this")],
         closes: ["TrainerError", true, expect.stringContaining("self.close()")],
+        silent: ["TrainerError", true, expect.stringContaining("has not called runTrainer within 300 ms")],
+        late: 24,
         missing: ["TrainerError", true, expect.stringContaining("could not be loaded")],
         elsewhere: "TrainerError",
       });

@@ -1,0 +1,223 @@
+import { InternalError } from "../base/errors.ts";
+import type {
+  Access,
+  Binary,
+  Comparison,
+  Expr,
+  LibraryFunction,
+  Lowered,
+  Name,
+  Operand,
+  Param,
+  Place,
+  Scalar,
+  Stmt,
+  Tile,
+  Type,
+  Unary,
+} from "./ir.ts";
+import { scalarOf } from "./ir.ts";
+
+/** A scalar type, or a vector of so many lanes. */
+export const typeOf = (scalar: Scalar, lanes = 1): Type => ({ scalar, lanes });
+
+const sameType = (a: Type, b: Type): boolean => a.scalar === b.scalar && a.lanes === b.lanes;
+
+/** A number in all lanes. */
+export const constant = (type: Type, value: number): Expr => ({ op: "const", type, value });
+/** A number of elements. */
+export const count = (value: number): Expr => constant(typeOf("index"), value);
+/** What a call brings. */
+export const param = (p: Param): Expr => ({ op: "param", type: typeOf("index"), param: p });
+
+const isConst = (e: Expr, value: number): boolean =>
+  e.op === "const" && e.value === value && e.type.scalar === "index";
+
+const comparisons: ReadonlySet<string> = new Set<Comparison>(["eq", "ne", "lt", "le"]);
+
+/** An operation on two values of one type; sums and products of indices with 0 and 1 are what is left. */
+function binary(op: Binary, a: Expr, b: Expr): Expr {
+  if (!sameType(a.type, b.type))
+    throw new InternalError(
+      `${op} of ${a.type.scalar} × ${a.type.lanes} and ${b.type.scalar} × ${b.type.lanes}`,
+    );
+  if ((op === "add" || op === "sub") && isConst(b, 0)) return a;
+  if (op === "add" && isConst(a, 0)) return b;
+  if (op === "mul" && isConst(b, 1)) return a;
+  if (op === "mul" && isConst(a, 1)) return b;
+  if (op === "mul" && (isConst(a, 0) || isConst(b, 0))) return count(0);
+  const type = comparisons.has(op) ? typeOf("bool", a.type.lanes) : a.type;
+  return { op, type, args: [a, b] };
+}
+
+const of =
+  (op: Binary) =>
+  (a: Expr, b: Expr): Expr =>
+    binary(op, a, b);
+
+/** Expressions by what they do; operands of two have one type. */
+export const ops = {
+  add: of("add"),
+  sub: of("sub"),
+  mul: of("mul"),
+  div: of("div"),
+  rem: of("rem"),
+  min: of("min"),
+  max: of("max"),
+  and: of("and"),
+  or: of("or"),
+  xor: of("xor"),
+  shl: of("shl"),
+  shr: of("shr"),
+  eq: of("eq"),
+  ne: of("ne"),
+  lt: of("lt"),
+  le: of("le"),
+  not: (a: Expr): Expr => ({ op: "not", type: a.type, args: [a] }),
+  unary: (op: Unary, a: Expr): Expr => ({ op, type: a.type, args: [a] }),
+  /** A function of the target's library. */
+  library: (op: LibraryFunction, ...args: readonly [Expr, ...Expr[]]): Expr => ({
+    op,
+    type: args[0].type,
+    args,
+  }),
+  /** a · b + c, rounded once. */
+  fma: (a: Expr, b: Expr, c: Expr): Expr => ({ op: "fma", type: a.type, args: [a, b, c] }),
+  /** `a` where the test holds, `b` elsewhere. */
+  select: (test: Expr, a: Expr, b: Expr): Expr => ({ op: "select", type: a.type, args: [test, a, b] }),
+  /** As another scalar. */
+  convert: (a: Expr, scalar: Scalar): Expr =>
+    a.type.scalar === scalar ? a : { op: "convert", type: typeOf(scalar, a.type.lanes), args: [a] },
+  /** The same bits as another scalar. */
+  bits: (a: Expr, scalar: Scalar): Expr => ({ op: "bits", type: typeOf(scalar, a.type.lanes), args: [a] }),
+  /** A scalar in all lanes. */
+  splat: (a: Expr, lanes: number): Expr =>
+    lanes === 1 ? a : { op: "splat", type: typeOf(a.type.scalar, lanes), args: [a] },
+  /** One lane of a vector. */
+  lane: (a: Expr, which: number): Expr => ({
+    op: "lane",
+    type: typeOf(a.type.scalar),
+    args: [a],
+    lane: which,
+  }),
+  /** Lane i is lane i + by, around. */
+  rotate: (a: Expr, by: number): Expr => ({ op: "rotate", type: a.type, args: [a], by }),
+  /** Whether 0 ≤ a < limit. */
+  inside: (a: Expr, limit: Expr): Expr => ({ op: "inside", type: typeOf("bool"), args: [a, limit] }),
+  /** `a`, of which it is known that 0 ≤ a < limit. */
+  within: (a: Expr, limit: Expr, why: string): Expr => ({
+    op: "within",
+    type: a.type,
+    args: [a, limit],
+    why,
+  }),
+};
+
+/** What a name stands for. */
+export const ref = (name: Name): Expr => ({ op: "ref", type: name.type, name });
+
+/** How a `for` goes: see the statement. */
+export interface LoopOptions {
+  readonly from?: Expr;
+  readonly hint?: string;
+  readonly parallel?: "tasks" | "threads";
+  readonly unroll?: boolean;
+}
+
+/** Builds a kernel: methods append statements where the innermost body that is being written ends. */
+export class KernelBuilder {
+  readonly #accesses: Access[] = [];
+  #body: Stmt[] = [];
+
+  /** An argument, or a buffer of the kernel's own; gives its number. */
+  access(access: Access): number {
+    return this.#accesses.push(access) - 1;
+  }
+  /** A buffer that a group shares, in rows. */
+  local(cell: Access["cell"], extents: readonly number[]): number {
+    const strides = extents.map((_, d) => count(extents.slice(d + 1).reduce((a, b) => a * b, 1)));
+    return this.access({ cell, memory: "local", extents: extents.map(count), strides, written: true });
+  }
+  /** What an element holds, or a vector of them. */
+  load(place: Place, lanes = 1): Expr {
+    return { op: "load", type: typeOf(scalarOf(this.#accesses[place.access]!.cell), lanes), place };
+  }
+  /** Computes once; gives what may be used any number of times. */
+  let(hint: string, value: Expr): Expr {
+    const name = { hint, type: value.type };
+    this.#body.push({ op: "let", name, value });
+    return ref(name);
+  }
+  /** A variable; an index's bounds hold whenever it is read. */
+  var(hint: string, value: Expr, bounds?: { readonly least: Expr; readonly below: Expr }): Name {
+    const name = { hint, type: value.type };
+    this.#body.push({ op: "var", name, value, ...(bounds && { bounds }) });
+    return name;
+  }
+  set(name: Name, value: Expr): void {
+    if (!sameType(name.type, value.type)) throw new InternalError(`${name.hint} is set to another type`);
+    this.#body.push({ op: "set", name, value });
+  }
+  store(place: Place, value: Expr): void {
+    this.#body.push({ op: "store", place, value });
+  }
+  copy(to: Place, from: Place, elements: Expr): void {
+    this.#body.push({ op: "copy", to, from, count: elements });
+  }
+  barrier(): void {
+    this.#body.push({ op: "barrier" });
+  }
+  break(): void {
+    this.#body.push({ op: "break" });
+  }
+  call(tile: Tile, operands: readonly Operand[]): void {
+    this.#body.push({ op: "call", tile, operands });
+  }
+
+  /** The statements that `write` appends. */
+  #inner(write: () => void): Stmt[] {
+    const outer = this.#body;
+    const inner: Stmt[] = [];
+    this.#body = inner;
+    write();
+    this.#body = outer;
+    return inner;
+  }
+  /** Indices from 0 (or `from`) to below `to`, one by one. */
+  for(to: Expr, body: (index: Expr) => void, options: LoopOptions = {}): void {
+    this.steps(to, [1], (index) => body(index), undefined, options);
+  }
+  /** The same in steps, larger before smaller; `rest` does what is left, `live` of them. */
+  steps(
+    to: Expr,
+    steps: readonly number[],
+    body: (index: Expr, by: number) => void,
+    rest?: (index: Expr, live: Expr) => void,
+    { from = count(0), hint = "i", parallel, unroll }: LoopOptions = {},
+  ): void {
+    const index = { hint, type: typeOf("index") };
+    const live = { hint: "live", type: typeOf("index") };
+    this.#body.push({
+      op: "for",
+      index,
+      from,
+      to,
+      steps: steps.map((by) => ({ by, body: this.#inner(() => body(ref(index), by)) })),
+      ...(rest && { rest: { live, body: this.#inner(() => rest(ref(index), ref(live))) } }),
+      ...(parallel && { parallel }),
+      ...(unroll && { unroll }),
+    });
+  }
+  while(test: Expr, body: () => void): void {
+    this.#body.push({ op: "while", test, body: this.#inner(body) });
+  }
+  if(test: Expr, body: () => void, otherwise: () => void = () => {}): void {
+    this.#body.push({ op: "if", test, body: this.#inner(body), otherwise: this.#inner(otherwise) });
+  }
+
+  /** The kernel. */
+  kernel(name: string, options: { readonly status?: number; readonly threads?: number } = {}): Lowered {
+    const { status = null, threads = 1 } = options;
+    return { name, accesses: this.#accesses, status, threads, body: this.#body };
+  }
+}

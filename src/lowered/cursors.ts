@@ -1,0 +1,108 @@
+import { type Expr, type Name, type Place, partsOf, type Stmt } from "./ir.ts";
+import { placesIn } from "./walk.ts";
+
+/** A coordinate of a place that is still to be added to its address. */
+export interface Term {
+  readonly dim: number;
+  readonly index: Expr;
+}
+
+/** An address so far: what a target calls it, and what is still to be added. */
+export interface Cursor<L> {
+  readonly local: L;
+  readonly left: readonly Term[];
+}
+
+/** An address that goes along with a loop's index: where it is kept, and of which place and dimension its stride is. */
+export interface Moving<L> {
+  readonly local: L;
+  readonly place: Place;
+  readonly dim: number;
+}
+
+/** An index without what is said to be known of it, which is nothing to a processor's kernel. */
+const unguarded = (e: Expr): Expr => (e.op === "within" ? unguarded(e.args[0]) : e);
+
+/**
+ * Strength reduction for targets: where the places of a loop's body are, but for what is not known when it begins, is put
+ * into locals, which the loop moves along with its index. Compilers do not multiply less of themselves where loops are
+ * short, and V8 never.
+ */
+export class Cursors<L> {
+  readonly #pointers: readonly L[];
+  readonly #names: ReadonlyMap<Name, L>;
+  /** Whether coordinates along which elements are packed are left to the addressing of the machine. */
+  readonly #leavePacked: boolean;
+  readonly #places = new Map<Place, Cursor<L>>();
+  readonly #constants = new Set<Name>();
+
+  /** `pointers`: where accesses begin; `names`: what names are called, as far as they are known. */
+  constructor(pointers: readonly L[], names: ReadonlyMap<Name, L>, leavePacked: boolean) {
+    this.#pointers = pointers;
+    this.#names = names;
+    this.#leavePacked = leavePacked;
+  }
+
+  /** Says that a name is known from here on, and keeps its value. */
+  keeps(name: Name): void {
+    this.#constants.add(name);
+  }
+
+  /** Where a place is. */
+  of(place: Place): Cursor<L> {
+    const known = this.#places.get(place);
+    if (known !== undefined) return known;
+    const left = place.at.map((index, dim) => ({ dim, index: unguarded(index) }));
+    return { local: this.#pointers[place.access]!, left };
+  }
+
+  #isSteady(e: Expr): boolean {
+    if (e.op === "ref") return this.#constants.has(e.name);
+    return e.op !== "load" && partsOf(e).every((part) => this.#isSteady(part));
+  }
+
+  /**
+   * At the beginning of a loop, after its index has its first value: `make` puts an address with some more terms into a
+   * local. Gives those that are to be moved on with the index.
+   */
+  enter(
+    index: Name,
+    bodies: readonly (readonly Stmt[])[],
+    make: (place: Place, from: L, terms: readonly Term[]) => L,
+  ): Moving<L>[] {
+    this.keeps(index);
+    const isIndex = (e: Expr) => e.op === "ref" && e.name === index;
+    // What else is made of the index is another number in each iteration, and no address goes along with it.
+    const isOfIndex = (e: Expr): boolean => isIndex(e) || partsOf(e).some(isOfIndex);
+    const known = new Map<string, L>();
+    const moving: Moving<L>[] = [];
+    for (const place of new Set(bodies.flatMap((body) => [...placesIn(body)]))) {
+      const cursor = this.of(place);
+      const now: Term[] = [];
+      const left: Term[] = [];
+      const packed = place.along?.packed ? place.along.dim : -1;
+      for (const term of cursor.left) {
+        const [a, b] = term.index.op === "add" ? term.index.args : [];
+        if (term.index.op === "const" || (this.#leavePacked && term.dim === packed)) left.push(term);
+        else if (a !== undefined && isIndex(a)) {
+          now.push({ dim: term.dim, index: a });
+          left.push({ dim: term.dim, index: b! });
+        } else {
+          const goesAlong = isIndex(term.index) || !isOfIndex(term.index);
+          (goesAlong && this.#isSteady(term.index) ? now : left).push(term);
+        }
+      }
+      if (now.length === 0) continue;
+      const text = JSON.stringify(now, (_, value) => this.#names.get(value) ?? value);
+      const key = `${cursor.local} ${place.access} ${packed} ${text}`;
+      let local = known.get(key);
+      if (local === undefined) {
+        known.set(key, (local = make(place, cursor.local, now)));
+        const along = now.find((term) => isIndex(term.index));
+        if (along !== undefined) moving.push({ local, place, dim: along.dim });
+      }
+      this.#places.set(place, { local, left });
+    }
+    return moving;
+  }
+}

@@ -1,0 +1,342 @@
+import { pow, remainder, roundHalfToEven } from "../base/arithmetic.ts";
+import type { TypedArray } from "../base/dtype.ts";
+import { InternalError } from "../base/errors.ts";
+import {
+  type Access,
+  type Cell,
+  type Expr,
+  type Lowered,
+  type Name,
+  type Operand,
+  type Place,
+  type Scalar,
+  type Stmt,
+  scalarOf,
+  type TileView,
+  type Type,
+} from "./ir.ts";
+
+/** What a call gives an argument: memory, and where its coordinates begin and lead, in elements. */
+export interface Argument {
+  readonly memory: TypedArray;
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
+/**
+ * Runs a kernel one operation at a time, on the memory of its arguments: the definition of what targets do. Every
+ * coordinate, and all else that `within` and `packed` say is known, is looked at. Throws `InternalError` where something is
+ * out of range, or a thread waits where others do not.
+ */
+export function interpret(kernel: Lowered, extents: readonly number[], args: readonly Argument[]): void {
+  if (kernel.status !== null && args[kernel.status]!.memory[args[kernel.status]!.offset] !== 0) return;
+  const locals = new Map<Access, TypedArray>();
+  const threads = Array.from({ length: kernel.threads }, (_, thread) =>
+    new Thread(kernel, extents, args, locals, thread).run(kernel.body),
+  );
+  // Each goes to the next barrier, in turn.
+  for (let running = threads.length > 0; running; ) {
+    const ended = threads.map((thread) => thread.next().done);
+    if (new Set(ended).size > 1)
+      throw new InternalError(`kernel ${kernel.name}: a barrier that some threads do not reach`);
+    running = ended[0] === false;
+  }
+}
+
+/** A value: one number a lane, of bool 0 or 1. */
+type Value = readonly number[];
+
+const cells = {
+  f32: Float32Array,
+  f64: Float64Array,
+  i32: Int32Array,
+  u8: Uint8Array,
+  u16: Uint16Array,
+} as const satisfies { readonly [C in Cell]: unknown };
+
+const view = new DataView(new ArrayBuffer(8));
+
+/** A number rounded, or wrapped, to what a scalar holds. */
+function rounded(scalar: Scalar, x: number): number {
+  if (scalar === "f32") return Math.fround(x);
+  if (scalar === "i32") return x | 0;
+  return scalar === "u32" ? x >>> 0 : x;
+}
+
+function sameBits(from: Scalar, to: Scalar, x: number): number {
+  if (from === "f32") view.setFloat32(0, x);
+  // A mask has all bits of a lane.
+  else view.setInt32(0, from === "bool" ? -x : x);
+  if (to === "f32") return view.getFloat32(0);
+  return to === "bool" ? Number(view.getInt32(0) !== 0) : to === "u32" ? view.getUint32(0) : view.getInt32(0);
+}
+
+function converted(from: Scalar, to: Scalar, x: number): number {
+  if (to === "bool") return Number(x !== 0);
+  if (from !== "f32" && from !== "f64") return rounded(to, x);
+  if (to === "f32" || to === "f64") return rounded(to, x);
+  const [low, high] = to === "u32" ? [0, 4294967295] : [-2147483648, 2147483647];
+  return Number.isNaN(x) ? 0 : Math.min(high, Math.max(low, Math.trunc(x)));
+}
+
+const unary: { readonly [op: string]: (a: number, scalar: Scalar) => number } = {
+  neg: (a) => -a,
+  abs: Math.abs,
+  floor: Math.floor,
+  ceil: Math.ceil,
+  trunc: Math.trunc,
+  round: roundHalfToEven,
+  sqrt: Math.sqrt,
+  not: (a, scalar) => (scalar === "bool" ? 1 - a : ~a),
+  exp: Math.exp,
+  log: Math.log,
+  expm1: Math.expm1,
+  log1p: Math.log1p,
+  sin: Math.sin,
+  cos: Math.cos,
+  tanh: Math.tanh,
+};
+
+const isWhole = (scalar: Scalar): boolean => scalar !== "f32" && scalar !== "f64";
+
+const binary: { readonly [op: string]: (a: number, b: number, scalar: Scalar) => number } = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b, scalar) => (scalar === "i32" || scalar === "u32" ? Math.imul(a, b) : a * b),
+  div: (a, b, scalar) => (isWhole(scalar) ? Math.trunc(a / b) : a / b),
+  rem: (a, b, scalar) => (isWhole(scalar) ? a % b : remainder(a, b)),
+  min: (a, b) => Math.min(a, b),
+  max: (a, b) => Math.max(a, b),
+  and: (a, b) => a & b,
+  or: (a, b) => a | b,
+  xor: (a, b) => a ^ b,
+  shl: (a, b) => a << b,
+  shr: (a, b, scalar) => (scalar === "u32" ? a >>> b : a >> b),
+  eq: (a, b) => Number(a === b),
+  ne: (a, b) => Number(a !== b),
+  lt: (a, b) => Number(a < b),
+  le: (a, b) => Number(a <= b),
+  inside: (a, b) => Number(a >= 0 && a < b),
+  pow,
+};
+
+/** What a statement may do beside going on. */
+type Flow = "break" | undefined;
+
+class Thread {
+  readonly #kernel: Lowered;
+  readonly #extents: readonly number[];
+  readonly #args: readonly Argument[];
+  readonly #locals: Map<Access, TypedArray>;
+  readonly #thread: number;
+  readonly #values = new Map<Name, Value>();
+
+  constructor(
+    kernel: Lowered,
+    extents: readonly number[],
+    args: readonly Argument[],
+    locals: Map<Access, TypedArray>,
+    thread: number,
+  ) {
+    this.#kernel = kernel;
+    this.#extents = extents;
+    this.#args = args;
+    this.#locals = locals;
+    this.#thread = thread;
+  }
+
+  #fail(message: string): never {
+    throw new InternalError(`kernel ${this.#kernel.name}: ${message}`);
+  }
+
+  #number(e: Expr): number {
+    return this.#value(e)[0]!;
+  }
+
+  #value(e: Expr): Value {
+    const { scalar, lanes } = e.type;
+    switch (e.op) {
+      case "const":
+        return Array.from({ length: lanes }, () => rounded(scalar, e.value));
+      case "param":
+        if (e.param.kind === "extent") return [this.#extents[e.param.dim]!];
+        return [this.#args[this.#argument(e.param.access)]!.strides[e.param.dim]!];
+      case "ref":
+        return this.#values.get(e.name)!;
+      case "load": {
+        const there = this.#elements(e.place, lanes);
+        const loaded = there.places.map((at) => there.memory[at]!);
+        // Lanes beyond the live ones are there, and are 0.
+        return Array.from({ length: lanes }, (_, l) => loaded[l] ?? 0);
+      }
+      default:
+        return this.#operation(e);
+    }
+  }
+
+  #operation(e: Extract<Expr, { args: readonly Expr[] }>): Value {
+    const { scalar, lanes } = e.type;
+    const args = e.args.map((a) => this.#value(a));
+    const [a, b, c] = args as [Value, Value, Value];
+    const from = e.args[0]!.type.scalar;
+    const each = (of: (lane: number) => number) => Array.from({ length: lanes }, (_, l) => of(l));
+    switch (e.op) {
+      case "within":
+        if (!(a[0]! >= 0 && a[0]! < b[0]!)) this.#fail(`${a[0]} is not within ${b[0]}, though ${e.why}`);
+        return a;
+      case "fma":
+        return each((l) => rounded(scalar, a[l]! * b[l]! + c[l]!));
+      case "select":
+        return each((l) => (a[l] ? b[l]! : c[l]!));
+      case "convert":
+        return each((l) => converted(from, scalar, a[l]!));
+      case "bits":
+        return each((l) => sameBits(from, scalar, a[l]!));
+      case "splat":
+        return each(() => a[0]!);
+      case "lane":
+        return [a[e.lane]!];
+      case "rotate":
+        return each((l) => a[(l + e.by) % lanes]!);
+      default: {
+        const one = unary[e.op];
+        if (one !== undefined) return each((l) => rounded(scalar, one(a[l]!, from)));
+        return each((l) => rounded(scalar, binary[e.op]!(a[l]!, b[l]!, from)));
+      }
+    }
+  }
+
+  /** The number of the argument that an access is. */
+  #argument(access: number): number {
+    const { memory } = this.#kernel.accesses[access]!;
+    return memory === "local" ? this.#fail("a local buffer has no parameters") : memory.argument;
+  }
+
+  /** Memory, and where in it the elements of a place are. */
+  #elements({ access, at, along }: Place, lanes: number): { memory: TypedArray; places: number[] } {
+    const there = this.#kernel.accesses[access]!;
+    const extents = there.extents.map((e) => this.#number(e));
+    const strides = there.strides.map((e) => this.#number(e));
+    const first = at.map((e) => this.#number(e));
+    const reach = along?.live === undefined ? lanes : this.#number(along.live);
+    if (along?.packed && strides[along.dim] !== 1)
+      this.#fail(`access ${access} is not packed along ${along.dim}`);
+    const { memory, offset } = this.#memory(there, extents);
+    const places: number[] = [];
+    for (let l = 0; l < reach; l++) {
+      let element = offset;
+      for (const [d, extent] of extents.entries()) {
+        const x = first[d]! + (along?.dim === d ? l : 0);
+        if (!(x >= 0 && x < extent))
+          this.#fail(`${x} along dimension ${d} of access ${access}, which has ${extent}`);
+        element += x * strides[d]!;
+      }
+      if (!(element >= 0 && element < memory.length)) this.#fail(`element ${element} of ${memory.length}`);
+      places.push(element);
+    }
+    return { memory, places };
+  }
+
+  #memory(access: Access, extents: readonly number[]): { memory: TypedArray; offset: number } {
+    if (access.memory !== "local") return this.#args[access.memory.argument]!;
+    let memory = this.#locals.get(access);
+    if (memory === undefined) {
+      memory = new cells[access.cell](extents.reduce((a, b) => a * b, 1));
+      this.#locals.set(access, memory);
+    }
+    return { memory, offset: 0 };
+  }
+
+  #operand({ place, sizes }: Operand): TileView {
+    const most = sizes.map((e) => this.#number(e));
+    const lanes = typeOfCell(this.#kernel.accesses[place.access]!.cell);
+    const element = (at: readonly number[]) => {
+      if (at.length !== most.length || at.some((x, d) => !(x >= 0 && x < most[d]!)))
+        this.#fail(`${at} is outside of a tile's operand of ${most}`);
+      const moved = place.at.map(
+        (e, d) => ({ op: "const", type: e.type, value: this.#number(e) + at[d]! }) as const,
+      );
+      const { memory, places } = this.#elements({ access: place.access, at: moved }, 1);
+      return { memory, at: places[0]! };
+    };
+    return {
+      sizes: most,
+      get: (...at) => {
+        const there = element(at);
+        return there.memory[there.at]!;
+      },
+      set: (value, ...at) => {
+        const there = element(at);
+        there.memory[there.at] = rounded(lanes.scalar, value);
+      },
+    };
+  }
+
+  /** Carries out statements; yields at barriers. */
+  *run(body: readonly Stmt[]): Generator<undefined, Flow> {
+    for (const s of body) {
+      const flow = yield* this.#statement(s);
+      if (flow !== undefined) return flow;
+    }
+    return undefined;
+  }
+
+  *#statement(s: Stmt): Generator<undefined, Flow> {
+    switch (s.op) {
+      case "let":
+      case "var":
+      case "set":
+        this.#values.set(s.name, this.#value(s.value));
+        return undefined;
+      case "for":
+        yield* this.#loop(s);
+        return undefined;
+      case "while":
+        while (this.#number(s.test) !== 0) if ((yield* this.run(s.body)) === "break") break;
+        return undefined;
+      case "if":
+        return yield* this.run(this.#number(s.test) !== 0 ? s.body : s.otherwise);
+      case "store": {
+        const value = this.#value(s.value);
+        const { memory, places } = this.#elements(s.place, value.length);
+        for (const [l, at] of places.entries()) memory[at] = value[l]!;
+        return undefined;
+      }
+      case "copy": {
+        const live = s.count;
+        const [to, from] = [s.to, s.from].map((p) =>
+          this.#elements({ ...p, along: { ...p.along!, live } }, 1),
+        );
+        for (const [l, at] of to!.places.entries()) to!.memory[at] = from!.memory[from!.places[l]!]!;
+        return undefined;
+      }
+      case "call":
+        if (this.#thread === 0) s.tile.meaning(s.operands.map((operand) => this.#operand(operand)));
+        return undefined;
+      case "barrier":
+        yield;
+        return undefined;
+      case "break":
+        return "break";
+    }
+  }
+
+  *#loop(s: Extract<Stmt, { op: "for" }>): Generator<undefined, void> {
+    const to = this.#number(s.to);
+    let i = this.#number(s.from);
+    let turn = 0;
+    for (const { by, body } of s.steps)
+      for (; i + by <= to; i += by) {
+        if (s.parallel === "threads" && turn++ % this.#kernel.threads !== this.#thread) continue;
+        this.#values.set(s.index, [i]);
+        yield* this.run(body);
+      }
+    if (s.rest === undefined || i >= to) return;
+    if (s.parallel === "threads" && turn % this.#kernel.threads !== this.#thread) return;
+    this.#values.set(s.index, [i]);
+    this.#values.set(s.rest.live, [to - i]);
+    yield* this.run(s.rest.body);
+  }
+}
+
+const typeOfCell = (cell: Cell): Type => ({ scalar: scalarOf(cell), lanes: 1 });

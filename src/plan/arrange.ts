@@ -1,0 +1,96 @@
+import { isOp, type Node } from "../ir/node.ts";
+import { type Cluster, type Clusters, isComputed } from "./cluster.ts";
+import { reads, stagesOf } from "./in-place.ts";
+import { dependsOn, type Ordered, precede } from "./precedence.ts";
+import { type Prepared, rootBasesOf } from "./prepare.ts";
+import { schedule } from "./schedule.ts";
+import { viewOf } from "./view.ts";
+
+/** One step of a plan: a cluster's kernel, or a copy that follows it. */
+export interface Job extends Ordered<Job> {
+  readonly cluster: Cluster | null;
+  /** A node copied into a status word or over an input. */
+  readonly copy: { readonly from: Node; readonly check: boolean; readonly slot: number } | null;
+  /** The bases that it reads from memory. */
+  readonly reads: readonly Node[];
+  priority: number;
+}
+
+/** The steps of a plan in their order, and where results are kept. */
+export interface Arranged {
+  readonly jobs: readonly Job[];
+  /** Results that are stored, each in memory of its own unless it is made in place. */
+  readonly needed: ReadonlySet<Node>;
+  /** Results that are stored over an input slot. */
+  readonly inPlace: ReadonlyMap<Node, number>;
+}
+
+/** Orders kernels, so that checks come before writes, and writes after all that reads what they go over. */
+export function arrange(asked: Prepared, { list, of, prologues }: Clusters): Arranged {
+  const { order, slot, writes } = asked;
+  const jobs = new Map<Cluster, Job>();
+  for (const c of list)
+    jobs.set(c, jobOf({ cluster: c, reads: reads(c, prologues), priority: c.nodes[0]!.index }));
+  for (const [c, job] of jobs) for (const d of c.deps) precede(jobs.get(d)!, job);
+  const homeOf = (n: Node): Job => jobs.get(of.get(n)!)!;
+  const outputBases = new Set(asked.outputs.map((n) => viewOf(n).base));
+  const rootBases = rootBasesOf(asked);
+  /** Who reads what an input slot holds, or another kernel's result. */
+  const readers = new Map<number | Node, Set<Job>>();
+  const needed = new Set(rootBases);
+  for (const [c, job] of jobs)
+    for (const n of job.reads) {
+      const at = slot(n) >= 0 ? slot(n) : n;
+      const known = readers.get(at);
+      if (known === undefined) readers.set(at, new Set([job]));
+      else known.add(job);
+      if (at === n && isComputed(n) && of.get(n) !== c) needed.add(n);
+    }
+
+  const checks = asked.checks.map((from) => {
+    const job = jobOf({ copy: { from, check: true, slot: -1 }, reads: [from], priority: -1 });
+    precede(homeOf(from), job);
+    return job;
+  });
+  for (let i = 1; i < checks.length; i++) precede(checks[i - 1]!, checks[i]!);
+  const lastCheck = checks.at(-1);
+
+  const inPlace = new Map<Node, number>();
+  const late: Job[] = [];
+  for (const w of writes) {
+    // A stage that is stored elsewhere too, or asked for as it is before the next, cannot only be in the slot.
+    const elsewhere = (n: Node) =>
+      inPlace.has(n) || (n === w.value ? isOp(n, "scatter") && outputBases.has(n) : rootBases.has(n));
+    const stages = stagesOf(w, of.get(w.value)!, prologues, slot);
+    // What a stage overwrites must have been read by all who need it, and nothing is overwritten before the checks.
+    const steps = stages.map((value, i) => {
+      const job = homeOf(value);
+      const before = [...(readers.get(i === 0 ? w.slot : stages[i - 1]!) ?? [])].filter((r) => r !== job);
+      if (i === 0 && lastCheck !== undefined) before.push(lastCheck);
+      return { job, before };
+    });
+    const safe =
+      stages.length > 0 &&
+      !stages.some(elsewhere) &&
+      steps.every(({ job, before }) => before.every((b) => !dependsOn(b, job)));
+    if (safe) {
+      for (const value of stages) inPlace.set(value, w.slot);
+      for (const { job, before } of steps) for (const b of before) precede(b, job);
+    } else
+      late.push(
+        jobOf({
+          copy: { from: w.value, check: false, slot: w.slot },
+          reads: [w.value],
+          priority: Number.MAX_SAFE_INTEGER,
+        }),
+      );
+  }
+  // Work whose results all go over inputs frees memory: it runs as soon as it can.
+  for (const [c, job] of jobs)
+    if (c.nodes.every((n) => !needed.has(n) || inPlace.has(n))) job.priority -= order.length;
+  return { jobs: [...schedule([...jobs.values(), ...checks]), ...late], needed, inPlace };
+}
+
+function jobOf(job: Pick<Job, "reads" | "priority"> & Partial<Pick<Job, "cluster" | "copy">>): Job {
+  return { cluster: null, copy: null, ...job, deps: new Set(), users: new Set(), seen: 0 };
+}

@@ -1,0 +1,468 @@
+import type { DType } from "../../base/dtype.ts";
+import { InternalError } from "../../base/errors.ts";
+import type { ArgsLayout } from "../../codegen/args.ts";
+import { blend, type CContext, fromLanes, fromRow, storeCells } from "../../codegen/c/access.ts";
+import { emitElementwise } from "../../codegen/c/elementwise.ts";
+import { literal } from "../../codegen/c/literal.ts";
+import { lanesOf, preludeC } from "../../codegen/c/prelude.ts";
+import type { CTarget } from "../../codegen/c/target.ts";
+import { type CUnit, CWriter } from "../../codegen/c/writer.ts";
+import { Cursors, type Term } from "../../lowered/cursors.ts";
+import {
+  bodiesOf,
+  type Expr,
+  type Lowered,
+  type Name,
+  type Place,
+  partsOf,
+  type Scalar,
+  type Stmt,
+  type Type,
+} from "../../lowered/ir.ts";
+import { cellBytes, eachExpr, infix, isInvariant } from "../../lowered/walk.ts";
+import { isFloat, scalars, stored, vectors } from "./types.ts";
+
+/** An operand of a leaf: a `char *`, and along each dimension a stride in bytes and a size. */
+export interface COperand {
+  readonly pointer: string;
+  readonly strides: readonly string[];
+  readonly sizes: readonly string[];
+}
+
+/** The leaves that are written by hand, by their names. */
+export type CTiles = { readonly [name: string]: (w: CWriter, operands: readonly COperand[]) => void };
+
+/** A lowered kernel as a unit of C; `layout` says where its arguments are. */
+export function printC(kernel: Lowered, layout: ArgsLayout, target: CTarget, tiles: CTiles = {}): CUnit {
+  const wide = kernel.accesses.some(({ cell }) => cell === "f64") || usesWideVectors(kernel.body);
+  const printer = new CPrinter(kernel, layout, target, wide, tiles);
+  return { prelude: preludeC(target, wide), body: printer.print() };
+}
+
+function usesWideVectors(body: readonly Stmt[]): boolean {
+  const inExpr = (e: Expr): boolean =>
+    (e.type.scalar === "f64" && e.type.lanes > 1) || partsOf(e).some(inExpr);
+  return body.some(
+    (s) => ("value" in s && inExpr(s.value)) || bodiesOf(s).some((inner) => usesWideVectors(inner)),
+  );
+}
+
+/** Tells one expression that is the same throughout a call, and is more than a word or a number, from others. */
+const invariantKey = (e: Expr): string | null =>
+  isInvariant(e) && ("args" in e || (e.op === "param" && e.param.kind === "stride"))
+    ? JSON.stringify(e)
+    : null;
+
+class CPrinter {
+  readonly #kernel: Lowered;
+  readonly #layout: ArgsLayout;
+  readonly #target: CTarget;
+  readonly #tiles: CTiles;
+  readonly #lanes: number;
+  readonly #w = new CWriter();
+  readonly #names = new Map<Name, string>();
+  readonly #words = new Map<number, string>();
+  readonly #invariants = new Map<string, string>();
+  readonly #pointers: string[] = [];
+  readonly #cursors = new Cursors(this.#pointers, this.#names, true);
+
+  constructor(kernel: Lowered, layout: ArgsLayout, target: CTarget, wide: boolean, tiles: CTiles) {
+    if (kernel.threads !== 1) throw new InternalError(`C: kernel ${kernel.name} is for groups of threads`);
+    this.#kernel = kernel;
+    this.#layout = layout;
+    this.#target = target;
+    this.#tiles = tiles;
+    this.#lanes = lanesOf(target, wide);
+  }
+
+  print(): string {
+    const w = this.#w;
+    w.block("void run(const i64 *args, i64 begin, i64 end, char *scratch)", () => {
+      w.line("(void)scratch;");
+      for (const at of this.#layout.extents) this.#words.set(at, w.define("i64", `args[${at}]`, "n"));
+      for (const { strides } of this.#layout.accesses)
+        for (const at of strides) this.#words.set(at, w.define("i64", `args[${at}]`, "s"));
+      for (const { memory, cell, extents } of this.#kernel.accesses) {
+        const name = w.name("p");
+        this.#pointers.push(name);
+        if (memory === "local") {
+          const elements = extents.map((e) => this.#expr(e)).join(" * ");
+          w.line(`_Alignas(64) char ${name}[${elements} * ${cellBytes[cell]}];`);
+        } else
+          w.line(`char *const ${name} = (char *)args[${this.#layout.accesses[memory.argument]!.pointer}];`);
+      }
+      // Compilers leave divisions where they are, in loops of one turn too.
+      eachExpr(this.#kernel.body, (e) => {
+        const key = invariantKey(e);
+        if (key !== null && !this.#invariants.has(key))
+          this.#invariants.set(key, w.define("i64", this.#expr(e), "x"));
+      });
+      const { status } = this.#kernel;
+      if (status !== null) w.line(`if (*(const i32_m *)${this.#pointers[status]}) return;`);
+      this.#body(this.#kernel.body);
+    });
+    return w.toString();
+  }
+
+  #name(name: Name): string {
+    const text = this.#w.name(name.hint);
+    this.#names.set(name, text);
+    return text;
+  }
+
+  #type({ scalar, lanes }: Type): string {
+    if (lanes === 1) return scalars[scalar];
+    if (lanes !== this.#lanes || vectors[scalar] === undefined)
+      throw new InternalError(`C: vectors of ${lanes} ${scalar}, where units have ${this.#lanes} lanes`);
+    return vectors[scalar]!;
+  }
+
+  #body(body: readonly Stmt[]): void {
+    for (const s of body) this.#statement(s);
+  }
+
+  #statement(s: Stmt): void {
+    const w = this.#w;
+    switch (s.op) {
+      case "let":
+      case "var": {
+        const value = this.#expr(s.value);
+        const constant = s.op === "let" ? "const " : "";
+        w.line(`${constant}${this.#type(s.name.type)} ${this.#name(s.name)} = ${value};`);
+        if (s.op === "let") this.#cursors.keeps(s.name);
+        break;
+      }
+      case "set":
+        w.line(`${this.#names.get(s.name)} = ${this.#expr(s.value)};`);
+        break;
+      case "for":
+        this.#loop(s);
+        break;
+      case "while":
+        w.block(`while (${this.#expr(s.test)})`, () => this.#body(s.body));
+        break;
+      case "break":
+        w.line("break;");
+        break;
+      case "if":
+        w.block(`if (${this.#expr(s.test)})`, () => this.#body(s.body));
+        if (s.otherwise.length > 0) w.block("else", () => this.#body(s.otherwise));
+        break;
+      case "store":
+        this.#store(s.place, s.value);
+        break;
+      case "copy": {
+        const count = this.#scaled(s.count, this.#bytes(s.to.access));
+        w.line(`__builtin_memcpy(${this.#address(s.to)}, ${this.#address(s.from)}, ${count});`);
+        break;
+      }
+      // One thread is a group.
+      case "barrier":
+        break;
+      case "call": {
+        const tile = this.#tiles[s.tile.name];
+        if (tile === undefined) throw new InternalError(`C: no leaf is called ${s.tile.name}`);
+        const operands = s.operands.map(({ place, sizes }) => ({
+          pointer: this.#address(place),
+          strides: place.at.map((_, d) => this.#stride(place.access, d)),
+          sizes: sizes.map((e) => this.#expr(e)),
+        }));
+        tile(w, operands);
+      }
+    }
+  }
+
+  #loop({ index, from, to, steps, rest, parallel, unroll }: Extract<Stmt, { op: "for" }>): void {
+    const w = this.#w;
+    if (unroll && from.op === "const" && to.op === "const") {
+      for (let i = from.value; i < to.value; i++)
+        w.block("", () => {
+          w.line(`const i64 ${this.#name(index)} = ${i};`);
+          this.#body(steps[0]!.body);
+        });
+      return;
+    }
+    const tasks = parallel === "tasks";
+    const simple = to.op === "const" || isInvariant(to);
+    const end = tasks ? "end" : simple ? this.#expr(to) : w.define("i64", this.#expr(to), "end");
+    const first = tasks ? "begin" : this.#expr(from);
+    const i = this.#name(index);
+    w.line(`i64 ${i} = ${first};`);
+    const moving = this.#cursors.enter(
+      index,
+      [...steps.map((step) => step.body), ...(rest ? [rest.body] : [])],
+      (place, start, terms) => {
+        const local = w.name("q");
+        w.line(`char *${local} = ${this.#sum(place, start, terms)};`);
+        return local;
+      },
+    );
+    for (const { by, body } of steps) {
+      const on = moving.map(({ local, place, dim }) => {
+        const stride = this.#strideOf(place, dim);
+        return `${local} += ${by === 1 ? stride : `${by} * ${stride}`}`;
+      });
+      const test = by === 1 ? `${i} < ${end}` : `${i} + ${by} <= ${end}`;
+      w.block(`for (; ${test}; ${[`${i} += ${by}`, ...on].join(", ")})`, () => this.#body(body));
+    }
+    if (rest === undefined) return;
+    w.block(`if (${i} < ${end})`, () => {
+      w.line(`const i64 ${this.#name(rest.live)} = ${end} - ${i};`);
+      this.#cursors.keeps(rest.live);
+      this.#body(rest.body);
+    });
+  }
+
+  #bytes(access: number): number {
+    return cellBytes[this.#kernel.accesses[access]!.cell];
+  }
+
+  /** The stride of an access along a dimension, in bytes. */
+  #stride(access: number, d: number): string {
+    return this.#scaled(this.#kernel.accesses[access]!.strides[d]!, this.#bytes(access));
+  }
+
+  /** A number of elements, in bytes: words have strides in bytes already. */
+  #scaled(e: Expr, bytes: number): string {
+    if (e.op === "param" && e.param.kind === "stride") return this.#word(e);
+    return e.op === "const" ? `${e.value * bytes}` : `${this.#expr(e)} * ${bytes}`;
+  }
+
+  #word(e: Extract<Expr, { op: "param" }>): string {
+    const { extents, accesses } = this.#layout;
+    const at =
+      e.param.kind === "extent" ? extents[e.param.dim]! : accesses[e.param.access]!.strides[e.param.dim]!;
+    return this.#words.get(at)!;
+  }
+
+  /** The stride of a place: packed elements follow each other. */
+  #strideOf({ access, along }: Place, d: number): string {
+    return along?.packed && along.dim === d ? `${this.#bytes(access)}` : this.#stride(access, d);
+  }
+
+  /** A `char *` expression. */
+  #address(place: Place): string {
+    const { local, left } = this.#cursors.of(place);
+    return this.#sum(place, local, left);
+  }
+
+  #sum(place: Place, from: string, terms: readonly Term[]): string {
+    const texts = terms.flatMap(({ dim, index }) => {
+      const stride = this.#strideOf(place, dim);
+      return (index.op === "const" && index.value === 0) || stride === "0"
+        ? []
+        : [`${this.#expr(index)} * ${stride}`];
+    });
+    return [from, ...texts].join(" + ");
+  }
+
+  /** What the code of vectors in memory needs to know: of the one access. */
+  #context({ access, along }: Place): CContext {
+    const dtype = stored[this.#kernel.accesses[access]!.cell];
+    const live =
+      along?.live === undefined ? null : this.#w.define("int", `(int)${this.#expr(along.live)}`, "live");
+    return {
+      w: this.#w,
+      target: this.#target,
+      accesses: [
+        { dtype, level: "full", vector: along === undefined ? "uniform" : along.packed ? "unit" : "strided" },
+      ],
+      lanes: this.#lanes,
+      live,
+      pointer: () => "",
+      step: () => (along === undefined ? "0" : this.#stride(access, along.dim)),
+      axisStride: () => "",
+    };
+  }
+
+  #store(place: Place, value: Expr): void {
+    const { cell } = this.#kernel.accesses[place.access]!;
+    const text = this.#expr(value);
+    const address = this.#address(place);
+    if (value.type.lanes === 1) {
+      this.#w.line(`*(${cell}_m *)(${address}) = ${text};`);
+      return;
+    }
+    const pointer = this.#w.define("char *", address, "q");
+    const named = this.#w.define(this.#type(value.type), text);
+    storeCells({ ...this.#context(place), pointer: () => pointer }, 0, named);
+  }
+
+  #load(place: Place, type: Type): string {
+    const { cell } = this.#kernel.accesses[place.access]!;
+    const address = this.#address(place);
+    if (type.lanes === 1) return `*(const ${cell}_m *)(${address})`;
+    this.#type(type);
+    const pointer = this.#w.define("char *", address, "q");
+    const context = this.#context(place);
+    if (place.along?.packed) return fromRow(context, stored[cell], pointer);
+    const step = context.step(0);
+    return fromLanes(context, stored[cell], (lane) => `${pointer} + ${lane} * ${step}`);
+  }
+
+  #expr(e: Expr): string {
+    const { scalar, lanes } = e.type;
+    const key = invariantKey(e);
+    const known = key === null ? undefined : this.#invariants.get(key);
+    if (known !== undefined) return known;
+    switch (e.op) {
+      case "const":
+        return this.#constant(e.type, e.value);
+      case "param":
+        if (e.param.kind === "extent") return this.#word(e);
+        return `(${this.#word(e)} / ${this.#bytes(e.param.access)})`;
+      case "ref":
+        return this.#names.get(e.name)!;
+      case "load":
+        return this.#load(e.place, e.type);
+      default:
+        return lanes === 1 && (e.op === "lane" || e.args[0]!.type.lanes === 1)
+          ? this.#scalar(e, scalar)
+          : this.#vector(e);
+    }
+  }
+
+  #constant(type: Type, value: number): string {
+    const { scalar, lanes } = type;
+    if (scalar === "index") return `${value}`;
+    if (lanes === 1)
+      return scalar === "bool" ? `${value}` : scalar === "u32" ? `${value >>> 0}u` : literal(scalar, value);
+    if (scalar === "u32") return `(vu)splat_vi(${literal("i32", value | 0)})`;
+    return `splat_${this.#type(type)}(${literal(scalar, value)})`;
+  }
+
+  #scalar(e: Extract<Expr, { args: readonly Expr[] }>, scalar: Scalar): string {
+    const args = e.args.map((a) => this.#expr(a));
+    const [a, b, c] = args as [string, string, string];
+    const from = e.args[0]!.type;
+    const suffix = from.scalar === "f32" ? "f" : "";
+    /** Names for operands that are used more than once. */
+    const named = (body: string) =>
+      `({ const ${scalars[from.scalar]} x = ${a}${b === undefined ? "" : `, y = ${b}`}; ${body}; })`;
+    const operator = infix[e.op];
+    if (operator !== undefined) {
+      if (from.scalar === "bool" && (e.op === "and" || e.op === "or"))
+        return `(${a} ${operator}${operator} ${b})`;
+      const wraps = from.scalar === "i32" && ["add", "sub", "mul", "shl"].includes(e.op);
+      return wraps ? `(int)((unsigned)${a} ${operator} (unsigned)${b})` : `(${a} ${operator} ${b})`;
+    }
+    switch (e.op) {
+      case "within":
+        return a;
+      case "inside":
+        return `((__UINT64_TYPE__)${a} < (__UINT64_TYPE__)${b})`;
+      case "lane":
+        return from.scalar === "bool" ? `(${a}[${e.lane}] & 1)` : `${a}[${e.lane}]`;
+      case "select":
+        return `(${a} ? ${b} : ${c})`;
+      case "fma":
+        return `__builtin_fma${suffix}(${args.join(", ")})`;
+      case "not":
+        return scalar === "bool" ? `!${a}` : `~${a}`;
+      case "neg":
+        return isFloat(from)
+          ? `-${a}`
+          : `(${scalars[scalar]})-(${scalar === "index" ? "i64" : "unsigned"})${a}`;
+      case "abs":
+        return isFloat(from) ? `__builtin_fabs${suffix}(${a})` : named("x < 0 ? 0 - x : x");
+      case "round":
+        return `__builtin_roundeven${suffix}(${a})`;
+      case "min":
+      case "max": {
+        const less = e.op === "min" ? "<" : ">";
+        if (!isFloat(from)) return named(`x ${less} y ? x : y`);
+        const zeros = `(__builtin_signbit(x) ? ${e.op === "min" ? "x : y" : "y : x"})`;
+        return named(`x != x ? x : y != y ? y : x == y ? ${zeros} : x ${less} y ? x : y`);
+      }
+      case "convert":
+        if (scalar === "bool") return `(${a} != 0)`;
+        if (!isFloat(from) || isFloat(e.type)) return `(${scalars[scalar]})${a}`;
+        return named(
+          scalar === "u32"
+            ? "x > 0 ? x < 4294967296.0 ? (unsigned)x : -1u : 0u"
+            : "x != x ? 0 : x < -2147483648.0 ? -2147483647 - 1 : x < 2147483648.0 ? (int)x : 2147483647",
+        );
+      case "bits":
+        return named(`${scalars[scalar]} r; __builtin_memcpy(&r, &x, 4); r`);
+      default:
+        // floor, ceil, trunc, sqrt, and functions of the library.
+        return `__builtin_${e.op}${suffix}(${args.join(", ")})`;
+    }
+  }
+
+  #vector(e: Extract<Expr, { args: readonly Expr[] }>): string {
+    const w = this.#w;
+    const type = this.#type(e.type);
+    const args = e.args.map((a) => {
+      const text = this.#expr(a);
+      return a.type.lanes === 1 || /^\w+$/.test(text) ? text : w.define(this.#type(a.type), text);
+    });
+    const [a, b, c] = args as [string, string, string];
+    const from = e.args[0]!.type;
+    const isWide = from.scalar === "f64";
+    const operator = infix[e.op];
+    if (operator !== undefined) {
+      if (e.type.scalar === "bool" && !["and", "or", "xor"].includes(e.op))
+        return isWide ? `__builtin_convertvector(${a} ${operator} ${b}, vi)` : `(vi)(${a} ${operator} ${b})`;
+      const wraps = from.scalar === "i32" && ["add", "sub", "mul", "shl"].includes(e.op);
+      return wraps ? `(vi)((vu)${a} ${operator} (vu)${b})` : `(${a} ${operator} ${b})`;
+    }
+    switch (e.op) {
+      case "splat":
+        if (e.type.scalar === "bool") return `splat_vi(-${a})`;
+        return e.type.scalar === "u32" ? `(vu)splat_vi((int)${a})` : `splat_${type}(${a})`;
+      case "bits":
+        return `(${type})${a}`;
+      case "rotate":
+        return e.type.scalar === "u32" ? `(vu)rotate${e.by}_vi((vi)${a})` : `rotate${e.by}_${type}(${a})`;
+      case "select": {
+        const mask = e.type.scalar === "f64" ? `__builtin_convertvector(${a}, vl)` : a;
+        const bits = e.type.scalar === "f64" ? "vl" : "vi";
+        return `(${type})${blend(mask, `(${bits})${b}`, `(${bits})${c}`)}`;
+      }
+      case "neg":
+        return isFloat(from) ? `-${a}` : `(${type})(0 - (vu)${a})`;
+      case "not":
+        return `~${a}`;
+      case "convert":
+        if (from.scalar === "u32" || e.type.scalar === "u32")
+          throw new InternalError("C: vectors of u32 are not converted");
+        return emitElementwise("cast", {
+          ctx: this.#context({ access: 0, at: [] }),
+          from: from.scalar as DType,
+          to: e.type.scalar as DType,
+          a,
+          b: a,
+          c: a,
+        });
+      case "abs":
+      case "min":
+      case "max":
+        return emitElementwise(e.op, {
+          ctx: this.#context({ access: 0, at: [] }),
+          from: from.scalar as DType,
+          to: e.type.scalar as DType,
+          a,
+          b: b ?? a,
+          c: a,
+        });
+      case "fma":
+      case "floor":
+      case "ceil":
+      case "trunc":
+      case "round":
+      case "sqrt":
+        return `${e.op}_${type}(${args.join(", ")})`;
+      default: {
+        const result = w.name("t");
+        const lane = args.map((x) => `${x}[l]`).join(", ");
+        w.line(`${type} ${result};`);
+        const suffix = isWide ? "" : "f";
+        w.line(
+          `for (int l = 0; l < ${this.#lanes}; l++) ${result}[l] = __builtin_${e.op}${suffix}(${lane});`,
+        );
+        return result;
+      }
+    }
+  }
+}

@@ -1,0 +1,378 @@
+import { InternalError } from "../../base/errors.ts";
+import type { ArgsLayout } from "../../codegen/args.ts";
+import type { Cell, Expr, LibraryFunction, Lowered, Name, Place, Stmt, Type } from "../../lowered/ir.ts";
+import { cellBytes, eachExpr, isInvariant, libraryFunctions, type Operation } from "../../lowered/walk.ts";
+import { Addresses } from "./addresses.ts";
+import { type FunctionBuilder, type MemoryImport, ModuleBuilder, type WasmType } from "./emitter.ts";
+import { localType, Operations, type Values } from "./operations.ts";
+
+/** An operand of a leaf, in locals: an address, and along each dimension a stride in bytes and a size. */
+export interface WasmOperand {
+  readonly pointer: number;
+  readonly strides: readonly number[];
+  readonly sizes: readonly number[];
+}
+
+/** The leaves that are written by hand, by their names. */
+export type WasmTiles = {
+  readonly [name: string]: (f: FunctionBuilder, operands: readonly WasmOperand[]) => void;
+};
+
+/** A lowered kernel as a module that exports `run(args, begin, end)`; `layout` says where its arguments are, in bytes. */
+export function printWasm(
+  kernel: Lowered,
+  layout: ArgsLayout,
+  memory: MemoryImport,
+  relaxed: boolean,
+  tiles: WasmTiles = {},
+): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder(memory);
+  const scratch = kernel.accesses.some((a) => a.memory === "local") ? module.importGlobal("scratch") : -1;
+  const functions = new Map<LibraryFunction, number>();
+  eachExpr(kernel.body, (e) => {
+    if (!libraryFunctions.has(e.op) || functions.has(e.op as LibraryFunction)) return;
+    const parameters = (e as Operation).args.map(() => "f64" as const);
+    functions.set(e.op as LibraryFunction, module.importFunction(e.op, parameters, ["f64"]));
+  });
+  const f = module.func("run", ["i32", "i32", "i32"]);
+  new WasmPrinter(kernel, layout, f, relaxed, scratch, functions, tiles).print();
+  return module.bytes();
+}
+
+const loads: { readonly [C in Cell]: string } = {
+  f32: "f32.load",
+  f64: "f64.load",
+  i32: "i32.load",
+  u8: "i32.load8_u",
+  u16: "i32.load16_u",
+};
+const stores: { readonly [C in Cell]: string } = {
+  f32: "f32.store",
+  f64: "f64.store",
+  i32: "i32.store",
+  u8: "i32.store8",
+  u16: "i32.store16",
+};
+
+class WasmPrinter implements Values {
+  readonly f: FunctionBuilder;
+  readonly #kernel: Lowered;
+  readonly #layout: ArgsLayout;
+  readonly #operations: Operations;
+  readonly #addresses: Addresses;
+  readonly #tiles: WasmTiles;
+  readonly #scratch: number;
+  readonly #names = new Map<Name, number>();
+  readonly #pointers: number[] = [];
+  /** Blocks between here and the innermost `while`. */
+  #depth = 0;
+
+  constructor(
+    kernel: Lowered,
+    layout: ArgsLayout,
+    f: FunctionBuilder,
+    relaxed: boolean,
+    scratch: number,
+    functions: ReadonlyMap<LibraryFunction, number>,
+    tiles: WasmTiles,
+  ) {
+    if (kernel.threads !== 1) throw new InternalError(`wasm: kernel ${kernel.name} is for groups of threads`);
+    this.f = f;
+    this.#kernel = kernel;
+    this.#layout = layout;
+    this.#tiles = tiles;
+    this.#scratch = scratch;
+    this.#operations = new Operations(this, relaxed, functions);
+    this.#addresses = new Addresses(kernel, layout, this, this.#operations, this.#pointers, this.#names);
+  }
+
+  print(): void {
+    const f = this.f;
+    let local = 0;
+    for (const { memory, cell, extents } of this.#kernel.accesses) {
+      const pointer = f.local("i32");
+      this.#pointers.push(pointer);
+      if (memory === "local") {
+        f.globalGet(this.#scratch);
+        f.i32(local);
+        f.op("i32.add");
+        local += extents.reduce((n, e) => n * (e.op === "const" ? e.value : 0), cellBytes[cell]);
+        local = Math.ceil(local / 16) * 16;
+      } else {
+        f.get(0);
+        f.memory("i32.load", this.#layout.accesses[memory.argument]!.pointer);
+      }
+      f.set(pointer);
+    }
+    const { status } = this.#kernel;
+    if (status !== null) {
+      f.get(this.#pointers[status]!);
+      f.memory("i32.load");
+      f.if(() => f.op("return"));
+    }
+    // Division and the like are done once.
+    eachExpr(this.#kernel.body, (e) => {
+      if (e.op === "param" || (isInvariant(e) && "args" in e)) this.#addresses.invariant(e);
+    });
+    for (const [a, access] of this.#kernel.accesses.entries())
+      for (const d of access.strides.keys()) this.#addresses.stride(a, d);
+    this.#body(this.#kernel.body);
+  }
+
+  #name(name: Name): number {
+    const local = this.f.local(localType(name.type));
+    this.#names.set(name, local);
+    return local;
+  }
+
+  #body(body: readonly Stmt[]): void {
+    for (const s of body) this.#statement(s);
+  }
+
+  /** What `write` writes is so many blocks deeper. */
+  #deeper(blocks: number, write: () => void): void {
+    this.#depth += blocks;
+    write();
+    this.#depth -= blocks;
+  }
+
+  #statement(s: Stmt): void {
+    const f = this.f;
+    switch (s.op) {
+      case "let":
+      case "var": {
+        this.push(s.value);
+        f.set(this.#name(s.name));
+        if (s.op === "let") this.#addresses.keeps(s.name);
+        break;
+      }
+      case "set":
+        this.push(s.value);
+        f.set(this.#names.get(s.name)!);
+        break;
+      case "for":
+        this.#loop(s);
+        break;
+      case "while": {
+        const depth = this.#depth;
+        f.block(() =>
+          f.loop(() => {
+            this.push(s.test);
+            f.op("i32.eqz");
+            f.brIf(1);
+            this.#depth = 1;
+            this.#body(s.body);
+            f.br(0);
+          }),
+        );
+        this.#depth = depth;
+        break;
+      }
+      case "break":
+        f.br(this.#depth);
+        break;
+      case "if":
+        this.push(s.test);
+        f.if(
+          () => this.#deeper(1, () => this.#body(s.body)),
+          s.otherwise.length === 0 ? undefined : () => this.#deeper(1, () => this.#body(s.otherwise)),
+        );
+        break;
+      case "store":
+        this.#store(s.place, s.value);
+        break;
+      case "copy":
+        this.#addresses.pushWhole(s.to);
+        this.#addresses.pushWhole(s.from);
+        this.push(s.count);
+        f.i32(cellBytes[this.#kernel.accesses[s.to.access]!.cell]);
+        f.op("i32.mul");
+        f.memoryCopy();
+        break;
+      // One thread is a group.
+      case "barrier":
+        break;
+      case "call": {
+        const tile = this.#tiles[s.tile.name];
+        if (tile === undefined) throw new InternalError(`wasm: no leaf is called ${s.tile.name}`);
+        tile(
+          f,
+          s.operands.map(({ place, sizes }) => ({
+            pointer: this.kept("i32", () => this.#addresses.pushWhole(place)),
+            strides: place.at.map((_, d) => {
+              const stride = this.#addresses.stride(place.access, d);
+              return "local" in stride ? stride.local : this.kept("i32", () => f.i32(stride.bytes));
+            }),
+            sizes: sizes.map((e) => this.kept("i32", () => this.push(e))),
+          })),
+        );
+      }
+    }
+  }
+
+  /** What `write` leaves on the stack, in a local. */
+  kept(type: WasmType, write: () => void): number {
+    write();
+    const local = this.f.local(type);
+    this.f.set(local);
+    return local;
+  }
+
+  #loop({ index, from, to, steps, rest, parallel, unroll }: Extract<Stmt, { op: "for" }>): void {
+    const f = this.f;
+    const i = this.#name(index);
+    if (unroll && from.op === "const" && to.op === "const") {
+      for (let turn = from.value; turn < to.value; turn++) {
+        f.i32(turn);
+        f.set(i);
+        this.#body(steps[0]!.body);
+      }
+      return;
+    }
+    const tasks = parallel === "tasks";
+    if (tasks) f.get(1);
+    else this.push(from);
+    f.set(i);
+    const end = tasks
+      ? 2
+      : isInvariant(to) && to.op !== "const"
+        ? this.#addresses.invariant(to)
+        : this.kept("i32", () => this.push(to));
+    const move = this.#addresses.enter(index, [
+      ...steps.map((step) => step.body),
+      ...(rest ? [rest.body] : []),
+    ]);
+    for (const { by, body } of steps) {
+      const moveOn = move(by);
+      const goesOn = () => {
+        f.get(i);
+        if (by > 1) {
+          f.i32(by);
+          f.op("i32.add");
+        }
+        f.get(end);
+        f.op(by > 1 ? "i32.le_s" : "i32.lt_s");
+      };
+      goesOn();
+      f.if(() =>
+        f.loop(() => {
+          this.#deeper(2, () => this.#body(body));
+          moveOn();
+          f.bump(i, by);
+          goesOn();
+          f.brIf(0);
+        }),
+      );
+    }
+    if (rest === undefined) return;
+    f.get(i);
+    f.get(end);
+    f.op("i32.lt_s");
+    f.if(() =>
+      this.#deeper(1, () => {
+        f.get(end);
+        f.get(i);
+        f.op("i32.sub");
+        f.set(this.#name(rest.live));
+        this.#addresses.keeps(rest.live);
+        this.#body(rest.body);
+      }),
+    );
+  }
+
+  #store(place: Place, value: Expr): void {
+    const f = this.f;
+    const { cell } = this.#kernel.accesses[place.access]!;
+    if (value.type.lanes === 1) {
+      const offset = this.#addresses.push(place);
+      this.push(value);
+      f.memory(stores[cell], offset);
+      return;
+    }
+    const { along } = place;
+    const { lanes } = value.type;
+    const bytes = cellBytes[cell];
+    if (along?.packed && along.live === undefined && bytes * lanes === 16) {
+      const offset = this.#addresses.push(place);
+      this.push(value);
+      f.memory("v128.store", offset);
+      return;
+    }
+    const vector = this.kept("v128", () => this.push(value));
+    this.#eachLane(place, lanes, (lane) => {
+      const offset = this.#addresses.push(place, lane);
+      f.get(vector);
+      // A narrow element is in the low bits of its 32-bit lane.
+      f.memoryLane(`v128.store${bytes * 8}_lane`, bytes < 4 ? lane * (4 / bytes) : lane, offset);
+    });
+  }
+
+  /** Does something for each lane that there is. */
+  #eachLane({ along }: Place, lanes: number, write: (lane: number) => void): void {
+    const live = along?.live === undefined ? null : this.kept("i32", () => this.push(along.live!));
+    for (let lane = 0; lane < lanes; lane++) {
+      if (live === null || lane === 0) {
+        write(lane);
+        continue;
+      }
+      this.f.i32(lane);
+      this.f.get(live);
+      this.f.op("i32.lt_s");
+      this.f.if(() => write(lane));
+    }
+  }
+
+  #load(place: Place, { lanes }: Type): void {
+    const f = this.f;
+    const { cell } = this.#kernel.accesses[place.access]!;
+    const bytes = cellBytes[cell];
+    if (lanes === 1) {
+      f.memory(loads[cell], this.#addresses.push(place));
+      return;
+    }
+    const { along } = place;
+    if (along === undefined) throw new InternalError("wasm: a vector is loaded along a dimension");
+    if (along.packed && along.live === undefined && bytes * lanes >= 4) {
+      const offset = this.#addresses.push(place);
+      f.memory(bytes * lanes === 16 ? "v128.load" : `v128.load${bytes * lanes * 8}_zero`, offset);
+      if (bytes === 1) f.op("i16x8.extend_low_i8x16_u");
+      if (bytes <= 2) f.op("i32x4.extend_low_i16x8_u");
+      return;
+    }
+    const got = f.local("v128");
+    f.v128([0, 0, 0, 0]);
+    f.set(got);
+    this.#eachLane(place, lanes, (lane) => {
+      if (bytes < 4) {
+        f.get(got);
+        f.memory(loads[cell], this.#addresses.push(place, lane));
+        f.lane("i32x4.replace_lane", lane);
+      } else {
+        const offset = this.#addresses.push(place, lane);
+        f.get(got);
+        f.memoryLane(`v128.load${bytes * 8}_lane`, lane, offset);
+      }
+      f.set(got);
+    });
+    f.get(got);
+  }
+
+  /** Leaves a value on the stack. */
+  push(e: Expr): void {
+    const f = this.f;
+    switch (e.op) {
+      case "const":
+        this.#operations.constant(e.type, e.value);
+        break;
+      case "ref":
+        f.get(this.#names.get(e.name)!);
+        break;
+      case "load":
+        this.#load(e.place, e.type);
+        break;
+      default:
+        if (isInvariant(e)) f.get(this.#addresses.invariant(e));
+        else this.#operations.operation(e as Operation);
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import type { TypedArray } from "../../src/base/dtype.ts";
+import { interpret } from "../../src/lowered/interpret.ts";
+import type { Lowered } from "../../src/lowered/ir.ts";
+import type { AccessArgs } from "../../src/plan/kernel.ts";
+
+/** Interprets a kernel on copies of buffers, whose arguments reach them as a plan's call says; gives the copies. */
+export function runLowered(
+  kernel: Lowered,
+  call: { readonly extents: readonly number[]; readonly accesses: readonly AccessArgs[] },
+  buffers: readonly TypedArray[],
+): TypedArray[] {
+  const after = buffers.map((b) => b.slice());
+  const args = call.accesses.map(({ buffer, offset, strides }) => ({
+    memory: after[buffer]!,
+    offset,
+    strides,
+  }));
+  interpret(kernel, call.extents, args);
+  return after;
+}

@@ -1,0 +1,2 @@
+// A module that is no trainer.
+export const nothing = null;

@@ -14,7 +14,7 @@ import { checkFinite, commit, compile, keptNodes, realize, release, retain, undo
 import { Recent } from "./recent.ts";
 import { Recordings } from "./recordings.ts";
 import { formOf, patternOf } from "./result-pattern.ts";
-import type { LeaseHold } from "./result-pool.ts";
+import type { Lease } from "./result-pool.ts";
 import { preparing } from "./run-plan.ts";
 import type { Signature } from "./signature.ts";
 import { presentStorage, type Storage } from "./storage.ts";
@@ -228,7 +228,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
     let toTell: Drift | null = null;
     let last: Variant<T> | null = null;
 
-    const make = (data: TypedArray | LeaseHold, index: number): T => {
+    const make = (data: TypedArray | Lease, index: number): T => {
       const { dtype, shape } = last!.compiled.plan.outputs[index]!;
       return kind.make(
         ArrayBuffer.isView(data)

@@ -5,46 +5,30 @@ import { OutOfMemoryError } from "../base/errors.ts";
 /** Bytes from which on a result is in memory of the pool: less is copied in no time. */
 const leastBytes = 2 ** 16;
 /** Slots of one size, and bytes of all together. */
-const [mostSlots, mostBytes] = [3, 2 ** 28];
+const [mostSlots, mostBytes] = [2, 2 ** 28];
 
-/** Memory of the pool that holds a result, until the slot is needed again: then an array has it. */
+/**
+ * Memory of the pool that holds a result until the slot is needed again: then an array has it. Whether anybody still
+ * means the result is not asked. Only a finalizer could tell, and V8 keeps what has one, with the arrays that it leads
+ * to, until a whole collection: that cost up to half of a product of 256, and a copy costs a twelfth.
+ */
 export class Lease {
   allocation: Allocation | null;
   host: TypedArray | null = null;
-  /** Whether nobody can read it any more. */
-  over = false;
 
   constructor(allocation: Allocation) {
     this.allocation = allocation;
   }
 
-  /** Copies the result out, for as long as somebody means it. */
+  /** Copies the result out. */
   vacate(dtype: DType, length: number): void {
     const from = this.allocation!;
     const host = allocate(dtype, length);
     for (const [at, bytes] of windowsOf(host.byteLength)) bytesOf(host, at, bytes).set(from.view(at, bytes));
     this.host = host;
     this.allocation = null;
-    readable.unregister(this);
   }
 }
-
-/**
- * What values have of a lease: it can be read for as long as one of them is there. That it is not is noticed where the
- * garbage collector says so, and nothing depends on that: a slot is used again either way.
- */
-export class LeaseHold {
-  readonly lease: Lease;
-
-  constructor(lease: Lease) {
-    this.lease = lease;
-    readable.register(this, lease, lease);
-  }
-}
-
-const readable = new FinalizationRegistry<Lease>((lease) => {
-  lease.over = true;
-});
 
 /** A piece of the backend's memory for one result at a time. */
 interface Slot {
@@ -61,11 +45,9 @@ const sizes = new Map<number, Slot[]>();
 let held = 0;
 let underWay: Slot[] = [];
 
-const inUse = ({ lease }: Slot): boolean => lease !== null && !lease.over;
-
-/** Has whoever can still read what is in a slot read a copy. */
+/** Has whoever means what is in a slot read a copy. */
 function vacate(slot: Slot): void {
-  if (inUse(slot)) slot.lease!.vacate(slot.dtype, slot.length);
+  slot.lease?.vacate(slot.dtype, slot.length);
   slot.lease = null;
 }
 
@@ -77,24 +59,24 @@ export function isLeased(dtype: DType, length: number): boolean {
 
 /**
  * Memory for a result of a run, of such a size, which writes it there; null where the pool has no more. What was
- * in it before is copied out first if it can still be read. `endRun` says that the run has ended.
+ * in it before is copied out first. `endRun` says that the run has ended.
  */
-export function leaseFor(backend: Backend, dtype: DType, length: number): LeaseHold | null {
+export function leaseFor(backend: Backend, dtype: DType, length: number): Lease | null {
   const bytes = length * dtypes[dtype].bytes;
   const slots = sizes.get(bytes) ?? [];
   sizes.delete(bytes);
   sizes.set(bytes, slots);
-  let slot = slots.find((one) => !inUse(one) && !one.taken) ?? null;
+  let slot = slots.find((one) => one.lease === null && !one.taken) ?? null;
   if (slot === null && slots.length < mostSlots) slot = made(backend, bytes, slots);
   slot ??= slots.find((one) => !one.taken) ?? null;
   if (slot === null) return null;
   vacate(slot);
   slots.splice(slots.indexOf(slot), 1);
   slots.push(slot);
-  const hold = new LeaseHold(new Lease(slot.allocation));
-  Object.assign(slot, { lease: hold.lease, dtype, length, taken: true });
+  const lease = new Lease(slot.allocation);
+  Object.assign(slot, { lease, dtype, length, taken: true });
   underWay.push(slot);
-  return hold;
+  return lease;
 }
 
 /** Says that a run has ended; where it has `failed`, nothing is in its results. */
@@ -102,9 +84,7 @@ export function endRun(failed: boolean): void {
   if (underWay.length === 0) return;
   for (const slot of underWay) {
     slot.taken = false;
-    if (!failed) continue;
-    readable.unregister(slot.lease!);
-    slot.lease = null;
+    if (failed) slot.lease = null;
   }
   underWay = [];
 }

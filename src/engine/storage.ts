@@ -11,7 +11,7 @@ import {
 import { InternalError, StaleTensorError } from "../base/errors.ts";
 import type { Node } from "../ir/node.ts";
 import type { Source } from "../ir/op.ts";
-import type { LeaseHold } from "./result-pool.ts";
+import type { Lease } from "./result-pool.ts";
 
 let nextId = 1;
 let moves = 0;
@@ -36,16 +36,16 @@ export class Storage implements Source {
   #host: TypedArray | (() => TypedArray) | null;
   #device: Allocation | null = null;
   /** Memory of the pool that it is in until that is needed again, where a captured function gave it. */
-  #hold: LeaseHold | null = null;
+  #lease: Lease | null = null;
 
   constructor(
     dtype: DType,
     length: number,
     host: TypedArray | null,
     resident: boolean,
-    hold: LeaseHold | null = null,
+    lease: Lease | null = null,
   ) {
-    this.#hold = hold;
+    this.#lease = lease;
     this.dtype = dtype;
     this.length = length;
     this.resident = resident;
@@ -58,7 +58,7 @@ export class Storage implements Source {
 
   /** What a run on `backend` binds. */
   binding(backend: Backend): Binding {
-    if (!this.resident) return this.#hold?.lease.allocation ?? this.#parked()!;
+    if (!this.resident) return this.#lease?.allocation ?? this.#parked()!;
     if (this.#device === null) {
       const host = this.#parked();
       const device = backend.allocate(this.byteLength);
@@ -72,20 +72,20 @@ export class Storage implements Source {
 
   /** The same value as a storage of its own. */
   alias(): Storage {
-    return new Storage(this.dtype, this.length, this.#parked(), false, this.#hold);
+    return new Storage(this.dtype, this.length, this.#parked(), false, this.#lease);
   }
 
   /** Has a value that is in the pool be an array for good, so that bindings of it never change. */
   settle(): this {
-    if (this.#hold !== null) {
+    if (this.#lease !== null) {
       this.#host = this.read();
-      this.#hold = null;
+      this.#lease = null;
     }
     return this;
   }
 
   #parked(): TypedArray | null {
-    if (this.#hold !== null) return this.#hold.lease.host;
+    if (this.#lease !== null) return this.#lease.host;
     return typeof this.#host === "function" ? this.#host() : this.#host;
   }
 
@@ -130,7 +130,7 @@ export class Storage implements Source {
 
   /** The backend's memory that it is in now. */
   get #memory(): Allocation | null {
-    return this.#device ?? this.#hold?.lease.allocation ?? null;
+    return this.#device ?? this.#lease?.allocation ?? null;
   }
 
   /** A copy of the elements as they are at the call, where it may take until later to be there. */

@@ -4,7 +4,7 @@ import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { becomeInput, isOp, leafNode, type Node, node } from "../ir/node.ts";
 import { inScope, notesOrigins, notesScopes } from "../ir/origin.ts";
 import { Cell } from "./cell.ts";
-import type { LeaseHold } from "./result-pool.ts";
+import type { Lease } from "./result-pool.ts";
 import { Storage } from "./storage.ts";
 
 /** Something that holds a value of a graph: a tensor. Until it is computed its node is pending. */
@@ -149,8 +149,8 @@ export function hostNode(data: TypedArray, dtype: DType, shape: Shape): Node<"in
 }
 
 /** A leaf node for a result that is in memory of the pool. */
-export function leasedNode(hold: LeaseHold, length: number, dtype: DType, shape: Shape): Node<"input"> {
-  return inputNode(new Storage(dtype, length, null, false, hold), shape);
+export function leasedNode(lease: Lease, length: number, dtype: DType, shape: Shape): Node<"input"> {
+  return inputNode(new Storage(dtype, length, null, false, lease), shape);
 }
 
 /** Is told of every assignment to a `Resident`, before it: which, its next value, and who assigns it, if they said. */

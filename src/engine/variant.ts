@@ -9,7 +9,7 @@ import type { FieldReads } from "./fields.ts";
 import type { Head } from "./head.ts";
 import { type Compiled, type Request, scalarOf } from "./realize.ts";
 import type { Fill } from "./result-pattern.ts";
-import { endRun, isLeased, type LeaseHold, leaseFor } from "./result-pool.ts";
+import { endRun, isLeased, type Lease, leaseFor } from "./result-pool.ts";
 import { runPlan } from "./run-plan.ts";
 import type { Signature } from "./signature.ts";
 import { relocations, type Storage } from "./storage.ts";
@@ -69,9 +69,10 @@ export class Variant<T extends Holder> {
   #relocations = -1;
   readonly #scalars: Float64Array;
   readonly #result: Fill<T>;
-  /** Elements of each result, and whether it may be in memory of the pool. */
+  /** Elements of each result. */
   readonly #lengths: readonly number[];
-  readonly #leases: readonly boolean[];
+  /** Which results are written to memory of the pool; null: none. */
+  readonly #leases: readonly boolean[] | null;
 
   constructor(key: CallKey, recorded: Recorded<T>) {
     const { trace, reads, fields, head, request, leaves, pattern, compiled, signature } = recorded;
@@ -98,10 +99,11 @@ export class Variant<T extends Holder> {
     this.#result = pattern;
     const { outputs } = compiled.plan;
     this.#lengths = outputs.map(({ shape }) => sizeOf(shape));
-    this.#leases = outputs.map(
+    const leases = outputs.map(
       ({ buffer, dtype }, i) =>
         isLeased(dtype, this.#lengths[i]!) && outputs.every((o, j) => i === j || o.buffer !== buffer),
     );
+    this.#leases = leases.includes(true) ? leases : null;
     for (const [i, s] of this.#storages.entries()) if (this.#fromArgument[i]! < 0 && !s.resident) s.settle();
   }
 
@@ -129,21 +131,19 @@ export class Variant<T extends Holder> {
   execute(
     tensors: readonly T[],
     happened: number,
-    make: (data: TypedArray | LeaseHold, index: number) => T,
+    make: (data: TypedArray | Lease, index: number) => T,
   ): unknown {
     this.#prepare(happened);
-    let results: (TypedArray | LeaseHold)[];
-    let failed = true;
+    let results: (TypedArray | Lease)[];
     try {
       const ran = this.#run(tensors);
       if (ran.failed >= 0) throw this.#errors[ran.failed]!(1);
       ({ results } = ran);
-      failed = false;
+      endRun(false);
     } catch (error) {
+      endRun(true);
       this.#undo();
       throw error;
-    } finally {
-      endRun(failed);
     }
     for (let i = 0; i < this.#written.length; i++) this.#written[i]!.storage.version++;
     for (let i = 0; i < this.#events.length; i++) this.#events[i]!.effect?.done?.();
@@ -175,20 +175,19 @@ export class Variant<T extends Holder> {
   }
 
   /** Binds it to its arguments and runs it; gives its results, and the check that has failed, or -1. */
-  #run(tensors: readonly T[]): { results: (TypedArray | LeaseHold)[]; failed: number } {
+  #run(tensors: readonly T[]): { results: (TypedArray | Lease)[]; failed: number } {
     const { compiled } = this;
     const storages = this.#storages;
     const backend = currentBackend();
     // Before arguments are bound: one of them may be in memory that is needed now, and is copied out.
-    const results: (TypedArray | LeaseHold)[] = [];
-    const places: Result[] = [];
+    const results: (TypedArray | Lease)[] = [];
     for (let i = 0; i < this.#lengths.length; i++) {
       const length = this.#lengths[i]!;
       const { dtype } = compiled.plan.outputs[i]!;
-      const hold = this.#leases[i]! ? leaseFor(backend, dtype, length) : null;
-      if (hold !== null) places[i] = hold.lease.allocation!;
-      results.push(hold ?? (places[i] = allocate(dtype, length)));
+      const lease = this.#leases?.[i] ? leaseFor(backend, dtype, length) : null;
+      results.push(lease ?? allocate(dtype, length));
     }
+    const places = this.#leases === null ? (results as TypedArray[]) : results.map(placeOf);
     if (this.#relocations !== relocations()) {
       for (const [i, storage] of storages.entries())
         if (this.#fromArgument[i]! < 0) this.#bindings[i] = storage.binding(backend);
@@ -202,3 +201,6 @@ export class Variant<T extends Holder> {
     return { results, failed: runPlan(compiled, this.#bindings, this.#scalars, places) };
   }
 }
+
+const placeOf = (result: TypedArray | Lease): Result =>
+  ArrayBuffer.isView(result) ? result : result.allocation!;

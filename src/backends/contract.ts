@@ -13,8 +13,11 @@ export interface Allocation {
    * `BackendError` where the host cannot reach the memory: what reads at once (`dataSync` and the like) needs this.
    */
   view(from?: number, length?: number): Uint8Array;
-  /** Copies bytes out, from one of them on, as they are at the call, whatever happens before the promise settles. */
-  read(into: Uint8Array, from: number): Promise<void>;
+  /**
+   * Of memory that the host cannot reach: copies bytes out, from one of them on, as they are at the call, whatever happens
+   * before the promise settles.
+   */
+  read?(into: Uint8Array, from: number): Promise<void>;
   /** Copies bytes in, from one of its own on; `bytes` may be changed afterwards. */
   write(bytes: Uint8Array, from: number): void;
   free(): void;

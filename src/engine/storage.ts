@@ -133,13 +133,13 @@ export class Storage implements Source {
     return this.#device ?? this.#lease?.allocation ?? null;
   }
 
-  /** A copy of the elements as they are at the call, where it may take until later to be there. */
+  /** A copy of the elements as they are at the call, which may take until later to be there. */
   readLater(): TypedArray | Promise<TypedArray> {
     const device = this.#memory;
-    if (device === null) return this.read();
+    if (!device?.read) return this.read();
     const copy = allocate(this.dtype, this.length);
     const reads = Array.from(windowsOf(this.byteLength), ([from, length]) =>
-      device.read(bytesOf(copy, from, length), from),
+      device.read!(bytesOf(copy, from, length), from),
     );
     return Promise.all(reads).then(() => copy);
   }

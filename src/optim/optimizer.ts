@@ -32,7 +32,7 @@ import {
   type ParamSource,
   parametersOf,
 } from "./params.ts";
-import { narrowTo, type Part, partShape, type Stepped } from "./part.ts";
+import { narrowTo, newPart, type Part, partShape, type Stepped } from "./part.ts";
 import { PresentMap, presentState } from "./present.ts";
 import { findReplaced, type Replaced, warnOfReplaced } from "./replaced.ts";
 import type { OptimizerStateDict, StateOwner } from "./saved-state.ts";
@@ -240,17 +240,7 @@ export abstract class Optimizer<
   }
 
   #makePart(parameter: Parameter, group: ParamGroup<O>, region: Region | null): Part {
-    const state = makeState(this.#definition.chain, group);
-    return {
-      parameter,
-      region,
-      state,
-      lastUpdate: 0,
-      thawedAt: -1,
-      dropped: false,
-      running: false,
-      offloaded: null,
-    };
+    return newPart(parameter, region, makeState(this.#definition.chain, group));
   }
 
   /**

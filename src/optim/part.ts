@@ -24,6 +24,18 @@ export interface Part {
   offloaded: { restore(): void; discard(): void; readonly lost: boolean } | null;
 }
 
+/** A part before its first step. */
+export const newPart = (parameter: Parameter, region: Region | null, state: ResidentState): Part => ({
+  parameter,
+  region,
+  state,
+  lastUpdate: 0,
+  thawedAt: -1,
+  dropped: false,
+  running: false,
+  offloaded: null,
+});
+
 /** The shape of what belongs to a part. */
 export const partShape = (parameter: Parameter, region: Region | null) =>
   region === null ? parameter.shape : region.partShape;

@@ -66,10 +66,6 @@ export class NativeAllocation implements Allocation {
     return length === this.bytes ? this.#view : this.#view.subarray(from, from + length);
   }
 
-  async read(into: Uint8Array, from: number): Promise<void> {
-    into.set(this.view(from, into.length));
-  }
-
   write(bytes: Uint8Array, from: number): void {
     this.view(from, bytes.length).set(bytes);
   }

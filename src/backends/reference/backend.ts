@@ -20,10 +20,6 @@ class HostAllocation implements Allocation {
     return this.#data!.subarray(from, from + length);
   }
 
-  async read(into: Uint8Array, from: number): Promise<void> {
-    into.set(this.view(from, into.length));
-  }
-
   write(bytes: Uint8Array, from: number): void {
     this.view(from, bytes.length).set(bytes);
   }

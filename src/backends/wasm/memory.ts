@@ -202,10 +202,6 @@ export class WasmAllocation implements Allocation {
     return this.#memory.bytes.subarray(first, first + length);
   }
 
-  async read(into: Uint8Array, from: number): Promise<void> {
-    into.set(this.view(from, into.length));
-  }
-
   write(bytes: Uint8Array, from: number): void {
     this.view(from, bytes.length).set(bytes);
   }

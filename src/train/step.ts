@@ -1,0 +1,378 @@
+import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts";
+import { idOf } from "../base/identity.ts";
+import { disown, isPromiseLike } from "../base/promise.ts";
+import type { Stateful } from "../base/stateful.ts";
+import type { Captured } from "../engine/capture.ts";
+import { isCheckingFinite } from "../engine/finite.ts";
+import { nonFiniteWrites } from "../engine/non-finite-writes.ts";
+import { carriedOut, planned } from "../engine/realize.ts";
+import { hostScalar } from "../engine/trace.ts";
+import { freeze, unfreeze } from "../freeze/freeze.ts";
+import { selectParts } from "../freeze/select.ts";
+import type { Selector } from "../freeze/selector.ts";
+import { notesScopes } from "../ir/origin.ts";
+import type { Module } from "../nn/module.ts";
+import { inScopes } from "../nn/scopes.ts";
+import { Accumulator, type Regions, trainableOf, unite } from "../optim/accumulate.ts";
+import { clipByNorm, clipByValue } from "../optim/clip.ts";
+import { isOfWrites, requireFinite, requireFiniteWrites } from "../optim/finite.ts";
+import { type Gradients, type GradientTransform, throughSlots } from "../optim/gradient-transform.ts";
+import type { Node } from "../optim/transform.ts";
+import type { Plan } from "../plan/plan.ts";
+import { noGrad } from "../tensor/autograd.ts";
+import { captureThen } from "../tensor/capture.ts";
+import { full } from "../tensor/operations/elementwise.ts";
+import { putRegion } from "../tensor/operations/region.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { whileTraining } from "../tensor/trained-now.ts";
+import { refuseArguments, taskOf } from "./call-arguments.ts";
+import { callLoss } from "./call-loss.ts";
+import { CallPlan, CallPlans } from "./call-plan.ts";
+import { diagnose } from "./diagnose.ts";
+import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
+import { type Explanation, explainCall } from "./explain.ts";
+import { hookStage } from "./gradient-hook.ts";
+import { outsideOf, outsideWarning } from "./outside.ts";
+import type { Report } from "./report.ts";
+import { StepRound } from "./round.ts";
+import type { StepOptimizer } from "./step-optimizer.ts";
+import { recordingState, type StepStateDict, stateOf } from "./step-state.ts";
+import type { Together, TrainStepOptions } from "./step-types.ts";
+import { Tracker } from "./tracker.ts";
+import { type TrainedSet, TrainedSets } from "./trained-set.ts";
+import { unreachedWarning } from "./unreached.ts";
+import { Verifier } from "./verify.ts";
+
+/** What a recording is made of: what a call does, whether its losses are weighted, and the arguments of each. */
+type Recorded<A extends unknown[]> = [call: CallPlan, weighted: boolean, all: Together<A>];
+
+/** The gradients of a call's losses, before the optimizer makes an update of them. */
+interface CallGradients {
+  readonly parts: readonly Differentiated[];
+  /** What the losses of this call have gradients of, and what those of its round have. */
+  readonly reached: Regions;
+  readonly sofar: Regions;
+  /** What of that may be trained now. */
+  readonly updated: Regions;
+  readonly gradients: Gradients;
+}
+
+/** What a call gives, all of it tensors of the recording; the rest stands behind a function, as it is no result. */
+interface Made {
+  readonly losses: readonly Tensor[];
+  readonly others: readonly (Record<string, Tensor> | null)[];
+  readonly grads: readonly Tensor[];
+  about(): {
+    readonly stepped: readonly Parameter[];
+    readonly reached: Regions;
+    readonly outside: readonly Parameter[];
+  };
+}
+
+/** The work of `trainStep`: what its calls train, the recording that they run, and what is told of them. */
+export class Step<A extends unknown[], L extends LossResult> {
+  readonly optimizer: StepOptimizer;
+  readonly module: Module;
+  readonly #options: TrainStepOptions<A, L>;
+  readonly #accumulate: number;
+  readonly #clip: readonly GradientTransform[];
+  readonly #sets: TrainedSets;
+  readonly #plans: CallPlans;
+  readonly #accumulator: Accumulator;
+  readonly #round: StepRound;
+  readonly #tracker: Tracker;
+  readonly #verifier: Verifier | null;
+  readonly #warnOfUnreached: ReturnType<typeof unreachedWarning>;
+  readonly #warnOfOutside: ReturnType<typeof outsideWarning>;
+  readonly #recorded: Captured<Recorded<A>, Made>;
+  /** The weights of the losses of the present call: inputs of the step, so that others cost nothing. */
+  #weights: readonly number[] = [];
+  /** What a hook has made of the gradients of the call that is being recorded. */
+  #hooked: CallGradients | null = null;
+
+  constructor(optimizer: StepOptimizer, module: Module, options: TrainStepOptions<A, L>) {
+    const { accumulate = 1, check, clipNorm, clipValue, gradients: hook } = options;
+    this.optimizer = optimizer;
+    this.module = module;
+    this.#options = { ...options };
+    this.#accumulate = accumulate;
+    this.#clip = [
+      ...(clipValue === undefined ? [] : [clipByValue(clipValue)]),
+      ...(clipNorm === undefined ? [] : [clipByNorm(clipNorm)]),
+    ];
+    for (const [selector, policy] of Object.entries(options.state ?? {}))
+      optimizer.setStatePolicy(wholeParameters(module, selector), policy);
+    this.#sets = new TrainedSets(module, optimizer);
+    this.#plans = new CallPlans(accumulate);
+    this.#accumulator = new Accumulator(accumulate);
+    this.#round = new StepRound(module, this.#plans, this.#accumulator, () => optimizer.parameters());
+    this.#tracker = new Tracker(module, options.report);
+    this.#verifier = options.verify ? new Verifier(module, optimizer) : null;
+    this.#warnOfUnreached = unreachedWarning(module);
+    this.#warnOfOutside = outsideWarning(module, optimizer);
+    // With a hook, the gradients are what the user's code asks for too: whether it has changed is told by them.
+    this.#recorded =
+      hook === undefined
+        ? captureThen(
+            (...args: Recorded<A>) => this.#lossesOf(...args),
+            (losses, args) => this.#carryOn(losses, args),
+            { check },
+          )
+        : captureThen(
+            (...args: Recorded<A>) => this.#lossesAndGradientsOf(...args),
+            (_, [call]) => this.#update(this.#hooked!, call),
+            { check },
+          );
+  }
+
+  /** What takes part in a checkpoint. */
+  state(): Required<Stateful<StepStateDict>> {
+    return stateOf({
+      round: this.#round,
+      report: this.#tracker,
+      recording: recordingState(this.#recorded),
+    });
+  }
+
+  get plan(): Plan | null {
+    return this.#recorded.plan;
+  }
+
+  report(): Report {
+    return this.#tracker.report();
+  }
+
+  /** What the losses of a call give: all that is the user's in it. */
+  #lossesOf(call: CallPlan, _: boolean, all: Together<A>): LossResult[] {
+    const losses = () =>
+      all.map((args, i) =>
+        whileTraining(call.members[i]!.regions, () => callLoss(this.#options.loss, args as unknown as A)),
+      );
+    return notesScopes() ? inScopes(this.module, losses) : losses();
+  }
+
+  /** The same, with what a hook makes of their gradients. */
+  #lossesAndGradientsOf(...args: Recorded<A>): unknown[] {
+    const losses = this.#lossesOf(...args);
+    this.#hooked = this.#gradientsFor(losses, args[0], args[1]);
+    const gradients = [...this.#hooked.gradients].map(([p, g]) => [p, new Tensor(g)] as const);
+    return [losses, gradients.map(([p]) => idOf(p)), gradients.map(([, g]) => g)];
+  }
+
+  /** The gradients of a call's losses, as far as the user has a say in them. */
+  #gradientsFor(given: readonly LossResult[], call: CallPlan, weighted: boolean): CallGradients {
+    const { members, earlier, last, of } = call;
+    const hook = this.#options.gradients;
+    const parts = members.map((set, i) => differentiate(given[i]!, set));
+    const { gradients: found, regions: reached } = noGrad(() =>
+      combine(
+        parts.map((part, i) => ({
+          ...part,
+          regions: members[i]!.regions,
+          weight: weighted ? (dtype) => hostScalar(() => this.#weights[i]!, dtype) : null,
+        })),
+      ),
+    );
+    const sofar = unite(earlier, reached);
+    const updated = trainableOf(sofar);
+    const gradients = throughSlots(found, {
+      accumulate:
+        this.#accumulate > 1
+          ? this.#accumulator.transform({ earlier, sofar, last, of }, reached, updated)
+          : undefined,
+      hook: hook && last ? hookStage(hook, this.module, updated) : undefined,
+    });
+    return { parts, reached, sofar, updated, gradients };
+  }
+
+  /** What a call does with them. */
+  #update({ parts, reached, sofar, updated, gradients: found }: CallGradients, { last }: CallPlan): Made {
+    const { ema, finite = false, keepGrads = false } = this.#options;
+    const gradients = throughSlots(found, {
+      finite: finite ? requireFinite(parts.map(({ loss }) => loss.node)) : undefined,
+      // Only what is finite is kept, where that is asked: a sum that is not would fail every later call.
+      clip: last ? this.#clip : [this.#accumulator.keep(sofar)],
+    });
+    this.optimizer.update(gradients, updated);
+    const stepped = [...gradients.keys()];
+    if (last) ema?.update(stepped.map((p) => [p, updated.get(p) ?? null] as const));
+    const losses = parts.map(({ loss }) => loss);
+    if (finite) requireFiniteWrites();
+    return {
+      losses,
+      others: parts.map(({ others }) => others),
+      grads: keepGrads ? stepped.map((p) => new Tensor(wholeGradient(p, gradients.get(p)!, updated))) : [],
+      about: constant({ stepped, reached, outside: outsideOf(losses, this.module, this.optimizer) }),
+    };
+  }
+
+  /** What a call does with its losses, in terms of graphs. */
+  #carryOn(given: readonly LossResult[], [call, weighted]: Recorded<A>): Made {
+    return this.#update(this.#gradientsFor(given, call, weighted), call);
+  }
+
+  #body(...args: Recorded<A>): Made {
+    return this.#carryOn(this.#lossesOf(...args), args);
+  }
+
+  #unrecorded(...args: Recorded<A>): Made {
+    return carriedOut(() => {
+      const made = this.#body(...args);
+      const others = made.others.flatMap((o) => Object.values(o ?? {}));
+      for (const value of [...made.losses, ...others, ...made.grads])
+        if (value instanceof Tensor) value.keep();
+      return made;
+    });
+  }
+
+  #run(...args: Recorded<A>): Made {
+    try {
+      return isCheckingFinite() ? this.#unrecorded(...args) : this.#recorded(...args);
+    } catch (error) {
+      throw this.#explained(error, args);
+    } finally {
+      // What is recorded has no graph that it would hold on to.
+      this.#hooked = null;
+    }
+  }
+
+  /** An error of a call, which says what is not finite where that is what it is about. */
+  #explained(error: unknown, args: Recorded<A>): unknown {
+    if (isOfWrites(error)) {
+      const names = namesOfWrites(() => void this.#body(...args));
+      return new NonFiniteError(
+        `The update would write a NaN or an infinity to ${names || "a parameter or its state"}, though the loss and the gradients are finite; ` +
+          "nothing was updated. Lower the learning rate, or clip the gradients.",
+        { cause: error },
+      );
+    }
+    // The check only says that something is not finite: a search says what made it so.
+    if (!(error instanceof NonFiniteError && (this.#options.finite || isCheckingFinite()))) return error;
+    return diagnose(error, {
+      module: this.module,
+      parameters: this.optimizer.parameters(),
+      calls: args[2],
+      body: () => this.#body(...args).losses,
+    });
+  }
+
+  /** Runs `fn` while what `freezes` names is frozen. */
+  held<T>(fn: () => T): T {
+    const { freezes } = this.#options;
+    return freezes === undefined ? fn() : freeze(this.module, freezes, fn);
+  }
+
+  #selectorOf(args: A): Selector {
+    const { trains } = this.#options;
+    const given: Selector = typeof trains === "function" ? trains(...args) : trains;
+    if (!isPromiseLike(given)) return given;
+    disown(given);
+    throw new ArgumentError("trainStep: trains gave a promise; it must give a selector at once");
+  }
+
+  /** Carries out calls as one update, with a weight for each (null: 1). */
+  call(all: Together<A>, given: readonly number[] | null): Made {
+    for (const args of all) refuseArguments(args);
+    const members = all.map((args) => this.#sets.get(this.#selectorOf(args as unknown as A)));
+    const trained = this.#sets.union(members);
+    return this.#carryOut(this.#plans.next(members, trained), given, all);
+  }
+
+  #carryOut(call: CallPlan, given: readonly number[] | null, all: Together<A>): Made {
+    if (call.last) this.#tracker.beforeCall(call.updated);
+    const weighted = given !== null;
+    if (weighted) this.#weights = given;
+    const carryOut = (): Made => {
+      const ran = this.#run(call, weighted, all);
+      this.#plans.done(call, ran.about().reached);
+      return ran;
+    };
+    const made = this.#verifier === null ? carryOut() : this.#verifier.around(call.updated, carryOut);
+    const { stepped, reached, outside } = made.about();
+    this.#warnOfUnreached(call.trained, reached);
+    this.#warnOfOutside(outside);
+    for (let i = 0; i < made.grads.length; i++) stepped[i]!.grad = made.grads[i]!;
+    this.#tracker.afterCall(stepped, all.length === 1 ? taskOf(all[0]!) : all.map(taskOf).join(" "));
+    return made;
+  }
+
+  /** Makes the update of a round that has not had all its calls; gives how many it had. */
+  flush(): number {
+    const { position } = this.#plans;
+    const call = this.#plans.early();
+    // What has been frozen since loses what was summed for it, as in any round.
+    if (call !== null && trainableOf(call.updated).size > 0) this.held(() => this.#carryOut(call, null, []));
+    else this.#round.discard();
+    return position;
+  }
+
+  /** What a call with these arguments would do. */
+  explain(args: A): Explanation {
+    const { module, optimizer } = this;
+    return this.held(() => {
+      const selector = this.#selectorOf(args);
+      let reached: Regions = new Map();
+      let outside: readonly Parameter[] = [];
+      const forward = (): (() => Plan) =>
+        planned(() => {
+          const loss = lossOf(callLoss(this.#options.loss, args));
+          outside = outsideOf([loss], module, optimizer);
+          return [loss.node];
+        });
+      const costOf = (set: TrainedSet): (() => Plan) => {
+        reached = new Map();
+        try {
+          return planned(() => {
+            const call = new CallPlan([set], set, new Map(), true, this.#accumulate);
+            const made = this.#body(call, false, [args]);
+            ({ reached, outside } = made.about());
+            return made.losses.map(({ node }) => node);
+          });
+        } catch (error) {
+          // A call that trains nothing throws; here it is said of each parameter why.
+          if (error instanceof GradientError) return forward();
+          throw error;
+        }
+      };
+      const costOfAll = unfreeze(module, "**", () => costOf(this.#sets.all()));
+      const cost = costOf(this.#sets.get(selector));
+      const task = taskOf(args);
+      return explainCall({ module, optimizer, selector, task, reached, outside, cost, costOfAll });
+    });
+  }
+}
+
+/** What a call would write a NaN or an infinity to; nothing where its loss refuses to be computed once more. */
+function namesOfWrites(body: () => void): string {
+  try {
+    return nonFiniteWrites(body).join(", ");
+  } catch {
+    return "";
+  }
+}
+
+/** The parameters that a selector names all of; state policies are of those. */
+function wholeParameters(module: Module, selector: string): Parameter[] {
+  return [...selectParts(module, selector)].map(([path, { parameter, region }]) => {
+    if (region === null) return parameter;
+    throw new ArgumentError(
+      `trainStep: state has a policy for ${path}${region.text}; name ${path}: each region that is trained by itself follows its policy by itself`,
+    );
+  });
+}
+
+/**
+ * A function that gives a value: a parameter in a result would be one to compute. Made out here, where nothing of the
+ * step is in reach, or the recording would hold on to its graph.
+ */
+const constant =
+  <T>(value: T): (() => T) =>
+  () =>
+    value;
+
+/** A gradient of the shape of its parameter: zeros where that is not trained. */
+function wholeGradient(p: Parameter, gradient: Node, regions: Regions): Node {
+  const region = regions.get(p)!;
+  return region === null ? gradient : putRegion(full(p.shape, 0, gradient.dtype), region, gradient);
+}

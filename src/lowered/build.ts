@@ -11,6 +11,7 @@ import type {
   Param,
   Place,
   Scalar,
+  Step,
   Stmt,
   Tile,
   Type,
@@ -64,6 +65,8 @@ export const ops = {
   rem: of("rem"),
   min: of("min"),
   max: of("max"),
+  atMost: of("atMost"),
+  atLeast: of("atLeast"),
   and: of("and"),
   or: of("or"),
   xor: of("xor"),
@@ -75,11 +78,12 @@ export const ops = {
   le: of("le"),
   not: (a: Expr): Expr => ({ op: "not", type: a.type, args: [a] }),
   unary: (op: Unary, a: Expr): Expr => ({ op, type: a.type, args: [a] }),
-  /** A function of the target's library. */
-  library: (op: LibraryFunction, ...args: readonly [Expr, ...Expr[]]): Expr => ({
+  /** A function of the target's library; `live`: of how many lanes, if not of all. */
+  library: (op: LibraryFunction, args: readonly [Expr, ...Expr[]], live?: Expr): Expr => ({
     op,
     type: args[0].type,
     args,
+    ...(live && { live }),
   }),
   /** a · b + c, rounded once. */
   fma: (a: Expr, b: Expr, c: Expr): Expr => ({ op: "fma", type: a.type, args: [a, b, c] }),
@@ -102,6 +106,26 @@ export const ops = {
   }),
   /** Lane i is lane i + by, around. */
   rotate: (a: Expr, by: number): Expr => ({ op: "rotate", type: a.type, args: [a], by }),
+  /** The numbers of the lanes. */
+  iota: (lanes: number): Expr => ({ op: "iota", type: typeOf("i32", lanes) }),
+  /** So many lanes of a vector as f64, the `part`th of them. */
+  widen: (a: Expr, part: number, lanes: number): Expr => ({
+    op: "widen",
+    type: typeOf("f64", lanes),
+    args: [a],
+    part,
+  }),
+  /** Parts as one vector of 32-bit lanes. */
+  narrow: (parts: readonly Expr[], scalar: "f32" | "i32"): Expr => ({
+    op: "narrow",
+    type: typeOf(
+      scalar,
+      parts.reduce((n, part) => n + part.type.lanes, 0),
+    ),
+    args: parts,
+  }),
+  /** Whether any lane of a mask is set. */
+  any: (a: Expr): Expr => ({ op: "any", type: typeOf("bool"), args: [a] }),
   /** Whether 0 ≤ a < limit. */
   inside: (a: Expr, limit: Expr): Expr => ({ op: "inside", type: typeOf("bool"), args: [a, limit] }),
   /** `a`, of which it is known that 0 ≤ a < limit. */
@@ -122,6 +146,8 @@ export interface LoopOptions {
   readonly hint?: string;
   readonly parallel?: "tasks" | "threads";
   readonly unroll?: boolean;
+  /** Writes a step: what comes before and after its turns, where it has any, and between these, by `turns`, those. */
+  around?(by: number, turns: () => void): void;
 }
 
 /** Builds a kernel: methods append statements where the innermost body that is being written ends. */
@@ -177,9 +203,9 @@ export class KernelBuilder {
   /** The statements that `write` appends. */
   #inner(write: () => void): Stmt[] {
     const outer = this.#body;
-    const inner: Stmt[] = [];
-    this.#body = inner;
+    this.#body = [];
     write();
+    const inner = this.#body;
     this.#body = outer;
     return inner;
   }
@@ -193,16 +219,30 @@ export class KernelBuilder {
     steps: readonly number[],
     body: (index: Expr, by: number) => void,
     rest?: (index: Expr, live: Expr) => void,
-    { from = count(0), hint = "i", parallel, unroll }: LoopOptions = {},
+    { from = count(0), hint = "i", parallel, unroll, around }: LoopOptions = {},
   ): void {
     const index = { hint, type: typeOf("index") };
     const live = { hint: "live", type: typeOf("index") };
+    const step = (by: number): Step => {
+      const turn = () => this.#inner(() => body(ref(index), by));
+      if (around === undefined) return { by, body: turn() };
+      let turns: Stmt[] = [];
+      let enter: Stmt[] = [];
+      const leave = this.#inner(() =>
+        around(by, () => {
+          turns = turn();
+          enter = this.#body;
+          this.#body = [];
+        }),
+      );
+      return { by, body: turns, enter, leave };
+    };
     this.#body.push({
       op: "for",
       index,
       from,
       to,
-      steps: steps.map((by) => ({ by, body: this.#inner(() => body(ref(index), by)) })),
+      steps: steps.map(step),
       ...(rest && { rest: { live, body: this.#inner(() => rest(ref(index), ref(live))) } }),
       ...(parallel && { parallel }),
       ...(unroll && { unroll }),

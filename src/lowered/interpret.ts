@@ -1,5 +1,6 @@
 import { pow, remainder, roundHalfToEven } from "../base/arithmetic.ts";
 import type { TypedArray } from "../base/dtype.ts";
+import { errorFunction } from "../base/erf.ts";
 import { InternalError } from "../base/errors.ts";
 import {
   type Access,
@@ -43,8 +44,11 @@ export function interpret(kernel: Lowered, extents: readonly number[], args: rea
   }
 }
 
-/** A value: one number a lane, of bool 0 or 1. */
+/** A value: one number a lane, of bool 0 or 1. Of i64 it is a bigint, which only `sameBits`, `ofBits` and `lowWord` look at. */
 type Value = readonly number[];
+
+const asLane = (bits: bigint): number => bits as unknown as number;
+const asBits = (lane: number): bigint => lane as unknown as bigint;
 
 const cells = {
   f32: Float32Array,
@@ -64,9 +68,15 @@ function rounded(scalar: Scalar, x: number): number {
 }
 
 function sameBits(from: Scalar, to: Scalar, x: number): number {
-  if (from === "f32") view.setFloat32(0, x);
+  if (from === "i64") {
+    view.setBigInt64(0, asBits(x));
+    return view.getFloat64(0);
+  }
+  if (from === "f64") view.setFloat64(0, x);
+  else if (from === "f32") view.setFloat32(0, x);
   // A mask has all bits of a lane.
   else view.setInt32(0, from === "bool" ? -x : x);
+  if (to === "i64") return asLane(view.getBigInt64(0));
   if (to === "f32") return view.getFloat32(0);
   return to === "bool" ? Number(view.getInt32(0) !== 0) : to === "u32" ? view.getUint32(0) : view.getInt32(0);
 }
@@ -95,7 +105,26 @@ const unary: { readonly [op: string]: (a: number, scalar: Scalar) => number } = 
   sin: Math.sin,
   cos: Math.cos,
   tanh: Math.tanh,
+  erf: (a) => errorFunction(a, 0),
+  erfc: (a) => errorFunction(a, 1),
 };
+
+/** An operation on the bits of two f64, as integers of 64 bits. */
+function ofBits(op: string, x: number, y: number): number {
+  const [a, b] = [asBits(x), asBits(y)];
+  if (op === "shl") return asLane(BigInt.asIntN(64, a << b));
+  if (op === "shr") return asLane(BigInt.asUintN(64, a) >> b);
+  const results: { readonly [op: string]: bigint } = {
+    add: a + b,
+    sub: a - b,
+    and: a & b,
+    or: a | b,
+    xor: a ^ b,
+  };
+  return asLane(BigInt.asIntN(64, results[op]!));
+}
+
+const lowWord = (x: number): number => Number(BigInt.asIntN(32, asBits(x)));
 
 const isWhole = (scalar: Scalar): boolean => scalar !== "f32" && scalar !== "f64";
 
@@ -107,6 +136,9 @@ const binary: { readonly [op: string]: (a: number, b: number, scalar: Scalar) =>
   rem: (a, b, scalar) => (isWhole(scalar) ? a % b : remainder(a, b)),
   min: (a, b) => Math.min(a, b),
   max: (a, b) => Math.max(a, b),
+  // A NaN on the left stays.
+  atMost: (a, b) => (b < a ? b : a),
+  atLeast: (a, b) => (a < b ? b : a),
   and: (a, b) => a & b,
   or: (a, b) => a | b,
   xor: (a, b) => a ^ b,
@@ -118,6 +150,7 @@ const binary: { readonly [op: string]: (a: number, b: number, scalar: Scalar) =>
   le: (a, b) => Number(a <= b),
   inside: (a, b) => Number(a >= 0 && a < b),
   pow,
+  fmod: (a, b) => a % b,
 };
 
 /** What a statement may do beside going on. */
@@ -157,12 +190,17 @@ class Thread {
     const { scalar, lanes } = e.type;
     switch (e.op) {
       case "const":
-        return Array.from({ length: lanes }, () => rounded(scalar, e.value));
+        return Array.from({ length: lanes }, () =>
+          scalar === "i64" ? asLane(BigInt(e.value)) : rounded(scalar, e.value),
+        );
       case "param":
         if (e.param.kind === "extent") return [this.#extents[e.param.dim]!];
+        if (e.param.kind === "offset") return [this.#args[this.#argument(e.param.access)]!.offset];
         return [this.#args[this.#argument(e.param.access)]!.strides[e.param.dim]!];
       case "ref":
         return this.#values.get(e.name)!;
+      case "iota":
+        return Array.from({ length: lanes }, (_, l) => l);
       case "load": {
         const there = this.#elements(e.place, lanes);
         const loaded = there.places.map((at) => there.memory[at]!);
@@ -198,7 +236,14 @@ class Thread {
         return [a[e.lane]!];
       case "rotate":
         return each((l) => a[(l + e.by) % lanes]!);
+      case "any":
+        return [Number(a.some((x) => x !== 0))];
+      case "widen":
+        return each((l) => a[e.part * lanes + l]!);
+      case "narrow":
+        return args.flat().map((x) => (from === "i64" ? lowWord(x) : rounded(scalar, x)));
       default: {
+        if (from === "i64") return each((l) => ofBits(e.op, a[l]!, b[l]!));
         const one = unary[e.op];
         if (one !== undefined) return each((l) => rounded(scalar, one(a[l]!, from)));
         return each((l) => rounded(scalar, binary[e.op]!(a[l]!, b[l]!, from)));
@@ -222,11 +267,12 @@ class Thread {
     if (along?.packed && strides[along.dim] !== 1)
       this.#fail(`access ${access} is not packed along ${along.dim}`);
     const { memory, offset } = this.#memory(there, extents);
+    const each = along?.each === undefined ? [] : this.#value(along.each.index);
     const places: number[] = [];
     for (let l = 0; l < reach; l++) {
       let element = offset;
       for (const [d, extent] of extents.entries()) {
-        const x = first[d]! + (along?.dim === d ? l : 0);
+        const x = d === along?.each?.dim ? each[l]! : first[d]! + (along?.dim === d ? l : 0);
         if (!(x >= 0 && x < extent))
           this.#fail(`${x} along dimension ${d} of access ${access}, which has ${extent}`);
         element += x * strides[d]!;
@@ -325,12 +371,16 @@ class Thread {
     const to = this.#number(s.to);
     let i = this.#number(s.from);
     let turn = 0;
-    for (const { by, body } of s.steps)
+    for (const { by, body, enter = [], leave = [] } of s.steps) {
+      if (i + by > to) continue;
+      yield* this.run(enter);
       for (; i + by <= to; i += by) {
         if (s.parallel === "threads" && turn++ % this.#kernel.threads !== this.#thread) continue;
         this.#values.set(s.index, [i]);
         yield* this.run(body);
       }
+      yield* this.run(leave);
+    }
     if (s.rest === undefined || i >= to) return;
     if (s.parallel === "threads" && turn % this.#kernel.threads !== this.#thread) return;
     this.#values.set(s.index, [i]);

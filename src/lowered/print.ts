@@ -11,8 +11,9 @@ import {
 } from "./ir.ts";
 import { infix } from "./walk.ts";
 
-/** What people read of a parameter: n1 is an extent, s0.1 the stride of access 0 along dimension 1. */
-export const paramText = (p: Param): string => (p.kind === "extent" ? `n${p.dim}` : `s${p.access}.${p.dim}`);
+/** What people read of a parameter: n1 is an extent, s0.1 the stride of access 0 along dimension 1, x2 an offset. */
+export const paramText = (p: Param): string =>
+  p.kind === "extent" ? `n${p.dim}` : p.kind === "offset" ? `x${p.access}` : `s${p.access}.${p.dim}`;
 
 const typeText = ({ scalar, lanes }: Type): string => (lanes === 1 ? scalar : `${scalar} × ${lanes}`);
 
@@ -34,6 +35,7 @@ class Printer {
 
   place({ access, at, along }: Place): string {
     const coordinates = at.map((e, d) => {
+      if (along?.each?.dim === d) return `each ${this.expr(along.each.index)}`;
       if (along?.dim !== d) return this.expr(e);
       const live = along.live === undefined ? "" : ` to ${this.expr(along.live)}`;
       return `${this.expr(e)}${along.packed ? " …" : " … apart"}${live}`;
@@ -62,6 +64,10 @@ class Printer {
         return `${parts()[0]}.${e.lane}`;
       case "rotate":
         return `rotate(${parts()[0]}, ${e.by})`;
+      case "widen":
+        return `widen(${parts()[0]}, ${e.part})`;
+      case "narrow":
+        return `narrow ${typeText(e.type)} (${parts().join(", ")})`;
       default:
         return `${e.op}(${parts().join(", ")})`;
     }
@@ -91,9 +97,17 @@ class Printer {
       case "for": {
         const how = [s.parallel, s.unroll ? "unrolled" : undefined].filter((x) => x !== undefined);
         const range = `for ${this.name(s.index)} from ${this.expr(s.from)} to below ${this.expr(s.to)}`;
-        for (const [i, { by, body }] of s.steps.entries()) {
+        for (const [i, { by, body, enter = [], leave = [] }] of s.steps.entries()) {
           const step = by === 1 ? "" : ` by ${by}`;
           line(`${i === 0 ? range : "then"}${step}${i === 0 ? how.map((h) => `, ${h}`).join("") : ""}:`);
+          for (const [name, extra] of [
+            ["before", enter],
+            ["after", leave],
+          ] as const) {
+            if (extra.length === 0) continue;
+            line(`${name} these:`);
+            inner(extra);
+          }
           inner(body);
         }
         if (s.rest === undefined) break;

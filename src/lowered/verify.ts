@@ -57,9 +57,11 @@ class Verifier {
     throw new InternalError(`kernel ${this.#kernel.name}: ${message}`);
   }
 
-  #all(body: readonly Stmt[], scope: Scope, outermost = false): void {
+  /** Checks statements; gives what holds after them. */
+  #all(body: readonly Stmt[], scope: Scope, outermost = false): Scope {
     let here = scope;
     for (const s of body) here = this.#statement(s, here, outermost);
+    return here;
   }
 
   /** Checks a statement; gives what holds after it. */
@@ -119,7 +121,12 @@ class Verifier {
             inWhile: false,
           };
         };
-        for (const { by, body } of s.steps) this.#all(body, inner(by, [], []));
+        for (const { by, body, enter = [], leave = [] } of s.steps) {
+          const entered = this.#all(enter, inner(by, [], []));
+          const known = { ...entered, facts: bounds.without(entered.facts, changed) };
+          this.#all(body, known);
+          this.#all(leave, { ...known, facts: bounds.without(scope.facts, changed) });
+        }
         if (s.rest !== undefined) {
           const { live, body } = s.rest;
           const left = {
@@ -193,11 +200,8 @@ class Verifier {
       this.#fail(`a loop over ${s.index.hint} leaves out what its steps of ${steps} do not reach`);
     if (s.unroll && (s.from.op !== "const" || s.to.op !== "const"))
       this.#fail("an unrolled loop has constant ends");
-    if (
-      s.parallel === "tasks" &&
-      (!outermost || s.from.op !== "const" || s.from.value !== 0 || `${steps}` !== "1" || s.rest)
-    )
-      this.#fail("the loop over tasks is outermost, from 0 on, one by one");
+    if (s.parallel === "tasks" && (!outermost || s.from.op !== "const" || s.from.value !== 0))
+      this.#fail("the loop over tasks is outermost, from 0 on");
   }
 
   /** Checks an expression, and what it loads. */
@@ -219,6 +223,8 @@ class Verifier {
     if (written && !there.written) this.#fail(`a store through access ${access}, which is only read`);
     for (const e of placeParts(place)) this.#expr(e, scope);
     for (const [d, e] of at.entries()) {
+      // Of lanes that have coordinates of their own it is said that they are in range.
+      if (along?.each?.dim === d) continue;
       const reach = along?.dim !== d ? 1 : (along.live ?? lanes);
       this.#inside(place, d, e, reach, scope);
     }

@@ -24,7 +24,10 @@ export const libraryFunctions: ReadonlySet<string> = new Set<LibraryFunction>([
   "sin",
   "cos",
   "tanh",
+  "erf",
+  "erfc",
   "pow",
+  "fmod",
 ]);
 
 /** Operations that are operators, as people and most languages write them. */

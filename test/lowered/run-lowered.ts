@@ -10,10 +10,11 @@ export function runLowered(
   buffers: readonly TypedArray[],
 ): TypedArray[] {
   const after = buffers.map((b) => b.slice());
-  const args = call.accesses.map(({ buffer, offset, strides }) => ({
-    memory: after[buffer]!,
+  const args = call.accesses.map(({ buffer, offset, strides, axisStride = 0 }) => ({
+    // What has no memory is only computed with.
+    memory: after[buffer] ?? new Float32Array(0),
     offset,
-    strides,
+    strides: [...strides, axisStride],
   }));
   interpret(kernel, call.extents, args);
   return after;

@@ -60,6 +60,7 @@ export class WgslPrinter {
 
   #param(p: Param): string {
     if (p.kind === "extent") return `words[${p.dim}]`;
+    if (p.kind === "offset") throw new Error("no kernel here has an access without memory");
     const access = this.#kernel.accesses[p.access]!;
     return `words[${this.#layout.accesses[(access.memory as { argument: number }).argument]!.strides[p.dim]}]`;
   }

@@ -48,6 +48,29 @@ export const infix: { readonly [op: string]: string } = {
   le: "<=",
 };
 
+/** What a statement has of its own, without its bodies: expressions, and places that it writes or copies. */
+export function ownOf(s: Stmt): { readonly exprs: readonly Expr[]; readonly places: readonly Place[] } {
+  switch (s.op) {
+    case "let":
+    case "var":
+    case "set":
+      return { exprs: [s.value], places: [] };
+    case "for":
+      return { exprs: [s.from, s.to], places: [] };
+    case "while":
+    case "if":
+      return { exprs: [s.test], places: [] };
+    case "store":
+      return { exprs: [s.value], places: [s.place] };
+    case "copy":
+      return { exprs: [s.count], places: [s.to, s.from] };
+    case "call":
+      return { exprs: s.operands.flatMap((o) => o.sizes), places: s.operands.map((o) => o.place) };
+    default:
+      return { exprs: [], places: [] };
+  }
+}
+
 /** Every expression of some statements, each before its parts. */
 export function eachExpr(body: readonly Stmt[], visit: (e: Expr) => void): void {
   const of = (e: Expr): void => {
@@ -55,12 +78,9 @@ export function eachExpr(body: readonly Stmt[], visit: (e: Expr) => void): void 
     for (const part of partsOf(e)) of(part);
   };
   for (const s of body) {
-    if ("value" in s) of(s.value);
-    if ("test" in s) of(s.test);
-    if (s.op === "for") for (const e of [s.from, s.to]) of(e);
-    if (s.op === "store") for (const e of placeParts(s.place)) of(e);
-    if (s.op === "copy") for (const e of [...placeParts(s.to), ...placeParts(s.from), s.count]) of(e);
-    if (s.op === "call") for (const o of s.operands) for (const e of [...o.place.at, ...o.sizes]) of(e);
+    const { exprs, places } = ownOf(s);
+    for (const e of exprs) of(e);
+    for (const place of places) for (const e of placeParts(place)) of(e);
     for (const inner of bodiesOf(s)) eachExpr(inner, visit);
   }
 }
@@ -68,14 +88,12 @@ export function eachExpr(body: readonly Stmt[], visit: (e: Expr) => void): void 
 /** Every place in some statements. */
 export function placesIn(body: readonly Stmt[], found = new Set<Place>()): Set<Place> {
   for (const s of body) {
-    if (s.op === "store") found.add(s.place);
-    if (s.op === "copy") for (const place of [s.to, s.from]) found.add(place);
-    if (s.op === "call") for (const { place } of s.operands) found.add(place);
+    for (const place of ownOf(s).places) found.add(place);
+    for (const inner of bodiesOf(s)) placesIn(inner, found);
   }
   eachExpr(body, (e) => {
     if (e.op === "load") found.add(e.place);
   });
-  for (const s of body) for (const inner of bodiesOf(s)) placesIn(inner, found);
   return found;
 }
 

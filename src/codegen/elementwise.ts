@@ -17,7 +17,8 @@ export interface Vectors {
 }
 
 /** Operands of one elementwise value, each used any number of times, and what they are. */
-interface Operands extends Vectors {
+interface Operands {
+  readonly vectors: Vectors;
   /** Dtype of the first operand, and of the result. */
   readonly from: DType;
   readonly to: DType;
@@ -59,24 +60,25 @@ function polynomial(vectors: Vectors, of: (v: ExprLanes) => Expr): Expr {
 const math =
   (op: Exclude<LibraryFunction, "pow" | "fmod" | "sin" | "cos">): Rule =>
   (o) =>
-    o.from === "f32" ? polynomial(o, (v) => polynomials[op](v, o.a)) : ops.library(op, [o.a], o.live);
+    o.from === "f32"
+      ? polynomial(o.vectors, (v) => polynomials[op](v, o.a))
+      : ops.library(op, [o.a], o.vectors.live);
 
-const sigmoid: Rule = (o) => {
-  const { from, a, live } = o;
-  if (from === "f32") return polynomial(o, (v) => polynomials.sigmoid(v, a));
+const sigmoid: Rule = ({ vectors, from, a }) => {
+  if (from === "f32") return polynomial(vectors, (v) => polynomials.sigmoid(v, a));
   const one = k(a, 1);
-  return ops.div(one, ops.add(one, ops.library("exp", [ops.unary("neg", a)], live)));
+  return ops.div(one, ops.add(one, ops.library("exp", [ops.unary("neg", a)], vectors.live)));
 };
 
 /** The polynomial; lanes beyond its domain (no others, as neighbours must not change a result) are the library's. */
 const angle =
   (op: "sin" | "cos"): Rule =>
-  (o) => {
-    const { b, from, a, live } = o;
+  ({ vectors, from, a }) => {
+    const { b, live } = vectors;
     if (from !== "f32") return ops.library(op, [a], live);
     const result = b.var(
       "t",
-      polynomial(o, (v) => sine(v, op, a)),
+      polynomial(vectors, (v) => sine(v, op, a)),
     );
     const inside = b.let("inside", ops.le(ops.unary("abs", a), k(a, largestAngle)));
     b.if(ops.any(ops.not(inside)), () =>
@@ -99,26 +101,27 @@ function quotient({ b, registers }: Vectors, a: Expr, divisor: Expr): Expr {
   return ops.select(isZero, k(a, 0), ops.select(isNegative, ops.unary("neg", a), whole));
 }
 
-const divide: Rule = (o) => (isFloat(o.from) ? ops.div(o.a, o.b2) : wrapped(o.to, quotient(o, o.a, o.b2)));
+const divide: Rule = ({ vectors, from, to, a, b2 }) =>
+  isFloat(from) ? ops.div(a, b2) : wrapped(to, quotient(vectors, a, b2));
 
 /** Python's: the sign of the divisor. */
-const remainder: Rule = (o) => {
-  const { b, from, a, b2, live } = o;
+const remainder: Rule = ({ vectors, from, a, b2 }) => {
+  const { b, live } = vectors;
   const zero = k(a, 0);
   const rest = b.let(
     "rest",
     isFloat(from)
       ? ops.library("fmod", [a, b2], live)
-      : ops.select(ops.eq(b2, zero), zero, ops.sub(a, ops.mul(quotient(o, a, b2), b2))),
+      : ops.select(ops.eq(b2, zero), zero, ops.sub(a, ops.mul(quotient(vectors, a, b2), b2))),
   );
   const signs = ops.xor(ops.lt(rest, zero), ops.lt(b2, zero));
   return ops.select(ops.and(ops.ne(rest, zero), signs), ops.add(rest, b2), rest);
 };
 
-const power2: Rule = (o) => {
-  const { b, from, a, b2, live } = o;
-  if (from === "f32") return polynomial(o, (v) => power(v, a, b2));
-  return from === "f64" ? ops.library("pow", [a, b2], live) : wrapped(o.to, integerPower(b, a, b2));
+const power2: Rule = ({ vectors, from, to, a, b2 }) => {
+  const { b, live } = vectors;
+  if (from === "f32") return polynomial(vectors, (v) => power(v, a, b2));
+  return from === "f64" ? ops.library("pow", [a, b2], live) : wrapped(to, integerPower(b, a, b2));
 };
 
 /** Wraps; a negative exponent gives the truncated reciprocal, and 0 for 0. */
@@ -165,14 +168,14 @@ const cast: Rule = ({ from, to, a }) => {
 /** By the low five bits; zeros come in. */
 const shift =
   (of: "shl" | "shr"): Rule =>
-  ({ b, to, a, b2, uniform }) => {
+  ({ vectors, to, a, b2, uniform }) => {
     const value = of === "shl" ? a : ops.bits(a, "u32");
     const scalar = value.type.scalar;
     const lanes = a.type.lanes;
     let by: Expr;
     if (b2.op === "const") by = { op: "const", type: value.type, value: b2.value & 31 };
     else {
-      const low = b.let("by", ops.and(b2, k(b2, 31)));
+      const low = vectors.b.let("by", ops.and(b2, k(b2, 31)));
       const same = uniform ? ops.splat(ops.lane(low, 0), lanes) : low;
       by = scalar === "i32" ? same : ops.bits(same, scalar);
     }
@@ -234,7 +237,7 @@ export function lowerElementwise(
   uniform = false,
 ): Expr {
   const [a, b2 = a, c = b2] = operands as [Expr, Expr?, Expr?];
-  return rules[op]({ ...vectors, from, to, a, b2, c, uniform });
+  return rules[op]({ vectors, from, to, a, b2, c, uniform });
 }
 
 /** a combined with b, as a reduction of a kind does. */

@@ -1,5 +1,5 @@
 import { bodiesOf, type Expr, type Name, type Place, partsOf, placeParts, type Stmt } from "./ir.ts";
-import { ownOf, placesIn } from "./walk.ts";
+import { indexKey, ownOf, placesIn } from "./walk.ts";
 
 /** A coordinate of a place that is still to be added to its address. */
 export interface Term {
@@ -92,7 +92,7 @@ export class Cursors<L> {
     const isOfIndex = (e: Expr): boolean => isIndex(e) || partsOf(e).some(isOfIndex);
     const known = new Map<string, L>();
     const moving: Moving<L>[] = [];
-    for (const place of new Set(bodies.flatMap((body) => [...placesIn(body)]))) {
+    for (const place of bodies.flatMap((body) => [...placesIn(body)])) {
       const cursor = this.of(place);
       const now: Term[] = [];
       const left: Term[] = [];
@@ -109,7 +109,7 @@ export class Cursors<L> {
         }
       }
       if (now.length === 0) continue;
-      const text = JSON.stringify(now, (_, value) => this.#names.get(value) ?? value);
+      const text = now.map(({ dim, index }) => `${dim} ${indexKey(index, (name) => this.#names.get(name))}`);
       const key = `${cursor.local} ${place.access} ${packed} ${text}`;
       let local = known.get(key);
       if (local === undefined) {

@@ -235,28 +235,32 @@ export interface Lowered {
   readonly body: readonly Stmt[];
 }
 
+const leaf: readonly Expr[] = [];
+
 /** The expressions that an expression is made of, loads' coordinates among them. */
 export function partsOf(e: Expr): readonly Expr[] {
   if ("args" in e) return "live" in e && e.live !== undefined ? [...e.args, e.live] : e.args;
-  return e.op === "load" ? placeParts(e.place) : [];
+  return e.op === "load" ? placeParts(e.place) : leaf;
 }
 
 /** The expressions of a place. */
-export const placeParts = ({ at, along }: Place): readonly Expr[] => [
-  ...at,
-  ...(along?.live ? [along.live] : []),
-  ...(along?.each ? [along.each.index] : []),
-];
+export const placeParts = ({ at, along }: Place): readonly Expr[] =>
+  along?.live === undefined && along?.each === undefined
+    ? at
+    : [...at, ...(along.live ? [along.live] : []), ...(along.each ? [along.each.index] : [])];
+
+const none: readonly (readonly Stmt[])[] = [];
 
 /** The bodies of a statement. */
 export function bodiesOf(s: Stmt): readonly (readonly Stmt[])[] {
+  if (s.op === "let" || s.op === "set" || s.op === "store") return none;
   if (s.op === "for")
     return [
       ...s.steps.flatMap(({ enter = [], body, leave = [] }) => [enter, body, leave]),
       ...(s.rest ? [s.rest.body] : []),
     ];
   if (s.op === "while") return [s.body];
-  return s.op === "if" ? [s.body, s.otherwise] : [];
+  return s.op === "if" ? [s.body, s.otherwise] : none;
 }
 
 /** The variables that some statements set, however deep. */

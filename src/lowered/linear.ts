@@ -1,5 +1,5 @@
 import { type Expr, type Name, partsOf } from "./ir.ts";
-import { paramText } from "./print.ts";
+import { paramText } from "./walk.ts";
 
 /** Something that an index is made of: a parameter, a name, or what is not a sum. */
 interface Atom {

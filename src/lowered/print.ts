@@ -1,19 +1,6 @@
 import { numberText } from "../base/exact-text.ts";
-import {
-  type Expr,
-  type Lowered,
-  type Name,
-  type Param,
-  type Place,
-  partsOf,
-  type Stmt,
-  type Type,
-} from "./ir.ts";
-import { infix } from "./walk.ts";
-
-/** What people read of a parameter: n1 is an extent, s0.1 the stride of access 0 along dimension 1, x2 an offset. */
-export const paramText = (p: Param): string =>
-  p.kind === "extent" ? `n${p.dim}` : p.kind === "offset" ? `x${p.access}` : `s${p.access}.${p.dim}`;
+import { type Expr, type Lowered, type Name, type Place, partsOf, type Stmt, type Type } from "./ir.ts";
+import { infix, paramText } from "./walk.ts";
 
 const typeText = ({ scalar, lanes }: Type): string => (lanes === 1 ? scalar : `${scalar} × ${lanes}`);
 

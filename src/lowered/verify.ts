@@ -30,7 +30,8 @@ const zero = constant(typeOf("index"), 0);
 /** Where a statement is. */
 interface Scope {
   readonly facts: Facts;
-  readonly names: ReadonlySet<Name>;
+  /** What is defined here; statements of this body add to it. */
+  readonly names: Set<Name>;
   readonly inThreads: boolean;
   readonly inWhile: boolean;
 }
@@ -59,7 +60,7 @@ class Verifier {
 
   /** Checks statements; gives what holds after them. */
   #all(body: readonly Stmt[], scope: Scope, outermost = false): Scope {
-    let here = scope;
+    let here: Scope = { ...scope, names: new Set(scope.names) };
     for (const s of body) here = this.#statement(s, here, outermost);
     return here;
   }
@@ -67,12 +68,11 @@ class Verifier {
   /** Checks a statement; gives what holds after it. */
   #statement(s: Stmt, scope: Scope, outermost: boolean): Scope {
     const bounds = this.#bounds;
-    const changed = new Set([...bodiesOf(s)].flatMap((body) => [...assigned(body)]));
-    const after = (facts: Facts, name?: Name): Scope => ({
-      ...scope,
-      facts,
-      names: name === undefined ? scope.names : new Set([...scope.names, name]),
-    });
+    const changed = new Set(bodiesOf(s).flatMap((body) => [...assigned(body)]));
+    const after = (facts: Facts, name?: Name): Scope => {
+      if (name !== undefined) scope.names.add(name);
+      return facts === scope.facts ? scope : { ...scope, facts };
+    };
     const isIndex = (name: Name) => name.type.scalar === "index" && name.type.lanes === 1;
     switch (s.op) {
       case "let":

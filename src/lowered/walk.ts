@@ -3,6 +3,8 @@ import {
   type Cell,
   type Expr,
   type LibraryFunction,
+  type Name,
+  type Param,
   type Place,
   partsOf,
   placeParts,
@@ -75,7 +77,7 @@ export function ownOf(s: Stmt): { readonly exprs: readonly Expr[]; readonly plac
 export function eachExpr(body: readonly Stmt[], visit: (e: Expr) => void): void {
   const of = (e: Expr): void => {
     visit(e);
-    for (const part of partsOf(e)) of(part);
+    if (e.op !== "ref" && e.op !== "const") for (const part of partsOf(e)) of(part);
   };
   for (const s of body) {
     const { exprs, places } = ownOf(s);
@@ -85,16 +87,47 @@ export function eachExpr(body: readonly Stmt[], visit: (e: Expr) => void): void 
   }
 }
 
-/** Every place in some statements. */
-export function placesIn(body: readonly Stmt[], found = new Set<Place>()): Set<Place> {
-  for (const s of body) {
-    for (const place of ownOf(s).places) found.add(place);
-    for (const inner of bodiesOf(s)) placesIn(inner, found);
-  }
-  eachExpr(body, (e) => {
+const places = new WeakMap<readonly Stmt[], ReadonlySet<Place>>();
+
+/** Every place in some statements, which do not change any more: they are looked through once. */
+export function placesIn(body: readonly Stmt[]): ReadonlySet<Place> {
+  const known = places.get(body);
+  if (known !== undefined) return known;
+  const found = new Set<Place>();
+  const inExpr = (e: Expr): void => {
+    if (e.op === "ref" || e.op === "const") return;
     if (e.op === "load") found.add(e.place);
-  });
+    for (const part of partsOf(e)) inExpr(part);
+  };
+  for (const s of body) {
+    const own = ownOf(s);
+    for (const e of own.exprs) inExpr(e);
+    for (const place of own.places) {
+      found.add(place);
+      for (const e of placeParts(place)) inExpr(e);
+    }
+    for (const inner of bodiesOf(s)) for (const place of placesIn(inner)) found.add(place);
+  }
+  places.set(body, found);
   return found;
+}
+
+/** What people read of a parameter: n1 is an extent, s0.1 the stride of access 0 along dimension 1, x2 an offset. */
+export const paramText = (p: Param): string =>
+  p.kind === "extent" ? `n${p.dim}` : p.kind === "offset" ? `x${p.access}` : `s${p.access}.${p.dim}`;
+
+/** A text that tells indices apart; `name`: what a name is called, if it may be in them. */
+export function indexKey(e: Expr, name: (name: Name) => unknown = () => ""): string {
+  switch (e.op) {
+    case "const":
+      return `${e.value}`;
+    case "param":
+      return paramText(e.param);
+    case "ref":
+      return `'${name(e.name)}`;
+    default:
+      return `${e.op} ${e.type.scalar}(${partsOf(e).map((part) => indexKey(part, name))})`;
+  }
 }
 
 /** Whether an expression is the same throughout a call. */

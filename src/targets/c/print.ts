@@ -20,6 +20,7 @@ import {
 import {
   cellBytes,
   eachExpr,
+  indexKey,
   infix,
   isInvariant,
   libraryFunctions,
@@ -65,9 +66,7 @@ function eachPart(e: Expr, visit: (e: Expr) => void): void {
 
 /** Tells one expression that is the same throughout a call, and is more than a word or a number, from others. */
 const invariantKey = (e: Expr): string | null =>
-  isInvariant(e) && ("args" in e || (e.op === "param" && e.param.kind !== "extent"))
-    ? JSON.stringify(e)
-    : null;
+  isInvariant(e) && ("args" in e || (e.op === "param" && e.param.kind !== "extent")) ? indexKey(e) : null;
 
 class CPrinter {
   readonly #kernel: Lowered;
@@ -96,13 +95,20 @@ class CPrinter {
     w.block("void run(const i64 *args, i64 begin, i64 end, char *scratch)", () => {
       w.line("(void)scratch;");
       for (const at of this.#layout.extents) this.#words.set(at, w.define("i64", `args[${at}]`, "n"));
-      const stride = (e: Expr) => {
-        if (e.op !== "param" || e.param.kind !== "stride") return;
-        const at = strideWord(this.#layout, e.param.access, e.param.dim);
-        if (!this.#words.has(at)) this.#words.set(at, w.define("i64", `args[${at}]`, "s"));
+      const invariants = new Map<string, Expr>();
+      const note = (e: Expr): void => {
+        if (e.op === "param" && e.param.kind === "stride") {
+          const at = strideWord(this.#layout, e.param.access, e.param.dim);
+          if (!this.#words.has(at)) this.#words.set(at, w.define("i64", `args[${at}]`, "s"));
+        }
+        const key = invariantKey(e);
+        if (key !== null && !invariants.has(key)) invariants.set(key, e);
       };
-      for (const { strides } of this.#kernel.accesses) for (const e of strides) eachPart(e, stride);
-      eachExpr(this.#kernel.body, stride);
+      for (const { strides } of this.#kernel.accesses)
+        for (const e of strides)
+          if (e.op !== "const") eachPart(e, (part) => part.op === "param" && note(part));
+      invariants.clear();
+      eachExpr(this.#kernel.body, note);
       for (const { memory, cell, extents } of this.#kernel.accesses) {
         const name = w.name("p");
         this.#pointers.push(name);
@@ -113,11 +119,7 @@ class CPrinter {
           w.line(`char *const ${name} = (char *)args[${this.#layout.accesses[memory.argument]!.pointer}];`);
       }
       // Compilers leave divisions where they are, in loops of one turn too.
-      eachExpr(this.#kernel.body, (e) => {
-        const key = invariantKey(e);
-        if (key !== null && !this.#invariants.has(key))
-          this.#invariants.set(key, w.define("i64", this.#expr(e), "x"));
-      });
+      for (const [key, e] of invariants) this.#invariants.set(key, w.define("i64", this.#expr(e), "x"));
       const { status } = this.#kernel;
       if (status !== null) w.line(`if (*(const i32_m *)${this.#pointers[status]}) return;`);
       this.#body(this.#kernel.body);

@@ -1,7 +1,7 @@
 import { type ArgsLayout, strideWord } from "../../codegen/args.ts";
 import { Cursors, type Term } from "../../lowered/cursors.ts";
 import type { Expr, Lowered, Name, Place, Stmt } from "../../lowered/ir.ts";
-import { cellBytes, type Operation } from "../../lowered/walk.ts";
+import { cellBytes, indexKey, type Operation } from "../../lowered/walk.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import type { Operations, Values } from "./operations.ts";
 
@@ -61,7 +61,7 @@ export class Addresses {
 
   /** The local of an invariant expression. */
   invariant(e: Expr): number {
-    const key = JSON.stringify(e);
+    const key = indexKey(e);
     const known = this.#invariants.get(key);
     if (known !== undefined) return known;
     if (e.op === "param" && e.param.kind === "extent") return this.#word(this.#layout.extents[e.param.dim]!);
@@ -87,7 +87,7 @@ export class Addresses {
     if (e.op === "const") return { bytes: e.value * cellBytes[cell] };
     if (e.op === "param" && e.param.kind === "stride")
       return { local: this.#word(strideWord(this.#layout, e.param.access, e.param.dim)) };
-    const key = `${JSON.stringify(e)} · ${cellBytes[cell]}`;
+    const key = `${indexKey(e)} · ${cellBytes[cell]}`;
     const known = this.#invariants.get(key);
     if (known !== undefined) return { local: known };
     const local = this.#f.local("i32");

@@ -9,22 +9,22 @@ void run(const i64 *args, i64 begin, i64 end, char *scratch) {
   char *const p6 = (char *)args[5];
   char *const p7 = (char *)args[8];
   i64 j8 = begin;
-  char *q9 = p7 + j8 * s4;
-  char *q10 = p5 + j8 * s2;
-  char *q11 = p6 + j8 * s3;
-  for (; j8 < end; j8 += 1, q9 += s4, q10 += s2, q11 += s3) {
+  char *q9 = p5 + j8 * s2;
+  char *q10 = p6 + j8 * s3;
+  char *q11 = p7 + j8 * s4;
+  for (; j8 < end; j8 += 1, q9 += s2, q10 += s3, q11 += s4) {
     if ((n1 == 4)) {
-      const vf t12 = *(const v_f32_m *)(q10);
-      const vf t13 = *(const v_f32_m *)(q11);
+      const vf t12 = *(const v_f32_m *)(q9);
+      const vf t13 = *(const v_f32_m *)(q10);
       const vf t14 = (t12 * t13);
-      *(v_f32_m *)(q9) = t14;
+      *(v_f32_m *)(q11) = t14;
     }
     else {
       if ((0 < n1)) {
-        const vf t15 = (vf)load_part_vf(q10, (int)n1);
-        const vf t16 = (vf)load_part_vf(q11, (int)n1);
+        const vf t15 = (vf)load_part_vf(q9, (int)n1);
+        const vf t16 = (vf)load_part_vf(q10, (int)n1);
         const vf t17 = (t15 * t16);
-        store_part_vf(q9, (vf)t17, (int)n1);
+        store_part_vf(q11, (vf)t17, (int)n1);
       }
     }
   }

@@ -11,9 +11,14 @@ import {
 } from "./ir.ts";
 import { infix } from "./walk.ts";
 
-/** What people read of a parameter: n1 is an extent, s0.1 the stride of access 0 along dimension 1, x2 an offset. */
-export const paramText = (p: Param): string =>
-  p.kind === "extent" ? `n${p.dim}` : p.kind === "offset" ? `x${p.access}` : `s${p.access}.${p.dim}`;
+/**
+ * What people read of a parameter: n1 is an extent, block0 one of a task, s0.1 the stride of access 0 along dimension 1, x2
+ * an offset.
+ */
+export function paramText(p: Param): string {
+  if (p.kind === "stride") return `s${p.access}.${p.dim}`;
+  return p.kind === "offset" ? `x${p.access}` : `${p.kind === "extent" ? "n" : "block"}${p.dim}`;
+}
 
 const typeText = ({ scalar, lanes }: Type): string => (lanes === 1 ? scalar : `${scalar} × ${lanes}`);
 
@@ -64,6 +69,8 @@ class Printer {
         return `${parts()[0]}.${e.lane}`;
       case "rotate":
         return `rotate(${parts()[0]}, ${e.by})`;
+      case "shuffle":
+        return `shuffle(${parts().join(", ")}, [${e.from}])`;
       case "widen":
         return `widen(${parts()[0]}, ${e.part})`;
       case "narrow":
@@ -132,6 +139,9 @@ class Printer {
       case "copy":
         line(`${this.place(s.to)} = ${this.place(s.from)}, ${this.expr(s.count)} elements`);
         break;
+      case "prefetch":
+        line(`soon ${this.place(s.place)}`);
+        break;
       case "call": {
         const operands = s.operands.map(
           ({ place, sizes }) => `${this.place(place)} of ${sizes.map((e) => this.expr(e)).join(" × ")}`,
@@ -153,8 +163,8 @@ export function kernelText(kernel: Lowered): string {
   const printer = new Printer();
   for (const [i, { cell, memory, extents, strides, written }] of kernel.accesses.entries()) {
     const texts = (es: readonly Expr[]) => es.map((e) => printer.expr(e)).join(", ");
-    const where = memory === "local" ? "local" : `argument ${memory.argument}`;
-    const alias = memory !== "local" && memory.alias !== memory.argument ? `, may be ${memory.alias}` : "";
+    const where = "local" in memory ? `local of ${memory.local}` : `argument ${memory.argument}`;
+    const alias = "alias" in memory && memory.alias !== memory.argument ? `, may be ${memory.alias}` : "";
     printer.lines.push(
       `  a${i}: ${cell}[${texts(extents)}] by (${texts(strides)}), ${where}${alias}${written ? ", written" : ""}`,
     );

@@ -1,8 +1,10 @@
 import {
+  type Access,
   bodiesOf,
   type Cell,
   type Expr,
   type LibraryFunction,
+  localSize,
   type Place,
   partsOf,
   placeParts,
@@ -11,6 +13,10 @@ import {
 
 /** Bytes of what memory holds. */
 export const cellBytes: { readonly [C in Cell]: number } = { f32: 4, f64: 8, i32: 4, u8: 1, u16: 2 };
+
+/** Bytes that a buffer of a kernel's own takes: each begins at a multiple of 64. */
+export const localBytes = (access: Access): number =>
+  Math.ceil(((localSize(access) ?? 0) * cellBytes[access.cell]) / 64) * 64;
 
 /** An expression with operands. */
 export type Operation = Extract<Expr, { args: readonly Expr[] }>;
@@ -48,34 +54,54 @@ export const infix: { readonly [op: string]: string } = {
   le: "<=",
 };
 
+/** An expression and all that it is made of, each before its parts. */
+export function eachPart(e: Expr, visit: (e: Expr) => void): void {
+  visit(e);
+  for (const part of partsOf(e)) eachPart(part, visit);
+}
+
+/** Every expression of a statement, but for those of its bodies. */
+function eachOwn(s: Stmt, visit: (e: Expr) => void): void {
+  const of = (e: Expr): void => eachPart(e, visit);
+  if ("value" in s) of(s.value);
+  if ("test" in s) of(s.test);
+  if (s.op === "for") for (const e of [s.from, s.to]) of(e);
+  if (s.op === "copy") of(s.count);
+  if (s.op === "call") for (const { sizes } of s.operands) sizes.forEach(of);
+  for (const place of placesOf(s)) placeParts(place).forEach(of);
+}
+
+/** The places that a statement names itself, but for loads. */
+function placesOf(s: Stmt): readonly Place[] {
+  if (s.op === "store" || s.op === "prefetch") return [s.place];
+  if (s.op === "copy") return [s.to, s.from];
+  return s.op === "call" ? s.operands.map(({ place }) => place) : [];
+}
+
 /** Every expression of some statements, each before its parts. */
 export function eachExpr(body: readonly Stmt[], visit: (e: Expr) => void): void {
-  const of = (e: Expr): void => {
-    visit(e);
-    for (const part of partsOf(e)) of(part);
-  };
   for (const s of body) {
-    if ("value" in s) of(s.value);
-    if ("test" in s) of(s.test);
-    if (s.op === "for") for (const e of [s.from, s.to]) of(e);
-    if (s.op === "store") for (const e of placeParts(s.place)) of(e);
-    if (s.op === "copy") for (const e of [...placeParts(s.to), ...placeParts(s.from), s.count]) of(e);
-    if (s.op === "call") for (const o of s.operands) for (const e of [...o.place.at, ...o.sizes]) of(e);
+    eachOwn(s, visit);
     for (const inner of bodiesOf(s)) eachExpr(inner, visit);
   }
 }
 
+/** Places in bodies that have been looked through: loops ask for those of all that is in them. */
+const known = new WeakMap<readonly Stmt[], ReadonlySet<Place>>();
+
 /** Every place in some statements. */
-export function placesIn(body: readonly Stmt[], found = new Set<Place>()): Set<Place> {
+export function placesIn(body: readonly Stmt[]): ReadonlySet<Place> {
+  const there = known.get(body);
+  if (there !== undefined) return there;
+  const found = new Set<Place>();
   for (const s of body) {
-    if (s.op === "store") found.add(s.place);
-    if (s.op === "copy") for (const place of [s.to, s.from]) found.add(place);
-    if (s.op === "call") for (const { place } of s.operands) found.add(place);
+    for (const place of placesOf(s)) found.add(place);
+    eachOwn(s, (e) => {
+      if (e.op === "load") found.add(e.place);
+    });
+    for (const inner of bodiesOf(s)) for (const place of placesIn(inner)) found.add(place);
   }
-  eachExpr(body, (e) => {
-    if (e.op === "load") found.add(e.place);
-  });
-  for (const s of body) for (const inner of bodiesOf(s)) placesIn(inner, found);
+  known.set(body, found);
   return found;
 }
 

@@ -40,7 +40,7 @@ const memory: { readonly [D in DType]: readonly [element: string, vector: "vf" |
 const narrow = (dtype: DType): boolean => dtypes[dtype].bytes < 4;
 
 /** A vector of elements at addresses of their own, widened. */
-export function fromLanes(ctx: CContext, dtype: DType, address: (lane: string | number) => string): string {
+function fromLanes(ctx: CContext, dtype: DType, address: (lane: string | number) => string): string {
   const { w, lanes, live } = ctx;
   const [element, vector] = memory[dtype];
   const at = (lane: string | number) => `*(const ${element}_m *)(${address(lane)})`;
@@ -61,7 +61,7 @@ export function fromLanes(ctx: CContext, dtype: DType, address: (lane: string | 
 }
 
 /** A vector of consecutive elements, widened. */
-export function fromRow(ctx: CContext, dtype: DType, pointer: string): string {
+function fromRow(ctx: CContext, dtype: DType, pointer: string): string {
   const { w, live } = ctx;
   const [element, vector] = memory[dtype];
   if (live !== null && !narrow(dtype)) {
@@ -181,7 +181,7 @@ export function emitStore(ctx: CContext, access: number, value: string): void {
 }
 
 /** Writes what memory is to hold: of narrow elements the low bits of the lanes. */
-export function storeCells(ctx: CContext, access: number, encoded: string): void {
+function storeCells(ctx: CContext, access: number, encoded: string): void {
   const { w, lanes, live } = ctx;
   const { dtype, vector } = ctx.accesses[access]!;
   const [element, type] = memory[dtype];

@@ -6,7 +6,7 @@ import type { FunctionBuilder } from "./emitter.ts";
 import type { Operations, Values } from "./operations.ts";
 
 /** A stride in bytes: a local, or a number. */
-type Stride = { readonly local: number } | { readonly bytes: number };
+export type Stride = { readonly local: number } | { readonly bytes: number };
 
 const laneIndex = (value: number): Expr => ({ op: "const", type: { scalar: "index", lanes: 1 }, value });
 
@@ -64,7 +64,8 @@ export class Addresses {
     const key = JSON.stringify(e);
     const known = this.#invariants.get(key);
     if (known !== undefined) return known;
-    if (e.op === "param" && e.param.kind === "extent") return this.#word(this.#layout.extents[e.param.dim]!);
+    if (e.op === "param" && (e.param.kind === "extent" || e.param.kind === "block"))
+      return this.#word(this.#layout[e.param.kind === "extent" ? "extents" : "block"][e.param.dim]!);
     const local = this.#f.local("i32");
     if (e.op === "param" && e.param.kind === "stride") {
       // Words have strides in bytes.

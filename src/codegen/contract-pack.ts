@@ -2,7 +2,7 @@ import { count, ops } from "../lowered/build.ts";
 import type { Expr } from "../lowered/ir.ts";
 import { ceilDiv, fetchOperand, inVectors, operandAt, type Parts, zero } from "./contract-parts.ts";
 
-const { add, div, lt, min, mul, rem, sub } = ops;
+const { add, div, le, min, mul, rem, sub } = ops;
 
 /** A stretch of the contracted dimension. */
 export interface Stretch {
@@ -15,26 +15,54 @@ export interface Stretch {
  * also where fewer rows or depths are left: the buffer has room for them, and nobody reads them.
  */
 export function packLeft(parts: Parts, left: number, { k0, depth }: Stretch, first: Expr, rows: Expr): void {
-  const { b, kernel, block } = parts;
-  const value = (r: Expr, j: Expr, live?: Expr) =>
-    operandAt(parts, "left", { free: add(add(block.m0, first), r), depth: add(k0, j) }, live);
-  /** The next panel's, while this one is multiplied. */
-  const fetch = (r: Expr, j: Expr) =>
-    fetchOperand(parts, "left", { free: add(add(add(block.m0, first), rows), r), depth: add(k0, j) });
-  const store = (r: Expr, j: Expr, dim: number, v: Expr) =>
-    b.store({ access: left, at: [r, j], along: { dim, packed: true } }, v);
+  const { b, kernel, policy, block } = parts;
+  const at = (r: Expr, j: Expr) => ({ free: add(add(block.m0, first), r), depth: add(k0, j) });
+  const store = (r: Expr, j: Expr, dim: number, live?: Expr) =>
+    b.store(
+      { access: left, at: [r, j], along: { dim, packed: true } },
+      operandAt(parts, "left", at(r, j), live),
+    );
   if (kernel.leftUnit === "m")
-    b.for(depth, (j) => {
-      fetch(zero, j);
-      inVectors(parts, rows, (r, live) => store(r, j, 0, value(r, j, live)));
-    });
+    // The next panel's, while this one is multiplied.
+    byDepth(
+      parts,
+      { depth, size: rows, whole: policy.tile.rows, left: sub(block.rows, first) },
+      (r, j, live) => store(r, j, 0, live),
+      (j) => fetchOperand(parts, "left", at(rows, j)),
+    );
   else
     b.for(rows, (r) =>
       inVectors(parts, depth, (j, live) => {
-        fetch(r, j);
-        store(r, j, 1, value(r, j, live));
+        fetchOperand(parts, "left", at(add(rows, r), j));
+        store(r, j, 1, live);
       }),
     );
+}
+
+/**
+ * Goes through depths, and for each along a panel's `size` in vectors: written out where that is the `whole` panel, as so
+ * much is `left`. `begin` comes first at each depth.
+ */
+function byDepth(
+  parts: Parts,
+  { depth, size, whole, left }: { depth: Expr; size: Expr; whole: number; left: Expr },
+  store: (index: Expr, j: Expr, live?: Expr) => void,
+  begin: (j: Expr) => void = () => {},
+): void {
+  const { b, policy } = parts;
+  const { lanes } = policy.registers;
+  const some = () =>
+    b.for(depth, (j) => {
+      begin(j);
+      inVectors(parts, size, (i, live) => store(i, j, live));
+    });
+  const all = () =>
+    b.for(depth, (j) => {
+      begin(j);
+      for (let i = 0; i < whole; i += lanes) store(count(i), j);
+    });
+  if (whole % lanes === 0) b.if(le(count(whole), left), all, some);
+  else some();
 }
 
 /** Packs the right operand of the block as panels of a tile's columns, which for each depth lie side by side. */
@@ -45,32 +73,18 @@ export function packRight(parts: Parts, right: number, stretch: Stretch): void {
 
 function rightByDepth(parts: Parts, right: number, { k0, depth }: Stretch): void {
   const { b, policy, block } = parts;
-  const { tile } = policy;
-  const { lanes } = policy.registers;
-  const width = count(tile.columns);
-  const at = (c: Expr, j: Expr) => ({ free: add(block.n0, c), depth: add(k0, j) });
-  const store = (panel: Expr, j: Expr, d: Expr, value: Expr) =>
-    b.store({ access: right, at: [panel, j, d], along: { dim: 2, packed: true } }, value);
-  const whole = b.let("whole", div(block.columns, width));
-  b.for(whole, (panel) => {
-    const c = b.let("c", mul(panel, width));
-    b.for(depth, (j) => {
-      for (let d = 0; d < tile.columns; d += lanes) {
-        fetchOperand(parts, "right", at(add(c, count(d + tile.columns)), j));
-        store(panel, j, count(d), operandAt(parts, "right", at(add(c, count(d)), j)));
-      }
+  const width = policy.tile.columns;
+  b.for(ceilDiv(block.columns, count(width)), (panel) => {
+    const c = b.let("c", mul(panel, count(width)));
+    const left = b.let("left", sub(block.columns, c));
+    const panels = { depth, size: min(count(width), left), whole: width, left };
+    byDepth(parts, panels, (i, j, live) => {
+      const at = (d: Expr) => ({ free: add(add(block.n0, c), d), depth: add(k0, j) });
+      fetchOperand(parts, "right", at(add(i, count(width))));
+      const place = { access: right, at: [panel, j, i], along: { dim: 2, packed: true } };
+      b.store(place, operandAt(parts, "right", at(i), live));
     });
   });
-  // What is left, vector by vector.
-  const c = b.let("c", mul(whole, width));
-  const some = b.let("some", sub(block.columns, c));
-  b.if(lt(zero, some), () =>
-    b.for(depth, (j) =>
-      inVectors(parts, some, (d, live) =>
-        store(whole, j, d, operandAt(parts, "right", at(add(c, d), j), live)),
-      ),
-    ),
-  );
 }
 
 /** As many columns as a vector has lanes at a time, vectors along k, transposed on the way. */

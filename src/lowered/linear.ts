@@ -192,6 +192,16 @@ export class Bounds {
     return test.op === (holds ? "eq" : "ne") ? [plus(x, y, -1), plus(y, x, -1)] : [];
   }
 
+  /** The facts of an `if`'s test, and what they say of what their atoms are at most: a smaller sum is bounded by both. */
+  assumeAll(test: Expr, holds: boolean): Linear[] {
+    return this.assume(test, holds).flatMap((fact) => [
+      fact,
+      ...[...fact.terms].flatMap(([atom, n]) =>
+        n < 0 ? [] : atom.axioms.filter((x) => x.terms.get(atom) === -1).map((x) => plus(fact, x, n)),
+      ),
+    ]);
+  }
+
   /** The facts that stay when some variables are set. */
   without(facts: Facts, set: ReadonlySet<Name>): Facts {
     const depends = (atom: Atom) => [...atom.variables].some((v) => set.has(v));

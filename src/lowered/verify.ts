@@ -164,8 +164,8 @@ class Verifier {
       }
       case "if": {
         this.#expr(s.test, scope);
-        this.#all(s.body, { ...scope, facts: [...scope.facts, ...bounds.assume(s.test, true)] });
-        this.#all(s.otherwise, { ...scope, facts: [...scope.facts, ...bounds.assume(s.test, false)] });
+        this.#all(s.body, { ...scope, facts: [...scope.facts, ...bounds.assumeAll(s.test, true)] });
+        this.#all(s.otherwise, { ...scope, facts: [...scope.facts, ...bounds.assumeAll(s.test, false)] });
         const left = s.body.at(-1)?.op === "break" ? bounds.assume(s.test, false) : [];
         return after(bounds.without([...scope.facts, ...left], changed));
       }

@@ -165,11 +165,18 @@ const cast: Rule = ({ from, to, a }) => {
 /** By the low five bits; zeros come in. */
 const shift =
   (of: "shl" | "shr"): Rule =>
-  ({ to, a, b2, uniform }) => {
-    const by = ops.and(b2, k(b2, 31));
-    const same = uniform && b2.op !== "const" ? ops.splat(ops.lane(by, 0), by.type.lanes) : by;
-    if (of === "shl") return wrapped(to, ops.shl(a, same));
-    return wrapped(to, ops.bits(ops.shr(ops.bits(a, "u32"), ops.bits(same, "u32")), "i32"));
+  ({ b, to, a, b2, uniform }) => {
+    const value = of === "shl" ? a : ops.bits(a, "u32");
+    const scalar = value.type.scalar;
+    const lanes = a.type.lanes;
+    let by: Expr;
+    if (b2.op === "const") by = { op: "const", type: value.type, value: b2.value & 31 };
+    else {
+      const low = b.let("by", ops.and(b2, k(b2, 31)));
+      const same = uniform ? ops.splat(ops.lane(low, 0), lanes) : low;
+      by = scalar === "i32" ? same : ops.bits(same, scalar);
+    }
+    return wrapped(to, of === "shl" ? ops.shl(value, by) : ops.bits(ops.shr(value, by), "i32"));
   };
 
 const rules: { readonly [K in ElementwiseOp]: Rule } = {

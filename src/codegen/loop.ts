@@ -9,7 +9,7 @@ import { combine } from "./elementwise.ts";
 import type { Registers } from "./expr-lanes.ts";
 import { analyse, type LoopStructure, type Stage } from "./loop-structure.ts";
 import { startOf } from "./reduce.ts";
-import { KernelAccesses, lowerValues, storeValue, type ValueContext } from "./value.ts";
+import { KernelAccesses, lowerValues, scalarValues, storeValue, type ValueContext } from "./value.ts";
 
 /** How a target wants loops. */
 export interface LoopPolicy extends Registers {
@@ -78,7 +78,9 @@ class LoopLowering {
       ),
     };
     this.#emptySums();
-    const known = this.#compute(this.#context(origin), this.#structure.scalars, new Map());
+    const roots = this.#kernel.stores.map((s) => s.value);
+    const scalars = scalarValues(this.#accesses, body, roots);
+    const known = this.#compute(this.#context(origin), scalars, new Map());
     const all = accesses.map((_, i) => i);
     if (vector === "inner") this.#dimensions(0, outer, origin, all, (row) => this.#alongRow(row, known));
     else this.#dimensions(0, outer - 1, origin, all, (row) => this.#acrossRows(row, known));

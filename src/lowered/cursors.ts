@@ -1,5 +1,5 @@
-import { type Expr, type Name, type Place, partsOf, type Stmt } from "./ir.ts";
-import { placesIn } from "./walk.ts";
+import { bodiesOf, type Expr, type Name, type Place, partsOf, placeParts, type Stmt } from "./ir.ts";
+import { ownOf, placesIn } from "./walk.ts";
 
 /** A part of a coordinate of a place that is still to be added to its address. */
 export interface Term {
@@ -65,6 +65,22 @@ export class Cursors<L> {
   #text(e: Expr): string {
     if (e.op === "ref") return `${this.#names.get(e.name)}`;
     return JSON.stringify(e, (_, value) => this.#names.get(value) ?? value);
+  }
+
+  /** Whether something needs an index itself: not only addresses that move along with it. */
+  needs(index: Name, body: readonly Stmt[]): boolean {
+    const inExpr = (e: Expr): boolean => {
+      if (e.op === "load") return inPlace(e.place);
+      return e.op === "ref" ? e.name === index : partsOf(e).some(inExpr);
+    };
+    const inPlace = (place: Place): boolean =>
+      this.of(place).left.some((term) => inExpr(term.index)) || placeParts({ ...place, at: [] }).some(inExpr);
+    return body.some((s) => {
+      const { exprs, places } = ownOf(s);
+      return (
+        exprs.some(inExpr) || places.some(inPlace) || bodiesOf(s).some((inner) => this.needs(index, inner))
+      );
+    });
   }
 
   #isSteady(e: Expr): boolean {

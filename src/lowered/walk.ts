@@ -60,22 +60,36 @@ export function eachPart(e: Expr, visit: (e: Expr) => void): void {
   for (const part of partsOf(e)) eachPart(part, visit);
 }
 
-/** Every expression of a statement, but for those of its bodies. */
-function eachOwn(s: Stmt, visit: (e: Expr) => void): void {
-  const of = (e: Expr): void => eachPart(e, visit);
-  if ("value" in s) of(s.value);
-  if ("test" in s) of(s.test);
-  if (s.op === "for") for (const e of [s.from, s.to]) of(e);
-  if (s.op === "copy") of(s.count);
-  if (s.op === "call") for (const { sizes } of s.operands) sizes.forEach(of);
-  for (const place of placesOf(s)) placeParts(place).forEach(of);
+/** What a statement has of its own, without its bodies: expressions, and places, but for those of loads. */
+export function ownOf(s: Stmt): { readonly exprs: readonly Expr[]; readonly places: readonly Place[] } {
+  switch (s.op) {
+    case "let":
+    case "var":
+    case "set":
+      return { exprs: [s.value], places: [] };
+    case "for":
+      return { exprs: [s.from, s.to], places: [] };
+    case "while":
+    case "if":
+      return { exprs: [s.test], places: [] };
+    case "store":
+      return { exprs: [s.value], places: [s.place] };
+    case "prefetch":
+      return { exprs: [], places: [s.place] };
+    case "copy":
+      return { exprs: [s.count], places: [s.to, s.from] };
+    case "call":
+      return { exprs: s.operands.flatMap((o) => o.sizes), places: s.operands.map((o) => o.place) };
+    default:
+      return { exprs: [], places: [] };
+  }
 }
 
-/** The places that a statement names itself, but for loads. */
-function placesOf(s: Stmt): readonly Place[] {
-  if (s.op === "store" || s.op === "prefetch") return [s.place];
-  if (s.op === "copy") return [s.to, s.from];
-  return s.op === "call" ? s.operands.map(({ place }) => place) : [];
+/** Every expression of a statement, but for those of its bodies. */
+function eachOwn(s: Stmt, visit: (e: Expr) => void): void {
+  const { exprs, places } = ownOf(s);
+  for (const e of exprs) eachPart(e, visit);
+  for (const place of places) for (const e of placeParts(place)) eachPart(e, visit);
 }
 
 /** Every expression of some statements, each before its parts. */
@@ -95,7 +109,7 @@ export function placesIn(body: readonly Stmt[]): ReadonlySet<Place> {
   if (there !== undefined) return there;
   const found = new Set<Place>();
   for (const s of body) {
-    for (const place of placesOf(s)) found.add(place);
+    for (const place of ownOf(s).places) found.add(place);
     eachOwn(s, (e) => {
       if (e.op === "load") found.add(e.place);
     });

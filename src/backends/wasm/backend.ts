@@ -1,14 +1,13 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import type { Kernel } from "../../plan/kernel.ts";
-import { emitAxis } from "../../targets/wasm/kernel.ts";
+import { emitKernelWasm } from "../../targets/wasm/kernel.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";
 import { measurePeaks } from "../peaks.ts";
 import { Sharing } from "../sharing.ts";
 import { emitContract, scratchBytes } from "./contract.ts";
 import { type Host, WasmExecutable } from "./executable.ts";
 import { detectFeatures, type Features } from "./features.ts";
-import { emitLoop } from "./loop.ts";
 import { mathImports } from "./math.ts";
 import { WasmMemory } from "./memory.ts";
 import { sourceOf, WorkerPool } from "./threads.ts";
@@ -93,10 +92,9 @@ class WasmBackend implements Backend, Host {
   }
 
   #emit(kernel: Kernel): Uint8Array<ArrayBuffer> {
-    if (kernel.kind === "loop")
-      return emitLoop(kernel, this.memory, this.#features.relaxed) as Uint8Array<ArrayBuffer>;
-    if (kernel.kind === "contract") return emitContract(kernel, this.memory, this.#features.relaxed);
-    return emitAxis(kernel, this.memory);
+    const { relaxed } = this.#features;
+    if (kernel.kind === "contract") return emitContract(kernel, this.memory, relaxed);
+    return emitKernelWasm(kernel, this.memory, relaxed);
   }
 
   /** Makes room for a plan's scratch; where there is none, a plan that needs less makes it again when it next runs. */

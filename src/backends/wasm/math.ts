@@ -22,6 +22,7 @@ export const mathImports = {
   tanh: Math.tanh,
   errorFunction,
   pow,
+  fmod: (a: number, b: number) => a % b,
   remainder,
   integerPower,
 };

@@ -301,15 +301,3 @@ const rules: { readonly [K in ElementwiseOp]: Rule } = {
 export function emitElementwise(op: ElementwiseOp, o: Operands): void {
   rules[op](o);
 }
-
-/** Leaves a combined with b, as a reduction of that kind does. */
-export function emitCombine(
-  ctx: ValueContext,
-  kind: "sum" | "max" | "min" | "prod",
-  dtype: DType,
-  a: number,
-  b: number,
-): void {
-  const op = { sum: "add", prod: "mul", max: "max", min: "min" } as const;
-  emitElementwise(op[kind], { ctx, from: dtype, to: dtype, a, b, c: b, uniform: false });
-}

@@ -1,6 +1,5 @@
 import { type DType, isFloat } from "../../base/dtype.ts";
 import type { ElementwiseOp } from "../../ir/evaluate-elementwise.ts";
-import type { ReduceKind } from "../../plan/kernel.ts";
 import { blend, type CContext, vectorType } from "./access.ts";
 import { type CFunction, emitFunction } from "./function.ts";
 import { splat } from "./literal.ts";
@@ -186,11 +185,4 @@ const rules: { readonly [K in ElementwiseOp]: Rule } = {
 /** Defines the result of an elementwise operation, and gives its name. */
 export function emitElementwise(op: ElementwiseOp, o: Operands): string {
   return o.ctx.w.define(vectorType(o.to), rules[op](o));
-}
-
-/** The expression of a combined with b, as a reduction of a kind does. */
-export function combine(kind: ReduceKind, dtype: DType, a: string, b: string): string {
-  const op = { sum: "add", prod: "mul", max: "max", min: "min" } as const;
-  // Of these none writes a statement of its own.
-  return rules[op[kind]]({ ctx: undefined as never, from: dtype, to: dtype, a, b, c: b });
 }

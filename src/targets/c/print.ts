@@ -306,7 +306,7 @@ class CPrinter {
 
   /** How many lanes there are; null: all. */
   #live({ along }: Place): string | null {
-    return along?.live === undefined ? null : this.#w.define("int", `(int)${this.#expr(along.live)}`, "live");
+    return along?.live === undefined ? null : `(int)${this.#expr(along.live)}`;
   }
 
   #store(place: Place, value: Expr): void {
@@ -318,10 +318,9 @@ class CPrinter {
       return;
     }
     const { along } = place;
-    const pointer = this.#w.define("char *", address, "q");
     const named = /^\w+$/.test(text) ? text : this.#w.define(this.#type(value.type), text);
     const step = along === undefined || along.packed ? null : this.#stride(place.access, along.dim);
-    storeVector(this.#w, this.#unit, cell, this.#live(place), pointer, step, named);
+    storeVector(this.#w, this.#unit, cell, this.#live(place), address, step, named);
   }
 
   #load(place: Place, type: Type): string {
@@ -329,9 +328,9 @@ class CPrinter {
     const { along } = place;
     const address = this.#address(place);
     if (type.lanes === 1) return `*(const ${cell}_m *)(${address})`;
-    const pointer = this.#w.define("char *", address, "q");
     const live = this.#live(place);
-    if (along?.packed) return loadRow(this.#w, cell, live, pointer);
+    if (along?.packed) return loadRow(this.#w, cell, live, address);
+    const pointer = /^\w+$/.test(address) ? address : this.#w.define("char *", address, "q");
     const step = along === undefined ? "0" : this.#stride(place.access, along.dim);
     const own = along?.each && {
       index: this.#expr(along.each.index),

@@ -47,7 +47,11 @@ export class KernelAccesses {
         cell: indices.has(a) ? "u8" : cellOf(dtype),
         memory: { argument: a, alias: a },
         extents: [
-          ...dims.map((d) => (this.#reaches(a, d) ? reach.extents[d]! : count(1))),
+          ...dims.map((d) => {
+            if (!this.#reaches(a, d)) return count(1);
+            // A value that is the same everywhere is computed before it is known whether there are any elements.
+            return this.#reach.varies(a, d) ? reach.extents[d]! : ops.max(reach.extents[d]!, count(1));
+          }),
           ...(picks ? [gatherable] : []),
         ],
         strides: [

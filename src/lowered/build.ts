@@ -34,6 +34,13 @@ export const param = (p: Param): Expr => ({ op: "param", type: typeOf("index"), 
 const isConst = (e: Expr, value: number): boolean =>
   e.op === "const" && e.value === value && e.type.scalar === "index";
 
+/** Sums and products of numbers that are known. */
+const folded: { readonly [O in Binary]?: (a: number, b: number) => number } = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+};
+
 const comparisons: ReadonlySet<string> = new Set<Comparison>(["eq", "ne", "lt", "le"]);
 
 /** An operation on two values of one type; sums and products of indices with 0 and 1 are what is left. */
@@ -44,9 +51,12 @@ function binary(op: Binary, a: Expr, b: Expr): Expr {
     );
   if ((op === "add" || op === "sub") && isConst(b, 0)) return a;
   if (op === "add" && isConst(a, 0)) return b;
-  if (op === "mul" && isConst(b, 1)) return a;
+  if ((op === "mul" || op === "div") && isConst(b, 1)) return a;
   if (op === "mul" && isConst(a, 1)) return b;
   if (op === "mul" && (isConst(a, 0) || isConst(b, 0))) return count(0);
+  const fold = folded[op];
+  if (fold !== undefined && a.op === "const" && b.op === "const" && a.type.scalar === "index")
+    return count(fold(a.value, b.value));
   const type = comparisons.has(op) ? typeOf("bool", a.type.lanes) : a.type;
   return { op, type, args: [a, b] };
 }
@@ -106,6 +116,13 @@ export const ops = {
   }),
   /** Lane i is lane i + by, around. */
   rotate: (a: Expr, by: number): Expr => ({ op: "rotate", type: a.type, args: [a], by }),
+  /** Lanes of two vectors, numbered through. */
+  shuffle: (a: Expr, b: Expr, from: readonly number[]): Expr => ({
+    op: "shuffle",
+    type: a.type,
+    args: [a, b],
+    from,
+  }),
   /** The numbers of the lanes. */
   iota: (lanes: number): Expr => ({ op: "iota", type: typeOf("i32", lanes) }),
   /** So many lanes of a vector as f64, the `part`th of them. */
@@ -161,8 +178,19 @@ export class KernelBuilder {
   }
   /** A buffer that a group shares, in rows. */
   local(cell: Access["cell"], extents: readonly number[]): number {
-    const strides = extents.map((_, d) => count(extents.slice(d + 1).reduce((a, b) => a * b, 1)));
-    return this.access({ cell, memory: "local", extents: extents.map(count), strides, written: true });
+    const product = (list: readonly number[]) => list.reduce((a, b) => a * b, 1);
+    const strides = extents.map((_, d) => count(product(extents.slice(d + 1))));
+    return this.buffer(cell, product(extents), extents, strides);
+  }
+  /** A buffer of so many elements, of which those that coordinates lead to may overlap. */
+  buffer(cell: Access["cell"], size: number, extents: readonly number[], strides: readonly Expr[]): number {
+    return this.access({
+      cell,
+      memory: { local: size },
+      extents: extents.map(count),
+      strides,
+      written: true,
+    });
   }
   /** What an element holds, or a vector of them. */
   load(place: Place, lanes = 1): Expr {
@@ -189,6 +217,9 @@ export class KernelBuilder {
   }
   copy(to: Place, from: Place, elements: Expr): void {
     this.#body.push({ op: "copy", to, from, count: elements });
+  }
+  prefetch(place: Place): void {
+    this.#body.push({ op: "prefetch", place });
   }
   barrier(): void {
     this.#body.push({ op: "barrier" });

@@ -2,6 +2,7 @@ import { pow, remainder, roundHalfToEven } from "../base/arithmetic.ts";
 import type { TypedArray } from "../base/dtype.ts";
 import { errorFunction } from "../base/erf.ts";
 import { InternalError } from "../base/errors.ts";
+import { count, ops } from "./build.ts";
 import {
   type Access,
   type Cell,
@@ -26,14 +27,20 @@ export interface Argument {
 
 /**
  * Runs a kernel one operation at a time, on the memory of its arguments: the definition of what targets do. Every
- * coordinate, and all else that `within` and `packed` say is known, is looked at. Throws `InternalError` where something is
+ * coordinate, and all else that `within` and `packed` say is known, is looked at. `block`: of a product, rows and columns
+ * of a task. Throws `InternalError` where something is
  * out of range, or a thread waits where others do not.
  */
-export function interpret(kernel: Lowered, extents: readonly number[], args: readonly Argument[]): void {
+export function interpret(
+  kernel: Lowered,
+  extents: readonly number[],
+  args: readonly Argument[],
+  block: readonly number[] = [],
+): void {
   if (kernel.status !== null && args[kernel.status]!.memory[args[kernel.status]!.offset] !== 0) return;
   const locals = new Map<Access, TypedArray>();
   const threads = Array.from({ length: kernel.threads }, (_, thread) =>
-    new Thread(kernel, extents, args, locals, thread).run(kernel.body),
+    new Thread(kernel, [extents, block], args, locals, thread).run(kernel.body),
   );
   // Each goes to the next barrier, in turn.
   for (let running = threads.length > 0; running; ) {
@@ -158,21 +165,25 @@ type Flow = "break" | undefined;
 
 class Thread {
   readonly #kernel: Lowered;
-  readonly #extents: readonly number[];
+  readonly #sizes: readonly (readonly number[])[];
   readonly #args: readonly Argument[];
   readonly #locals: Map<Access, TypedArray>;
   readonly #thread: number;
   readonly #values = new Map<Name, Value>();
+  readonly #shapes = new Map<
+    Access,
+    { readonly extents: readonly number[]; readonly strides: readonly number[] }
+  >();
 
   constructor(
     kernel: Lowered,
-    extents: readonly number[],
+    sizes: readonly (readonly number[])[],
     args: readonly Argument[],
     locals: Map<Access, TypedArray>,
     thread: number,
   ) {
     this.#kernel = kernel;
-    this.#extents = extents;
+    this.#sizes = sizes;
     this.#args = args;
     this.#locals = locals;
     this.#thread = thread;
@@ -194,8 +205,8 @@ class Thread {
           scalar === "i64" ? asLane(BigInt(e.value)) : rounded(scalar, e.value),
         );
       case "param":
-        if (e.param.kind === "extent") return [this.#extents[e.param.dim]!];
         if (e.param.kind === "offset") return [this.#args[this.#argument(e.param.access)]!.offset];
+        if (e.param.kind !== "stride") return [this.#sizes[e.param.kind === "extent" ? 0 : 1]![e.param.dim]!];
         return [this.#args[this.#argument(e.param.access)]!.strides[e.param.dim]!];
       case "ref":
         return this.#values.get(e.name)!;
@@ -236,6 +247,8 @@ class Thread {
         return [a[e.lane]!];
       case "rotate":
         return each((l) => a[(l + e.by) % lanes]!);
+      case "shuffle":
+        return e.from.map((l) => [...a, ...b][l]!);
       case "any":
         return [Number(a.some((x) => x !== 0))];
       case "widen":
@@ -254,19 +267,28 @@ class Thread {
   /** The number of the argument that an access is. */
   #argument(access: number): number {
     const { memory } = this.#kernel.accesses[access]!;
-    return memory === "local" ? this.#fail("a local buffer has no parameters") : memory.argument;
+    return "local" in memory ? this.#fail("a local buffer has no parameters") : memory.argument;
+  }
+
+  /** The extents and strides of an access, which are the same throughout a call. */
+  #shape(access: Access): { readonly extents: readonly number[]; readonly strides: readonly number[] } {
+    let shape = this.#shapes.get(access);
+    if (shape === undefined) {
+      const [extents, strides] = [access.extents, access.strides].map((es) => es.map((e) => this.#number(e)));
+      this.#shapes.set(access, (shape = { extents: extents!, strides: strides! }));
+    }
+    return shape;
   }
 
   /** Memory, and where in it the elements of a place are. */
   #elements({ access, at, along }: Place, lanes: number): { memory: TypedArray; places: number[] } {
     const there = this.#kernel.accesses[access]!;
-    const extents = there.extents.map((e) => this.#number(e));
-    const strides = there.strides.map((e) => this.#number(e));
+    const { extents, strides } = this.#shape(there);
     const first = at.map((e) => this.#number(e));
     const reach = along?.live === undefined ? lanes : this.#number(along.live);
     if (along?.packed && strides[along.dim] !== 1)
       this.#fail(`access ${access} is not packed along ${along.dim}`);
-    const { memory, offset } = this.#memory(there, extents);
+    const { memory, offset } = this.#memory(there);
     const each = along?.each === undefined ? [] : this.#value(along.each.index);
     const places: number[] = [];
     for (let l = 0; l < reach; l++) {
@@ -283,11 +305,11 @@ class Thread {
     return { memory, places };
   }
 
-  #memory(access: Access, extents: readonly number[]): { memory: TypedArray; offset: number } {
-    if (access.memory !== "local") return this.#args[access.memory.argument]!;
+  #memory(access: Access): { memory: TypedArray; offset: number } {
+    if (!("local" in access.memory)) return this.#args[access.memory.argument]!;
     let memory = this.#locals.get(access);
     if (memory === undefined) {
-      memory = new cells[access.cell](extents.reduce((a, b) => a * b, 1));
+      memory = new cells[access.cell](access.memory.local);
       this.#locals.set(access, memory);
     }
     return { memory, offset: 0 };
@@ -295,25 +317,31 @@ class Thread {
 
   #operand({ place, sizes }: Operand): TileView {
     const most = sizes.map((e) => this.#number(e));
-    const lanes = typeOfCell(this.#kernel.accesses[place.access]!.cell);
-    const element = (at: readonly number[]) => {
-      if (at.length !== most.length || at.some((x, d) => !(x >= 0 && x < most[d]!)))
-        this.#fail(`${at} is outside of a tile's operand of ${most}`);
-      const moved = place.at.map(
-        (e, d) => ({ op: "const", type: e.type, value: this.#number(e) + at[d]! }) as const,
-      );
-      const { memory, places } = this.#elements({ access: place.access, at: moved }, 1);
-      return { memory, at: places[0]! };
+    const there = this.#kernel.accesses[place.access]!;
+    const { strides } = this.#shape(there);
+    // What lies between its first element and its last is inside of the access, as these are.
+    const corner = (far: 0 | 1) => {
+      const at = place.at.map((e, d) => ops.add(e, count(far * Math.max(0, most[d]! - 1))));
+      return this.#elements({ access: place.access, at }, 1);
+    };
+    const { memory } = this.#memory(there);
+    const first = most.includes(0) ? 0 : corner(0).places[0]!;
+    if (!most.includes(0)) corner(1);
+    const { scalar } = typeOfCell(there.cell);
+    const element = (at: readonly number[]): number => {
+      let sum = first;
+      for (const [d, stride] of strides.entries()) {
+        if (!(at[d]! >= 0 && at[d]! < most[d]!))
+          this.#fail(`${at} is outside of a tile's operand of ${most}`);
+        sum += at[d]! * stride;
+      }
+      return sum;
     };
     return {
       sizes: most,
-      get: (...at) => {
-        const there = element(at);
-        return there.memory[there.at]!;
-      },
+      get: (...at) => memory[element(at)]!,
       set: (value, ...at) => {
-        const there = element(at);
-        there.memory[there.at] = rounded(lanes.scalar, value);
+        memory[element(at)] = rounded(scalar, value);
       },
     };
   }
@@ -358,6 +386,8 @@ class Thread {
       }
       case "call":
         if (this.#thread === 0) s.tile.meaning(s.operands.map((operand) => this.#operand(operand)));
+        return undefined;
+      case "prefetch":
         return undefined;
       case "barrier":
         yield;

@@ -20,11 +20,13 @@ export interface Type {
 export type Cell = "f32" | "f64" | "i32" | "u8" | "u16";
 
 /**
- * A number that each call of a kernel brings. Extents are never negative; strides count elements and may be. The `offset`
- * of an argument without memory is what it is at coordinates of zero: an index that a kernel only computes with.
+ * A number that each call of a kernel brings. Extents are never negative; strides count elements and may be; a block is one
+ * at least, and is how much of a product's rows (0) or columns (1) is one task. The `offset` of an argument without memory is
+ * what it is at coordinates of zero: an index that a kernel only computes with.
  */
 export type Param =
   | { readonly kind: "extent"; readonly dim: number }
+  | { readonly kind: "block"; readonly dim: number }
   | { readonly kind: "offset"; readonly access: number }
   | { readonly kind: "stride"; readonly access: number; readonly dim: number };
 
@@ -32,11 +34,11 @@ export type Param =
 export interface Access {
   readonly cell: Cell;
   /**
-   * Where it is: an argument of the call, its number; or a buffer of the kernel's own, which the threads of a group share
-   * and whose extents are constants. Elements of two arguments are the same only where their `alias` is, so that a target
-   * that has to bind buffers knows which ones it may bind apart.
+   * Where it is: an argument of the call, its number; or a buffer of the kernel's own, of so many elements, which the
+   * threads of a group share and whose extents are constants. Elements of two arguments are the same only where their
+   * `alias` is, so that a target that has to bind buffers knows which ones it may bind apart.
    */
-  readonly memory: { readonly argument: number; readonly alias: number } | "local";
+  readonly memory: { readonly argument: number; readonly alias: number } | { readonly local: number };
   /** Indices along each dimension are from 0 to below these: expressions of parameters alone. */
   readonly extents: readonly Expr[];
   readonly strides: readonly Expr[];
@@ -120,6 +122,8 @@ export type Expr = { readonly type: Type } & (
   | { readonly op: "splat"; readonly args: readonly [Expr] }
   | { readonly op: "lane"; readonly args: readonly [Expr]; readonly lane: number }
   | { readonly op: "rotate"; readonly args: readonly [Expr]; readonly by: number }
+  /** Lanes of two vectors, numbered through. */
+  | { readonly op: "shuffle"; readonly args: readonly [Expr, Expr]; readonly from: readonly number[] }
   /** The numbers of the lanes, from 0. */
   | { readonly op: "iota" }
   /** Of a vector of f32 or i32 the lanes from `part` · n on as f64, where n is how many this one has. */
@@ -194,6 +198,8 @@ export type Stmt =
   | { readonly op: "store"; readonly place: Place; readonly value: Expr }
   /** So many packed elements along a dimension of each: the two do not overlap, and have one type of cells. */
   | { readonly op: "copy"; readonly to: Place; readonly from: Place; readonly count: Expr }
+  /** Will be loaded soon. A hint, and no access: the place may be outside. */
+  | { readonly op: "prefetch"; readonly place: Place }
   /** All threads of the group have come so far, and see each other's stores. */
   | { readonly op: "barrier" }
   /** A leaf that each target writes by hand, such as a register tile. The threads of a group do it together, between barriers. */
@@ -262,6 +268,9 @@ export function bodiesOf(s: Stmt): readonly (readonly Stmt[])[] {
   if (s.op === "while") return [s.body];
   return s.op === "if" ? [s.body, s.otherwise] : none;
 }
+
+/** The elements of a buffer of the kernel's own; null of an argument. */
+export const localSize = ({ memory }: Access): number | null => ("local" in memory ? memory.local : null);
 
 /** The variables that some statements set, however deep. */
 export function assigned(body: readonly Stmt[], found = new Set<Name>()): Set<Name> {

@@ -51,6 +51,8 @@ class Printer {
         return `${parts()[0]}.${e.lane}`;
       case "rotate":
         return `rotate(${parts()[0]}, ${e.by})`;
+      case "shuffle":
+        return `shuffle(${parts().join(", ")}, [${e.from}])`;
       case "widen":
         return `widen(${parts()[0]}, ${e.part})`;
       case "narrow":
@@ -119,6 +121,9 @@ class Printer {
       case "copy":
         line(`${this.place(s.to)} = ${this.place(s.from)}, ${this.expr(s.count)} elements`);
         break;
+      case "prefetch":
+        line(`soon ${this.place(s.place)}`);
+        break;
       case "call": {
         const operands = s.operands.map(
           ({ place, sizes }) => `${this.place(place)} of ${sizes.map((e) => this.expr(e)).join(" × ")}`,
@@ -140,8 +145,8 @@ export function kernelText(kernel: Lowered): string {
   const printer = new Printer();
   for (const [i, { cell, memory, extents, strides, written }] of kernel.accesses.entries()) {
     const texts = (es: readonly Expr[]) => es.map((e) => printer.expr(e)).join(", ");
-    const where = memory === "local" ? "local" : `argument ${memory.argument}`;
-    const alias = memory !== "local" && memory.alias !== memory.argument ? `, may be ${memory.alias}` : "";
+    const where = "local" in memory ? `local of ${memory.local}` : `argument ${memory.argument}`;
+    const alias = "alias" in memory && memory.alias !== memory.argument ? `, may be ${memory.alias}` : "";
     printer.lines.push(
       `  a${i}: ${cell}[${texts(extents)}] by (${texts(strides)}), ${where}${alias}${written ? ", written" : ""}`,
     );

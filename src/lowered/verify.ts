@@ -1,10 +1,12 @@
 import { InternalError } from "../base/errors.ts";
-import { constant, typeOf } from "./build.ts";
+import { constant, count, ops, typeOf } from "./build.ts";
 import {
+  type Access,
   assigned,
   bodiesOf,
   type Expr,
   type Lowered,
+  localSize,
   type Name,
   type Operand,
   type Place,
@@ -25,7 +27,8 @@ export function verify(kernel: Lowered): void {
   new Verifier(kernel).check();
 }
 
-const zero = constant(typeOf("index"), 0);
+const zero = count(0);
+const one = count(1);
 
 /** Where a statement is. */
 interface Scope {
@@ -50,12 +53,22 @@ class Verifier {
       for (const extent of access.extents) this.#bounds.notNegative(extent);
       if (access.extents.length !== access.strides.length)
         this.#fail("an access has as many extents as strides");
+      this.#insideOwn(access);
     }
     this.#all(body, { facts: [], names: new Set(), inThreads: false, inWhile: false }, true);
   }
 
   #fail(message: string): never {
     throw new InternalError(`kernel ${this.#kernel.name}: ${message}`);
+  }
+
+  /** Shows that a buffer of the kernel's own has all elements that its extents and strides lead to. */
+  #insideOwn(access: Access): void {
+    const size = localSize(access);
+    if (size === null) return;
+    const last = access.extents.map((e, d) => ops.mul(ops.sub(e, one), access.strides[d]!));
+    if (!this.#bounds.atLeast(count(size), last.reduce(ops.add, zero), 1, []))
+      this.#fail(`cannot show that a buffer of ${size} has all that its extents and strides lead to`);
   }
 
   /** Checks statements; gives what holds after them. */
@@ -151,8 +164,8 @@ class Verifier {
       }
       case "if": {
         this.#expr(s.test, scope);
-        this.#all(s.body, { ...scope, facts: [...scope.facts, ...bounds.assume(s.test, true)] });
-        this.#all(s.otherwise, { ...scope, facts: [...scope.facts, ...bounds.assume(s.test, false)] });
+        this.#all(s.body, { ...scope, facts: [...scope.facts, ...bounds.assumeAll(s.test, true)] });
+        this.#all(s.otherwise, { ...scope, facts: [...scope.facts, ...bounds.assumeAll(s.test, false)] });
         const left = s.body.at(-1)?.op === "break" ? bounds.assume(s.test, false) : [];
         return after(bounds.without([...scope.facts, ...left], changed));
       }
@@ -173,6 +186,9 @@ class Verifier {
       }
       case "call":
         for (const operand of s.operands) this.#operand(operand, scope);
+        return scope;
+      case "prefetch":
+        for (const e of placeParts(s.place)) this.#expr(e, scope);
         return scope;
       case "barrier":
         if (scope.inThreads) this.#fail("a barrier where threads are apart");
@@ -229,7 +245,6 @@ class Verifier {
       this.#inside(place, d, e, reach, scope);
     }
     const stride = along && there.strides[along.dim]!;
-    const one = constant(typeOf("index"), 1);
     if (
       along?.packed &&
       !(

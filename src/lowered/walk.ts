@@ -1,8 +1,10 @@
 import {
+  type Access,
   bodiesOf,
   type Cell,
   type Expr,
   type LibraryFunction,
+  localSize,
   type Name,
   type Param,
   type Place,
@@ -13,6 +15,10 @@ import {
 
 /** Bytes of what memory holds. */
 export const cellBytes: { readonly [C in Cell]: number } = { f32: 4, f64: 8, i32: 4, u8: 1, u16: 2 };
+
+/** Bytes that a buffer of a kernel's own takes: each begins at a multiple of 64. */
+export const localBytes = (access: Access): number =>
+  Math.ceil(((localSize(access) ?? 0) * cellBytes[access.cell]) / 64) * 64;
 
 /** An expression with operands. */
 export type Operation = Extract<Expr, { args: readonly Expr[] }>;
@@ -50,7 +56,13 @@ export const infix: { readonly [op: string]: string } = {
   le: "<=",
 };
 
-/** What a statement has of its own, without its bodies: expressions, and places that it writes or copies. */
+/** An expression and all that it is made of, each before its parts. */
+export function eachPart(e: Expr, visit: (e: Expr) => void): void {
+  visit(e);
+  if (e.op !== "ref" && e.op !== "const") for (const part of partsOf(e)) eachPart(part, visit);
+}
+
+/** What a statement has of its own, without its bodies: expressions, and places, but for those of loads. */
 export function ownOf(s: Stmt): { readonly exprs: readonly Expr[]; readonly places: readonly Place[] } {
   switch (s.op) {
     case "let":
@@ -64,6 +76,8 @@ export function ownOf(s: Stmt): { readonly exprs: readonly Expr[]; readonly plac
       return { exprs: [s.test], places: [] };
     case "store":
       return { exprs: [s.value], places: [s.place] };
+    case "prefetch":
+      return { exprs: [], places: [s.place] };
     case "copy":
       return { exprs: [s.count], places: [s.to, s.from] };
     case "call":
@@ -73,48 +87,48 @@ export function ownOf(s: Stmt): { readonly exprs: readonly Expr[]; readonly plac
   }
 }
 
+/** Every expression of a statement, but for those of its bodies. */
+function eachOwn(s: Stmt, visit: (e: Expr) => void): void {
+  const { exprs, places } = ownOf(s);
+  for (const e of exprs) eachPart(e, visit);
+  for (const place of places) for (const e of placeParts(place)) eachPart(e, visit);
+}
+
 /** Every expression of some statements, each before its parts. */
 export function eachExpr(body: readonly Stmt[], visit: (e: Expr) => void): void {
-  const of = (e: Expr): void => {
-    visit(e);
-    if (e.op !== "ref" && e.op !== "const") for (const part of partsOf(e)) of(part);
-  };
   for (const s of body) {
-    const { exprs, places } = ownOf(s);
-    for (const e of exprs) of(e);
-    for (const place of places) for (const e of placeParts(place)) of(e);
+    eachOwn(s, visit);
     for (const inner of bodiesOf(s)) eachExpr(inner, visit);
   }
 }
 
-const places = new WeakMap<readonly Stmt[], ReadonlySet<Place>>();
+/** Places in bodies that have been looked through: loops ask for those of all that is in them. */
+const known = new WeakMap<readonly Stmt[], ReadonlySet<Place>>();
 
-/** Every place in some statements, which do not change any more: they are looked through once. */
+/** Every place in some statements. */
 export function placesIn(body: readonly Stmt[]): ReadonlySet<Place> {
-  const known = places.get(body);
-  if (known !== undefined) return known;
+  const there = known.get(body);
+  if (there !== undefined) return there;
   const found = new Set<Place>();
-  const inExpr = (e: Expr): void => {
-    if (e.op === "ref" || e.op === "const") return;
-    if (e.op === "load") found.add(e.place);
-    for (const part of partsOf(e)) inExpr(part);
-  };
   for (const s of body) {
-    const own = ownOf(s);
-    for (const e of own.exprs) inExpr(e);
-    for (const place of own.places) {
-      found.add(place);
-      for (const e of placeParts(place)) inExpr(e);
-    }
+    for (const place of ownOf(s).places) found.add(place);
+    eachOwn(s, (e) => {
+      if (e.op === "load") found.add(e.place);
+    });
     for (const inner of bodiesOf(s)) for (const place of placesIn(inner)) found.add(place);
   }
-  places.set(body, found);
+  known.set(body, found);
   return found;
 }
 
-/** What people read of a parameter: n1 is an extent, s0.1 the stride of access 0 along dimension 1, x2 an offset. */
-export const paramText = (p: Param): string =>
-  p.kind === "extent" ? `n${p.dim}` : p.kind === "offset" ? `x${p.access}` : `s${p.access}.${p.dim}`;
+/**
+ * What people read of a parameter: n1 is an extent, block0 one of a task, s0.1 the stride of access 0 along dimension 1, x2
+ * an offset.
+ */
+export function paramText(p: Param): string {
+  if (p.kind === "stride") return `s${p.access}.${p.dim}`;
+  return p.kind === "offset" ? `x${p.access}` : `${p.kind === "extent" ? "n" : "block"}${p.dim}`;
+}
 
 /** A text that tells indices apart; `name`: what a name is called, if it may be in them. */
 export function indexKey(e: Expr, name: (name: Name) => unknown = () => ""): string {

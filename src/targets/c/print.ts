@@ -20,10 +20,12 @@ import {
 import {
   cellBytes,
   eachExpr,
+  eachPart,
   indexKey,
   infix,
   isInvariant,
   libraryFunctions,
+  localBytes,
   type Operation,
 } from "../../lowered/walk.ts";
 import { loadApart, loadRow, storeVector } from "./memory.ts";
@@ -37,8 +39,13 @@ export interface COperand {
   readonly sizes: readonly string[];
 }
 
+/** Puts functions before the kernel's, once by their name. */
+export type Define = (name: string, write: (w: CWriter) => void) => void;
+
 /** The leaves that are written by hand, by their names. */
-export type CTiles = { readonly [name: string]: (w: CWriter, operands: readonly COperand[]) => void };
+export type CTiles = {
+  readonly [name: string]: (w: CWriter, operands: readonly COperand[], define: Define) => void;
+};
 
 /** A lowered kernel as a unit of C; `layout` says where its arguments are, `wide` whether it has vectors of f64 in memory. */
 export function printC(
@@ -58,26 +65,20 @@ export const vectorsOf = (target: CTarget, wide: boolean): CVectors => ({
   doubles: target.vectorBytes / 8,
 });
 
-/** An expression and its parts. */
-function eachPart(e: Expr, visit: (e: Expr) => void): void {
-  visit(e);
-  for (const part of partsOf(e)) eachPart(part, visit);
-}
-
-/** Tells one expression that is the same throughout a call, and is more than a word or a number, from others. */
-const invariantKey = (e: Expr): string | null =>
-  isInvariant(e) && ("args" in e || (e.op === "param" && e.param.kind !== "extent")) ? indexKey(e) : null;
-
 class CPrinter {
   readonly #kernel: Lowered;
   readonly #layout: ArgsLayout;
   readonly #unit: CVectors;
   readonly #tiles: CTiles;
   readonly #w = new CWriter();
+  /** What leaves have before the kernel's own function. */
+  readonly #functions = new CWriter();
+  readonly #defined = new Set<string>();
   readonly #vectors: CVectorPrinter;
   readonly #names = new Map<Name, string>();
   readonly #words = new Map<number, string>();
   readonly #invariants = new Map<string, string>();
+  readonly #keys = new Map<Expr, string | null>();
   readonly #pointers: string[] = [];
   readonly #cursors = new Cursors(this.#pointers, this.#names, true);
 
@@ -94,41 +95,58 @@ class CPrinter {
     const w = this.#w;
     w.block("void run(const i64 *args, i64 begin, i64 end, char *scratch)", () => {
       w.line("(void)scratch;");
-      for (const at of this.#layout.extents) this.#words.set(at, w.define("i64", `args[${at}]`, "n"));
-      const invariants = new Map<string, Expr>();
-      const note = (e: Expr): void => {
-        if (e.op === "param" && e.param.kind === "stride") {
-          const at = strideWord(this.#layout, e.param.access, e.param.dim);
-          if (!this.#words.has(at)) this.#words.set(at, w.define("i64", `args[${at}]`, "s"));
-        }
-        const key = invariantKey(e);
-        if (key !== null && !invariants.has(key)) invariants.set(key, e);
+      for (const at of [...this.#layout.extents, ...this.#layout.block])
+        this.#words.set(at, w.define("i64", `args[${at}]`, "n"));
+      const stride = (e: Expr) => {
+        if (e.op !== "param" || e.param.kind !== "stride") return;
+        const at = strideWord(this.#layout, e.param.access, e.param.dim);
+        if (!this.#words.has(at)) this.#words.set(at, w.define("i64", `args[${at}]`, "s"));
       };
-      for (const { strides } of this.#kernel.accesses)
-        for (const e of strides)
-          if (e.op !== "const") eachPart(e, (part) => part.op === "param" && note(part));
-      invariants.clear();
-      eachExpr(this.#kernel.body, note);
-      for (const { memory, cell, extents } of this.#kernel.accesses) {
+      for (const { strides } of this.#kernel.accesses) for (const e of strides) eachPart(e, stride);
+      eachExpr(this.#kernel.body, stride);
+      let local = 0;
+      for (const access of this.#kernel.accesses) {
+        const { memory } = access;
         const name = w.name("p");
         this.#pointers.push(name);
-        if (memory === "local") {
-          const elements = extents.map((e) => this.#expr(e)).join(" * ");
-          w.line(`_Alignas(64) char ${name}[${elements} * ${cellBytes[cell]}];`);
+        if ("local" in memory) {
+          w.line(`char *const ${name} = scratch + ${local};`);
+          local += localBytes(access);
         } else
           w.line(`char *const ${name} = (char *)args[${this.#layout.accesses[memory.argument]!.pointer}];`);
       }
       // Compilers leave divisions where they are, in loops of one turn too.
-      for (const [key, e] of invariants) this.#invariants.set(key, w.define("i64", this.#expr(e), "x"));
+      eachExpr(this.#kernel.body, (e) => this.#keep(e));
       const { status } = this.#kernel;
       if (status !== null) w.line(`if (*(const i32_m *)${this.#pointers[status]}) return;`);
       this.#body(this.#kernel.body);
     });
-    return w.toString();
+    return this.#defined.size > 0 ? `${this.#functions}${w}` : w.toString();
+  }
+
+  /** Tells one expression that is the same throughout a call, and is more than a word or a number, from others. */
+  #key(e: Expr): string | null {
+    let key = this.#keys.get(e);
+    if (key === undefined) {
+      const isMore =
+        "args" in e || (e.op === "param" && (e.param.kind === "stride" || e.param.kind === "offset"));
+      key = isMore && isInvariant(e) ? indexKey(e) : null;
+      this.#keys.set(e, key);
+    }
+    return key;
+  }
+
+  /** Computes what is the same throughout a call, parts first. */
+  #keep(e: Expr): void {
+    const key = this.#key(e);
+    if (key === null || this.#invariants.has(key)) return;
+    for (const part of partsOf(e)) this.#keep(part);
+    this.#invariants.set(key, this.#w.define("i64", this.#expr(e), "x"));
   }
 
   #name(name: Name): string {
-    const text = this.#w.name(name.hint);
+    // Apart from what else there is: `i64` is a type.
+    const text = this.#w.name(`${name.hint}_`);
     this.#names.set(name, text);
     return text;
   }
@@ -179,6 +197,9 @@ class CPrinter {
       // One thread is a group.
       case "barrier":
         break;
+      case "prefetch":
+        w.line(`__builtin_prefetch(${this.#address(s.place)}, 0, 2);`);
+        break;
       case "call": {
         const tile = this.#tiles[s.tile.name];
         if (tile === undefined) throw new InternalError(`C: no leaf is called ${s.tile.name}`);
@@ -187,7 +208,10 @@ class CPrinter {
           strides: place.at.map((_, d) => this.#stride(place.access, d)),
           sizes: sizes.map((e) => this.#expr(e)),
         }));
-        tile(w, operands);
+        tile(w, operands, (name, write) => {
+          if (!this.#defined.has(name)) write(this.#functions);
+          this.#defined.add(name);
+        });
       }
     }
   }
@@ -254,11 +278,10 @@ class CPrinter {
   }
 
   #word({ param }: { readonly param: Param }): string {
-    const { extents, accesses } = this.#layout;
+    const { extents, block, accesses } = this.#layout;
     if (param.kind === "offset") return `args[${accesses[param.access]!.pointer}]`;
-    const at =
-      param.kind === "extent" ? extents[param.dim]! : strideWord(this.#layout, param.access, param.dim);
-    return this.#words.get(at)!;
+    if (param.kind === "stride") return this.#words.get(strideWord(this.#layout, param.access, param.dim))!;
+    return this.#words.get((param.kind === "extent" ? extents : block)[param.dim]!)!;
   }
 
   /** The stride of a place: packed elements follow each other. */
@@ -322,7 +345,7 @@ class CPrinter {
 
   #expr(e: Expr): string {
     const { scalar, lanes } = e.type;
-    const key = invariantKey(e);
+    const key = this.#key(e);
     const known = key === null ? undefined : this.#invariants.get(key);
     if (known !== undefined) return known;
     switch (e.op) {

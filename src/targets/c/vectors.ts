@@ -69,6 +69,8 @@ export class CVectorPrinter {
     const args = e.args.map((a) => this.#named(a));
     const [a, b] = args as [string, string];
     switch (e.op) {
+      case "shuffle":
+        return `(${type})SHUFFLE(${a}, ${b}, ${e.from.join(", ")})`;
       case "rotate":
         return e.type.scalar === "u32" ? `(vu)rotate${e.by}_vi((vi)${a})` : `rotate${e.by}_${type}(${a})`;
       case "neg":

@@ -6,7 +6,7 @@ import type { FunctionBuilder } from "./emitter.ts";
 import type { Operations, Values } from "./operations.ts";
 
 /** A stride in bytes: a local, or a number. */
-type Stride = { readonly local: number } | { readonly bytes: number };
+export type Stride = { readonly local: number } | { readonly bytes: number };
 
 const laneIndex = (value: number): Expr => ({ op: "const", type: { scalar: "index", lanes: 1 }, value });
 
@@ -64,9 +64,11 @@ export class Addresses {
     const key = indexKey(e);
     const known = this.#invariants.get(key);
     if (known !== undefined) return known;
-    if (e.op === "param" && e.param.kind === "extent") return this.#word(this.#layout.extents[e.param.dim]!);
-    if (e.op === "param" && e.param.kind === "offset")
-      return this.#word(this.#layout.accesses[e.param.access]!.pointer);
+    if (e.op === "param" && e.param.kind !== "stride") {
+      const { extents, block, accesses } = this.#layout;
+      if (e.param.kind === "offset") return this.#word(accesses[e.param.access]!.pointer);
+      return this.#word((e.param.kind === "extent" ? extents : block)[e.param.dim]!);
+    }
     const local = this.#f.local("i32");
     if (e.op === "param" && e.param.kind === "stride") {
       // Words have strides in bytes.

@@ -140,6 +140,15 @@ export class Operations {
         f.shuffle(Array.from({ length: 16 }, (_, i) => ((i % width) + e.by * bytes) % width));
         return;
       }
+      case "shuffle": {
+        all();
+        const bytes = scalar === "f64" ? 8 : 4;
+        // Lanes of the second operand are in its own register, of which a short vector fills half.
+        const first = (l: number) => (l < lanes ? l * bytes : 16 + (l - lanes) * bytes);
+        const chosen = e.from.flatMap((l) => Array.from({ length: bytes }, (_, i) => first(l) + i));
+        f.shuffle(Array.from({ length: 16 }, (_, i) => chosen[i % chosen.length]!));
+        return;
+      }
       case "widen":
         all();
         if (e.part > 0) {

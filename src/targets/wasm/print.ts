@@ -11,21 +11,35 @@ import {
   type Stmt,
   type Type,
 } from "../../lowered/ir.ts";
-import { cellBytes, eachExpr, isInvariant, libraryFunctions, type Operation } from "../../lowered/walk.ts";
-import { Addresses } from "./addresses.ts";
+import {
+  cellBytes,
+  eachExpr,
+  isInvariant,
+  libraryFunctions,
+  localBytes,
+  type Operation,
+} from "../../lowered/walk.ts";
+import { Addresses, type Stride } from "./addresses.ts";
 import { type FunctionBuilder, type MemoryImport, ModuleBuilder, type WasmType } from "./emitter.ts";
 import { importOf, localType, Operations, type Values } from "./operations.ts";
 
-/** An operand of a leaf, in locals: an address, and along each dimension a stride in bytes and a size. */
+/** An operand of a leaf: what leaves its address on the stack, and along each dimension a stride in bytes and a size. */
 export interface WasmOperand {
-  readonly pointer: number;
-  readonly strides: readonly number[];
-  readonly sizes: readonly number[];
+  pointer(): void;
+  readonly strides: readonly Stride[];
+  readonly sizes: readonly (() => void)[];
 }
+
+/** Makes a function of the module, once by its name; gives its number. */
+export type Define = (
+  name: string,
+  parameters: readonly WasmType[],
+  write: (f: FunctionBuilder) => void,
+) => number;
 
 /** The leaves that are written by hand, by their names. */
 export type WasmTiles = {
-  readonly [name: string]: (f: FunctionBuilder, operands: readonly WasmOperand[]) => void;
+  readonly [name: string]: (f: FunctionBuilder, operands: readonly WasmOperand[], define: Define) => void;
 };
 
 /** A lowered kernel as a module that exports `run(args, begin, end)`; `layout` says where its arguments are, in bytes. */
@@ -37,7 +51,7 @@ export function printWasm(
   tiles: WasmTiles = {},
 ): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(memory);
-  const scratch = kernel.accesses.some((a) => a.memory === "local") ? module.importGlobal("scratch") : -1;
+  const scratch = kernel.accesses.some((a) => "local" in a.memory) ? module.importGlobal("scratch") : -1;
   const functions = new Map<LibraryFunction, number>();
   eachExpr(kernel.body, (e) => {
     if (!libraryFunctions.has(e.op) || functions.has(e.op as LibraryFunction)) return;
@@ -47,7 +61,16 @@ export function printWasm(
     functions.set(op, module.importFunction(name, parameters, ["f64"]));
   });
   const f = module.func("run", ["i32", "i32", "i32"]);
-  new WasmPrinter(kernel, layout, f, relaxed, scratch, functions, tiles).print();
+  const defined = new Map<string, number>();
+  const define: Define = (name, parameters, write) => {
+    const there = defined.get(name);
+    if (there !== undefined) return there;
+    const own = module.func(name, parameters);
+    defined.set(name, own.index);
+    write(own);
+    return own.index;
+  };
+  new WasmPrinter(kernel, layout, f, relaxed, scratch, functions, tiles, define).print();
   return module.bytes();
 }
 
@@ -79,6 +102,7 @@ class WasmPrinter implements Values {
   readonly #operations: Operations;
   readonly #addresses: Addresses;
   readonly #tiles: WasmTiles;
+  readonly #define: Define;
   readonly #scratch: number;
   readonly #names = new Map<Name, number>();
   readonly #pointers: number[] = [];
@@ -95,12 +119,14 @@ class WasmPrinter implements Values {
     scratch: number,
     functions: ReadonlyMap<LibraryFunction, number>,
     tiles: WasmTiles,
+    define: Define,
   ) {
     if (kernel.threads !== 1) throw new InternalError(`wasm: kernel ${kernel.name} is for groups of threads`);
     this.f = f;
     this.#kernel = kernel;
     this.#layout = layout;
     this.#tiles = tiles;
+    this.#define = define;
     this.#scratch = scratch;
     this.#operations = new Operations(this, relaxed, functions);
     this.#addresses = new Addresses(kernel, layout, this, this.#operations, this.#pointers, this.#names);
@@ -109,15 +135,15 @@ class WasmPrinter implements Values {
   print(): void {
     const f = this.f;
     let local = 0;
-    for (const { memory, cell, extents } of this.#kernel.accesses) {
+    for (const access of this.#kernel.accesses) {
+      const { memory } = access;
       const pointer = f.local("i32");
       this.#pointers.push(pointer);
-      if (memory === "local") {
+      if ("local" in memory) {
         f.globalGet(this.#scratch);
         f.i32(local);
         f.op("i32.add");
-        local += extents.reduce((n, e) => n * (e.op === "const" ? e.value : 0), cellBytes[cell]);
-        local = Math.ceil(local / 16) * 16;
+        local += localBytes(access);
       } else {
         f.get(0);
         f.memory("i32.load", this.#layout.accesses[memory.argument]!.pointer);
@@ -211,21 +237,18 @@ class WasmPrinter implements Values {
         break;
       // One thread is a group.
       case "barrier":
+      // Nothing says so in wasm.
+      case "prefetch":
         break;
       case "call": {
         const tile = this.#tiles[s.tile.name];
         if (tile === undefined) throw new InternalError(`wasm: no leaf is called ${s.tile.name}`);
-        tile(
-          f,
-          s.operands.map(({ place, sizes }) => ({
-            pointer: this.kept("i32", () => this.#addresses.pushWhole(place)),
-            strides: place.at.map((_, d) => {
-              const stride = this.#addresses.stride(place.access, d);
-              return "local" in stride ? stride.local : this.kept("i32", () => f.i32(stride.bytes));
-            }),
-            sizes: sizes.map((e) => this.kept("i32", () => this.push(e))),
-          })),
-        );
+        const operands = s.operands.map(({ place, sizes }) => ({
+          pointer: () => this.#addresses.pushWhole(place),
+          strides: place.at.map((_, d) => this.#addresses.stride(place.access, d)),
+          sizes: sizes.map((e) => () => this.push(e)),
+        }));
+        tile(f, operands, this.#define);
       }
     }
   }

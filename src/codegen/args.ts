@@ -47,6 +47,12 @@ export function argsLayout(kernel: Kernel, word = 1): ArgsLayout {
   return { extents, accesses, block, size: next };
 }
 
+/** Where the stride of an access along a dimension is: the one after the kernel's own is that of what a `gather` picks from. */
+export function strideWord({ accesses }: ArgsLayout, access: number, dim: number): number {
+  const { strides, axisStride } = accesses[access]!;
+  return strides[dim] ?? axisStride;
+}
+
 /** Bytes of an element of an access; an index has no memory and counts in elements. */
 export const elementBytes = (call: KernelCall, access: number): number =>
   call.accesses[access]!.buffer < 0 ? 1 : dtypes[call.kernel.accesses[access]!.dtype].bytes;

@@ -5,7 +5,8 @@ import { constant, count, KernelBuilder, ops, ref, typeOf } from "../lowered/bui
 import type { Expr, Lowered, Name, Place } from "../lowered/ir.ts";
 import { verify } from "../lowered/verify.ts";
 import type { AxisKernel } from "../plan/kernel.ts";
-import { axis, cellOf, inner, outer, stridesOf } from "./axis-parts.ts";
+import { axis, inner, outer, stridesOf } from "./axis-parts.ts";
+import { cellOf } from "./cells.ts";
 import { lowerScatter } from "./scatter.ts";
 
 const { add, and, convert, div, lt, mul, ne, not, or, sub, within } = ops;

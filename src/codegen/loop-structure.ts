@@ -19,8 +19,6 @@ export interface Stage {
 
 /** The order of work of a loop kernel. */
 export interface LoopStructure {
-  /** Values that are the same everywhere. */
-  readonly scalars: readonly number[];
   readonly stages: readonly Stage[];
   /** Stores that happen once per outer index. */
   readonly rowStores: readonly Store[];
@@ -93,6 +91,5 @@ export function analyse(kernel: LoopKernel): LoopStructure {
         heavy: full.length > 24 || full.some((v) => slow.has(v.op)),
       };
     });
-  const scalars = body.flatMap((_, i) => (level[i] === 0 ? [i] : []));
-  return { scalars, stages, rowStores: stores.filter((s) => !isFull(s)) };
+  return { stages, rowStores: stores.filter((s) => !isFull(s)) };
 }

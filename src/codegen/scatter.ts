@@ -2,7 +2,8 @@ import type { DType } from "../base/dtype.ts";
 import { count, KernelBuilder, ops } from "../lowered/build.ts";
 import type { Expr, Lowered, Place } from "../lowered/ir.ts";
 import type { AxisKernel } from "../plan/kernel.ts";
-import { axis, cellOf, inner, outer, stridesOf } from "./axis-parts.ts";
+import { axis, inner, outer, stridesOf } from "./axis-parts.ts";
+import { cellOf } from "./cells.ts";
 
 const { add, and, convert, div, eq, inside, le, or } = ops;
 

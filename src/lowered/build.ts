@@ -11,6 +11,7 @@ import type {
   Param,
   Place,
   Scalar,
+  Step,
   Stmt,
   Tile,
   Type,
@@ -33,6 +34,13 @@ export const param = (p: Param): Expr => ({ op: "param", type: typeOf("index"), 
 const isConst = (e: Expr, value: number): boolean =>
   e.op === "const" && e.value === value && e.type.scalar === "index";
 
+/** Sums and products of numbers that are known. */
+const folded: { readonly [O in Binary]?: (a: number, b: number) => number } = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+};
+
 const comparisons: ReadonlySet<string> = new Set<Comparison>(["eq", "ne", "lt", "le"]);
 
 /** An operation on two values of one type; sums and products of indices with 0 and 1 are what is left. */
@@ -43,9 +51,12 @@ function binary(op: Binary, a: Expr, b: Expr): Expr {
     );
   if ((op === "add" || op === "sub") && isConst(b, 0)) return a;
   if (op === "add" && isConst(a, 0)) return b;
-  if (op === "mul" && isConst(b, 1)) return a;
+  if ((op === "mul" || op === "div") && isConst(b, 1)) return a;
   if (op === "mul" && isConst(a, 1)) return b;
   if (op === "mul" && (isConst(a, 0) || isConst(b, 0))) return count(0);
+  const fold = folded[op];
+  if (fold !== undefined && a.op === "const" && b.op === "const" && a.type.scalar === "index")
+    return count(fold(a.value, b.value));
   const type = comparisons.has(op) ? typeOf("bool", a.type.lanes) : a.type;
   return { op, type, args: [a, b] };
 }
@@ -64,6 +75,8 @@ export const ops = {
   rem: of("rem"),
   min: of("min"),
   max: of("max"),
+  atMost: of("atMost"),
+  atLeast: of("atLeast"),
   and: of("and"),
   or: of("or"),
   xor: of("xor"),
@@ -75,11 +88,12 @@ export const ops = {
   le: of("le"),
   not: (a: Expr): Expr => ({ op: "not", type: a.type, args: [a] }),
   unary: (op: Unary, a: Expr): Expr => ({ op, type: a.type, args: [a] }),
-  /** A function of the target's library. */
-  library: (op: LibraryFunction, ...args: readonly [Expr, ...Expr[]]): Expr => ({
+  /** A function of the target's library; `live`: of how many lanes, if not of all. */
+  library: (op: LibraryFunction, args: readonly [Expr, ...Expr[]], live?: Expr): Expr => ({
     op,
     type: args[0].type,
     args,
+    ...(live && { live }),
   }),
   /** a · b + c, rounded once. */
   fma: (a: Expr, b: Expr, c: Expr): Expr => ({ op: "fma", type: a.type, args: [a, b, c] }),
@@ -102,6 +116,33 @@ export const ops = {
   }),
   /** Lane i is lane i + by, around. */
   rotate: (a: Expr, by: number): Expr => ({ op: "rotate", type: a.type, args: [a], by }),
+  /** Lanes of two vectors, numbered through. */
+  shuffle: (a: Expr, b: Expr, from: readonly number[]): Expr => ({
+    op: "shuffle",
+    type: a.type,
+    args: [a, b],
+    from,
+  }),
+  /** The numbers of the lanes. */
+  iota: (lanes: number): Expr => ({ op: "iota", type: typeOf("i32", lanes) }),
+  /** So many lanes of a vector as f64, the `part`th of them. */
+  widen: (a: Expr, part: number, lanes: number): Expr => ({
+    op: "widen",
+    type: typeOf("f64", lanes),
+    args: [a],
+    part,
+  }),
+  /** Parts as one vector of 32-bit lanes. */
+  narrow: (parts: readonly Expr[], scalar: "f32" | "i32"): Expr => ({
+    op: "narrow",
+    type: typeOf(
+      scalar,
+      parts.reduce((n, part) => n + part.type.lanes, 0),
+    ),
+    args: parts,
+  }),
+  /** Whether any lane of a mask is set. */
+  any: (a: Expr): Expr => ({ op: "any", type: typeOf("bool"), args: [a] }),
   /** Whether 0 ≤ a < limit. */
   inside: (a: Expr, limit: Expr): Expr => ({ op: "inside", type: typeOf("bool"), args: [a, limit] }),
   /** `a`, of which it is known that 0 ≤ a < limit. */
@@ -122,6 +163,8 @@ export interface LoopOptions {
   readonly hint?: string;
   readonly parallel?: "tasks" | "threads";
   readonly unroll?: boolean;
+  /** Writes a step: what comes before and after its turns, where it has any, and between these, by `turns`, those. */
+  around?(by: number, turns: () => void): void;
 }
 
 /** Builds a kernel: methods append statements where the innermost body that is being written ends. */
@@ -135,8 +178,19 @@ export class KernelBuilder {
   }
   /** A buffer that a group shares, in rows. */
   local(cell: Access["cell"], extents: readonly number[]): number {
-    const strides = extents.map((_, d) => count(extents.slice(d + 1).reduce((a, b) => a * b, 1)));
-    return this.access({ cell, memory: "local", extents: extents.map(count), strides, written: true });
+    const product = (list: readonly number[]) => list.reduce((a, b) => a * b, 1);
+    const strides = extents.map((_, d) => count(product(extents.slice(d + 1))));
+    return this.buffer(cell, product(extents), extents, strides);
+  }
+  /** A buffer of so many elements, of which those that coordinates lead to may overlap. */
+  buffer(cell: Access["cell"], size: number, extents: readonly number[], strides: readonly Expr[]): number {
+    return this.access({
+      cell,
+      memory: { local: size },
+      extents: extents.map(count),
+      strides,
+      written: true,
+    });
   }
   /** What an element holds, or a vector of them. */
   load(place: Place, lanes = 1): Expr {
@@ -164,6 +218,9 @@ export class KernelBuilder {
   copy(to: Place, from: Place, elements: Expr): void {
     this.#body.push({ op: "copy", to, from, count: elements });
   }
+  prefetch(place: Place): void {
+    this.#body.push({ op: "prefetch", place });
+  }
   barrier(): void {
     this.#body.push({ op: "barrier" });
   }
@@ -177,9 +234,9 @@ export class KernelBuilder {
   /** The statements that `write` appends. */
   #inner(write: () => void): Stmt[] {
     const outer = this.#body;
-    const inner: Stmt[] = [];
-    this.#body = inner;
+    this.#body = [];
     write();
+    const inner = this.#body;
     this.#body = outer;
     return inner;
   }
@@ -193,16 +250,30 @@ export class KernelBuilder {
     steps: readonly number[],
     body: (index: Expr, by: number) => void,
     rest?: (index: Expr, live: Expr) => void,
-    { from = count(0), hint = "i", parallel, unroll }: LoopOptions = {},
+    { from = count(0), hint = "i", parallel, unroll, around }: LoopOptions = {},
   ): void {
     const index = { hint, type: typeOf("index") };
     const live = { hint: "live", type: typeOf("index") };
+    const step = (by: number): Step => {
+      const turn = () => this.#inner(() => body(ref(index), by));
+      if (around === undefined) return { by, body: turn() };
+      let turns: Stmt[] = [];
+      let enter: Stmt[] = [];
+      const leave = this.#inner(() =>
+        around(by, () => {
+          turns = turn();
+          enter = this.#body;
+          this.#body = [];
+        }),
+      );
+      return { by, body: turns, enter, leave };
+    };
     this.#body.push({
       op: "for",
       index,
       from,
       to,
-      steps: steps.map((by) => ({ by, body: this.#inner(() => body(ref(index), by)) })),
+      steps: steps.map(step),
       ...(rest && { rest: { live, body: this.#inner(() => rest(ref(index), ref(live))) } }),
       ...(parallel && { parallel }),
       ...(unroll && { unroll }),

@@ -1,7 +1,7 @@
-import { type Expr, type Name, type Place, partsOf, type Stmt } from "./ir.ts";
-import { placesIn } from "./walk.ts";
+import { bodiesOf, type Expr, type Name, type Place, partsOf, placeParts, type Stmt } from "./ir.ts";
+import { indexKey, ownOf, placesIn } from "./walk.ts";
 
-/** A coordinate of a place that is still to be added to its address. */
+/** A part of a coordinate of a place that is still to be added to its address. */
 export interface Term {
   readonly dim: number;
   readonly index: Expr;
@@ -20,8 +20,11 @@ export interface Moving<L> {
   readonly dim: number;
 }
 
-/** An index without what is said to be known of it, which is nothing to a processor's kernel. */
-const unguarded = (e: Expr): Expr => (e.op === "within" ? unguarded(e.args[0]) : e);
+/** What an index is the sum of. What is said to be known of an index is nothing to a processor's kernel. */
+function addends(e: Expr): readonly Expr[] {
+  if (e.op === "within") return addends(e.args[0]);
+  return e.op === "add" ? e.args.flatMap(addends) : [e];
+}
 
 /**
  * Strength reduction for targets: where the places of a loop's body are, but for what is not known when it begins, is put
@@ -52,8 +55,26 @@ export class Cursors<L> {
   of(place: Place): Cursor<L> {
     const known = this.#places.get(place);
     if (known !== undefined) return known;
-    const left = place.at.map((index, dim) => ({ dim, index: unguarded(index) }));
-    return { local: this.#pointers[place.access]!, left };
+    const left = place.at.flatMap((e, dim) => addends(e).map((index) => ({ dim, index })));
+    const cursor = { local: this.#pointers[place.access]!, left };
+    this.#places.set(place, cursor);
+    return cursor;
+  }
+
+  /** Whether something needs an index itself: not only addresses that move along with it. */
+  needs(index: Name, body: readonly Stmt[]): boolean {
+    const inExpr = (e: Expr): boolean => {
+      if (e.op === "load") return inPlace(e.place);
+      return e.op === "ref" ? e.name === index : partsOf(e).some(inExpr);
+    };
+    const inPlace = (place: Place): boolean =>
+      this.of(place).left.some((term) => inExpr(term.index)) || placeParts({ ...place, at: [] }).some(inExpr);
+    return body.some((s) => {
+      const { exprs, places } = ownOf(s);
+      return (
+        exprs.some(inExpr) || places.some(inPlace) || bodiesOf(s).some((inner) => this.needs(index, inner))
+      );
+    });
   }
 
   #isSteady(e: Expr): boolean {
@@ -76,30 +97,24 @@ export class Cursors<L> {
     const isOfIndex = (e: Expr): boolean => isIndex(e) || partsOf(e).some(isOfIndex);
     const known = new Map<string, L>();
     const moving: Moving<L>[] = [];
-    for (const place of new Set(bodies.flatMap((body) => [...placesIn(body)]))) {
+    for (const place of bodies.flatMap((body) => [...placesIn(body)])) {
       const cursor = this.of(place);
       const now: Term[] = [];
       const left: Term[] = [];
       const packed = place.along?.packed ? place.along.dim : -1;
       for (const term of cursor.left) {
-        const [a, b] = term.index.op === "add" ? term.index.args : [];
-        if (term.index.op === "const" || (this.#leavePacked && term.dim === packed)) left.push(term);
-        else if (a !== undefined && isIndex(a)) {
-          now.push({ dim: term.dim, index: a });
-          left.push({ dim: term.dim, index: b! });
-        } else {
-          const goesAlong = isIndex(term.index) || !isOfIndex(term.index);
-          (goesAlong && this.#isSteady(term.index) ? now : left).push(term);
-        }
+        const goesAlong = isIndex(term.index)
+          ? !(this.#leavePacked && term.dim === packed)
+          : term.index.op !== "const" && !isOfIndex(term.index);
+        (goesAlong && this.#isSteady(term.index) ? now : left).push(term);
       }
       if (now.length === 0) continue;
-      const text = JSON.stringify(now, (_, value) => this.#names.get(value) ?? value);
+      const text = now.map(({ dim, index }) => `${dim} ${indexKey(index, (name) => this.#names.get(name))}`);
       const key = `${cursor.local} ${place.access} ${packed} ${text}`;
       let local = known.get(key);
       if (local === undefined) {
         known.set(key, (local = make(place, cursor.local, now)));
-        const along = now.find((term) => isIndex(term.index));
-        if (along !== undefined) moving.push({ local, place, dim: along.dim });
+        for (const { dim, index } of now) if (isIndex(index)) moving.push({ local, place, dim });
       }
       this.#places.set(place, { local, left });
     }

@@ -1,5 +1,5 @@
 import { type Expr, type Name, partsOf } from "./ir.ts";
-import { paramText } from "./print.ts";
+import { paramText } from "./walk.ts";
 
 /** Something that an index is made of: a parameter, a name, or what is not a sum. */
 interface Atom {
@@ -135,7 +135,9 @@ export class Bounds {
     if (e.op === "const") return number(e.value);
     if (e.op === "ref") return this.#ofName(e.name);
     if (e.op === "param")
-      return this.#single(paramText(e.param), [], (atom) => (e.param.kind === "extent" ? [atom] : []));
+      return this.#single(paramText(e.param), [], (atom) =>
+        e.param.kind === "stride" ? [] : [plus(atom, number(e.param.kind === "block" ? -1 : 0))],
+      );
     const [a, b] = partsOf(e) as [Expr, Expr];
     if (e.op === "add" || e.op === "sub")
       return plus(this.linear(a), this.linear(b), e.op === "add" ? 1 : -1);
@@ -162,10 +164,14 @@ export class Bounds {
       if (e.op === "max") for (const x of [a, b]) axioms.push(plus(atom, this.linear(x), -1));
       if ((e.op === "min" || e.op === "mul" || e.op === "div" || e.op === "rem") && sign(a, b))
         axioms.push(atom);
+      const positive = (x: Expr) => this.proves(plus(this.linear(x), number(-1)), []);
+      if (e.op === "min" && positive(a) && positive(b)) axioms.push(plus(atom, number(-1)));
       if (e.op === "rem" && sign(a, b)) axioms.push(this.#below(atom, this.linear(b)));
       const divisor = e.op === "div" ? this.linear(b) : number(0);
-      if (divisor.terms.size === 0 && divisor.constant > 0)
-        axioms.push(plus(this.linear(a), atom, -divisor.constant));
+      if (divisor.terms.size === 0 && divisor.constant > 0) {
+        const rest = plus(this.linear(a), atom, -divisor.constant);
+        axioms.push(rest, plus(number(divisor.constant - 1), rest, -1));
+      }
       return axioms;
     });
   }
@@ -186,6 +192,16 @@ export class Bounds {
     return test.op === (holds ? "eq" : "ne") ? [plus(x, y, -1), plus(y, x, -1)] : [];
   }
 
+  /** The facts of an `if`'s test, and what they say of what their atoms are at most: a smaller sum is bounded by both. */
+  assumeAll(test: Expr, holds: boolean): Linear[] {
+    return this.assume(test, holds).flatMap((fact) => [
+      fact,
+      ...[...fact.terms].flatMap(([atom, n]) =>
+        n < 0 ? [] : atom.axioms.filter((x) => x.terms.get(atom) === -1).map((x) => plus(fact, x, n)),
+      ),
+    ]);
+  }
+
   /** The facts that stay when some variables are set. */
   without(facts: Facts, set: ReadonlySet<Name>): Facts {
     const depends = (atom: Atom) => [...atom.variables].some((v) => set.has(v));
@@ -202,13 +218,16 @@ export class Bounds {
     if (goal.terms.size === 0) return goal.constant >= -1e-9;
     if (depth === 0) return false;
     const axioms = [...goal.terms.keys()].flatMap((atom) => atom.axioms);
+    const known = [...axioms, ...facts];
     // What is subtracted has to be bounded from above; the rest is seldom in the way.
-    const [atom, n] = [...goal.terms].find(([, factor]) => factor < 0) ?? [...goal.terms][0]!;
-    return [...axioms, ...facts].some((fact) => {
-      const factor = n / (fact.terms.get(atom) ?? 0);
-      return (
-        factor > 0 && Number.isFinite(factor) && this.proves(plus(goal, fact, -factor), facts, depth - 1)
-      );
-    });
+    const less = [...goal.terms].filter(([, factor]) => factor < 0);
+    return (less.length > 0 ? less : [...goal.terms].slice(0, 1)).some(([atom, n]) =>
+      known.some((fact) => {
+        const factor = n / (fact.terms.get(atom) ?? 0);
+        return (
+          factor > 0 && Number.isFinite(factor) && this.proves(plus(goal, fact, -factor), facts, depth - 1)
+        );
+      }),
+    );
   }
 }

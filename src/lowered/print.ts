@@ -1,18 +1,6 @@
 import { numberText } from "../base/exact-text.ts";
-import {
-  type Expr,
-  type Lowered,
-  type Name,
-  type Param,
-  type Place,
-  partsOf,
-  type Stmt,
-  type Type,
-} from "./ir.ts";
-import { infix } from "./walk.ts";
-
-/** What people read of a parameter: n1 is an extent, s0.1 the stride of access 0 along dimension 1. */
-export const paramText = (p: Param): string => (p.kind === "extent" ? `n${p.dim}` : `s${p.access}.${p.dim}`);
+import { type Expr, type Lowered, type Name, type Place, partsOf, type Stmt, type Type } from "./ir.ts";
+import { infix, paramText } from "./walk.ts";
 
 const typeText = ({ scalar, lanes }: Type): string => (lanes === 1 ? scalar : `${scalar} × ${lanes}`);
 
@@ -34,6 +22,7 @@ class Printer {
 
   place({ access, at, along }: Place): string {
     const coordinates = at.map((e, d) => {
+      if (along?.each?.dim === d) return `each ${this.expr(along.each.index)}`;
       if (along?.dim !== d) return this.expr(e);
       const live = along.live === undefined ? "" : ` to ${this.expr(along.live)}`;
       return `${this.expr(e)}${along.packed ? " …" : " … apart"}${live}`;
@@ -62,6 +51,12 @@ class Printer {
         return `${parts()[0]}.${e.lane}`;
       case "rotate":
         return `rotate(${parts()[0]}, ${e.by})`;
+      case "shuffle":
+        return `shuffle(${parts().join(", ")}, [${e.from}])`;
+      case "widen":
+        return `widen(${parts()[0]}, ${e.part})`;
+      case "narrow":
+        return `narrow ${typeText(e.type)} (${parts().join(", ")})`;
       default:
         return `${e.op}(${parts().join(", ")})`;
     }
@@ -91,9 +86,17 @@ class Printer {
       case "for": {
         const how = [s.parallel, s.unroll ? "unrolled" : undefined].filter((x) => x !== undefined);
         const range = `for ${this.name(s.index)} from ${this.expr(s.from)} to below ${this.expr(s.to)}`;
-        for (const [i, { by, body }] of s.steps.entries()) {
+        for (const [i, { by, body, enter = [], leave = [] }] of s.steps.entries()) {
           const step = by === 1 ? "" : ` by ${by}`;
           line(`${i === 0 ? range : "then"}${step}${i === 0 ? how.map((h) => `, ${h}`).join("") : ""}:`);
+          for (const [name, extra] of [
+            ["before", enter],
+            ["after", leave],
+          ] as const) {
+            if (extra.length === 0) continue;
+            line(`${name} these:`);
+            inner(extra);
+          }
           inner(body);
         }
         if (s.rest === undefined) break;
@@ -118,6 +121,9 @@ class Printer {
       case "copy":
         line(`${this.place(s.to)} = ${this.place(s.from)}, ${this.expr(s.count)} elements`);
         break;
+      case "prefetch":
+        line(`soon ${this.place(s.place)}`);
+        break;
       case "call": {
         const operands = s.operands.map(
           ({ place, sizes }) => `${this.place(place)} of ${sizes.map((e) => this.expr(e)).join(" × ")}`,
@@ -139,8 +145,8 @@ export function kernelText(kernel: Lowered): string {
   const printer = new Printer();
   for (const [i, { cell, memory, extents, strides, written }] of kernel.accesses.entries()) {
     const texts = (es: readonly Expr[]) => es.map((e) => printer.expr(e)).join(", ");
-    const where = memory === "local" ? "local" : `argument ${memory.argument}`;
-    const alias = memory !== "local" && memory.alias !== memory.argument ? `, may be ${memory.alias}` : "";
+    const where = "local" in memory ? `local of ${memory.local}` : `argument ${memory.argument}`;
+    const alias = "alias" in memory && memory.alias !== memory.argument ? `, may be ${memory.alias}` : "";
     printer.lines.push(
       `  a${i}: ${cell}[${texts(extents)}] by (${texts(strides)}), ${where}${alias}${written ? ", written" : ""}`,
     );

@@ -1,10 +1,12 @@
 import { InternalError } from "../base/errors.ts";
-import { constant, typeOf } from "./build.ts";
+import { constant, count, ops, typeOf } from "./build.ts";
 import {
+  type Access,
   assigned,
   bodiesOf,
   type Expr,
   type Lowered,
+  localSize,
   type Name,
   type Operand,
   type Place,
@@ -25,12 +27,14 @@ export function verify(kernel: Lowered): void {
   new Verifier(kernel).check();
 }
 
-const zero = constant(typeOf("index"), 0);
+const zero = count(0);
+const one = count(1);
 
 /** Where a statement is. */
 interface Scope {
   readonly facts: Facts;
-  readonly names: ReadonlySet<Name>;
+  /** What is defined here; statements of this body add to it. */
+  readonly names: Set<Name>;
   readonly inThreads: boolean;
   readonly inWhile: boolean;
 }
@@ -49,6 +53,7 @@ class Verifier {
       for (const extent of access.extents) this.#bounds.notNegative(extent);
       if (access.extents.length !== access.strides.length)
         this.#fail("an access has as many extents as strides");
+      this.#insideOwn(access);
     }
     this.#all(body, { facts: [], names: new Set(), inThreads: false, inWhile: false }, true);
   }
@@ -57,20 +62,30 @@ class Verifier {
     throw new InternalError(`kernel ${this.#kernel.name}: ${message}`);
   }
 
-  #all(body: readonly Stmt[], scope: Scope, outermost = false): void {
-    let here = scope;
+  /** Shows that a buffer of the kernel's own has all elements that its extents and strides lead to. */
+  #insideOwn(access: Access): void {
+    const size = localSize(access);
+    if (size === null) return;
+    const last = access.extents.map((e, d) => ops.mul(ops.sub(e, one), access.strides[d]!));
+    if (!this.#bounds.atLeast(count(size), last.reduce(ops.add, zero), 1, []))
+      this.#fail(`cannot show that a buffer of ${size} has all that its extents and strides lead to`);
+  }
+
+  /** Checks statements; gives what holds after them. */
+  #all(body: readonly Stmt[], scope: Scope, outermost = false): Scope {
+    let here: Scope = { ...scope, names: new Set(scope.names) };
     for (const s of body) here = this.#statement(s, here, outermost);
+    return here;
   }
 
   /** Checks a statement; gives what holds after it. */
   #statement(s: Stmt, scope: Scope, outermost: boolean): Scope {
     const bounds = this.#bounds;
-    const changed = new Set([...bodiesOf(s)].flatMap((body) => [...assigned(body)]));
-    const after = (facts: Facts, name?: Name): Scope => ({
-      ...scope,
-      facts,
-      names: name === undefined ? scope.names : new Set([...scope.names, name]),
-    });
+    const changed = new Set(bodiesOf(s).flatMap((body) => [...assigned(body)]));
+    const after = (facts: Facts, name?: Name): Scope => {
+      if (name !== undefined) scope.names.add(name);
+      return facts === scope.facts ? scope : { ...scope, facts };
+    };
     const isIndex = (name: Name) => name.type.scalar === "index" && name.type.lanes === 1;
     switch (s.op) {
       case "let":
@@ -119,7 +134,12 @@ class Verifier {
             inWhile: false,
           };
         };
-        for (const { by, body } of s.steps) this.#all(body, inner(by, [], []));
+        for (const { by, body, enter = [], leave = [] } of s.steps) {
+          const entered = this.#all(enter, inner(by, [], []));
+          const known = { ...entered, facts: bounds.without(entered.facts, changed) };
+          this.#all(body, known);
+          this.#all(leave, { ...known, facts: bounds.without(scope.facts, changed) });
+        }
         if (s.rest !== undefined) {
           const { live, body } = s.rest;
           const left = {
@@ -144,8 +164,8 @@ class Verifier {
       }
       case "if": {
         this.#expr(s.test, scope);
-        this.#all(s.body, { ...scope, facts: [...scope.facts, ...bounds.assume(s.test, true)] });
-        this.#all(s.otherwise, { ...scope, facts: [...scope.facts, ...bounds.assume(s.test, false)] });
+        this.#all(s.body, { ...scope, facts: [...scope.facts, ...bounds.assumeAll(s.test, true)] });
+        this.#all(s.otherwise, { ...scope, facts: [...scope.facts, ...bounds.assumeAll(s.test, false)] });
         const left = s.body.at(-1)?.op === "break" ? bounds.assume(s.test, false) : [];
         return after(bounds.without([...scope.facts, ...left], changed));
       }
@@ -166,6 +186,9 @@ class Verifier {
       }
       case "call":
         for (const operand of s.operands) this.#operand(operand, scope);
+        return scope;
+      case "prefetch":
+        for (const e of placeParts(s.place)) this.#expr(e, scope);
         return scope;
       case "barrier":
         if (scope.inThreads) this.#fail("a barrier where threads are apart");
@@ -193,11 +216,8 @@ class Verifier {
       this.#fail(`a loop over ${s.index.hint} leaves out what its steps of ${steps} do not reach`);
     if (s.unroll && (s.from.op !== "const" || s.to.op !== "const"))
       this.#fail("an unrolled loop has constant ends");
-    if (
-      s.parallel === "tasks" &&
-      (!outermost || s.from.op !== "const" || s.from.value !== 0 || `${steps}` !== "1" || s.rest)
-    )
-      this.#fail("the loop over tasks is outermost, from 0 on, one by one");
+    if (s.parallel === "tasks" && (!outermost || s.from.op !== "const" || s.from.value !== 0))
+      this.#fail("the loop over tasks is outermost, from 0 on");
   }
 
   /** Checks an expression, and what it loads. */
@@ -219,11 +239,12 @@ class Verifier {
     if (written && !there.written) this.#fail(`a store through access ${access}, which is only read`);
     for (const e of placeParts(place)) this.#expr(e, scope);
     for (const [d, e] of at.entries()) {
+      // Of lanes that have coordinates of their own it is said that they are in range.
+      if (along?.each?.dim === d) continue;
       const reach = along?.dim !== d ? 1 : (along.live ?? lanes);
       this.#inside(place, d, e, reach, scope);
     }
     const stride = along && there.strides[along.dim]!;
-    const one = constant(typeOf("index"), 1);
     if (
       along?.packed &&
       !(

@@ -1,8 +1,12 @@
 import {
+  type Access,
   bodiesOf,
   type Cell,
   type Expr,
   type LibraryFunction,
+  localSize,
+  type Name,
+  type Param,
   type Place,
   partsOf,
   placeParts,
@@ -11,6 +15,10 @@ import {
 
 /** Bytes of what memory holds. */
 export const cellBytes: { readonly [C in Cell]: number } = { f32: 4, f64: 8, i32: 4, u8: 1, u16: 2 };
+
+/** Bytes that a buffer of a kernel's own takes: each begins at a multiple of 64. */
+export const localBytes = (access: Access): number =>
+  Math.ceil(((localSize(access) ?? 0) * cellBytes[access.cell]) / 64) * 64;
 
 /** An expression with operands. */
 export type Operation = Extract<Expr, { args: readonly Expr[] }>;
@@ -24,7 +32,10 @@ export const libraryFunctions: ReadonlySet<string> = new Set<LibraryFunction>([
   "sin",
   "cos",
   "tanh",
+  "erf",
+  "erfc",
   "pow",
+  "fmod",
 ]);
 
 /** Operations that are operators, as people and most languages write them. */
@@ -45,35 +56,92 @@ export const infix: { readonly [op: string]: string } = {
   le: "<=",
 };
 
+/** An expression and all that it is made of, each before its parts. */
+export function eachPart(e: Expr, visit: (e: Expr) => void): void {
+  visit(e);
+  if (e.op !== "ref" && e.op !== "const") for (const part of partsOf(e)) eachPart(part, visit);
+}
+
+/** What a statement has of its own, without its bodies: expressions, and places, but for those of loads. */
+export function ownOf(s: Stmt): { readonly exprs: readonly Expr[]; readonly places: readonly Place[] } {
+  switch (s.op) {
+    case "let":
+    case "var":
+    case "set":
+      return { exprs: [s.value], places: [] };
+    case "for":
+      return { exprs: [s.from, s.to], places: [] };
+    case "while":
+    case "if":
+      return { exprs: [s.test], places: [] };
+    case "store":
+      return { exprs: [s.value], places: [s.place] };
+    case "prefetch":
+      return { exprs: [], places: [s.place] };
+    case "copy":
+      return { exprs: [s.count], places: [s.to, s.from] };
+    case "call":
+      return { exprs: s.operands.flatMap((o) => o.sizes), places: s.operands.map((o) => o.place) };
+    default:
+      return { exprs: [], places: [] };
+  }
+}
+
+/** Every expression of a statement, but for those of its bodies. */
+function eachOwn(s: Stmt, visit: (e: Expr) => void): void {
+  const { exprs, places } = ownOf(s);
+  for (const e of exprs) eachPart(e, visit);
+  for (const place of places) for (const e of placeParts(place)) eachPart(e, visit);
+}
+
 /** Every expression of some statements, each before its parts. */
 export function eachExpr(body: readonly Stmt[], visit: (e: Expr) => void): void {
-  const of = (e: Expr): void => {
-    visit(e);
-    for (const part of partsOf(e)) of(part);
-  };
   for (const s of body) {
-    if ("value" in s) of(s.value);
-    if ("test" in s) of(s.test);
-    if (s.op === "for") for (const e of [s.from, s.to]) of(e);
-    if (s.op === "store") for (const e of placeParts(s.place)) of(e);
-    if (s.op === "copy") for (const e of [...placeParts(s.to), ...placeParts(s.from), s.count]) of(e);
-    if (s.op === "call") for (const o of s.operands) for (const e of [...o.place.at, ...o.sizes]) of(e);
+    eachOwn(s, visit);
     for (const inner of bodiesOf(s)) eachExpr(inner, visit);
   }
 }
 
+/** Places in bodies that have been looked through: loops ask for those of all that is in them. */
+const known = new WeakMap<readonly Stmt[], ReadonlySet<Place>>();
+
 /** Every place in some statements. */
-export function placesIn(body: readonly Stmt[], found = new Set<Place>()): Set<Place> {
+export function placesIn(body: readonly Stmt[]): ReadonlySet<Place> {
+  const there = known.get(body);
+  if (there !== undefined) return there;
+  const found = new Set<Place>();
   for (const s of body) {
-    if (s.op === "store") found.add(s.place);
-    if (s.op === "copy") for (const place of [s.to, s.from]) found.add(place);
-    if (s.op === "call") for (const { place } of s.operands) found.add(place);
+    for (const place of ownOf(s).places) found.add(place);
+    eachOwn(s, (e) => {
+      if (e.op === "load") found.add(e.place);
+    });
+    for (const inner of bodiesOf(s)) for (const place of placesIn(inner)) found.add(place);
   }
-  eachExpr(body, (e) => {
-    if (e.op === "load") found.add(e.place);
-  });
-  for (const s of body) for (const inner of bodiesOf(s)) placesIn(inner, found);
+  known.set(body, found);
   return found;
+}
+
+/**
+ * What people read of a parameter: n1 is an extent, block0 one of a task, s0.1 the stride of access 0 along dimension 1, x2
+ * an offset.
+ */
+export function paramText(p: Param): string {
+  if (p.kind === "stride") return `s${p.access}.${p.dim}`;
+  return p.kind === "offset" ? `x${p.access}` : `${p.kind === "extent" ? "n" : "block"}${p.dim}`;
+}
+
+/** A text that tells indices apart; `name`: what a name is called, if it may be in them. */
+export function indexKey(e: Expr, name: (name: Name) => unknown = () => ""): string {
+  switch (e.op) {
+    case "const":
+      return `${e.value}`;
+    case "param":
+      return paramText(e.param);
+    case "ref":
+      return `'${name(e.name)}`;
+    default:
+      return `${e.op} ${e.type.scalar}(${partsOf(e).map((part) => indexKey(part, name))})`;
+  }
 }
 
 /** Whether an expression is the same throughout a call. */

@@ -184,7 +184,7 @@ test("the text that people read", () => {
     "kernel group sum, 4 threads
       a0: f32[n0] by (s0.0), argument 0
       a1: f32[n0] by (s1.0), argument 1, written
-      a2: f32[4] by (1), local, written
+      a2: f32[4] by (1), local of 4, written
     for i from 0 to below 4, threads:
       a2[i] = f32 0
     barrier

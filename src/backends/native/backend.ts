@@ -1,11 +1,12 @@
 import { BackendError, CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import { formOf } from "../../codegen/c/forms.ts";
-import { productTiling, scratchBytes } from "../../codegen/c/tiling.ts";
+import { productForm, productTiling } from "../../codegen/product-policy.ts";
 import type { Tasks } from "../../codegen/tasks.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
 import { emitKernelC } from "../../targets/c/kernel.ts";
+import { productsC, scratchBytes } from "../../targets/c/products.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";
 import { allowedMemory } from "../memory-limit.ts";
 import { Sharing } from "../sharing.ts";
@@ -97,7 +98,7 @@ class NativeBackend implements Backend, Host {
 
   tasksOf(call: KernelCall): Tasks {
     const { target } = this.#toolchain;
-    return tasksOf(call, productTiling(target, formOf(call, target)));
+    return tasksOf(call, productTiling(productsC(target, false), productForm(call)));
   }
 
   load(plan: LoadablePlan): Executable {

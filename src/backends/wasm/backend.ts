@@ -1,14 +1,14 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
-import type { Kernel } from "../../plan/kernel.ts";
-import { emitAxis } from "../../targets/wasm/kernel.ts";
+import { productForm } from "../../codegen/product-policy.ts";
+import type { KernelCall } from "../../plan/kernel.ts";
+import { emitKernelWasm } from "../../targets/wasm/kernel.ts";
+import { scratchBytes } from "../../targets/wasm/products.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";
 import { measurePeaks } from "../peaks.ts";
 import { Sharing } from "../sharing.ts";
-import { emitContract, scratchBytes } from "./contract.ts";
 import { type Host, WasmExecutable } from "./executable.ts";
 import { detectFeatures, type Features } from "./features.ts";
-import { emitLoop } from "./loop.ts";
 import { mathImports } from "./math.ts";
 import { WasmMemory } from "./memory.ts";
 import { sourceOf, WorkerPool } from "./threads.ts";
@@ -48,7 +48,7 @@ class WasmBackend implements Backend, Host {
     this.memory = new WasmMemory();
     this.#table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
     this.#base = this.memory.reserve(control.bytes);
-    this.#scratch = this.memory.reserve(scratchBytes);
+    this.#scratch = this.memory.reserve(scratchBytes());
     this.#walker = emitWalker(this.memory, this.#base, typeof document === "undefined");
     this.walk = this.#start().walk as Host["walk"];
     if (settings.threads !== undefined) this.setThreads(settings.threads);
@@ -79,24 +79,19 @@ class WasmBackend implements Backend, Host {
   }
 
   /** The number of a kernel in the table; compiled at first use. */
-  kernelIndex(kernel: Kernel): number {
-    const known = this.#kernels.get(kernel.key);
+  kernelIndex(call: KernelCall): number {
+    const form = productForm(call);
+    const key = `${form} ${call.kernel.key}`;
+    const known = this.#kernels.get(key);
     if (known !== undefined) return known;
-    const bytes = this.#emit(kernel);
+    const bytes = emitKernelWasm(call.kernel, this.memory, this.#features.relaxed, form);
     const { run } = this.#instantiate(bytes);
     const index = this.#table.grow(1);
     this.#table.set(index, run as () => void);
-    this.#kernels.set(kernel.key, index);
+    this.#kernels.set(key, index);
     this.#bytes.push(bytes);
     this.#pool?.publish(index, bytes);
     return index;
-  }
-
-  #emit(kernel: Kernel): Uint8Array<ArrayBuffer> {
-    if (kernel.kind === "loop")
-      return emitLoop(kernel, this.memory, this.#features.relaxed) as Uint8Array<ArrayBuffer>;
-    if (kernel.kind === "contract") return emitContract(kernel, this.memory, this.#features.relaxed);
-    return emitAxis(kernel, this.memory);
   }
 
   /** Makes room for a plan's scratch; where there is none, a plan that needs less makes it again when it next runs. */
@@ -187,7 +182,7 @@ class WasmBackend implements Backend, Host {
   #resize(count: number): void {
     const threads = this.memory.shared ? Math.max(1, Math.trunc(count)) : 1;
     if (threads > 1 && this.#pool === null) {
-      const newScratch = () => this.memory.reserve(scratchBytes);
+      const newScratch = () => this.memory.reserve(scratchBytes());
       this.#pool = new WorkerPool(this.memory, this.#base, this.#walker, sourceOf(mathImports), newScratch);
       for (const [index, bytes] of this.#bytes.entries()) this.#pool.publish(index, bytes);
     }

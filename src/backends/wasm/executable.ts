@@ -1,10 +1,11 @@
 import { dtypes, type TypedArray, writeElement } from "../../base/dtype.ts";
 import { sizeOf } from "../../base/shape.ts";
 import { argsLayout, elementBytes } from "../../codegen/args.ts";
+import { productForm, productTiling } from "../../codegen/product-policy.ts";
 import { gainsByThreads, tasksOf } from "../../codegen/tasks.ts";
-import type { Kernel } from "../../plan/kernel.ts";
+import type { KernelCall } from "../../plan/kernel.ts";
+import { productsWasm } from "../../targets/wasm/products.ts";
 import type { Binding, Executable, LoadablePlan, Result } from "../contract.ts";
-import { tiling } from "./contract.ts";
 import { viewFor, WasmAllocation, type WasmMemory } from "./memory.ts";
 import { entry } from "./walker.ts";
 
@@ -21,7 +22,7 @@ export interface Host {
   /** Takes what a run that gains by threads has taken, where that is asked. */
   took(milliseconds: number): void;
   readonly walk: (table: number, rows: number, threads: number) => number;
-  kernelIndex(kernel: Kernel): number;
+  kernelIndex(call: KernelCall): number;
   reserveArena(bytes: number): void;
 }
 
@@ -63,7 +64,7 @@ export class WasmExecutable implements Executable {
     this.#bound = new Int32Array(plan.inputs.length);
     this.#sizes = plan.outputs.map((o) => sizeOf(o.shape));
     const layouts = plan.calls.map((c) => argsLayout(c.kernel, 4));
-    const tasks = plan.calls.map((c) => tasksOf(c, tiling));
+    const tasks = plan.calls.map((c) => tasksOf(c, productTiling(productsWasm(false), productForm(c))));
     this.#gains = gainsByThreads(plan.calls, tasks);
     const rows = plan.calls.length * entry.bytes;
     const scalars = rows;
@@ -71,7 +72,7 @@ export class WasmExecutable implements Executable {
     const first = constants + plan.buffers.filter(({ kind }) => kind === "constant").length * 8;
     this.#bytes = layouts.reduce((n, l) => n + l.size, first);
     backend.reserveArena(plan.arenaBytes);
-    const functions = plan.calls.map((c) => backend.kernelIndex(c.kernel));
+    const functions = plan.calls.map((c) => backend.kernelIndex(c));
     // Last, as an executable that cannot be made must leave nothing behind.
     this.#block = backend.memory.reserve(this.#bytes);
     this.#scalars = this.#block + scalars;

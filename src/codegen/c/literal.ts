@@ -1,6 +1,5 @@
 import { type DType, isFloat, roundTo } from "../../base/dtype.ts";
 import { numberText } from "../../base/exact-text.ts";
-import { vectorType } from "./access.ts";
 
 /** A number of a dtype as C has it. */
 export function literal(dtype: DType, number: number): string {
@@ -13,7 +12,3 @@ export function literal(dtype: DType, number: number): string {
   const text = numberText(value);
   return `${/[.e]/.test(text) ? text : `${text}.0`}${suffix}`;
 }
-
-/** The expression of a vector with a number in all lanes. */
-export const splat = (dtype: DType, number: number): string =>
-  `splat_${vectorType(dtype)}(${literal(dtype, number)})`;

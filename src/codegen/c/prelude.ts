@@ -204,7 +204,7 @@ const memoryTypes: readonly (readonly [name: string, element: string, bytes: num
 ];
 
 /** Lanes of a unit's vectors: half as many where anything is f64. */
-export const lanesOf = (target: CTarget, wide: boolean): number => target.vectorBytes / (wide ? 8 : 4);
+const lanesOf = (target: CTarget, wide: boolean): number => target.vectorBytes / (wide ? 8 : 4);
 
 /**
  * What every unit begins with: vector types of `lanes` elements (`vf` f32, `vi` i32, `vu` u32, and where `wide` `vd`

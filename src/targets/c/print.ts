@@ -1,10 +1,7 @@
-import type { DType } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
-import type { ArgsLayout } from "../../codegen/args.ts";
-import { blend, type CContext, fromLanes, fromRow, storeCells } from "../../codegen/c/access.ts";
-import { emitElementwise } from "../../codegen/c/elementwise.ts";
+import { type ArgsLayout, strideWord } from "../../codegen/args.ts";
 import { literal } from "../../codegen/c/literal.ts";
-import { lanesOf, preludeC } from "../../codegen/c/prelude.ts";
+import { preludeC } from "../../codegen/c/prelude.ts";
 import type { CTarget } from "../../codegen/c/target.ts";
 import { type CUnit, CWriter } from "../../codegen/c/writer.ts";
 import { Cursors, type Term } from "../../lowered/cursors.ts";
@@ -13,14 +10,27 @@ import {
   type Expr,
   type Lowered,
   type Name,
+  type Param,
   type Place,
   partsOf,
   type Scalar,
   type Stmt,
   type Type,
 } from "../../lowered/ir.ts";
-import { cellBytes, eachExpr, infix, isInvariant } from "../../lowered/walk.ts";
-import { isFloat, scalars, stored, vectors } from "./types.ts";
+import {
+  cellBytes,
+  eachExpr,
+  eachPart,
+  indexKey,
+  infix,
+  isInvariant,
+  libraryFunctions,
+  localBytes,
+  type Operation,
+} from "../../lowered/walk.ts";
+import { loadApart, loadRow, storeVector } from "./memory.ts";
+import { type CVectors, isFloat, scalars } from "./types.ts";
+import { CVectorPrinter } from "./vectors.ts";
 
 /** An operand of a leaf: a `char *`, and along each dimension a stride in bytes and a size. */
 export interface COperand {
@@ -29,92 +39,120 @@ export interface COperand {
   readonly sizes: readonly string[];
 }
 
-/** The leaves that are written by hand, by their names. */
-export type CTiles = { readonly [name: string]: (w: CWriter, operands: readonly COperand[]) => void };
+/** Puts functions before the kernel's, once by their name. */
+export type Define = (name: string, write: (w: CWriter) => void) => void;
 
-/** A lowered kernel as a unit of C; `layout` says where its arguments are. */
-export function printC(kernel: Lowered, layout: ArgsLayout, target: CTarget, tiles: CTiles = {}): CUnit {
-  const wide = kernel.accesses.some(({ cell }) => cell === "f64") || usesWideVectors(kernel.body);
-  const printer = new CPrinter(kernel, layout, target, wide, tiles);
+/** The leaves that are written by hand, by their names. */
+export type CTiles = {
+  readonly [name: string]: (w: CWriter, operands: readonly COperand[], define: Define) => void;
+};
+
+/** A lowered kernel as a unit of C; `layout` says where its arguments are, `wide` whether it has vectors of f64 in memory. */
+export function printC(
+  kernel: Lowered,
+  layout: ArgsLayout,
+  target: CTarget,
+  wide: boolean,
+  tiles: CTiles = {},
+): CUnit {
+  const printer = new CPrinter(kernel, layout, vectorsOf(target, wide), tiles);
   return { prelude: preludeC(target, wide), body: printer.print() };
 }
 
-function usesWideVectors(body: readonly Stmt[]): boolean {
-  const inExpr = (e: Expr): boolean =>
-    (e.type.scalar === "f64" && e.type.lanes > 1) || partsOf(e).some(inExpr);
-  return body.some(
-    (s) => ("value" in s && inExpr(s.value)) || bodiesOf(s).some((inner) => usesWideVectors(inner)),
-  );
-}
-
-/** Tells one expression that is the same throughout a call, and is more than a word or a number, from others. */
-const invariantKey = (e: Expr): string | null =>
-  isInvariant(e) && ("args" in e || (e.op === "param" && e.param.kind === "stride"))
-    ? JSON.stringify(e)
-    : null;
+/** The vectors of a unit. */
+export const vectorsOf = (target: CTarget, wide: boolean): CVectors => ({
+  lanes: target.vectorBytes / (wide ? 8 : 4),
+  doubles: target.vectorBytes / 8,
+});
 
 class CPrinter {
   readonly #kernel: Lowered;
   readonly #layout: ArgsLayout;
-  readonly #target: CTarget;
+  readonly #unit: CVectors;
   readonly #tiles: CTiles;
-  readonly #lanes: number;
   readonly #w = new CWriter();
+  /** What leaves have before the kernel's own function. */
+  readonly #functions = new CWriter();
+  readonly #defined = new Set<string>();
+  readonly #vectors: CVectorPrinter;
   readonly #names = new Map<Name, string>();
   readonly #words = new Map<number, string>();
   readonly #invariants = new Map<string, string>();
+  readonly #keys = new Map<Expr, string | null>();
   readonly #pointers: string[] = [];
   readonly #cursors = new Cursors(this.#pointers, this.#names, true);
 
-  constructor(kernel: Lowered, layout: ArgsLayout, target: CTarget, wide: boolean, tiles: CTiles) {
+  constructor(kernel: Lowered, layout: ArgsLayout, unit: CVectors, tiles: CTiles) {
     if (kernel.threads !== 1) throw new InternalError(`C: kernel ${kernel.name} is for groups of threads`);
     this.#kernel = kernel;
     this.#layout = layout;
-    this.#target = target;
+    this.#unit = unit;
     this.#tiles = tiles;
-    this.#lanes = lanesOf(target, wide);
+    this.#vectors = new CVectorPrinter(this.#w, unit, (e) => this.#expr(e));
   }
 
   print(): string {
     const w = this.#w;
     w.block("void run(const i64 *args, i64 begin, i64 end, char *scratch)", () => {
       w.line("(void)scratch;");
-      for (const at of this.#layout.extents) this.#words.set(at, w.define("i64", `args[${at}]`, "n"));
-      for (const { strides } of this.#layout.accesses)
-        for (const at of strides) this.#words.set(at, w.define("i64", `args[${at}]`, "s"));
-      for (const { memory, cell, extents } of this.#kernel.accesses) {
+      for (const at of [...this.#layout.extents, ...this.#layout.block])
+        this.#words.set(at, w.define("i64", `args[${at}]`, "n"));
+      const stride = (e: Expr) => {
+        if (e.op !== "param" || e.param.kind !== "stride") return;
+        const at = strideWord(this.#layout, e.param.access, e.param.dim);
+        if (!this.#words.has(at)) this.#words.set(at, w.define("i64", `args[${at}]`, "s"));
+      };
+      for (const { strides } of this.#kernel.accesses) for (const e of strides) eachPart(e, stride);
+      eachExpr(this.#kernel.body, stride);
+      let local = 0;
+      for (const access of this.#kernel.accesses) {
+        const { memory } = access;
         const name = w.name("p");
         this.#pointers.push(name);
-        if (memory === "local") {
-          const elements = extents.map((e) => this.#expr(e)).join(" * ");
-          w.line(`_Alignas(64) char ${name}[${elements} * ${cellBytes[cell]}];`);
+        if ("local" in memory) {
+          w.line(`char *const ${name} = scratch + ${local};`);
+          local += localBytes(access);
         } else
           w.line(`char *const ${name} = (char *)args[${this.#layout.accesses[memory.argument]!.pointer}];`);
       }
       // Compilers leave divisions where they are, in loops of one turn too.
-      eachExpr(this.#kernel.body, (e) => {
-        const key = invariantKey(e);
-        if (key !== null && !this.#invariants.has(key))
-          this.#invariants.set(key, w.define("i64", this.#expr(e), "x"));
-      });
+      eachExpr(this.#kernel.body, (e) => this.#keep(e));
       const { status } = this.#kernel;
       if (status !== null) w.line(`if (*(const i32_m *)${this.#pointers[status]}) return;`);
       this.#body(this.#kernel.body);
     });
-    return w.toString();
+    return this.#defined.size > 0 ? `${this.#functions}${w}` : w.toString();
+  }
+
+  /** Tells one expression that is the same throughout a call, and is more than a word or a number, from others. */
+  #key(e: Expr): string | null {
+    let key = this.#keys.get(e);
+    if (key === undefined) {
+      const isMore =
+        "args" in e || (e.op === "param" && (e.param.kind === "stride" || e.param.kind === "offset"));
+      key = isMore && isInvariant(e) ? indexKey(e) : null;
+      this.#keys.set(e, key);
+    }
+    return key;
+  }
+
+  /** Computes what is the same throughout a call, parts first. */
+  #keep(e: Expr): void {
+    const key = this.#key(e);
+    if (key === null || this.#invariants.has(key)) return;
+    for (const part of partsOf(e)) this.#keep(part);
+    this.#invariants.set(key, this.#w.define("i64", this.#expr(e), "x"));
   }
 
   #name(name: Name): string {
-    const text = this.#w.name(name.hint);
+    // Apart from what else there is: `i64` is a type.
+    const text = this.#w.name(`${name.hint}_`);
     this.#names.set(name, text);
     return text;
   }
 
   #type({ scalar, lanes }: Type): string {
-    if (lanes === 1) return scalars[scalar];
-    if (lanes !== this.#lanes || vectors[scalar] === undefined)
-      throw new InternalError(`C: vectors of ${lanes} ${scalar}, where units have ${this.#lanes} lanes`);
-    return vectors[scalar]!;
+    return lanes === 1 ? scalars[scalar] : this.#vectors.type({ scalar, lanes });
   }
 
   #body(body: readonly Stmt[]): void {
@@ -159,6 +197,9 @@ class CPrinter {
       // One thread is a group.
       case "barrier":
         break;
+      case "prefetch":
+        w.line(`__builtin_prefetch(${this.#address(s.place)}, 0, 2);`);
+        break;
       case "call": {
         const tile = this.#tiles[s.tile.name];
         if (tile === undefined) throw new InternalError(`C: no leaf is called ${s.tile.name}`);
@@ -167,12 +208,16 @@ class CPrinter {
           strides: place.at.map((_, d) => this.#stride(place.access, d)),
           sizes: sizes.map((e) => this.#expr(e)),
         }));
-        tile(w, operands);
+        tile(w, operands, (name, write) => {
+          if (!this.#defined.has(name)) write(this.#functions);
+          this.#defined.add(name);
+        });
       }
     }
   }
 
-  #loop({ index, from, to, steps, rest, parallel, unroll }: Extract<Stmt, { op: "for" }>): void {
+  #loop(loop: Extract<Stmt, { op: "for" }>): void {
+    const { index, from, to, steps, rest, parallel, unroll } = loop;
     const w = this.#w;
     if (unroll && from.op === "const" && to.op === "const") {
       for (let i = from.value; i < to.value; i++)
@@ -188,22 +233,26 @@ class CPrinter {
     const first = tasks ? "begin" : this.#expr(from);
     const i = this.#name(index);
     w.line(`i64 ${i} = ${first};`);
-    const moving = this.#cursors.enter(
-      index,
-      [...steps.map((step) => step.body), ...(rest ? [rest.body] : [])],
-      (place, start, terms) => {
-        const local = w.name("q");
-        w.line(`char *${local} = ${this.#sum(place, start, terms)};`);
-        return local;
-      },
-    );
-    for (const { by, body } of steps) {
+    const moving = this.#cursors.enter(index, bodiesOf(loop), (place, start, terms) => {
+      const local = w.name("q");
+      w.line(`char *${local} = ${this.#sum(place, start, terms)};`);
+      return local;
+    });
+    for (const { by, body, enter = [], leave = [] } of steps) {
       const on = moving.map(({ local, place, dim }) => {
         const stride = this.#strideOf(place, dim);
         return `${local} += ${by === 1 ? stride : `${by} * ${stride}`}`;
       });
       const test = by === 1 ? `${i} < ${end}` : `${i} + ${by} <= ${end}`;
-      w.block(`for (; ${test}; ${[`${i} += ${by}`, ...on].join(", ")})`, () => this.#body(body));
+      const turns = () =>
+        w.block(`for (; ${test}; ${[`${i} += ${by}`, ...on].join(", ")})`, () => this.#body(body));
+      if (enter.length + leave.length === 0) turns();
+      else
+        w.block(`if (${test})`, () => {
+          this.#body(enter);
+          turns();
+          this.#body(leave);
+        });
     }
     if (rest === undefined) return;
     w.block(`if (${i} < ${end})`, () => {
@@ -228,11 +277,11 @@ class CPrinter {
     return e.op === "const" ? `${e.value * bytes}` : `${this.#expr(e)} * ${bytes}`;
   }
 
-  #word(e: Extract<Expr, { op: "param" }>): string {
-    const { extents, accesses } = this.#layout;
-    const at =
-      e.param.kind === "extent" ? extents[e.param.dim]! : accesses[e.param.access]!.strides[e.param.dim]!;
-    return this.#words.get(at)!;
+  #word({ param }: { readonly param: Param }): string {
+    const { extents, block, accesses } = this.#layout;
+    if (param.kind === "offset") return `args[${accesses[param.access]!.pointer}]`;
+    if (param.kind === "stride") return this.#words.get(strideWord(this.#layout, param.access, param.dim))!;
+    return this.#words.get((param.kind === "extent" ? extents : block)[param.dim]!)!;
   }
 
   /** The stride of a place: packed elements follow each other. */
@@ -256,23 +305,9 @@ class CPrinter {
     return [from, ...texts].join(" + ");
   }
 
-  /** What the code of vectors in memory needs to know: of the one access. */
-  #context({ access, along }: Place): CContext {
-    const dtype = stored[this.#kernel.accesses[access]!.cell];
-    const live =
-      along?.live === undefined ? null : this.#w.define("int", `(int)${this.#expr(along.live)}`, "live");
-    return {
-      w: this.#w,
-      target: this.#target,
-      accesses: [
-        { dtype, level: "full", vector: along === undefined ? "uniform" : along.packed ? "unit" : "strided" },
-      ],
-      lanes: this.#lanes,
-      live,
-      pointer: () => "",
-      step: () => (along === undefined ? "0" : this.#stride(access, along.dim)),
-      axisStride: () => "",
-    };
+  /** How many lanes there are; null: all. */
+  #live({ along }: Place): string | null {
+    return along?.live === undefined ? null : `(int)${this.#expr(along.live)}`;
   }
 
   #store(place: Place, value: Expr): void {
@@ -283,55 +318,61 @@ class CPrinter {
       this.#w.line(`*(${cell}_m *)(${address}) = ${text};`);
       return;
     }
-    const pointer = this.#w.define("char *", address, "q");
-    const named = this.#w.define(this.#type(value.type), text);
-    storeCells({ ...this.#context(place), pointer: () => pointer }, 0, named);
+    const { along } = place;
+    const named = /^\w+$/.test(text) ? text : this.#w.define(this.#type(value.type), text);
+    const step = along === undefined || along.packed ? null : this.#stride(place.access, along.dim);
+    storeVector(this.#w, this.#unit, cell, this.#live(place), address, step, named);
   }
 
   #load(place: Place, type: Type): string {
     const { cell } = this.#kernel.accesses[place.access]!;
+    const { along } = place;
     const address = this.#address(place);
     if (type.lanes === 1) return `*(const ${cell}_m *)(${address})`;
-    this.#type(type);
-    const pointer = this.#w.define("char *", address, "q");
-    const context = this.#context(place);
-    if (place.along?.packed) return fromRow(context, stored[cell], pointer);
-    const step = context.step(0);
-    return fromLanes(context, stored[cell], (lane) => `${pointer} + ${lane} * ${step}`);
+    const live = this.#live(place);
+    if (along?.packed) return loadRow(this.#w, cell, live, address);
+    const pointer = /^\w+$/.test(address) ? address : this.#w.define("char *", address, "q");
+    const step = along === undefined ? "0" : this.#stride(place.access, along.dim);
+    const own = along?.each && {
+      index: this.#expr(along.each.index),
+      stride: this.#stride(place.access, along.each.dim),
+    };
+    return loadApart(this.#w, this.#unit, cell, live, (lane) => {
+      const moved = step === "0" ? pointer : `${pointer} + ${lane} * ${step}`;
+      return own === undefined ? moved : `${moved} + (i64)${own.index}[${lane}] * ${own.stride}`;
+    });
   }
 
   #expr(e: Expr): string {
     const { scalar, lanes } = e.type;
-    const key = invariantKey(e);
+    const key = this.#key(e);
     const known = key === null ? undefined : this.#invariants.get(key);
     if (known !== undefined) return known;
     switch (e.op) {
       case "const":
         return this.#constant(e.type, e.value);
       case "param":
-        if (e.param.kind === "extent") return this.#word(e);
+        if (e.param.kind !== "stride") return this.#word(e);
         return `(${this.#word(e)} / ${this.#bytes(e.param.access)})`;
       case "ref":
         return this.#names.get(e.name)!;
       case "load":
         return this.#load(e.place, e.type);
+      case "iota":
+        return `(vi){${Array.from({ length: lanes }, (_, l) => l).join(", ")}}`;
       default:
-        return lanes === 1 && (e.op === "lane" || e.args[0]!.type.lanes === 1)
-          ? this.#scalar(e, scalar)
-          : this.#vector(e);
+        return lanes === 1 ? this.#scalar(e, scalar) : this.#vectors.operation(e);
     }
   }
 
   #constant(type: Type, value: number): string {
     const { scalar, lanes } = type;
-    if (scalar === "index") return `${value}`;
-    if (lanes === 1)
-      return scalar === "bool" ? `${value}` : scalar === "u32" ? `${value >>> 0}u` : literal(scalar, value);
-    if (scalar === "u32") return `(vu)splat_vi(${literal("i32", value | 0)})`;
-    return `splat_${this.#type(type)}(${literal(scalar, value)})`;
+    if (lanes > 1) return this.#vectors.constant(type, value);
+    if (scalar === "index" || scalar === "i64" || scalar === "bool") return `${value}`;
+    return scalar === "u32" ? `${value >>> 0}u` : literal(scalar, value);
   }
 
-  #scalar(e: Extract<Expr, { args: readonly Expr[] }>, scalar: Scalar): string {
+  #scalar(e: Operation, scalar: Scalar): string {
     const args = e.args.map((a) => this.#expr(a));
     const [a, b, c] = args as [string, string, string];
     const from = e.args[0]!.type;
@@ -351,6 +392,8 @@ class CPrinter {
         return a;
       case "inside":
         return `((__UINT64_TYPE__)${a} < (__UINT64_TYPE__)${b})`;
+      case "any":
+        return `any_vi(${a})`;
       case "lane":
         return from.scalar === "bool" ? `(${a}[${e.lane}] & 1)` : `${a}[${e.lane}]`;
       case "select":
@@ -385,84 +428,9 @@ class CPrinter {
       case "bits":
         return named(`${scalars[scalar]} r; __builtin_memcpy(&r, &x, 4); r`);
       default:
-        // floor, ceil, trunc, sqrt, and functions of the library.
+        // In f64 those of the library; beside them floor, ceil, trunc and sqrt.
+        if (libraryFunctions.has(e.op)) return `(${scalars[scalar]})__builtin_${e.op}(${args.join(", ")})`;
         return `__builtin_${e.op}${suffix}(${args.join(", ")})`;
-    }
-  }
-
-  #vector(e: Extract<Expr, { args: readonly Expr[] }>): string {
-    const w = this.#w;
-    const type = this.#type(e.type);
-    const args = e.args.map((a) => {
-      const text = this.#expr(a);
-      return a.type.lanes === 1 || /^\w+$/.test(text) ? text : w.define(this.#type(a.type), text);
-    });
-    const [a, b, c] = args as [string, string, string];
-    const from = e.args[0]!.type;
-    const isWide = from.scalar === "f64";
-    const operator = infix[e.op];
-    if (operator !== undefined) {
-      if (e.type.scalar === "bool" && !["and", "or", "xor"].includes(e.op))
-        return isWide ? `__builtin_convertvector(${a} ${operator} ${b}, vi)` : `(vi)(${a} ${operator} ${b})`;
-      const wraps = from.scalar === "i32" && ["add", "sub", "mul", "shl"].includes(e.op);
-      return wraps ? `(vi)((vu)${a} ${operator} (vu)${b})` : `(${a} ${operator} ${b})`;
-    }
-    switch (e.op) {
-      case "splat":
-        if (e.type.scalar === "bool") return `splat_vi(-${a})`;
-        return e.type.scalar === "u32" ? `(vu)splat_vi((int)${a})` : `splat_${type}(${a})`;
-      case "bits":
-        return `(${type})${a}`;
-      case "rotate":
-        return e.type.scalar === "u32" ? `(vu)rotate${e.by}_vi((vi)${a})` : `rotate${e.by}_${type}(${a})`;
-      case "select": {
-        const mask = e.type.scalar === "f64" ? `__builtin_convertvector(${a}, vl)` : a;
-        const bits = e.type.scalar === "f64" ? "vl" : "vi";
-        return `(${type})${blend(mask, `(${bits})${b}`, `(${bits})${c}`)}`;
-      }
-      case "neg":
-        return isFloat(from) ? `-${a}` : `(${type})(0 - (vu)${a})`;
-      case "not":
-        return `~${a}`;
-      case "convert":
-        if (from.scalar === "u32" || e.type.scalar === "u32")
-          throw new InternalError("C: vectors of u32 are not converted");
-        return emitElementwise("cast", {
-          ctx: this.#context({ access: 0, at: [] }),
-          from: from.scalar as DType,
-          to: e.type.scalar as DType,
-          a,
-          b: a,
-          c: a,
-        });
-      case "abs":
-      case "min":
-      case "max":
-        return emitElementwise(e.op, {
-          ctx: this.#context({ access: 0, at: [] }),
-          from: from.scalar as DType,
-          to: e.type.scalar as DType,
-          a,
-          b: b ?? a,
-          c: a,
-        });
-      case "fma":
-      case "floor":
-      case "ceil":
-      case "trunc":
-      case "round":
-      case "sqrt":
-        return `${e.op}_${type}(${args.join(", ")})`;
-      default: {
-        const result = w.name("t");
-        const lane = args.map((x) => `${x}[l]`).join(", ");
-        w.line(`${type} ${result};`);
-        const suffix = isWide ? "" : "f";
-        w.line(
-          `for (int l = 0; l < ${this.#lanes}; l++) ${result}[l] = __builtin_${e.op}${suffix}(${lane});`,
-        );
-        return result;
-      }
     }
   }
 }

@@ -1,12 +1,12 @@
-import type { ArgsLayout } from "../../codegen/args.ts";
+import { type ArgsLayout, strideWord } from "../../codegen/args.ts";
 import { Cursors, type Term } from "../../lowered/cursors.ts";
 import type { Expr, Lowered, Name, Place, Stmt } from "../../lowered/ir.ts";
-import { cellBytes, type Operation } from "../../lowered/walk.ts";
+import { cellBytes, indexKey, type Operation } from "../../lowered/walk.ts";
 import type { FunctionBuilder } from "./emitter.ts";
 import type { Operations, Values } from "./operations.ts";
 
 /** A stride in bytes: a local, or a number. */
-type Stride = { readonly local: number } | { readonly bytes: number };
+export type Stride = { readonly local: number } | { readonly bytes: number };
 
 const laneIndex = (value: number): Expr => ({ op: "const", type: { scalar: "index", lanes: 1 }, value });
 
@@ -61,15 +61,19 @@ export class Addresses {
 
   /** The local of an invariant expression. */
   invariant(e: Expr): number {
-    const key = JSON.stringify(e);
+    const key = indexKey(e);
     const known = this.#invariants.get(key);
     if (known !== undefined) return known;
-    if (e.op === "param" && e.param.kind === "extent") return this.#word(this.#layout.extents[e.param.dim]!);
+    if (e.op === "param" && e.param.kind !== "stride") {
+      const { extents, block, accesses } = this.#layout;
+      if (e.param.kind === "offset") return this.#word(accesses[e.param.access]!.pointer);
+      return this.#word((e.param.kind === "extent" ? extents : block)[e.param.dim]!);
+    }
     const local = this.#f.local("i32");
     if (e.op === "param" && e.param.kind === "stride") {
       // Words have strides in bytes.
       const bytes = cellBytes[this.#kernel.accesses[e.param.access]!.cell];
-      this.#f.get(this.#word(this.#layout.accesses[e.param.access]!.strides[e.param.dim]!));
+      this.#f.get(this.#word(strideWord(this.#layout, e.param.access, e.param.dim)));
       this.#f.i32(bytes);
       this.#f.op("i32.div_s");
     } else this.#operations.operation(e as Operation);
@@ -84,8 +88,8 @@ export class Addresses {
     const e = strides[d]!;
     if (e.op === "const") return { bytes: e.value * cellBytes[cell] };
     if (e.op === "param" && e.param.kind === "stride")
-      return { local: this.#word(this.#layout.accesses[e.param.access]!.strides[e.param.dim]!) };
-    const key = `${JSON.stringify(e)} · ${cellBytes[cell]}`;
+      return { local: this.#word(strideWord(this.#layout, e.param.access, e.param.dim)) };
+    const key = `${indexKey(e)} · ${cellBytes[cell]}`;
     const known = this.#invariants.get(key);
     if (known !== undefined) return { local: known };
     const local = this.#f.local("i32");
@@ -103,6 +107,11 @@ export class Addresses {
     return this.stride(access, d);
   }
 
+  /** Whether something in a loop needs its index, once its addresses are in locals. */
+  needs(index: Name, bodies: readonly (readonly Stmt[])[]): boolean {
+    return bodies.some((body) => this.#cursors.needs(index, body));
+  }
+
   /** Puts the addresses of a loop's bodies into locals; gives what moves them on by a step. */
   enter(index: Name, bodies: readonly (readonly Stmt[])[]): (by: number) => () => void {
     const f = this.#f;
@@ -114,7 +123,7 @@ export class Addresses {
     return (by) => {
       const steps = moving.map(({ local, place, dim }) => {
         const stride = this.#strideOf(place, dim);
-        if ("bytes" in stride) return () => f.bump(local, stride.bytes * by);
+        if ("bytes" in stride) return () => stride.bytes !== 0 && f.bump(local, stride.bytes * by);
         const step = by === 1 ? stride.local : this.#values.kept("i32", () => this.#pushStride(stride, by));
         return () => {
           f.get(local);
@@ -145,8 +154,9 @@ export class Addresses {
   /** Adds a coordinate's part to the address on the stack. */
   #addTerm(place: Place, { dim, index }: Term): void {
     const f = this.#f;
-    this.#values.push(index);
     const stride = this.#strideOf(place, dim);
+    if ("bytes" in stride && stride.bytes === 0) return;
+    this.#values.push(index);
     if (!("bytes" in stride) || stride.bytes !== 1) {
       this.#pushStride(stride, 1);
       f.op("i32.mul");
@@ -172,6 +182,12 @@ export class Addresses {
       else this.#addTerm(place, term);
     }
     return offset;
+  }
+
+  /** Multiplies the number on the stack by a stride. */
+  times(access: number, dim: number): void {
+    this.#pushStride(this.stride(access, dim), 1);
+    this.#f.op("i32.mul");
   }
 
   /** Leaves the whole address of a place on the stack. */

@@ -14,6 +14,7 @@ const typeByte: { readonly [T in WasmType]: number } = {
 
 /** Unsigned LEB128. */
 function unsigned(value: number): number[] {
+  if (value >= 0 && value < 128) return [value];
   const out: number[] = [];
   let rest = value >>> 0;
   do {
@@ -40,11 +41,9 @@ function signed(value: number): number[] {
 }
 
 const text = (s: string): number[] => [...unsigned(s.length), ...[...s].map((c) => c.charCodeAt(0))];
-const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length), ...body];
-const vector = (items: readonly (readonly number[])[]): number[] => [
-  ...unsigned(items.length),
-  ...items.flat(),
-];
+// `concat` copies arrays whole, where a spread goes through them one by one.
+const section = (id: number, body: readonly number[]): number[] => [id].concat(unsigned(body.length), body);
+const vector = (items: readonly (readonly number[])[]): number[] => unsigned(items.length).concat(...items);
 
 /**
  * Builds one function. Instructions are appended in order, by their standard names; every method returns nothing and
@@ -68,10 +67,14 @@ export class FunctionBuilder {
   }
 
   get(local: number): void {
-    this.#code.push(0x20, ...unsigned(local));
+    this.#local(0x20, local);
   }
   set(local: number): void {
-    this.#code.push(0x21, ...unsigned(local));
+    this.#local(0x21, local);
+  }
+  #local(instruction: number, local: number): void {
+    if (local < 128) this.#code.push(instruction, local);
+    else this.#code.push(instruction, ...unsigned(local));
   }
   tee(local: number): void {
     this.#code.push(0x22, ...unsigned(local));
@@ -93,10 +96,8 @@ export class FunctionBuilder {
   /** v128.const of four i32 lanes. */
   v128(lanes: readonly [number, number, number, number]): void {
     this.#code.push(0xfd, 12);
-    for (const lane of lanes) {
-      this.#view.setInt32(0, lane | 0, true);
-      this.#code.push(...this.#bytes(4));
-    }
+    for (const lane of lanes)
+      this.#code.push(lane & 255, (lane >>> 8) & 255, (lane >>> 16) & 255, lane >>> 24);
   }
   /** v128.const with one f32 in all lanes. */
   f32x4(value: number): void {
@@ -124,7 +125,7 @@ export class FunctionBuilder {
     for (const name of names) {
       const bytes = plainOps[name];
       if (bytes === undefined) throw new InternalError(`wasm emitter: no instruction "${name}"`);
-      this.#code.push(...bytes);
+      for (const byte of bytes) this.#code.push(byte);
     }
   }
   /** A load, store or atomic at the address on the stack plus `offset`. */
@@ -216,8 +217,8 @@ export class FunctionBuilder {
       if (last !== undefined && last[1] === typeByte[type]) last[0]!++;
       else groups.push([1, typeByte[type]]);
     }
-    const body = [...vector(groups.map(([n, t]) => [...unsigned(n!), t!])), ...this.#code, 0x0b];
-    return [...unsigned(body.length), ...body];
+    const body = vector(groups.map(([n, t]) => [...unsigned(n!), t!])).concat(this.#code, 0x0b);
+    return unsigned(body.length).concat(body);
   }
 }
 
@@ -297,24 +298,15 @@ export class ModuleBuilder {
 
   /** The module's bytes. */
   bytes(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array([
-      0x00,
-      0x61,
-      0x73,
-      0x6d,
-      1,
-      0,
-      0,
-      0,
-      ...section(1, vector(this.#typeBytes)),
-      ...section(2, vector(this.#imports)),
-      ...section(3, vector(this.#functions.map((f) => unsigned(f.type)))),
-      ...(this.#globals.length > 0 ? section(6, vector(this.#globals)) : []),
-      ...section(
-        7,
-        vector(this.#functions.map((f) => [...text(f.name), 0x00, ...unsigned(f.builder.index)])),
+    return new Uint8Array(
+      [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0].concat(
+        section(1, vector(this.#typeBytes)),
+        section(2, vector(this.#imports)),
+        section(3, vector(this.#functions.map((f) => unsigned(f.type)))),
+        this.#globals.length > 0 ? section(6, vector(this.#globals)) : [],
+        section(7, vector(this.#functions.map((f) => [...text(f.name), 0x00, ...unsigned(f.builder.index)]))),
+        section(10, vector(this.#functions.map((f) => f.builder.bytes()))),
       ),
-      ...section(10, vector(this.#functions.map((f) => f.builder.bytes()))),
-    ]);
+    );
   }
 }

@@ -6,13 +6,14 @@ import type { FunctionBuilder, WasmType } from "./emitter.ts";
 /** The wasm type of one lane, and of vectors of them. */
 const laneType = (scalar: Scalar): "f32" | "f64" | "i32" =>
   scalar === "f32" || scalar === "f64" ? scalar : "i32";
-const shapeOf = (scalar: Scalar): "f32x4" | "f64x2" | "i32x4" =>
-  scalar === "f64" ? "f64x2" : scalar === "f32" ? "f32x4" : "i32x4";
+type Shape = "f32x4" | "f64x2" | "i32x4" | "i64x2";
+const shapes: { readonly [S in Scalar]?: Shape } = { f32: "f32x4", f64: "f64x2", i64: "i64x2" };
+const shapeOf = (scalar: Scalar): Shape => shapes[scalar] ?? "i32x4";
 /** The type of a value's local. */
 export const localType = ({ scalar, lanes }: Type): WasmType => (lanes > 1 ? "v128" : laneType(scalar));
 
 /** Instructions of floats by the names of operations, and of integers. */
-const floatNames: { readonly [op: string]: string } = { round: "nearest" };
+const floatNames: { readonly [op: string]: string } = { round: "nearest", atMost: "pmin", atLeast: "pmax" };
 const integerNames: { readonly [op: string]: string } = {
   lt: "lt_s",
   le: "le_s",
@@ -27,6 +28,20 @@ const unsignedNames: { readonly [op: string]: string } = {
   rem: "rem_u",
   shr: "shr_u",
 };
+
+const isComparison = (op: string): boolean => op === "eq" || op === "ne" || op === "lt" || op === "le";
+const isZero = (e: Expr): boolean => e.op === "const" && Object.is(e.value, 0);
+
+/** Bytes of two vectors: of each lane of 64 bits the low half; of each vector the low half; of one the high half. */
+const lowHalves = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
+const joined = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+const highHalf = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/** What a function of the library is called where it is imported, and what it takes beside its arguments. */
+export const importOf = (op: LibraryFunction): { readonly name: string; readonly more: readonly number[] } =>
+  op === "erf" || op === "erfc"
+    ? { name: "errorFunction", more: [op === "erfc" ? 1 : 0] }
+    : { name: op, more: [] };
 
 /** How the parts of an expression come onto the stack, and into locals. */
 export interface Values {
@@ -57,7 +72,8 @@ export class Operations {
       if (scalar === "f32" || scalar === "f64") f[scalar](value);
       else f.i32(value | 0);
     } else if (scalar === "bool") f.i32x4(-value);
-    else f[shapeOf(scalar)](scalar === "u32" ? value | 0 : value);
+    else if (scalar === "f32" || scalar === "f64") f[shapeOf(scalar) as "f32x4" | "f64x2"](value);
+    else f.i32x4(value | 0);
   }
 
   operation(e: Operation): void {
@@ -78,13 +94,17 @@ export class Operations {
         // Unsigned, a negative index is a large one.
         f.op("i32.lt_u");
         return;
-      case "select":
-        this.#values.push(e.args[1]);
-        this.#values.push(e.args[2]);
-        this.#values.push(e.args[0]);
-        if (lanes > 1 && scalar === "f64") f.op("i64x2.extend_low_i32x4_s");
-        f.op(lanes > 1 ? "v128.bitselect" : "select");
+      case "select": {
+        const [test, a, b] = e.args;
+        // A zero on either side takes one instruction.
+        const rest = lanes === 1 ? [a, b] : [a, b].filter((x) => !isZero(x));
+        for (const x of rest.length === 0 ? [a] : rest) this.#values.push(x);
+        if (lanes === 1) this.#values.push(test);
+        else this.#mask(test, scalar === "f64");
+        if (rest.length === 2) f.op(lanes > 1 ? "v128.bitselect" : "select");
+        else f.op(rest[0] === b ? "v128.andnot" : "v128.and");
         return;
+      }
       case "fma":
         if (this.#relaxed && lanes > 1) {
           all();
@@ -120,6 +140,43 @@ export class Operations {
         f.shuffle(Array.from({ length: 16 }, (_, i) => ((i % width) + e.by * bytes) % width));
         return;
       }
+      case "shuffle": {
+        all();
+        const bytes = scalar === "f64" ? 8 : 4;
+        // Lanes of the second operand are in its own register, of which a short vector fills half.
+        const first = (l: number) => (l < lanes ? l * bytes : 16 + (l - lanes) * bytes);
+        const chosen = e.from.flatMap((l) => Array.from({ length: bytes }, (_, i) => first(l) + i));
+        f.shuffle(Array.from({ length: 16 }, (_, i) => chosen[i % chosen.length]!));
+        return;
+      }
+      case "widen":
+        all();
+        if (e.part > 0) {
+          const vector = this.#values.kept("v128", () => {});
+          f.get(vector);
+          f.get(vector);
+          f.shuffle(highHalf);
+        }
+        f.op(from.scalar === "f32" ? "f64x2.promote_low_f32x4" : "f64x2.convert_low_i32x4_s");
+        return;
+      case "narrow": {
+        const by: { readonly [S in Scalar]?: string } =
+          scalar === "f32" ? { f64: "f32x4.demote_f64x2_zero" } : { f64: "i32x4.trunc_sat_f64x2_s_zero" };
+        for (const part of e.args) {
+          this.#values.push(part);
+          const name = by[from.scalar];
+          if (name !== undefined) f.op(name);
+        }
+        if (from.scalar === "i64") {
+          if (e.args.length === 1) this.#values.push(e.args[0]!);
+          f.shuffle(lowHalves);
+        } else if (e.args.length > 1) f.shuffle(joined);
+        return;
+      }
+      case "any":
+        all();
+        f.op("v128.any_true");
+        return;
       case "convert":
         all();
         this.#convert(from, scalar);
@@ -156,15 +213,17 @@ export class Operations {
   #integer(e: Operation, type: string, from: Type): void {
     const f = this.#f;
     const [a, b] = e.args as [Expr, Expr];
-    const names = from.scalar === "u32" ? unsignedNames : integerNames;
+    const names = from.scalar === "u32" || from.scalar === "i64" ? unsignedNames : integerNames;
     if (from.lanes > 1 && (e.op === "shl" || e.op === "shr")) {
-      // Lanes are shifted alike, by a number that is the same in all of them.
-      if (b.op !== "const" && b.op !== "splat")
-        throw new InternalError("wasm: vectors are shifted by one number");
-      this.#values.push(a);
-      if (b.op === "const") f.i32(b.value);
-      else this.#values.push(b.args[0]);
-      f.op(`${type}.${names[e.op] ?? e.op}`);
+      const name = names[e.op] ?? e.op;
+      const same = b.op === "bits" ? b.args[0] : b;
+      if (same.op !== "const" && same.op !== "splat") this.#shiftLanes(a, b, name);
+      else {
+        this.#values.push(a);
+        if (same.op === "const") f.i32(same.value);
+        else this.#values.push(same.args[0]);
+        f.op(`${type}.${name}`);
+      }
       return;
     }
     if (from.lanes > 1 || (e.op !== "neg" && e.op !== "abs" && e.op !== "min" && e.op !== "max")) {
@@ -190,6 +249,38 @@ export class Operations {
     f.get(x);
     f.get(y);
     f.op(`i32.${e.op === "max" ? "gt" : "lt"}_${from.scalar === "u32" ? "u" : "s"}`, "select");
+  }
+
+  /** Shifts each lane of 32 bits by a number of its own. */
+  #shiftLanes(a: Expr, b: Expr, name: string): void {
+    const f = this.#f;
+    const [value, by] = [a, b].map((e) => this.#values.kept("v128", () => this.#values.push(e)));
+    f.get(value!);
+    for (let lane = 0; lane < a.type.lanes; lane++) {
+      for (const local of [value!, by!]) {
+        f.get(local);
+        f.lane("i32x4.extract_lane", lane);
+      }
+      f.op(`i32.${name}`);
+      f.lane("i32x4.replace_lane", lane);
+    }
+  }
+
+  /** A mask whose lanes are as wide as those that it chooses. */
+  #mask(test: Expr, wide: boolean): void {
+    const f = this.#f;
+    if (!isComparison(test.op) || !("args" in test)) {
+      this.#values.push(test);
+      if (wide) f.op("i64x2.extend_low_i32x4_s");
+      return;
+    }
+    const { scalar } = test.args[0]!.type;
+    for (const a of test.args) this.#values.push(a);
+    const names: { readonly [op: string]: string } = scalar === "u32" ? unsignedNames : integerNames;
+    const name = scalar === "f32" || scalar === "f64" ? test.op : (names[test.op] ?? test.op);
+    f.op(`${shapeOf(scalar)}.${name}`);
+    if (wide && scalar !== "f64") f.op("i64x2.extend_low_i32x4_s");
+    if (!wide && scalar === "f64") this.#narrowMask();
   }
 
   /** The mask of f64 on the stack, in 32-bit lanes. */
@@ -237,17 +328,39 @@ export class Operations {
   /** Calls an imported function of f64, lane by lane. */
   #library(e: Operation, type: string, from: Type): void {
     const f = this.#f;
+    const op = e.op as LibraryFunction;
     const args = e.args.map((a) => this.#values.kept(localType(a.type), () => this.#values.push(a)));
-    if (from.lanes > 1) f.get(args[0]!);
-    for (let lane = 0; lane < from.lanes; lane++) {
+    const call = (lane?: number) => {
       for (const arg of args) {
         f.get(arg);
-        if (from.lanes > 1) f.lane(`${type}.extract_lane`, lane);
+        if (lane !== undefined) f.lane(`${type}.extract_lane`, lane);
         if (from.scalar === "f32") f.op("f64.promote_f32");
       }
-      f.call(this.#functions.get(e.op as LibraryFunction)!);
+      for (const value of importOf(op).more) f.f64(value);
+      f.call(this.#functions.get(op)!);
       if (from.scalar === "f32") f.op("f32.demote_f64");
-      if (from.lanes > 1) f.lane(`${type}.replace_lane`, lane);
+    };
+    if (from.lanes === 1) {
+      call();
+      return;
     }
+    const result = this.#values.kept("v128", () => f.get(args[0]!));
+    const live = "live" in e && e.live !== undefined ? e.live : null;
+    for (let lane = 0; lane < from.lanes; lane++) {
+      const replace = () => {
+        f.get(result);
+        call(lane);
+        f.lane(`${type}.replace_lane`, lane);
+        f.set(result);
+      };
+      if (live === null || lane === 0) replace();
+      else {
+        f.i32(lane);
+        this.#values.push(live);
+        f.op("i32.lt_s");
+        f.if(replace);
+      }
+    }
+    f.get(result);
   }
 }

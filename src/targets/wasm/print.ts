@@ -1,21 +1,45 @@
 import { InternalError } from "../../base/errors.ts";
 import type { ArgsLayout } from "../../codegen/args.ts";
-import type { Cell, Expr, LibraryFunction, Lowered, Name, Place, Stmt, Type } from "../../lowered/ir.ts";
-import { cellBytes, eachExpr, isInvariant, libraryFunctions, type Operation } from "../../lowered/walk.ts";
-import { Addresses } from "./addresses.ts";
+import {
+  bodiesOf,
+  type Cell,
+  type Expr,
+  type LibraryFunction,
+  type Lowered,
+  type Name,
+  type Place,
+  type Stmt,
+  type Type,
+} from "../../lowered/ir.ts";
+import {
+  cellBytes,
+  eachExpr,
+  isInvariant,
+  libraryFunctions,
+  localBytes,
+  type Operation,
+} from "../../lowered/walk.ts";
+import { Addresses, type Stride } from "./addresses.ts";
 import { type FunctionBuilder, type MemoryImport, ModuleBuilder, type WasmType } from "./emitter.ts";
-import { localType, Operations, type Values } from "./operations.ts";
+import { importOf, localType, Operations, type Values } from "./operations.ts";
 
-/** An operand of a leaf, in locals: an address, and along each dimension a stride in bytes and a size. */
+/** An operand of a leaf: what leaves its address on the stack, and along each dimension a stride in bytes and a size. */
 export interface WasmOperand {
-  readonly pointer: number;
-  readonly strides: readonly number[];
-  readonly sizes: readonly number[];
+  pointer(): void;
+  readonly strides: readonly Stride[];
+  readonly sizes: readonly (() => void)[];
 }
+
+/** Makes a function of the module, once by its name; gives its number. */
+export type Define = (
+  name: string,
+  parameters: readonly WasmType[],
+  write: (f: FunctionBuilder) => void,
+) => number;
 
 /** The leaves that are written by hand, by their names. */
 export type WasmTiles = {
-  readonly [name: string]: (f: FunctionBuilder, operands: readonly WasmOperand[]) => void;
+  readonly [name: string]: (f: FunctionBuilder, operands: readonly WasmOperand[], define: Define) => void;
 };
 
 /** A lowered kernel as a module that exports `run(args, begin, end)`; `layout` says where its arguments are, in bytes. */
@@ -27,15 +51,26 @@ export function printWasm(
   tiles: WasmTiles = {},
 ): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(memory);
-  const scratch = kernel.accesses.some((a) => a.memory === "local") ? module.importGlobal("scratch") : -1;
+  const scratch = kernel.accesses.some((a) => "local" in a.memory) ? module.importGlobal("scratch") : -1;
   const functions = new Map<LibraryFunction, number>();
   eachExpr(kernel.body, (e) => {
     if (!libraryFunctions.has(e.op) || functions.has(e.op as LibraryFunction)) return;
-    const parameters = (e as Operation).args.map(() => "f64" as const);
-    functions.set(e.op as LibraryFunction, module.importFunction(e.op, parameters, ["f64"]));
+    const op = e.op as LibraryFunction;
+    const { name, more } = importOf(op);
+    const parameters = [...(e as Operation).args, ...more].map(() => "f64" as const);
+    functions.set(op, module.importFunction(name, parameters, ["f64"]));
   });
   const f = module.func("run", ["i32", "i32", "i32"]);
-  new WasmPrinter(kernel, layout, f, relaxed, scratch, functions, tiles).print();
+  const defined = new Map<string, number>();
+  const define: Define = (name, parameters, write) => {
+    const there = defined.get(name);
+    if (there !== undefined) return there;
+    const own = module.func(name, parameters);
+    defined.set(name, own.index);
+    write(own);
+    return own.index;
+  };
+  new WasmPrinter(kernel, layout, f, relaxed, scratch, functions, tiles, define).print();
   return module.bytes();
 }
 
@@ -54,6 +89,12 @@ const stores: { readonly [C in Cell]: string } = {
   u16: "i32.store16",
 };
 
+/** Byte shuffles that bring the low bytes of 32-bit lanes together. */
+const together: { readonly [bytes: number]: readonly number[] } = {
+  1: [0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12],
+  2: [0, 1, 4, 5, 8, 9, 12, 13, 0, 1, 4, 5, 8, 9, 12, 13],
+};
+
 class WasmPrinter implements Values {
   readonly f: FunctionBuilder;
   readonly #kernel: Lowered;
@@ -61,9 +102,12 @@ class WasmPrinter implements Values {
   readonly #operations: Operations;
   readonly #addresses: Addresses;
   readonly #tiles: WasmTiles;
+  readonly #define: Define;
   readonly #scratch: number;
   readonly #names = new Map<Name, number>();
   readonly #pointers: number[] = [];
+  /** Of names that say how many lanes there are, the most that they can be. */
+  readonly #most = new Map<Name, number>();
   /** Blocks between here and the innermost `while`. */
   #depth = 0;
 
@@ -75,12 +119,14 @@ class WasmPrinter implements Values {
     scratch: number,
     functions: ReadonlyMap<LibraryFunction, number>,
     tiles: WasmTiles,
+    define: Define,
   ) {
     if (kernel.threads !== 1) throw new InternalError(`wasm: kernel ${kernel.name} is for groups of threads`);
     this.f = f;
     this.#kernel = kernel;
     this.#layout = layout;
     this.#tiles = tiles;
+    this.#define = define;
     this.#scratch = scratch;
     this.#operations = new Operations(this, relaxed, functions);
     this.#addresses = new Addresses(kernel, layout, this, this.#operations, this.#pointers, this.#names);
@@ -89,15 +135,15 @@ class WasmPrinter implements Values {
   print(): void {
     const f = this.f;
     let local = 0;
-    for (const { memory, cell, extents } of this.#kernel.accesses) {
+    for (const access of this.#kernel.accesses) {
+      const { memory } = access;
       const pointer = f.local("i32");
       this.#pointers.push(pointer);
-      if (memory === "local") {
+      if ("local" in memory) {
         f.globalGet(this.#scratch);
         f.i32(local);
         f.op("i32.add");
-        local += extents.reduce((n, e) => n * (e.op === "const" ? e.value : 0), cellBytes[cell]);
-        local = Math.ceil(local / 16) * 16;
+        local += localBytes(access);
       } else {
         f.get(0);
         f.memory("i32.load", this.#layout.accesses[memory.argument]!.pointer);
@@ -191,21 +237,18 @@ class WasmPrinter implements Values {
         break;
       // One thread is a group.
       case "barrier":
+      // Nothing says so in wasm.
+      case "prefetch":
         break;
       case "call": {
         const tile = this.#tiles[s.tile.name];
         if (tile === undefined) throw new InternalError(`wasm: no leaf is called ${s.tile.name}`);
-        tile(
-          f,
-          s.operands.map(({ place, sizes }) => ({
-            pointer: this.kept("i32", () => this.#addresses.pushWhole(place)),
-            strides: place.at.map((_, d) => {
-              const stride = this.#addresses.stride(place.access, d);
-              return "local" in stride ? stride.local : this.kept("i32", () => f.i32(stride.bytes));
-            }),
-            sizes: sizes.map((e) => this.kept("i32", () => this.push(e))),
-          })),
-        );
+        const operands = s.operands.map(({ place, sizes }) => ({
+          pointer: () => this.#addresses.pushWhole(place),
+          strides: place.at.map((_, d) => this.#addresses.stride(place.access, d)),
+          sizes: sizes.map((e) => () => this.push(e)),
+        }));
+        tile(f, operands, this.#define);
       }
     }
   }
@@ -218,7 +261,8 @@ class WasmPrinter implements Values {
     return local;
   }
 
-  #loop({ index, from, to, steps, rest, parallel, unroll }: Extract<Stmt, { op: "for" }>): void {
+  #loop(loop: Extract<Stmt, { op: "for" }>): void {
+    const { index, from, to, steps, rest, parallel, unroll } = loop;
     const f = this.f;
     const i = this.#name(index);
     if (unroll && from.op === "const" && to.op === "const") {
@@ -238,43 +282,46 @@ class WasmPrinter implements Values {
       : isInvariant(to) && to.op !== "const"
         ? this.#addresses.invariant(to)
         : this.kept("i32", () => this.push(to));
-    const move = this.#addresses.enter(index, [
-      ...steps.map((step) => step.body),
-      ...(rest ? [rest.body] : []),
-    ]);
-    for (const { by, body } of steps) {
+    const move = this.#addresses.enter(index, bodiesOf(loop));
+    const needsIndex = this.#addresses.needs(index, bodiesOf(loop));
+    // V8 makes better code of what counts down to a constant.
+    let left = this.kept("i32", () => {
+      f.get(end);
+      f.get(i);
+      f.op("i32.sub");
+    });
+    for (const { by, body, enter = [], leave = [] } of steps) {
       const moveOn = move(by);
+      const before = left;
+      const now = this.kept("i32", () => f.get(before));
       const goesOn = () => {
-        f.get(i);
-        if (by > 1) {
-          f.i32(by);
-          f.op("i32.add");
-        }
-        f.get(end);
-        f.op(by > 1 ? "i32.le_s" : "i32.lt_s");
+        f.get(now);
+        f.i32(by);
+        f.op("i32.ge_s");
       };
       goesOn();
-      f.if(() =>
+      f.if(() => {
+        this.#deeper(1, () => this.#body(enter));
         f.loop(() => {
           this.#deeper(2, () => this.#body(body));
           moveOn();
-          f.bump(i, by);
+          if (needsIndex) f.bump(i, by);
+          f.bump(now, -by);
           goesOn();
           f.brIf(0);
-        }),
-      );
+        });
+        this.#deeper(1, () => this.#body(leave));
+      });
+      left = now;
     }
     if (rest === undefined) return;
-    f.get(i);
-    f.get(end);
-    f.op("i32.lt_s");
+    f.get(left);
     f.if(() =>
       this.#deeper(1, () => {
-        f.get(end);
-        f.get(i);
-        f.op("i32.sub");
+        f.get(left);
         f.set(this.#name(rest.live));
         this.#addresses.keeps(rest.live);
+        this.#most.set(rest.live, (steps.at(-1)?.by ?? Number.POSITIVE_INFINITY) - 1);
         this.#body(rest.body);
       }),
     );
@@ -283,34 +330,46 @@ class WasmPrinter implements Values {
   #store(place: Place, value: Expr): void {
     const f = this.f;
     const { cell } = this.#kernel.accesses[place.access]!;
+    const bytes = cellBytes[cell];
+    /** A narrow element is in the low bits of its 32-bit lane. */
+    const storeLane = (lane: number, offset: number) =>
+      f.memoryLane(`v128.store${bytes * 8}_lane`, bytes < 4 ? lane * (4 / bytes) : lane, offset);
     if (value.type.lanes === 1) {
       const offset = this.#addresses.push(place);
-      this.push(value);
-      f.memory(stores[cell], offset);
+      const isLane = value.op === "lane" && value.type.scalar !== "bool";
+      this.push(isLane ? value.args[0] : value);
+      if (isLane) storeLane(value.lane, offset);
+      else f.memory(stores[cell], offset);
       return;
     }
-    const { along } = place;
     const { lanes } = value.type;
-    const bytes = cellBytes[cell];
-    if (along?.packed && along.live === undefined && bytes * lanes === 16) {
+    if (place.along?.packed && place.along.live === undefined) {
       const offset = this.#addresses.push(place);
       this.push(value);
-      f.memory("v128.store", offset);
+      if (bytes < 4) {
+        const vector = this.kept("v128", () => {});
+        f.get(vector);
+        f.get(vector);
+        f.shuffle(together[bytes]!);
+      }
+      if (bytes * lanes === 16) f.memory("v128.store", offset);
+      else f.memoryLane(`v128.store${bytes * lanes * 8}_lane`, 0, offset);
       return;
     }
     const vector = this.kept("v128", () => this.push(value));
     this.#eachLane(place, lanes, (lane) => {
       const offset = this.#addresses.push(place, lane);
       f.get(vector);
-      // A narrow element is in the low bits of its 32-bit lane.
-      f.memoryLane(`v128.store${bytes * 8}_lane`, bytes < 4 ? lane * (4 / bytes) : lane, offset);
+      storeLane(lane, offset);
     });
   }
 
   /** Does something for each lane that there is. */
   #eachLane({ along }: Place, lanes: number, write: (lane: number) => void): void {
-    const live = along?.live === undefined ? null : this.kept("i32", () => this.push(along.live!));
-    for (let lane = 0; lane < lanes; lane++) {
+    const count = along?.live;
+    const most = count?.op === "ref" ? this.#most.get(count.name) : undefined;
+    const live = count === undefined ? null : this.kept("i32", () => this.push(count));
+    for (let lane = 0; lane < Math.min(lanes, most ?? lanes); lane++) {
       if (live === null || lane === 0) {
         write(lane);
         continue;
@@ -332,29 +391,53 @@ class WasmPrinter implements Values {
     }
     const { along } = place;
     if (along === undefined) throw new InternalError("wasm: a vector is loaded along a dimension");
-    if (along.packed && along.live === undefined && bytes * lanes >= 4) {
+    if (along.packed && along.live === undefined) {
       const offset = this.#addresses.push(place);
-      f.memory(bytes * lanes === 16 ? "v128.load" : `v128.load${bytes * lanes * 8}_zero`, offset);
+      if (bytes * lanes < 4) {
+        f.memory("i32.load16_u", offset);
+        f.op("i32x4.splat");
+      } else f.memory(bytes * lanes === 16 ? "v128.load" : `v128.load${bytes * lanes * 8}_zero`, offset);
       if (bytes === 1) f.op("i16x8.extend_low_i8x16_u");
       if (bytes <= 2) f.op("i32x4.extend_low_i16x8_u");
       return;
     }
+    const { each } = along;
+    const index = each && this.kept("v128", () => this.push(each.index));
+    const address = (lane: number): number => {
+      const offset = this.#addresses.push(place, lane);
+      if (each === undefined) return offset;
+      f.get(index!);
+      f.lane("i32x4.extract_lane", lane);
+      this.#addresses.times(place.access, each.dim);
+      f.op("i32.add");
+      return offset;
+    };
     const got = f.local("v128");
-    f.v128([0, 0, 0, 0]);
-    f.set(got);
     this.#eachLane(place, lanes, (lane) => {
-      if (bytes < 4) {
+      if (lane === 0) {
+        f.memory(bytes < 4 ? loads[cell] : `v128.load${bytes * 8}_zero`, address(0));
+        if (bytes < 4) f.op("i32x4.splat");
+      } else if (bytes < 4) {
         f.get(got);
-        f.memory(loads[cell], this.#addresses.push(place, lane));
+        f.memory(loads[cell], address(lane));
         f.lane("i32x4.replace_lane", lane);
       } else {
-        const offset = this.#addresses.push(place, lane);
+        const offset = address(lane);
         f.get(got);
         f.memoryLane(`v128.load${bytes * 8}_lane`, lane, offset);
       }
       f.set(got);
     });
     f.get(got);
+  }
+
+  /** One element in all lanes. */
+  #splat(place: Place): void {
+    const { cell } = this.#kernel.accesses[place.access]!;
+    const offset = this.#addresses.push(place);
+    const narrow = cellBytes[cell] < 4;
+    this.f.memory(narrow ? loads[cell] : `v128.load${cellBytes[cell] * 8}_splat`, offset);
+    if (narrow) this.f.op("i32x4.splat");
   }
 
   /** Leaves a value on the stack. */
@@ -370,8 +453,12 @@ class WasmPrinter implements Values {
       case "load":
         this.#load(e.place, e.type);
         break;
+      case "iota":
+        f.v128([0, 1, 2, 3]);
+        break;
       default:
-        if (isInvariant(e)) f.get(this.#addresses.invariant(e));
+        if (e.op === "splat" && e.args[0].op === "load") this.#splat(e.args[0].place);
+        else if (isInvariant(e)) f.get(this.#addresses.invariant(e));
         else this.#operations.operation(e as Operation);
     }
   }

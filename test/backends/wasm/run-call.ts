@@ -1,8 +1,7 @@
-import { emitLoop } from "../../../src/backends/wasm/loop.ts";
 import { mathImports } from "../../../src/backends/wasm/math.ts";
 import { dtypes, type TypedArray } from "../../../src/base/dtype.ts";
 import { argsLayout } from "../../../src/codegen/args.ts";
-import { emitAxis } from "../../../src/targets/wasm/kernel.ts";
+import { emitKernelWasm } from "../../../src/targets/wasm/kernel.ts";
 import type { AxisCall } from "../../codegen/axis-cases.ts";
 import type { Buffers, Call } from "../../codegen/loop-call.ts";
 
@@ -35,7 +34,7 @@ export function runCall(
     if (place.axisStride >= 0) words[place.axisStride / 4] = args.axisStride! * size;
   }
   const env = { memory, ...mathImports };
-  const bytes = kernel.kind === "loop" ? emitLoop(kernel, import_, relaxed) : emitAxis(kernel, import_);
+  const bytes = emitKernelWasm(kernel, import_, relaxed);
   const module = new WebAssembly.Module(bytes);
   const run = new WebAssembly.Instance(module, { env }).exports.run as (
     args: number,

@@ -2,13 +2,13 @@ import { describe, expect, test } from "vitest";
 import { allocate, type TypedArray } from "../../../src/base/dtype.ts";
 import { argsLayout } from "../../../src/codegen/args.ts";
 import { formOf } from "../../../src/codegen/c/forms.ts";
-import { emitTile } from "../../../src/codegen/c/micro.ts";
 import type { CTarget } from "../../../src/codegen/c/target.ts";
-import { productTiling, scratchBytes, scratchLayout, tileOf } from "../../../src/codegen/c/tiling.ts";
 import { CWriter } from "../../../src/codegen/c/writer.ts";
+import { productForm, productTiling } from "../../../src/codegen/product-policy.ts";
 import { type Tasks, tasksOf } from "../../../src/codegen/tasks.ts";
-import type { ContractKernel } from "../../../src/plan/kernel.ts";
 import { emitKernelC } from "../../../src/targets/c/kernel.ts";
+import { productsC, scratchBytes } from "../../../src/targets/c/products.ts";
+import { writeTile } from "../../../src/targets/c/tile.ts";
 import { sampled } from "../../breadth.ts";
 import { interpret } from "../../plan/interpret.ts";
 import { contractPlan, type Product } from "../contract-plan.ts";
@@ -23,7 +23,7 @@ function productJob({ plan, inputs }: Plan, target: CTarget, block?: readonly nu
   const call = plan.calls[0]!;
   const result = allocate(plan.outputs[0]!.dtype, plan.outputs[0]!.shape[0]!);
   const job = jobOf({ call, buffers: [...inputs, result] } as Parameters<typeof jobOf>[0], target, 1);
-  const cut: Tasks = tasksOf(call, productTiling(target, formOf(call, target)));
+  const cut: Tasks = tasksOf(call, productTiling(productsC(target, false), productForm(call)));
   const words = argsLayout(call.kernel).block;
   const args = [...job.args];
   for (const [d, at] of words.entries()) args[at] = { value: (block ?? cut.block)[d]! };
@@ -96,11 +96,8 @@ function check(compiler: string, target: CTarget, options: readonly string[]): v
 
 test.each([16, 64] as const)("the text of a tile, vectors of %i bytes", async (vectorBytes) => {
   const w = new CWriter();
-  const target = targetOf(vectorBytes);
-  const { kernel } = contractPlan({ m: 1, n: 1, k: 1 }).plan.calls[0] as { kernel: ContractKernel };
-  const [lanes, scratch] = [vectorBytes / 4, scratchLayout(target)];
-  const { sumStride } = scratch;
-  emitTile({ w, kernel, lanes, tile: tileOf(vectorBytes, target), scratch, sumStride }, 2, 2);
+  const layout = { leftRow: 1600, leftDepth: 4, rightDepth: 3 * vectorBytes, sumRow: 816 };
+  writeTile(w, 2, 2, vectorBytes, layout);
   await expect(w.toString()).toMatchFileSnapshot(`golden/tile-${vectorBytes}.c`);
 });
 
@@ -118,7 +115,7 @@ describe("sanitized", () => {
 
 test("each sum's order depends on k alone: the same bits whatever the blocks", { timeout: 300_000 }, () => {
   const target = targetOf(32);
-  const { rows, columns } = productTiling(target).tile;
+  const { rows, columns } = productsC(target, false).tile;
   for (const [m, right] of [
     [70, "n"],
     [3, "n"],

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { formOf } from "../../../src/codegen/c/forms.ts";
-import { emitLoop } from "../../../src/codegen/c/loop.ts";
 import { preludeC } from "../../../src/codegen/c/prelude.ts";
 import type { Value } from "../../../src/plan/kernel.ts";
+import { emitKernelC } from "../../../src/targets/c/kernel.ts";
 import { sampled } from "../../breadth.ts";
 import { makeCall } from "../loop-call.ts";
 import { loopCases } from "../loop-cases.ts";
@@ -14,7 +14,7 @@ const load = (access: number): Value => ({ op: "load", dtype: "f32", access });
 
 /** What is written for a kernel after the prelude. */
 function textOf({ kernel }: ReturnType<typeof makeCall>, vectorBytes: 16 | 64, oneVector = false): string {
-  return emitLoop(kernel, targetOf(vectorBytes), oneVector).body;
+  return emitKernelC(kernel, oneVector ? "one" : "", targetOf(vectorBytes)).body;
 }
 
 describe.each([16, 64] as const)("the text, vectors of %i bytes", (vectorBytes) => {

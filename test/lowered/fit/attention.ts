@@ -104,8 +104,8 @@ export function lowerAttention({ threads, block }: Policy): Lowered {
               );
               const score = b.let("score", mul(ref(found), scale));
               const above = b.let("above", max(ref(most), score));
-              const less = b.let("less", library("exp", sub(ref(most), above)));
-              const weight = b.let("weight", library("exp", sub(score, above)));
+              const less = b.let("less", library("exp", [sub(ref(most), above)]));
+              const weight = b.let("weight", library("exp", [sub(score, above)]));
               b.set(most, above);
               b.set(total, add(mul(ref(total), less), weight));
               eachElement(b, (d) => {
@@ -129,7 +129,7 @@ export function lowerAttention({ threads, block }: Policy): Lowered {
               div(b.load({ access: sums, at: [t, d] }), ref(total)),
             ),
           );
-          b.store({ access: logSums, at: [inHead, row] }, add(ref(most), library("log", ref(total))));
+          b.store({ access: logSums, at: [inHead, row] }, add(ref(most), library("log", [ref(total)])));
         });
       });
     },
@@ -201,7 +201,7 @@ export function lowerAttentionKeyGradient({ threads, block }: Policy): Lowered {
               const ofRow = (access: number) => (d: Expr) => b.load({ access, at: [i, d] });
               const score = mul(ref(dot(b, ofRow(someQueries), ofKey(o.k))), scale);
               const logSum = b.load({ access: rowValues, at: [i, count(0)] });
-              const weight = b.let("weight", library("exp", sub(score, logSum)));
+              const weight = b.let("weight", library("exp", [sub(score, logSum)]));
               const ofWeight = ref(dot(b, ofRow(someGradients), ofKey(o.v)));
               const delta = b.load({ access: rowValues, at: [i, count(1)] });
               const ofScore = b.let("ofScore", mul(mul(weight, sub(ofWeight, delta)), scale));
@@ -265,7 +265,7 @@ export function lowerAttentionQueryGradient({ threads, block }: Policy): Lowered
               const key = within(j, count(block), "a block has so many keys");
               const ofKey = (access: number) => (d: Expr) => b.load({ access, at: [key, d] });
               const score = mul(ref(dot(b, ofRow(o.q), ofKey(someKeys))), scale);
-              const weight = b.let("weight", library("exp", sub(score, logSum)));
+              const weight = b.let("weight", library("exp", [sub(score, logSum)]));
               const ofWeight = ref(dot(b, ofRow(o.gradient), ofKey(someValues)));
               const ofScore = b.let("ofScore", mul(mul(weight, sub(ofWeight, delta)), scale));
               eachElement(b, (d) => {

@@ -20,7 +20,7 @@ function jobOf(c: FitCase): Job {
     args[pointer] = { value: offset * bytes, buffer };
     for (const [d, at] of strides.entries()) args[at] = { value: steps[d]! * bytes };
   }
-  const { prelude, body } = printC(kernel, layout, target, cTiles);
+  const { prelude, body } = printC(kernel, layout, target, false, cTiles);
   return { unit: prelude + body, buffers: c.before, args, tasks: [[0, c.tasks(policy)]], scratchBytes: 4096 };
 }
 

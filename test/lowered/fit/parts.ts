@@ -57,7 +57,7 @@ export const accumulate = (b: KernelBuilder, value: Name, more: Expr): void =>
 export function layoutOf(kernel: Lowered, extents: number): ArgsLayout {
   let next = extents;
   const accesses = kernel.accesses
-    .filter(({ memory }) => memory !== "local")
+    .filter(({ memory }) => !("local" in memory))
     .map(({ strides }) => {
       const place = { pointer: next, strides: strides.map((_, d) => next + 1 + d), axisStride: -1 };
       next += 1 + strides.length;

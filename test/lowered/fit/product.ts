@@ -73,7 +73,7 @@ export function lowerProduct({ threads, block }: Policy): Lowered {
         const [r, c] = [b.let("r", add(row, i)), b.let("c", add(column, j))];
         b.if(and(inside(r, m), inside(c, n)), () => {
           const sum = add(b.load({ access: sums, at: [i, j] }), b.load({ access: bias, at: [c] }));
-          b.store({ access: result, at: [r, c] }, library("tanh", sum));
+          b.store({ access: result, at: [r, c] }, library("tanh", [sum]));
         });
       });
       b.barrier();

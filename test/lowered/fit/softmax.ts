@@ -29,7 +29,7 @@ export function lowerSoftmax({ threads }: Policy): Lowered {
       eachColumn((i) => b.set(own, max(ref(own), b.load({ access: x, at: [row, i] }))));
       const most = together(own, -Infinity, max);
       const exp = (i: Parameters<typeof add>[0]) =>
-        library("exp", sub(b.load({ access: x, at: [row, i] }), most));
+        library("exp", [sub(b.load({ access: x, at: [row, i] }), most)]);
       const sum = b.var("sum", f32(0));
       eachColumn((i) => accumulate(b, sum, exp(i)));
       const total = together(sum, 0, add);

@@ -60,6 +60,8 @@ export class WgslPrinter {
 
   #param(p: Param): string {
     if (p.kind === "extent") return `words[${p.dim}]`;
+    if (p.kind !== "stride")
+      throw new Error("no kernel here has an access without memory, or tasks of blocks");
     const access = this.#kernel.accesses[p.access]!;
     return `words[${this.#layout.accesses[(access.memory as { argument: number }).argument]!.strides[p.dim]}]`;
   }
@@ -68,11 +70,11 @@ export class WgslPrinter {
   #element({ access, at }: Place): string {
     const { memory, strides } = this.#kernel.accesses[access]!;
     const sum = at.map((e, d) => `${this.#expr(e)} * ${this.#expr(strides[d]!)}`).join(" + ");
-    if (memory === "local") return `local${access}[${sum}]`;
+    if ("local" in memory) return `local${access}[${sum}]`;
     return `arena[words[${this.#layout.accesses[memory.argument]!.pointer}] + ${sum}]`;
   }
 
-  #isLocal = ({ access }: Place): boolean => this.#kernel.accesses[access]!.memory === "local";
+  #isLocal = ({ access }: Place): boolean => "local" in this.#kernel.accesses[access]!.memory;
 
   #expr(e: Expr): string {
     const [a, b, c] = partsOf(e).map((part) => (e.op === "load" ? "" : this.#expr(part)));
@@ -198,10 +200,9 @@ export class WgslPrinter {
       "@group(0) @binding(1) var<storage, read_write> arena: array<u32>;",
       "var<workgroup> end: i32;",
     ];
-    for (const [i, { memory, cell, extents }] of accesses.entries()) {
-      if (memory !== "local") continue;
-      const count = extents.reduce((n, e) => n * (e as { value: number }).value, 1);
-      head.push(`var<workgroup> local${i}: array<${cellTypes[cell]}, ${count}>;`);
+    for (const [i, { memory, cell }] of accesses.entries()) {
+      if (!("local" in memory)) continue;
+      head.push(`var<workgroup> local${i}: array<${cellTypes[cell]}, ${memory.local}>;`);
     }
     if (status !== null) {
       const { pointer } = this.#layout.accesses[status]!;

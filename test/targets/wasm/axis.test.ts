@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DTypeError } from "../../../src/base/errors.ts";
-import { emitAxis } from "../../../src/targets/wasm/kernel.ts";
+import { emitKernelWasm } from "../../../src/targets/wasm/kernel.ts";
 import { runCall } from "../../backends/wasm/run-call.ts";
 import { axisCases, expectAxis, storageCall } from "../../codegen/axis-cases.ts";
 
@@ -12,5 +12,5 @@ describe.each([...new Set(axisCases.map((c) => c.title))])("%s", (title) => {
 });
 
 test("storage types are not computed with", () => {
-  expect(() => emitAxis(storageCall.kernel, { shared: false, maximum: 64 })).toThrow(DTypeError);
+  expect(() => emitKernelWasm(storageCall.kernel, { shared: false, maximum: 64 }, false)).toThrow(DTypeError);
 });

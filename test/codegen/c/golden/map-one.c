@@ -1,29 +1,31 @@
 void run(const i64 *args, i64 begin, i64 end, char *scratch) {
+  (void)scratch;
   const i64 n0 = args[0];
   const i64 n1 = args[1];
-  char *const p2 = (char *)args[2];
-  const i64 s3 = args[3];
-  char *const p4 = (char *)args[5];
-  const i64 s5 = args[6];
-  char *const p6 = (char *)args[8];
-  const i64 s7 = args[9];
-  for (i64 j8 = begin; j8 < end; j8++) {
-    char *const p9 = p2 + j8 * s3;
-    char *const p10 = p4 + j8 * s5;
-    char *const p11 = p6 + j8 * s7;
-    i64 j12 = 0;
-    if (j12 + 4 == n1) {
-      const vf t13 = *(const v_f32_m *)(p9 + j12 * 4);
-      const vf t14 = *(const v_f32_m *)(p10 + j12 * 4);
-      const vf t15 = t13 * t14;
-      *(v_f32_m *)(p11 + j12 * 4) = t15;
+  const i64 s2 = args[3];
+  const i64 s3 = args[6];
+  const i64 s4 = args[9];
+  char *const p5 = (char *)args[2];
+  char *const p6 = (char *)args[5];
+  char *const p7 = (char *)args[8];
+  i64 j8 = begin;
+  char *q9 = p5 + j8 * s2;
+  char *q10 = p6 + j8 * s3;
+  char *q11 = p7 + j8 * s4;
+  for (; j8 < end; j8 += 1, q9 += s2, q10 += s3, q11 += s4) {
+    if ((n1 == 4)) {
+      const vf t12 = *(const v_f32_m *)(q9);
+      const vf t13 = *(const v_f32_m *)(q10);
+      const vf t14 = (t12 * t13);
+      *(v_f32_m *)(q11) = t14;
     }
-    else if (j12 < n1) {
-      const int live16 = (int)(n1 - j12);
-      const vf t17 = (vf)load_part_vf(p9 + j12 * 4, live16);
-      const vf t18 = (vf)load_part_vf(p10 + j12 * 4, live16);
-      const vf t19 = t17 * t18;
-      store_part_vf(p11 + j12 * 4, (vf)t19, live16);
+    else {
+      if ((0 < n1)) {
+        const vf t15 = (vf)load_part_vf(q9, (int)n1);
+        const vf t16 = (vf)load_part_vf(q10, (int)n1);
+        const vf t17 = (t15 * t16);
+        store_part_vf(q11, (vf)t17, (int)n1);
+      }
     }
   }
 }

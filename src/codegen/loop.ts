@@ -1,0 +1,329 @@
+import { type DType, isFloat } from "../base/dtype.ts";
+import { settings } from "../base/settings.ts";
+import { count, KernelBuilder, ops, param, ref } from "../lowered/build.ts";
+import type { Expr, Lowered, Name } from "../lowered/ir.ts";
+import { verify } from "../lowered/verify.ts";
+import type { LoopKernel, Value } from "../plan/kernel.ts";
+import { number } from "./cells.ts";
+import { combine } from "./elementwise.ts";
+import type { Registers } from "./expr-lanes.ts";
+import { analyse, type LoopStructure, type Stage } from "./loop-structure.ts";
+import { startOf } from "./reduce.ts";
+import { KernelAccesses, lowerValues, scalarValues, storeValue, type ValueContext } from "./value.ts";
+
+/** How a target wants loops. */
+export interface LoopPolicy extends Registers {
+  /** Whether a row is a vector, or less: there are no loops along it then. */
+  readonly oneVector: boolean;
+  /** Vectors of rows side by side, where each lane is a row and little is computed of it. */
+  readonly abreast: number;
+}
+
+/** A loop kernel, lowered. */
+export function lowerLoop(kernel: LoopKernel, policy: LoopPolicy): Lowered {
+  const lowered = new LoopLowering(kernel, policy).lower();
+  if (settings.verify) verify(lowered);
+  return lowered;
+}
+
+/** Values that are known, by index in the body. */
+type Known = ReadonlyMap<number, Expr>;
+
+type Reduce = Extract<Value, { op: "reduce" }>;
+
+/** A place of a loop nest. */
+interface Here {
+  /** Indices of the dimensions that have loops around here; zeros of others. */
+  readonly at: readonly Expr[];
+  /** What accesses without memory are here, but for their steps along the vector. */
+  readonly indices: ReadonlyMap<number, Expr>;
+}
+
+class LoopLowering {
+  readonly #kernel: LoopKernel;
+  readonly #policy: LoopPolicy;
+  readonly #structure: LoopStructure;
+  readonly #b = new KernelBuilder();
+  readonly #extents: readonly Expr[];
+  readonly #vectorDim: number;
+  readonly #accesses: KernelAccesses;
+  /** Whether a call does the whole kernel: a reduction folds the first dimension. */
+  readonly #whole: boolean;
+  /** What sums start from: -0, which changes nothing; but 0 if there is nothing to add. */
+  readonly #nothing = new Map<DType, Expr>();
+
+  constructor(kernel: LoopKernel, policy: LoopPolicy) {
+    const { outer, inner, accesses, body, vector } = kernel;
+    this.#kernel = kernel;
+    this.#policy = policy;
+    this.#structure = analyse(kernel);
+    this.#vectorDim = vector === "inner" ? outer + inner - 1 : outer - 1;
+    this.#extents = Array.from({ length: outer + inner }, (_, dim) => param({ kind: "extent", dim }));
+    this.#whole = outer === 0 && body.some((v) => v.op === "reduce");
+    this.#accesses = new KernelAccesses(this.#b, kernel, {
+      extents: this.#extents,
+      varies: (a, d) => d < { scalar: 0, row: outer, full: outer + inner }[accesses[a]!.level],
+      along: () => this.#vectorDim,
+    });
+  }
+
+  lower(): Lowered {
+    const { outer, vector, body, accesses } = this.#kernel;
+    const origin: Here = {
+      at: this.#extents.map(() => count(0)),
+      indices: new Map(
+        body.flatMap((v) =>
+          v.op === "index" ? [[v.access, param({ kind: "offset", access: v.access })]] : [],
+        ),
+      ),
+    };
+    this.#emptySums();
+    const roots = this.#kernel.stores.map((s) => s.value);
+    const scalars = scalarValues(this.#accesses, body, roots);
+    const known = this.#compute(this.#context(origin), scalars, new Map());
+    const all = accesses.map((_, i) => i);
+    if (vector === "inner") this.#dimensions(0, outer, origin, all, (row) => this.#alongRow(row, known));
+    else this.#dimensions(0, outer - 1, origin, all, (row) => this.#acrossRows(row, known));
+    return this.#b.kernel("loop");
+  }
+
+  #emptySums(): void {
+    const b = this.#b;
+    for (const value of this.#kernel.body) {
+      if (value.op !== "reduce" || value.kind !== "sum" || !isFloat(value.dtype)) continue;
+      if (this.#nothing.has(value.dtype)) continue;
+      const empty = this.#extents
+        .slice(this.#kernel.outer)
+        .map((n) => ops.eq(n, count(0)))
+        .reduce(ops.or);
+      const either = ops.select(empty, number(value.dtype, 1, 0), number(value.dtype, 1, -0));
+      this.#nothing.set(value.dtype, b.let("nothing", ops.splat(either, this.#policy.lanes)));
+    }
+  }
+
+  /** Lowers values where lanes are as the last arguments say; `beyond`: elements from the vector's index on. */
+  #context({ at, indices }: Here, index?: Expr, beyond = 0, live?: Expr): ValueContext {
+    const dim = this.#vectorDim;
+    const first = index && ops.add(index, count(beyond));
+    const accesses = this.#accesses;
+    return {
+      b: this.#b,
+      registers: this.#policy,
+      accesses,
+      at: first ? at.map((x, d) => (d === dim ? first : x)) : at,
+      index: (a) =>
+        first ? ops.add(indices.get(a)!, ops.mul(first, accesses.stride(a, dim))) : indices.get(a)!,
+      ...(live && { live }),
+    };
+  }
+
+  /** `known`, and the values asked for. */
+  #compute(ctx: ValueContext, wanted: readonly number[], known: Known): Known {
+    const values = lowerValues(ctx, this.#kernel.body, wanted, known);
+    return new Map([...known, ...wanted.map((v, i) => [v, values[i]!] as const)]);
+  }
+
+  /** Whether a call does any part of a dimension. */
+  #tasks(dim: number): { readonly parallel?: "tasks" } {
+    return dim === 0 && !this.#whole ? { parallel: "tasks" } : {};
+  }
+
+  /** Loops over dimensions [from, to). */
+  #dimensions(
+    from: number,
+    to: number,
+    here: Here,
+    accesses: readonly number[],
+    body: (here: Here) => void,
+  ): void {
+    if (from >= to) {
+      body(here);
+      return;
+    }
+    const b = this.#b;
+    b.for(
+      this.#extents[from]!,
+      (i) => {
+        const indices = new Map(here.indices);
+        for (const [a, x] of here.indices) {
+          const stride = this.#accesses.stride(a, from);
+          if (accesses.includes(a) && stride.op !== "const")
+            indices.set(a, b.let("x", ops.add(x, ops.mul(i, stride))));
+        }
+        const at = here.at.map((x, d) => (d === from ? i : x));
+        this.#dimensions(from + 1, to, { at, indices }, accesses, body);
+      },
+      { hint: "j", ...this.#tasks(from) },
+    );
+  }
+
+  /**
+   * Runs along the vector's dimension: `copies` vectors at a time, then one, then the lanes that are left. `around`, where
+   * given, writes what the loop of `copies` has around it.
+   */
+  #vectors(
+    copies: number,
+    body: (index: Expr, copies: number, live?: Expr) => void,
+    around?: (turns: () => void) => void,
+  ): void {
+    const b = this.#b;
+    const { lanes, oneVector } = this.#policy;
+    const length = this.#extents[this.#vectorDim]!;
+    const tasks = this.#tasks(this.#vectorDim);
+    if (oneVector && tasks.parallel === undefined) {
+      b.if(
+        ops.eq(length, count(lanes)),
+        () => body(count(0), 1),
+        () => b.if(ops.lt(count(0), length), () => body(count(0), 1, length)),
+      );
+      return;
+    }
+    b.steps(
+      length,
+      copies > 1 ? [copies * lanes, lanes] : [lanes],
+      (index, by) => body(index, by / lanes),
+      (index, live) => body(index, 1, live),
+      {
+        hint: "j",
+        ...tasks,
+        ...(around && copies > 1 && { around: (by, turns) => (by > lanes ? around(turns) : turns()) }),
+      },
+    );
+  }
+
+  /** A row with the vector along it. */
+  #alongRow(row: Here, scalars: Known): void {
+    const ctx = this.#context(row);
+    let known = scalars;
+    for (const stage of this.#structure.stages) {
+      known = this.#compute(ctx, stage.rows, known);
+      known = this.#pass(stage, row, known);
+    }
+    this.#rowStores(ctx, known);
+  }
+
+  /** Vectors side by side: sums enough to hide the latency of adding, and a loop that costs little beside its loads. */
+  #copies({ heavy, reduces, accesses }: Stage): number {
+    if (heavy || this.#policy.oneVector) return 1;
+    if (reduces.length === 0) return 2;
+    // Elements fetched one by one take longer than they take to add.
+    return accesses.some((a) => this.#kernel.accesses[a]!.vector === "strided") ? 1 : 4;
+  }
+
+  /** One stage over a row; gives `known` and what it reduced. */
+  #pass(stage: Stage, row: Here, known: Known): Known {
+    const { outer, inner } = this.#kernel;
+    const { lanes } = this.#policy;
+    const { reduces } = stage;
+    const copies = this.#copies(stage);
+    const totals = this.#accumulators(reduces);
+    this.#dimensions(outer, outer + inner - 1, row, stage.accesses, (at) => {
+      let accumulators: readonly (readonly Name[])[] = [totals];
+      // Only a row that is long enough pays for several accumulators.
+      const several = (turns: () => void) => {
+        const more = Array.from({ length: copies - 1 }, () => this.#accumulators(reduces));
+        accumulators = [totals, ...more];
+        turns();
+        for (const [i, r] of reduces.entries())
+          for (let step = 1; step < copies; step *= 2)
+            for (let c = 0; c + step < copies; c += 2 * step)
+              this.#fold(r, accumulators[c]![i]!, ref(accumulators[c + step]![i]!));
+      };
+      this.#vectors(
+        copies,
+        (index, vectors, live) => {
+          for (let copy = 0; copy < vectors; copy++) {
+            const ctx = this.#context(at, index, copy * lanes, live);
+            this.#element(ctx, stage, known, accumulators[copy] ?? [], live);
+          }
+        },
+        reduces.length > 0 ? several : undefined,
+      );
+    });
+    // All lanes then hold the whole.
+    for (const [i, r] of reduces.entries())
+      for (let n = lanes / 2; n >= 1; n /= 2) this.#fold(r, totals[i]!, ops.rotate(ref(totals[i]!), n));
+    return this.#with(known, reduces, totals);
+  }
+
+  #with(known: Known, reduces: readonly number[], totals: readonly Name[]): Known {
+    return new Map([...known, ...reduces.map((r, i) => [r, ref(totals[i]!)] as const)]);
+  }
+
+  /**
+   * One vector of a stage: values, folds into the accumulators, stores. `live`: how many of its lanes are folded, if not all.
+   */
+  #element(ctx: ValueContext, stage: Stage, known: Known, accumulators: readonly Name[], live?: Expr): void {
+    const values = this.#compute(ctx, stage.wanted, known);
+    for (const [i, r] of stage.reduces.entries()) {
+      const value = values.get(this.#reduce(r).args[0])!;
+      this.#fold(r, accumulators[i]!, live === undefined ? value : this.#alive(r, value, live));
+    }
+    for (const s of stage.stores) storeValue(ctx, s.access, values.get(s.value)!);
+  }
+
+  #rowStores(ctx: ValueContext, known: Known): void {
+    const { rowStores } = this.#structure;
+    const values = this.#compute(
+      ctx,
+      rowStores.map((s) => s.value),
+      known,
+    );
+    for (const s of rowStores) storeValue(ctx, s.access, values.get(s.value)!);
+  }
+
+  /** Rows side by side, each lane one of them. */
+  #acrossRows(row: Here, scalars: Known): void {
+    const { outer, inner, accesses } = this.#kernel;
+    const { lanes, oneVector, abreast } = this.#policy;
+    const { stages } = this.#structure;
+    // A row of memory that is wide enough to be worth fetching; gathering elements is slow anyway.
+    const alone = oneVector || accesses.some((a) => a.vector === "strided") || stages.some((s) => s.heavy);
+    const copies = alone ? 1 : stages.some((s) => s.reduces.length > 1) ? Math.min(4, abreast) : abreast;
+    this.#vectors(copies, (index, vectors, live) => {
+      const contexts = (here: Here) =>
+        Array.from({ length: vectors }, (_, copy) => this.#context(here, index, copy * lanes, live));
+      const rows = contexts(row);
+      let known = rows.map(() => scalars);
+      for (const stage of stages) {
+        const here = rows.map((ctx, copy) => this.#compute(ctx, stage.rows, known[copy]!));
+        const totals = rows.map(() => this.#accumulators(stage.reduces));
+        // What the lanes are that there are not, nobody reads.
+        this.#dimensions(outer, outer + inner, row, stage.accesses, (at) => {
+          for (const [copy, ctx] of contexts(at).entries())
+            this.#element(ctx, stage, here[copy]!, totals[copy]!);
+        });
+        known = here.map((k, copy) => this.#with(k, stage.reduces, totals[copy]!));
+      }
+      for (const [copy, ctx] of rows.entries()) this.#rowStores(ctx, known[copy]!);
+    });
+  }
+
+  #reduce(index: number): Reduce {
+    return this.#kernel.body[index] as Reduce;
+  }
+
+  /** A vector that changes nothing when it is folded in. */
+  #identity(index: number): Expr {
+    const { kind, dtype } = this.#reduce(index);
+    const nothing = kind === "sum" ? this.#nothing.get(dtype) : undefined;
+    return nothing ?? number(dtype, this.#policy.lanes, startOf(kind, dtype));
+  }
+
+  /** Variables that hold what each reduction starts from; lanes are folded each on its own. */
+  #accumulators(reduces: readonly number[]): Name[] {
+    return reduces.map((r) => this.#b.var("acc", this.#identity(r)));
+  }
+
+  #fold(index: number, accumulator: Name, value: Expr): void {
+    const { kind, dtype } = this.#reduce(index);
+    this.#b.set(accumulator, combine(kind, dtype, ref(accumulator), value));
+  }
+
+  /** A value with what changes nothing in the lanes from `live` on. */
+  #alive(index: number, value: Expr, live: Expr): Expr {
+    const { lanes } = this.#policy;
+    const alive = ops.lt(ops.iota(lanes), ops.splat(ops.convert(live, "i32"), lanes));
+    return this.#b.let("alive", ops.select(alive, value, this.#identity(index)));
+  }
+}

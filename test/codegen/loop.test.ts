@@ -1,0 +1,26 @@
+import { test } from "vitest";
+import { lowerLoop } from "../../src/codegen/loop.ts";
+import { verify } from "../../src/lowered/verify.ts";
+import { runLowered } from "../lowered/run-lowered.ts";
+import { expectClose, type LoopCase } from "./case-list.ts";
+import { expectLoop } from "./loop-call.ts";
+import { loopCases } from "./loop-cases.ts";
+import { valueCases } from "./value-cases.ts";
+
+/** Lowered as for vectors of 16 bytes, each case is proven and interpreted, and gives what plain loops give. */
+function check(cases: readonly LoopCase[], oneVector = false): void {
+  for (const c of cases) {
+    const { kernel } = c.call;
+    const wide = [...kernel.accesses, ...kernel.body].some(({ dtype }) => dtype === "f64");
+    const lowered = lowerLoop(kernel, { lanes: wide ? 2 : 4, doubles: 2, fma: true, oneVector, abreast: 4 });
+    verify(lowered);
+    expectClose(c, runLowered(lowered, c.call, c.buffers), expectLoop(c.call, c.buffers));
+  }
+}
+
+/** JavaScript has one NaN, so those that C and wasm keep apart are left to their tests. */
+const keepsNaN = ({ title }: LoopCase) => title.endsWith("rounded");
+const isSmall = ({ call }: LoopCase) => call.extents.reduce((a, b) => a * b, 1) <= 2000;
+
+test("loops", () => check(loopCases.filter(isSmall)));
+test("values", () => check(valueCases.filter((c) => isSmall(c) && !keepsNaN(c))));

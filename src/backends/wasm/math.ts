@@ -1,5 +1,6 @@
 import { pow } from "../../base/arithmetic.ts";
 import { errorFunction } from "../../base/erf.ts";
+import type { LibraryFunction } from "../../lowered/ir.ts";
 
 /**
  * The functions that kernels may import, on f64. Workers get them as source text: each must need nothing but
@@ -16,4 +17,6 @@ export const mathImports = {
   errorFunction,
   pow,
   fmod: (a: number, b: number) => a % b,
+} satisfies {
+  [F in Exclude<LibraryFunction, "erf" | "erfc"> | "errorFunction"]: (...args: number[]) => number;
 };

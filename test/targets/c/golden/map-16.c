@@ -4,28 +4,28 @@ void run(const i64 *args, i64 begin, i64 end, char *scratch) {
   char *const p1 = (char *)args[1];
   char *const p2 = (char *)args[3];
   char *const p3 = (char *)args[5];
-  i64 j4 = begin;
-  for (; j4 + 8 <= end; j4 += 8) {
-    const vf t5 = *(const v_f32_m *)(p1 + j4 * 4);
-    const vf t6 = *(const v_f32_m *)(p2 + j4 * 4);
-    const vf t7 = (t5 * t6);
-    *(v_f32_m *)(p3 + j4 * 4) = t7;
-    const vf t8 = *(const v_f32_m *)(p1 + (j4 + 4) * 4);
-    const vf t9 = *(const v_f32_m *)(p2 + (j4 + 4) * 4);
-    const vf t10 = (t8 * t9);
-    *(v_f32_m *)(p3 + (j4 + 4) * 4) = t10;
+  i64 j_4 = begin;
+  for (; j_4 + 8 <= end; j_4 += 8) {
+    const vf t_5 = *(const v_f32_m *)(p1 + j_4 * 4);
+    const vf t_6 = *(const v_f32_m *)(p2 + j_4 * 4);
+    const vf t_7 = (t_5 * t_6);
+    *(v_f32_m *)(p3 + j_4 * 4) = t_7;
+    const vf t_8 = *(const v_f32_m *)(p1 + j_4 * 4 + 4 * 4);
+    const vf t_9 = *(const v_f32_m *)(p2 + j_4 * 4 + 4 * 4);
+    const vf t_10 = (t_8 * t_9);
+    *(v_f32_m *)(p3 + j_4 * 4 + 4 * 4) = t_10;
   }
-  for (; j4 + 4 <= end; j4 += 4) {
-    const vf t11 = *(const v_f32_m *)(p1 + j4 * 4);
-    const vf t12 = *(const v_f32_m *)(p2 + j4 * 4);
-    const vf t13 = (t11 * t12);
-    *(v_f32_m *)(p3 + j4 * 4) = t13;
+  for (; j_4 + 4 <= end; j_4 += 4) {
+    const vf t_11 = *(const v_f32_m *)(p1 + j_4 * 4);
+    const vf t_12 = *(const v_f32_m *)(p2 + j_4 * 4);
+    const vf t_13 = (t_11 * t_12);
+    *(v_f32_m *)(p3 + j_4 * 4) = t_13;
   }
-  if (j4 < end) {
-    const i64 live14 = end - j4;
-    const vf t15 = (vf)load_part_vf(p1 + j4 * 4, (int)live14);
-    const vf t16 = (vf)load_part_vf(p2 + j4 * 4, (int)live14);
-    const vf t17 = (t15 * t16);
-    store_part_vf(p3 + j4 * 4, (vf)t17, (int)live14);
+  if (j_4 < end) {
+    const i64 live_14 = end - j_4;
+    const vf t_15 = (vf)load_part_vf(p1 + j_4 * 4, (int)live_14);
+    const vf t_16 = (vf)load_part_vf(p2 + j_4 * 4, (int)live_14);
+    const vf t_17 = (t_15 * t_16);
+    store_part_vf(p3 + j_4 * 4, (vf)t_17, (int)live_14);
   }
 }

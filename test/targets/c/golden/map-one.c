@@ -8,23 +8,23 @@ void run(const i64 *args, i64 begin, i64 end, char *scratch) {
   char *const p5 = (char *)args[2];
   char *const p6 = (char *)args[5];
   char *const p7 = (char *)args[8];
-  i64 j8 = begin;
-  char *q9 = p5 + j8 * s2;
-  char *q10 = p6 + j8 * s3;
-  char *q11 = p7 + j8 * s4;
-  for (; j8 < end; j8 += 1, q9 += s2, q10 += s3, q11 += s4) {
+  i64 j_8 = begin;
+  char *q9 = p5 + j_8 * s2;
+  char *q10 = p6 + j_8 * s3;
+  char *q11 = p7 + j_8 * s4;
+  for (; j_8 < end; j_8 += 1, q9 += s2, q10 += s3, q11 += s4) {
     if ((n1 == 4)) {
-      const vf t12 = *(const v_f32_m *)(q9);
-      const vf t13 = *(const v_f32_m *)(q10);
-      const vf t14 = (t12 * t13);
-      *(v_f32_m *)(q11) = t14;
+      const vf t_12 = *(const v_f32_m *)(q9);
+      const vf t_13 = *(const v_f32_m *)(q10);
+      const vf t_14 = (t_12 * t_13);
+      *(v_f32_m *)(q11) = t_14;
     }
     else {
       if ((0 < n1)) {
-        const vf t15 = (vf)load_part_vf(q9, (int)n1);
-        const vf t16 = (vf)load_part_vf(q10, (int)n1);
-        const vf t17 = (t15 * t16);
-        store_part_vf(q11, (vf)t17, (int)n1);
+        const vf t_15 = (vf)load_part_vf(q9, (int)n1);
+        const vf t_16 = (vf)load_part_vf(q10, (int)n1);
+        const vf t_17 = (t_15 * t_16);
+        store_part_vf(q11, (vf)t_17, (int)n1);
       }
     }
   }

@@ -1,6 +1,5 @@
 import { constant, type KernelBuilder, ops, typeOf } from "../lowered/build.ts";
 import type { Expr, Scalar } from "../lowered/ir.ts";
-import type { Arithmetic, WideLanes, WideningLanes } from "./lanes.ts";
 
 /** The vectors of a target. */
 export interface Registers {
@@ -12,8 +11,11 @@ export interface Registers {
   readonly fma: boolean;
 }
 
-/** What floats of 32 and 64 bits share. Masks are bool until something takes their bits. */
-class ExprArithmetic implements Arithmetic<Expr> {
+/**
+ * What vectors of floats of 32 and 64 bits share. Operands may be floats, or integers that are their bits; a mask is a bool
+ * until something takes its bits. What is used more than once goes through `keep`.
+ */
+export class ExprArithmetic {
   protected readonly lanes: number;
   readonly #b: KernelBuilder;
   readonly #fma: boolean;
@@ -47,9 +49,11 @@ class ExprArithmetic implements Arithmetic<Expr> {
     return masks ? of(a, b) : of(this.whole(a), this.whole(b));
   }
 
+  /** A number in all lanes. */
   k(value: number): Expr {
     return this.constant(this.#float, value);
   }
+  /** Computes once; what it gives may be used any number of times. */
   keep(a: Expr): Expr {
     return this.#b.let("t", a);
   }
@@ -65,9 +69,11 @@ class ExprArithmetic implements Arithmetic<Expr> {
   div(a: Expr, b: Expr): Expr {
     return ops.div(this.float(a), this.float(b));
   }
+  /** a · b + c, rounded once or twice. */
   mulAdd(a: Expr, b: Expr, c: Expr): Expr {
     return this.#fma ? ops.fma(this.float(a), this.float(b), this.float(c)) : this.add(this.mul(a, b), c);
   }
+  /** c - a · b, rounded once or twice. */
   mulSub(a: Expr, b: Expr, c: Expr): Expr {
     // Of the two it is b that may be a constant, and is then negated once.
     if (this.#fma) return ops.fma(this.float(a), ops.unary("neg", this.float(b)), this.float(c));
@@ -85,15 +91,18 @@ class ExprArithmetic implements Arithmetic<Expr> {
   and(a: Expr, b: Expr): Expr {
     return this.bitwise(ops.and, a, b);
   }
+  /** Lanes of a where the mask is set, of b elsewhere. */
   where(mask: Expr, a: Expr, b: Expr): Expr {
     return ops.select(mask, this.float(a), this.float(b));
   }
+  /** The smaller; a NaN stays one. */
   atMost(a: Expr, limit: Expr): Expr {
     return ops.atMost(this.float(a), limit);
   }
   atLeast(a: Expr, limit: Expr): Expr {
     return ops.atLeast(this.float(a), limit);
   }
+  /** Of integers, which wrap. */
   addBits(a: Expr, b: Expr): Expr {
     return ops.add(this.whole(a), this.whole(b));
   }
@@ -107,7 +116,8 @@ class ExprArithmetic implements Arithmetic<Expr> {
 
 const view = new DataView(new ArrayBuffer(8));
 
-class ExprWide extends ExprArithmetic implements WideLanes<Expr> {
+/** As many f64 as fill a register, whose bits are also an i64's. */
+export class ExprWide extends ExprArithmetic {
   constructor(b: KernelBuilder, { doubles, fma }: Registers) {
     super(b, "f64", doubles, fma);
   }
@@ -125,8 +135,8 @@ class ExprWide extends ExprArithmetic implements WideLanes<Expr> {
 }
 
 /** Vectors as expressions: what polynomials are computed with. */
-export class ExprLanes extends ExprArithmetic implements WideningLanes<Expr, Expr> {
-  readonly wide: WideLanes<Expr>;
+export class ExprLanes extends ExprArithmetic {
+  readonly wide: ExprWide;
   readonly #doubles: number;
 
   constructor(b: KernelBuilder, registers: Registers) {
@@ -164,6 +174,7 @@ export class ExprLanes extends ExprArithmetic implements WideningLanes<Expr, Exp
   toFloat(a: Expr): Expr {
     return ops.convert(this.whole(a), "f32");
   }
+  /** The lanes as f64, in parts of a register. */
   widen(a: Expr): Expr[] {
     return Array.from({ length: this.lanes / this.#doubles }, (_, part) =>
       this.keep(ops.widen(this.#valueOf(a), part, this.#doubles)),
@@ -173,9 +184,11 @@ export class ExprLanes extends ExprArithmetic implements WideningLanes<Expr, Exp
   #valueOf(a: Expr): Expr {
     return a.type.scalar === "i32" ? a : this.float(a);
   }
+  /** All parts rounded to f32. */
   narrow(parts: readonly Expr[]): Expr {
     return ops.narrow(parts, "f32");
   }
+  /** The low i32 of each lane of all parts. */
   lowWords(parts: readonly Expr[]): Expr {
     return ops.narrow(
       parts.map((part) => ops.bits(part, "i64")),

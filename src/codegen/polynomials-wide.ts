@@ -1,4 +1,5 @@
-import type { WideLanes, WideningLanes } from "./lanes.ts";
+import type { Expr } from "../lowered/ir.ts";
+import type { ExprLanes, ExprWide } from "./expr-lanes.ts";
 import { polynomial } from "./polynomials.ts";
 
 /** 1.5 · 2^52: what is added to it is rounded to an integer, which is then in the low bits. */
@@ -11,7 +12,7 @@ export const largestAngle = 1e6;
  * sin or cos of |x| up to `largestAngle`, by Cephes' polynomials (single precision). The multiple of π/2 is taken off
  * in f64, with π/2 in two parts of which the first times 2^20 is exact: what is left has full relative precision.
  */
-export function sine<V, W>(v: WideningLanes<V, W>, name: "sin" | "cos", x: V): V {
+export function sine(v: ExprLanes, name: "sin" | "cos", x: Expr): Expr {
   const w = v.wide;
   const parts = v.widen(x).map((part) => {
     const shifted = w.keep(w.mulAdd(part, w.k(2 / Math.PI), w.k(rounder)));
@@ -37,7 +38,7 @@ export function sine<V, W>(v: WideningLanes<V, W>, name: "sin" | "cos", x: V): V
 }
 
 /** log2 of a positive f64 vector, to about 2^-40 of the result; the vector comes from f32, so it is not subnormal. */
-function log2<W>(w: WideLanes<W>, x: W): W {
+function log2(w: ExprWide, x: Expr): Expr {
   // Bits of sqrt(1/2).
   const root = w.bits(0x3fe6a09e667f3bcdn);
   const shifted = w.keep(w.subBits(x, root));
@@ -51,7 +52,7 @@ function log2<W>(w: WideLanes<W>, x: W): W {
 }
 
 /** 2^x of an f64 vector from -300 to 300. */
-function exp2<W>(w: WideLanes<W>, x: W): W {
+function exp2(w: ExprWide, x: Expr): Expr {
   const shifted = w.keep(w.add(x, w.k(rounder)));
   const r = w.keep(w.sub(x, w.sub(shifted, w.k(rounder))));
   let factor = 1;
@@ -61,7 +62,7 @@ function exp2<W>(w: WideLanes<W>, x: W): W {
 }
 
 /** |x|^y in f64: 2^(y · log2|x|), clamped to what certainly is 0 or infinite in f32. */
-function positivePower<W>(w: WideLanes<W>, x: W, y: W): W {
+function positivePower(w: ExprWide, x: Expr, y: Expr): Expr {
   const a = w.keep(w.abs(x));
   const ordinary = w.keep(log2(w, a));
   const finite = w.keep(w.where(w.lt(a, w.k(Number.POSITIVE_INFINITY)), ordinary, a));
@@ -72,7 +73,7 @@ function positivePower<W>(w: WideLanes<W>, x: W, y: W): W {
 }
 
 /** x to the power y, as C's pow has it in all special cases. */
-export function power<V, W>(v: WideningLanes<V, W>, x: V, y: V): V {
+export function power(v: ExprLanes, x: Expr, y: Expr): Expr {
   const [bases, exponents] = [v.widen(x), v.widen(y)];
   const size = v.keep(v.narrow(bases.map((base, i) => positivePower(v.wide, base, exponents[i]!))));
   const half = v.keep(v.mul(y, v.k(0.5)));

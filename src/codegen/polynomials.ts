@@ -1,4 +1,5 @@
-import type { Arithmetic, Lanes } from "./lanes.ts";
+import type { Expr } from "../lowered/ir.ts";
+import type { ExprArithmetic, ExprLanes } from "./expr-lanes.ts";
 
 /**
  * Functions of f32 vectors as polynomials. Reductions and polynomials of exp, log, tanh, sin and cos are those of
@@ -10,20 +11,21 @@ import type { Arithmetic, Lanes } from "./lanes.ts";
  */
 
 /** A polynomial by Horner's rule, the highest coefficient first. */
-export function polynomial<V>(v: Arithmetic<V>, x: V, coefficients: readonly number[]): V {
+export function polynomial(v: ExprArithmetic, x: Expr, coefficients: readonly number[]): Expr {
   const [first, ...rest] = coefficients;
-  return rest.reduce((sum: V, c) => v.mulAdd(sum, x, v.k(c)), v.k(first!));
+  return rest.reduce((sum: Expr, c) => v.mulAdd(sum, x, v.k(c)), v.k(first!));
 }
 
 /** The magnitude of a non-negative number with the sign of another. */
-const signed = <V>(v: Lanes<V>, magnitude: V, sign: V): V => v.or(magnitude, v.and(sign, v.bits(0x80000000)));
+const signed = (v: ExprLanes, magnitude: Expr, sign: Expr): Expr =>
+  v.or(magnitude, v.and(sign, v.bits(0x80000000)));
 
 /** 1.5 · 2^23: what is added to it is rounded to an integer, which is then in the low bits. */
 const rounder = 12582912;
 const rounderBits = 0x4b400000;
 
 /** x as n · ln 2 + r: e^r - 1, and n as an integer. x must be within about ±104. */
-function reduceExp<V>(v: Lanes<V>, x: V): { less1: V; n: V } {
+function reduceExp(v: ExprLanes, x: Expr): { less1: Expr; n: Expr } {
   const shifted = v.keep(v.mulAdd(x, v.k(Math.LOG2E), v.k(rounder)));
   const n = v.keep(v.sub(shifted, v.k(rounder)));
   // ln 2 in two parts, of which the first times n is exact.
@@ -32,7 +34,7 @@ function reduceExp<V>(v: Lanes<V>, x: V): { less1: V; n: V } {
 }
 
 /** e^r - 1 of what is left of an exponent. */
-function expLess1<V>(v: Lanes<V>, r: V): V {
+function expLess1(v: ExprLanes, r: Expr): Expr {
   const p = polynomial(
     v,
     r,
@@ -42,24 +44,24 @@ function expLess1<V>(v: Lanes<V>, r: V): V {
 }
 
 /** 2^n as an f32. */
-const powerOf2 = <V>(v: Lanes<V>, n: V): V => v.shl(v.addBits(n, v.bits(127)), 23);
+const powerOf2 = (v: ExprLanes, n: Expr): Expr => v.shl(v.addBits(n, v.bits(127)), 23);
 
 /** p · 2^n in two steps, so that results may be subnormal or overflow. */
-function scale<V>(v: Lanes<V>, p: V, n: V): V {
+function scale(v: ExprLanes, p: Expr, n: Expr): Expr {
   const half = v.keep(v.shrSigned(n, 1));
   return v.mul(v.mul(p, powerOf2(v, half)), powerOf2(v, v.subBits(n, half)));
 }
 
-const clamp = <V>(v: Lanes<V>, x: V, low: number, high: number): V =>
+const clamp = (v: ExprLanes, x: Expr, low: number, high: number): Expr =>
   v.keep(v.atMost(v.atLeast(x, v.k(low)), v.k(high)));
 
-function exp<V>(v: Lanes<V>, x: V): V {
+function exp(v: ExprLanes, x: Expr): Expr {
   const { less1, n } = reduceExp(v, clamp(v, x, -104, 89));
   return scale(v, v.add(less1, v.k(1)), n);
 }
 
 /** 2^n · (e^r - 1) + (2^n - 1), exact in what would cancel; for large x, exp. */
-function expm1<V>(v: Lanes<V>, x: V): V {
+function expm1(v: ExprLanes, x: Expr): Expr {
   const { less1, n } = reduceExp(v, clamp(v, x, -60, 89));
   const large = v.keep(scale(v, v.add(less1, v.k(1)), n));
   const power = v.keep(powerOf2(v, n));
@@ -68,7 +70,7 @@ function expm1<V>(v: Lanes<V>, x: V): V {
   return signed(v, v.abs(result), x);
 }
 
-function log<V>(v: Lanes<V>, x: V): V {
+function log(v: ExprLanes, x: Expr): Expr {
   const tiny = v.keep(v.lt(x, v.k(2 ** -126)));
   const scaled = v.keep(v.where(tiny, v.mul(x, v.k(2 ** 23)), x));
   // Bits of sqrt(1/2): the mantissa is then from sqrt(1/2) to sqrt(2).
@@ -94,7 +96,7 @@ function log<V>(v: Lanes<V>, x: V): V {
 }
 
 /** log of u = 1 + x rounded, and what the rounding lost. */
-function log1p<V>(v: Lanes<V>, x: V): V {
+function log1p(v: ExprLanes, x: Expr): Expr {
   const u = v.keep(v.add(x, v.k(1)));
   const lost = v.keep(v.div(v.sub(x, v.sub(u, v.k(1))), u));
   const logarithm = v.keep(log(v, u));
@@ -105,12 +107,12 @@ function log1p<V>(v: Lanes<V>, x: V): V {
 }
 
 /** 1 / (1 + e^-x), by e^-|x|: neither overflows nor loses small results. */
-function sigmoid<V>(v: Lanes<V>, x: V): V {
+function sigmoid(v: ExprLanes, x: Expr): Expr {
   const e = v.keep(exp(v, v.keep(v.neg(v.abs(x)))));
   return v.div(v.where(v.lt(x, v.k(0)), e, v.k(1)), v.add(e, v.k(1)));
 }
 
-function tanh<V>(v: Lanes<V>, x: V): V {
+function tanh(v: ExprLanes, x: Expr): Expr {
   const a = v.keep(v.abs(x));
   const square = v.keep(v.mul(a, a));
   const p = polynomial(
@@ -137,7 +139,7 @@ const tail = [
 ];
 
 /** Below 0.9 x + x · P(x²); above 1 - e^-g, where g is a polynomial for -log(erfc). From 4 on, 1. */
-function erf<V>(v: Lanes<V>, x: V): V {
+function erf(v: ExprLanes, x: Expr): Expr {
   const a = v.keep(v.abs(x));
   const square = v.keep(v.mul(a, a));
   const p = polynomial(v, square, nearZero);
@@ -160,7 +162,7 @@ function erf<V>(v: Lanes<V>, x: V): V {
  * Below ½ 1 - erf, by the same polynomial. Above e^(-x²) / (x + 1) · Q(1 / (x + 1)), where x² is in two parts of which the first is
  * exact: a half unit of x² would be fifty of the result. From 10.1 on it rounds to 0.
  */
-function erfc<V>(v: Lanes<V>, x: V): V {
+function erfc(v: ExprLanes, x: Expr): Expr {
   const square = v.keep(v.mul(x, x));
   const p = polynomial(v, square, nearZero);
   const small = v.keep(v.sub(v.k(1), v.mulAdd(p, x, x)));

@@ -1,10 +1,10 @@
 import { BackendError, CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
-import { formOf } from "../../codegen/c/forms.ts";
 import { productForm, productTiling } from "../../codegen/product-policy.ts";
 import type { Tasks } from "../../codegen/tasks.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
+import { formOf } from "../../targets/c/forms.ts";
 import { emitKernelC } from "../../targets/c/kernel.ts";
 import { productsC, scratchBytes } from "../../targets/c/products.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";

@@ -1,4 +1,4 @@
-import type { CTarget } from "../../codegen/c/target.ts";
+import type { CTarget } from "../../targets/c/target.ts";
 import { node } from "./node.ts";
 
 /** What kernels may use of a processor. */

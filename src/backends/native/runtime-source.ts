@@ -1,5 +1,5 @@
-import { preludeC } from "../../codegen/c/prelude.ts";
-import type { CTarget } from "../../codegen/c/target.ts";
+import { preludeC } from "../../targets/c/prelude.ts";
+import type { CTarget } from "../../targets/c/target.ts";
 
 /** One row of a plan's table, in words of 8 bytes: function, arguments, range to cover, length of a task, status word. */
 export const row = { function: 0, args: 1, total: 2, chunk: 3, status: 4, words: 5 };

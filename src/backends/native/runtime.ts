@@ -1,5 +1,5 @@
 import { BackendError } from "../../base/errors.ts";
-import type { CTarget } from "../../codegen/c/target.ts";
+import type { CTarget } from "../../targets/c/target.ts";
 import { symbolOf } from "./compile.ts";
 import type { Koffi } from "./koffi.ts";
 import { node } from "./node.ts";

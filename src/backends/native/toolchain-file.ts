@@ -1,5 +1,5 @@
 import { parseJson } from "../../base/bounded-json.ts";
-import type { CTarget } from "../../codegen/c/target.ts";
+import type { CTarget } from "../../targets/c/target.ts";
 import { node } from "./node.ts";
 
 /** What a compiler makes, and for which machine: what is kept on disk of a toolchain. */

@@ -1,15 +1,15 @@
 import { argsLayout } from "../../codegen/args.ts";
 import { lowerAxis } from "../../codegen/axis.ts";
-import { shapeOf } from "../../codegen/c/forms.ts";
-import type { CTarget } from "../../codegen/c/target.ts";
-import type { CUnit } from "../../codegen/c/writer.ts";
 import { lowerContract } from "../../codegen/contract.ts";
 import { lowerLoop } from "../../codegen/loop.ts";
 import type { ProductForm } from "../../codegen/product-policy.ts";
 import type { Kernel } from "../../plan/kernel.ts";
+import { shapeOf } from "./forms.ts";
 import { printC, vectorsOf } from "./print.ts";
 import { productsC } from "./products.ts";
+import type { CTarget } from "./target.ts";
 import { productTiles } from "./tile.ts";
+import type { CUnit } from "./writer.ts";
 
 /**
  * The C of a kernel, which exports `void run(const i64 *args, i64 begin, i64 end, char *scratch)`: it does tasks

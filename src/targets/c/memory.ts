@@ -1,7 +1,7 @@
-import type { CWriter } from "../../codegen/c/writer.ts";
 import type { Cell } from "../../lowered/ir.ts";
 import { cellBytes } from "../../lowered/walk.ts";
 import { type CVectors, vectorOf } from "./types.ts";
+import type { CWriter } from "./writer.ts";
 
 /** Lanes that there are, as an expression of C; null: all. Nothing else is loaded or stored. */
 type Live = string | null;

@@ -1,9 +1,5 @@
 import { InternalError } from "../../base/errors.ts";
 import { type ArgsLayout, strideWord } from "../../codegen/args.ts";
-import { literal } from "../../codegen/c/literal.ts";
-import { preludeC } from "../../codegen/c/prelude.ts";
-import type { CTarget } from "../../codegen/c/target.ts";
-import { type CUnit, CWriter } from "../../codegen/c/writer.ts";
 import { Cursors, type Term } from "../../lowered/cursors.ts";
 import {
   bodiesOf,
@@ -28,9 +24,13 @@ import {
   localBytes,
   type Operation,
 } from "../../lowered/walk.ts";
+import { literal } from "./literal.ts";
 import { loadApart, loadRow, storeVector } from "./memory.ts";
+import { preludeC } from "./prelude.ts";
+import type { CTarget } from "./target.ts";
 import { type CVectors, isFloat, scalars } from "./types.ts";
 import { CVectorPrinter } from "./vectors.ts";
+import { type CUnit, CWriter } from "./writer.ts";
 
 /** An operand of a leaf: a `char *`, and along each dimension a stride in bytes and a size. */
 export interface COperand {

@@ -1,6 +1,6 @@
-import type { CWriter } from "../../codegen/c/writer.ts";
 import type { ProductPolicy } from "../../codegen/product-policy.ts";
 import type { COperand, CTiles, Define } from "./print.ts";
+import type { CWriter } from "./writer.ts";
 
 /** Rows of the tiles that do what is left of a panel, largest first. */
 const lesser = [8, 4, 2, 1];

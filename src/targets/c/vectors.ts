@@ -1,9 +1,9 @@
 import { InternalError } from "../../base/errors.ts";
-import { literal } from "../../codegen/c/literal.ts";
-import type { CWriter } from "../../codegen/c/writer.ts";
 import type { Expr, Type } from "../../lowered/ir.ts";
 import { infix, libraryFunctions, type Operation } from "../../lowered/walk.ts";
+import { literal } from "./literal.ts";
 import { type CVectors, isFloat, vectorName } from "./types.ts";
+import type { CWriter } from "./writer.ts";
 
 /** Lanes of `a` where the mask is set, of `b` elsewhere; all integers. */
 const blend = (mask: string, a: string, b: string): string => `((${mask} & ${a}) | (~${mask} & ${b}))`;

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { cellBytes } from "../../../src/lowered/walk.ts";
 import { printC } from "../../../src/targets/c/print.ts";
-import { targetOf } from "../../codegen/c/check-cases.ts";
-import { compilers, type Job, runJobs } from "../../codegen/c/program.ts";
+import { targetOf } from "../../targets/c/check-cases.ts";
+import { compilers, type Job, runJobs } from "../../targets/c/program.ts";
 import { type FitCase, fitCases } from "./cases.ts";
 import { layoutOf } from "./parts.ts";
 import { cTiles } from "./tiles.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { DTypeError } from "../../../src/base/errors.ts";
-import type { CTarget } from "../../../src/codegen/c/target.ts";
 import { emitKernelC } from "../../../src/targets/c/kernel.ts";
+import type { CTarget } from "../../../src/targets/c/target.ts";
 import { sampled } from "../../breadth.ts";
 import { axisCases, expectAxis, storageCall } from "../../codegen/axis-cases.ts";
-import { jobOf, targetOf } from "../../codegen/c/check-cases.ts";
-import { compilers, flags, runJobs } from "../../codegen/c/program.ts";
+import { jobOf, targetOf } from "./check-cases.ts";
+import { compilers, flags, runJobs } from "./program.ts";
 
 /** Each of some cases gives what plain loops give, in one task and in small ones. */
 function check(from: number, compiler: string, target: CTarget, options = flags.fast): void {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { formOf } from "../../../src/codegen/c/forms.ts";
-import { preludeC } from "../../../src/codegen/c/prelude.ts";
 import type { Value } from "../../../src/plan/kernel.ts";
+import { formOf } from "../../../src/targets/c/forms.ts";
 import { emitKernelC } from "../../../src/targets/c/kernel.ts";
+import { preludeC } from "../../../src/targets/c/prelude.ts";
 import { sampled } from "../../breadth.ts";
-import { makeCall } from "../loop-call.ts";
-import { loopCases } from "../loop-cases.ts";
+import { makeCall } from "../../codegen/loop-call.ts";
+import { loopCases } from "../../codegen/loop-cases.ts";
 import { checkCases, targetOf } from "./check-cases.ts";
 import { compilers, flags, runJobs } from "./program.ts";
 

@@ -1,18 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { allocate, type TypedArray } from "../../../src/base/dtype.ts";
 import { argsLayout } from "../../../src/codegen/args.ts";
-import { formOf } from "../../../src/codegen/c/forms.ts";
-import type { CTarget } from "../../../src/codegen/c/target.ts";
-import { CWriter } from "../../../src/codegen/c/writer.ts";
 import { productForm, productTiling } from "../../../src/codegen/product-policy.ts";
 import { type Tasks, tasksOf } from "../../../src/codegen/tasks.ts";
+import { formOf } from "../../../src/targets/c/forms.ts";
 import { emitKernelC } from "../../../src/targets/c/kernel.ts";
 import { productsC, scratchBytes } from "../../../src/targets/c/products.ts";
+import type { CTarget } from "../../../src/targets/c/target.ts";
 import { writeTile } from "../../../src/targets/c/tile.ts";
+import { CWriter } from "../../../src/targets/c/writer.ts";
 import { sampled } from "../../breadth.ts";
+import { contractPlan, type Product } from "../../codegen/contract-plan.ts";
+import { products } from "../../codegen/products.ts";
 import { interpret } from "../../plan/interpret.ts";
-import { contractPlan, type Product } from "../contract-plan.ts";
-import { products } from "../products.ts";
 import { jobOf, targetOf } from "./check-cases.ts";
 import { compilers, flags, type Job, runJobs } from "./program.ts";
 

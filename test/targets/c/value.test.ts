@@ -1,6 +1,6 @@
 import { describe, test } from "vitest";
 import { sampled } from "../../breadth.ts";
-import { valueCases } from "../value-cases.ts";
+import { valueCases } from "../../codegen/value-cases.ts";
 import { checkCases, targetOf } from "./check-cases.ts";
 import { compilers, flags } from "./program.ts";
 

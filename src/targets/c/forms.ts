@@ -1,5 +1,5 @@
+import { productForm } from "../../codegen/product-policy.ts";
 import type { KernelCall, LoopKernel } from "../../plan/kernel.ts";
-import { productForm } from "../product-policy.ts";
 import type { CTarget } from "./target.ts";
 
 /**

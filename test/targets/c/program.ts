@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TypedArray } from "../../../src/base/dtype.ts";
-import { preludeC } from "../../../src/codegen/c/prelude.ts";
-import type { CTarget } from "../../../src/codegen/c/target.ts";
+import { preludeC } from "../../../src/targets/c/prelude.ts";
+import type { CTarget } from "../../../src/targets/c/target.ts";
 import { isBroad } from "../../breadth.ts";
 
 /** One call of `run` in a program of its own. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { pow } from "../../../src/base/arithmetic.ts";
-import type { CTarget } from "../../../src/codegen/c/target.ts";
+import type { CTarget } from "../../../src/targets/c/target.ts";
 import {
   bounds,
   callOf,
@@ -13,7 +13,7 @@ import {
   powers,
   special,
   worst,
-} from "../functions.ts";
+} from "../../codegen/functions.ts";
 import { jobOf, targetOf } from "./check-cases.ts";
 import { compilers, flags, runJobs } from "./program.ts";
 

@@ -1,11 +1,11 @@
 import { dtypes } from "../../../src/base/dtype.ts";
 import { argsLayout } from "../../../src/codegen/args.ts";
-import { formOf } from "../../../src/codegen/c/forms.ts";
-import type { CTarget } from "../../../src/codegen/c/target.ts";
+import { formOf } from "../../../src/targets/c/forms.ts";
 import { emitKernelC } from "../../../src/targets/c/kernel.ts";
-import type { AxisCase } from "../axis-cases.ts";
-import { expectClose, type LoopCase } from "../case-list.ts";
-import { expectLoop } from "../loop-call.ts";
+import type { CTarget } from "../../../src/targets/c/target.ts";
+import type { AxisCase } from "../../codegen/axis-cases.ts";
+import { expectClose, type LoopCase } from "../../codegen/case-list.ts";
+import { expectLoop } from "../../codegen/loop-call.ts";
 import { flags, type Job, runJobs } from "./program.ts";
 
 /** A machine with vectors of some bytes. */

@@ -7,6 +7,7 @@ import {
   type Access,
   type Cell,
   type Expr,
+  type LibraryFunction,
   type Lowered,
   type Name,
   type Operand,
@@ -16,6 +17,7 @@ import {
   scalarOf,
   type TileView,
   type Type,
+  type Unary,
 } from "./ir.ts";
 
 /** What a call gives an argument: memory, and where its coordinates begin and lead, in elements. */
@@ -114,6 +116,8 @@ const unary: { readonly [op: string]: (a: number, scalar: Scalar) => number } = 
   tanh: Math.tanh,
   erf: (a) => errorFunction(a, 0),
   erfc: (a) => errorFunction(a, 1),
+} satisfies {
+  [F in Unary | Exclude<LibraryFunction, "pow" | "fmod">]: (a: number, scalar: Scalar) => number;
 };
 
 /** An operation on the bits of two f64, as integers of 64 bits. */

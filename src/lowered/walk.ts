@@ -23,20 +23,21 @@ export const localBytes = (access: Access): number =>
 /** An expression with operands. */
 export type Operation = Extract<Expr, { args: readonly Expr[] }>;
 
+const functions = {
+  exp: true,
+  log: true,
+  expm1: true,
+  log1p: true,
+  sin: true,
+  cos: true,
+  tanh: true,
+  erf: true,
+  erfc: true,
+  pow: true,
+  fmod: true,
+} satisfies { [F in LibraryFunction]: true };
 /** The functions of a library. */
-export const libraryFunctions: ReadonlySet<string> = new Set<LibraryFunction>([
-  "exp",
-  "log",
-  "expm1",
-  "log1p",
-  "sin",
-  "cos",
-  "tanh",
-  "erf",
-  "erfc",
-  "pow",
-  "fmod",
-]);
+export const libraryFunctions: ReadonlySet<string> = new Set(Object.keys(functions));
 
 /** Operations that are operators, as people and most languages write them. */
 export const infix: { readonly [op: string]: string } = {

@@ -64,7 +64,7 @@ beforeAll(() => {
   const changed = new Map<string, { version: number; text: string | null }>();
   const nameOf = (file: string) => join(root, file);
   const service = ts.createLanguageService({
-    getScriptFileNames: () => [nameOf("src/index.ts")],
+    getScriptFileNames: () => ["src/index.ts", ...rows.map(({ file }) => file)].map(nameOf),
     getScriptVersion: (name) => String(changed.get(name)?.version ?? 0),
     getScriptSnapshot: (name) => {
       const text = changed.get(name)?.text ?? ts.sys.readFile(name);

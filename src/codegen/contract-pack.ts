@@ -1,6 +1,6 @@
 import { count, ops } from "../lowered/build.ts";
 import type { Expr } from "../lowered/ir.ts";
-import { ceilDiv, fetchOperand, inVectors, operandAt, type Parts, zero } from "./contract-parts.ts";
+import { ceilDiv, fetchOperand, inVectors, one, operandAt, type Parts, zero } from "./contract-parts.ts";
 
 const { add, div, le, min, mul, rem, sub } = ops;
 
@@ -87,26 +87,34 @@ function rightByDepth(parts: Parts, right: number, { k0, depth }: Stretch): void
   });
 }
 
+/** Rows of a square that are loaded into registers; of larger ones the text would be long. */
+const mostAbreast = 4;
+
 /** As many columns as a vector has lanes at a time, vectors along k, transposed on the way. */
 function rightByRow(parts: Parts, right: number, { k0, depth }: Stretch): void {
   const { b, policy, block } = parts;
   const { lanes } = policy.registers;
   const vectors = count(policy.tile.columns / lanes);
-  const rows = b.local("f32", [lanes, lanes]);
+  const each = Array.from({ length: lanes }, (_, r) => count(r));
+  const value = (c: Expr, j: Expr, live?: Expr) =>
+    operandAt(parts, "right", { free: add(block.n0, c), depth: add(k0, j) }, live);
+  const rows = lanes <= mostAbreast ? null : b.local("f32", [lanes, lanes]);
   b.for(ceilDiv(block.columns, count(lanes)), (group) => {
     const first = b.let("first", mul(group, count(lanes)));
     const panel = b.let("panel", div(group, vectors));
     const c = b.let("c", mul(rem(group, vectors), count(lanes)));
-    // Columns that there are not keep what was there.
-    const some = b.let("some", min(count(lanes), sub(block.columns, first)));
-    const value = (r: Expr, j: Expr, live?: Expr) =>
-      operandAt(parts, "right", { free: add(add(block.n0, first), r), depth: add(k0, j) }, live);
+    const last = sub(block.columns, one);
+    // Columns that there are not are copies of the last, or keep what was there.
+    const columns = rows === null ? each.map((r) => b.let("column", min(add(first, r), last))) : [];
+    const some = min(count(lanes), sub(block.columns, first));
+    /** What `rows` hold, one after the other. */
+    const throughMemory = (buffer: number, j: Expr, live?: Expr): Expr[] => {
+      const row = (r: Expr) => ({ access: buffer, at: [r, zero], along: { dim: 1, packed: true } });
+      b.for(some, (r) => b.store(row(r), value(add(first, r), j, live)));
+      return each.map((r) => b.let("u", b.load(row(r), lanes)));
+    };
     inVectors(parts, depth, (j, live) => {
-      const packed = { dim: 1, packed: true };
-      b.for(some, (r) => b.store({ access: rows, at: [r, zero], along: packed }, value(r, j, live)));
-      const lines = Array.from({ length: lanes }, (_, r) =>
-        b.let("u", b.load({ access: rows, at: [count(r), zero], along: packed }, lanes)),
-      );
+      const lines = rows === null ? columns.map((x) => value(x, j, live)) : throughMemory(rows, j, live);
       for (const [d, column] of transposed(parts, lines).entries())
         b.store({ access: right, at: [panel, add(j, count(d)), c], along: { dim: 2, packed: true } }, column);
     });

@@ -56,8 +56,9 @@ export function lowerContract(kernel: ContractKernel, form: ProductForm, policy:
   const blockColumns = min(param({ kind: "block", dim: 1 }), count(largest.columns));
   // Stretches of about the same length, each of whole vectors, and one at least.
   const even = ceilDiv(k, max(ceilDiv(k, count(policy.stretch)), one));
-  const stretch = min(mul(add(div(even, count(16)), one), count(16)), count(policy.stretch));
-  const { sums, left, right } = productBuffers(b, policy, form, kernel.leftUnit, stretch);
+  const most = min(mul(add(div(even, count(16)), one), count(16)), count(policy.stretch));
+  const { sums, left, right } = productBuffers(b, policy, form, kernel.leftUnit, most);
+  const stretch = b.let("stretch", most);
   const rowBlocks = b.let("rowBlocks", ceilDiv(m, blockRows));
   const columnBlocks = b.let("columnBlocks", ceilDiv(n, blockColumns));
   const turns = b.let("turns", max(ceilDiv(k, stretch), one));
@@ -77,8 +78,8 @@ export function lowerContract(kernel: ContractKernel, form: ProductForm, policy:
       const rest = b.let("rest", div(task, rowBlocks));
       const begin = (block: Expr, size: Expr, end: Expr) =>
         within(mul(block, size), end, "blocks are no more than have something to do");
-      const m0 = b.let("m0", begin(rem(task, rowBlocks), blockRows, m));
-      const n0 = b.let("n0", begin(rem(rest, columnBlocks), blockColumns, n));
+      const m0 = b.let("row", begin(rem(task, rowBlocks), blockRows, m));
+      const n0 = b.let("column", begin(rem(rest, columnBlocks), blockColumns, n));
       let left0 = b.let("batch", div(rest, columnBlocks));
       const batch = batches.map(() => zero);
       for (let d = kernel.batch - 1; d >= 0; d--) {

@@ -17,11 +17,12 @@ const tile = (name: string, keeps: boolean): Tile => ({
   name,
   meaning([sums, left, right]) {
     const [rows, columns] = sums!.sizes as [number, number];
+    const width = right!.sizes[2]!;
     for (let i = 0; i < rows; i++)
       for (let j = 0; j < columns; j++) {
         let sum = keeps ? sums!.get(i, j) : 0;
         for (let k = 0; k < left!.sizes[1]!; k++)
-          sum = Math.fround(left!.get(i, k) * right!.get(0, k, j) + sum);
+          sum = Math.fround(left!.get(i, k) * right!.get(Math.floor(j / width), k, j % width) + sum);
         sums!.set(sum, i, j);
       }
   },
@@ -55,8 +56,9 @@ export function lowerContract(kernel: ContractKernel, form: ProductForm, policy:
   const blockColumns = min(param({ kind: "block", dim: 1 }), count(largest.columns));
   // Stretches of about the same length, each of whole vectors, and one at least.
   const even = ceilDiv(k, max(ceilDiv(k, count(policy.stretch)), one));
-  const stretch = min(mul(add(div(even, count(16)), one), count(16)), count(policy.stretch));
-  const { sums, left, right } = productBuffers(b, policy, form, kernel.leftUnit, stretch);
+  const most = min(mul(add(div(even, count(16)), one), count(16)), count(policy.stretch));
+  const { sums, left, right } = productBuffers(b, policy, form, kernel.leftUnit, most);
+  const stretch = b.let("stretch", most);
   const rowBlocks = b.let("rowBlocks", ceilDiv(m, blockRows));
   const columnBlocks = b.let("columnBlocks", ceilDiv(n, blockColumns));
   const turns = b.let("turns", max(ceilDiv(k, stretch), one));
@@ -76,8 +78,8 @@ export function lowerContract(kernel: ContractKernel, form: ProductForm, policy:
       const rest = b.let("rest", div(task, rowBlocks));
       const begin = (block: Expr, size: Expr, end: Expr) =>
         within(mul(block, size), end, "blocks are no more than have something to do");
-      const m0 = b.let("m0", begin(rem(task, rowBlocks), blockRows, m));
-      const n0 = b.let("n0", begin(rem(rest, columnBlocks), blockColumns, n));
+      const m0 = b.let("row", begin(rem(task, rowBlocks), blockRows, m));
+      const n0 = b.let("column", begin(rem(rest, columnBlocks), blockColumns, n));
       let left0 = b.let("batch", div(rest, columnBlocks));
       const batch = batches.map(() => zero);
       for (let d = kernel.batch - 1; d >= 0; d--) {
@@ -112,6 +114,8 @@ export function lowerContract(kernel: ContractKernel, form: ProductForm, policy:
       const { unit } = policy.tile;
       /** Whole tiles. */
       const up = (size: Expr, unit: number) => mul(ceilDiv(size, count(unit)), count(unit));
+      const panels = b.let("panels", ceilDiv(block.columns, width));
+      const columns = b.let("wide", up(block.columns, unit.columns));
       eachStretch((s, k0, depth) => {
         b.if(or(ne(rest, ref(packed)), lt(stretch, k)), () => packRight(parts, right, { k0, depth }));
         b.for(ceilDiv(block.rows, height), (panel) => {
@@ -121,20 +125,16 @@ export function lowerContract(kernel: ContractKernel, form: ProductForm, policy:
           packLeft(parts, left, { k0, depth }, i, some);
           // Sums that are whole at once are not kept: the next rows' take their place.
           const here = b.let("here", min(i, mul(sub(turns, one), count(largest.rows))));
-          b.for(ceilDiv(block.columns, width), (p) => {
-            const c = b.let("c", mul(p, width));
-            const columns = b.let("wide", min(width, up(sub(block.columns, c), unit.columns)));
-            const operands = [
-              { place: { access: sums, at: [here, c] }, sizes: [rows, columns] },
-              { place: { access: left, at: [zero, zero] }, sizes: [rows, depth] },
-              { place: { access: right, at: [p, zero, zero] }, sizes: [one, depth, columns] },
-            ];
-            b.if(
-              eq(s, zero),
-              () => b.call(tiles.begin, operands),
-              () => b.call(tiles.goOn, operands),
-            );
-          });
+          const operands = [
+            { place: { access: sums, at: [here, zero] }, sizes: [rows, columns] },
+            { place: { access: left, at: [zero, zero] }, sizes: [rows, depth] },
+            { place: { access: right, at: [zero, zero, zero] }, sizes: [panels, depth, width] },
+          ];
+          b.if(
+            eq(s, zero),
+            () => b.call(tiles.begin, operands),
+            () => b.call(tiles.goOn, operands),
+          );
           b.if(eq(add(s, one), turns), () => finish(parts, i, here, some));
         });
       });

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { allocate } from "../../src/base/dtype.ts";
 import { lowerContract } from "../../src/codegen/contract.ts";
 import { type ProductForm, type ProductPolicy, productForm } from "../../src/codegen/product-policy.ts";
+import { kernelText } from "../../src/lowered/print.ts";
 import type { ContractKernel } from "../../src/plan/kernel.ts";
 import { sampled } from "../breadth.ts";
 import { runLowered } from "../lowered/run-lowered.ts";
@@ -53,4 +54,14 @@ const short = products.filter(({ k }) => k < 100);
 test.each(short.map((p) => [p.title, p] as const))("%s", (_, product) => {
   const wide = product.stored === "f64" || product.result === "f64";
   check(product, wide ? 2 : 4, 2);
+});
+
+test("the text of a product with a value per column", async () => {
+  const epilogue: Product["epilogue"] = (body, { column }) => {
+    const value = body.push({ op: "load", dtype: "f32", access: column }) - 1;
+    return body.push({ op: "add", dtype: "f32", args: [0, value] }) - 1;
+  };
+  const { kernel } = contractPlan({ m: 1, n: 1, k: 1, right: "n", epilogue }).plan.calls[0]!;
+  const text = kernelText(lowerContract(kernel as ContractKernel, "", policy(4, 1)));
+  await expect(text).toMatchFileSnapshot("golden/product.txt");
 });

@@ -202,3 +202,70 @@ test("the text that people read", () => {
     "
   `);
 });
+
+test("what surrounds a step's turns is done where there are any, and names there are known to them", () => {
+  const b = new KernelBuilder();
+  b.access(argument(0, "f32"));
+  b.access(argument(1, "f32", true));
+  const one = constant(typeOf("f32"), 1);
+  const sum = b.var("sum", constant(typeOf("f32"), 0));
+  b.steps(
+    n,
+    [4, 1],
+    (i, by) => {
+      if (by === 1) b.set(sum, add(ref(sum), b.load({ access: 0, at: [i] })));
+      else b.set(sum, add(ref(sum), constant(typeOf("f32"), 1000)));
+    },
+    undefined,
+    {
+      around: (by, turns) => {
+        if (by === 1) turns();
+        else {
+          const before = b.let("before", one);
+          turns();
+          b.set(sum, add(ref(sum), before));
+        }
+      },
+    },
+  );
+  b.store({ access: 1, at: [count(0)] }, ref(sum));
+  const kernel = b.kernel("around");
+  for (const [length, result] of [
+    [3, 6],
+    [9, 2001 + 9],
+  ] as const) {
+    const values = Float32Array.from({ length }, (_, i) => i + 1);
+    const call = { extents: [length], accesses: [line(0), line(1)] };
+    expect(runLowered(kernel, call, [values, new Float32Array(length)])[1]![0]).toBe(result);
+  }
+});
+
+test("f64 in parts of f32, bits of 64, masks as a whole, and lanes with coordinates of their own", () => {
+  const b = new KernelBuilder();
+  b.access(argument(0, "f32"));
+  b.access(argument(1, "f32", true));
+  const at = (access: number, first: number) => ({
+    access,
+    at: [within(count(first), n, "there are eight elements")],
+  });
+  const apart = { dim: 0, packed: false } as const;
+  const x = b.let("x", b.load({ ...at(0, 0), along: apart }, 4));
+  // Twice each, by one more in the exponent of its f64.
+  const doubled = [0, 1].map((part) => {
+    const wide = b.let("wide", ops.widen(x, part, 2));
+    const one = ops.shl(bits(constant(typeOf("f64", 2), 5e-324), "i64"), constant(typeOf("i64", 2), 52));
+    return bits(add(bits(wide, "i64"), one), "f64");
+  });
+  b.store({ ...at(1, 0), along: apart }, ops.narrow(doubled, "f32"));
+  const reversed = ops.sub(constant(typeOf("i32", 4), 3), ops.iota(4));
+  const each = { dim: 0, index: reversed, why: "they are from 0 to 3" };
+  const picked = b.load({ access: 0, at: [count(0)], along: { ...apart, each } }, 4);
+  const large = ops.any(ops.lt(constant(typeOf("f32", 4), 6), x));
+  b.store({ ...at(1, 4), along: apart }, ops.select(splat(large, 4), picked, x));
+  const values = Float32Array.of(1, 3, 5, 7, 0, 0, 0, 0);
+  const got = runLowered(b.kernel("parts"), { extents: [8], accesses: [line(0), line(1)] }, [
+    values,
+    new Float32Array(8),
+  ]);
+  expect([...got[1]!]).toEqual([2, 6, 10, 14, 7, 5, 3, 1]);
+});

@@ -40,22 +40,31 @@ export function writeTile(w: CWriter, rows: number, vectors: number, bytes: numb
   );
 }
 
-/** multiply(rows, columns, …): a panel of so many rows, tile by tile, with whole vectors of columns. */
+/**
+ * multiply(rows, columns, …): a panel of so many rows, tile by tile, with panels of columns that lie `next` bytes apart, of
+ * which the last may be less wide.
+ */
 function writeMultiply(w: CWriter, rows: number, vectors: number, bytes: number, layout: Layout): void {
   const heights = [rows, ...lesser.filter((height) => height < rows)];
   for (const height of heights) for (let v = vectors; v >= 1; v--) writeTile(w, height, v, bytes, layout);
+  const width = (vectors * bytes) / 4;
   const head =
-    "static void multiply(i64 rows, i64 columns, const char *a, const char *b, i64 depth, char *sums, int keep)";
+    "static void multiply(i64 rows, i64 columns, const char *left, const char *b, i64 depth, i64 next, char *sums, int keep)";
   w.block(head, () => {
-    w.block("switch (columns)", () => {
-      for (let v = vectors; v >= 1; v--) {
-        w.line(`case ${(v * bytes) / 4}:`);
-        for (const height of heights) {
-          const on = `rows -= ${height}, a += ${height * layout.leftRow}, sums += ${height * layout.sumRow}`;
-          w.line(`for (; rows >= ${height}; ${on}) tile_${height}_${v}(a, b, depth, sums, keep);`);
+    w.block(`for (; columns > 0; columns -= ${width}, b += next, sums += ${width * 4})`, () => {
+      w.line("const char *a = left;");
+      w.line("char *to = sums;");
+      w.line("i64 some = rows;");
+      w.block(`switch (columns < ${width} ? columns : ${width})`, () => {
+        for (let v = vectors; v >= 1; v--) {
+          w.line(`case ${(v * bytes) / 4}:`);
+          for (const height of heights) {
+            const on = `some -= ${height}, a += ${height * layout.leftRow}, to += ${height * layout.sumRow}`;
+            w.line(`for (; some >= ${height}; ${on}) tile_${height}_${v}(a, b, depth, to, keep);`);
+          }
+          w.line("break;");
         }
-        w.line("break;");
-      }
+      });
     });
   });
 }
@@ -76,7 +85,7 @@ export function productTiles({ registers, tile: { rows, columns } }: ProductPoli
     );
     const [height, width] = sums.sizes;
     w.line(
-      `multiply(${height}, ${width}, ${left.pointer}, ${right.pointer}, ${left.sizes[1]}, ${sums.pointer}, ${keep});`,
+      `multiply(${height}, ${width}, ${left.pointer}, ${right.pointer}, ${left.sizes[1]}, ${right.strides[0]}, ${sums.pointer}, ${keep});`,
     );
   };
   return { begin: tile(0), goOn: tile(1) };

@@ -19,11 +19,13 @@ interface Layout {
 }
 
 /**
- * micro(left, right, depth, sums, keep): multiplies one packed panel of rows with one of columns, and adds the products to
- * rows of sums, or starts those where `keep` is 0. Every sum runs over k in order.
+ * micro(left, right, depth, sums, keep, panels, next): multiplies one packed panel of rows with a number of them of columns,
+ * which are `next` bytes apart, and adds the products to rows of sums, or starts those where `keep` is 0. Every sum runs over
+ * k in order.
  */
 function writeMicro(f: FunctionBuilder, relaxed: boolean, { leftRow, leftDepth, sumRow }: Layout): void {
-  const [left, right, depth, sums, keep] = [0, 1, 2, 3, 4] as const;
+  const [left, panel, depth, sums, keep, panels, next] = [0, 1, 2, 3, 4, 5, 6] as const;
+  const [at, right] = [f.local("i32"), f.local("i32")];
   const acc = Array.from({ length: rows * vectors }, () => f.local("v128"));
   const b = Array.from({ length: vectors }, () => f.local("v128"));
   const a = f.local("v128");
@@ -40,7 +42,7 @@ function writeMicro(f: FunctionBuilder, relaxed: boolean, { leftRow, leftDepth, 
       f.set(b[c]!);
     }
     for (let r = 0; r < rows; r++) {
-      f.get(left);
+      f.get(at);
       f.memory("v128.load32_splat", r * leftRow);
       f.set(a);
       for (let c = 0; c < vectors; c++) {
@@ -52,10 +54,10 @@ function writeMicro(f: FunctionBuilder, relaxed: boolean, { leftRow, leftDepth, 
       }
     }
     f.bump(right, vectors * 16);
-    f.get(left);
+    f.get(at);
     f.i32(leftDepth);
     f.op("i32.add");
-    f.tee(left);
+    f.tee(at);
     f.get(end);
   };
   f.get(left);
@@ -63,34 +65,54 @@ function writeMicro(f: FunctionBuilder, relaxed: boolean, { leftRow, leftDepth, 
   f.i32(leftDepth);
   f.op("i32.mul", "i32.add");
   f.set(end);
-  f.get(keep);
-  f.if(() =>
+  f.loop(() => {
+    f.get(keep);
+    f.if(
+      () =>
+        eachSum((sum, offset) => {
+          f.get(sums);
+          f.memory("v128.load", offset);
+          f.set(sum);
+        }),
+      () =>
+        eachSum((sum) => {
+          f.i32x4(0);
+          f.set(sum);
+        }),
+    );
+    f.get(panel);
+    f.set(right);
+    f.get(left);
+    f.set(at);
+    f.block(() => {
+      f.get(at);
+      f.get(end);
+      f.op("i32.eq");
+      f.brIf(0);
+      f.loop(() => {
+        // The way out between two steps is not only for an odd depth: V8 puts all loads of a straight stretch of code before
+        // its arithmetic, and with those of two steps runs out of registers.
+        advance();
+        f.op("i32.eq");
+        f.brIf(1);
+        advance();
+        f.op("i32.ne");
+        f.brIf(0);
+      });
+    });
     eachSum((sum, offset) => {
       f.get(sums);
-      f.memory("v128.load", offset);
-      f.set(sum);
-    }),
-  );
-  f.block(() => {
-    f.get(left);
-    f.get(end);
-    f.op("i32.eq");
-    f.brIf(0);
-    f.loop(() => {
-      // The way out between two steps is not only for an odd depth: V8 puts all loads of a straight stretch of code before
-      // its arithmetic, and with those of two steps runs out of registers.
-      advance();
-      f.op("i32.eq");
-      f.brIf(1);
-      advance();
-      f.op("i32.ne");
-      f.brIf(0);
+      f.get(sum);
+      f.memory("v128.store", offset);
     });
-  });
-  eachSum((sum, offset) => {
-    f.get(sums);
-    f.get(sum);
-    f.memory("v128.store", offset);
+    f.bump(sums, vectors * 16);
+    f.get(panel);
+    f.get(next);
+    f.op("i32.add");
+    f.set(panel);
+    f.bump(panels, -1);
+    f.get(panels);
+    f.brIf(0);
   });
 }
 
@@ -104,7 +126,7 @@ export function productTiles(relaxed: boolean): WasmTiles {
         const stride = o.strides[d]!;
         return "bytes" in stride ? stride.bytes : 0;
       };
-      const micro = define("micro", ["i32", "i32", "i32", "i32", "i32"], (m) =>
+      const micro = define("micro", ["i32", "i32", "i32", "i32", "i32", "i32", "i32"], (m) =>
         writeMicro(m, relaxed, {
           leftRow: bytes(left, 0),
           leftDepth: bytes(left, 1),
@@ -116,6 +138,10 @@ export function productTiles(relaxed: boolean): WasmTiles {
       left.sizes[1]!();
       sums.pointer();
       f.i32(keep);
+      right.sizes[0]!();
+      const next = right.strides[0]!;
+      if ("bytes" in next) f.i32(next.bytes);
+      else f.get(next.local);
       f.call(micro);
     };
   return { begin: tile(0), goOn: tile(1) };

@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, posix, relative, sep } from "node:path";
 import { type InputOptions, type Plugin, rolldown } from "rolldown";
-import { root } from "../sources.ts";
+import { readSources, root } from "../sources.ts";
 
 /**
  * What the library leaves to files of their own, two fifths of its code: modules of functions, most of them called
@@ -90,6 +91,12 @@ const inParts: Plugin = {
   },
 };
 
+/** A digest of the sources: kernels on disk are known by what wrote them (src/targets/c/generator.ts). */
+const generator = createHash("sha256")
+  .update([...readSources()].map(([file, text]) => `${file}\0${text}`).join("\0"))
+  .digest("hex")
+  .slice(0, 32);
+
 /** What all builds of chunks have in common. */
 const options = (input: Record<string, string>): InputOptions => ({
   cwd: root,
@@ -98,6 +105,7 @@ const options = (input: Record<string, string>): InputOptions => ({
   platform: "neutral",
   preserveEntrySignatures: "allow-extension",
   plugins: [inParts],
+  transform: { define: { THAW_GENERATOR: JSON.stringify(generator) } },
   onLog(_, log) {
     throw new Error(log.message);
   },

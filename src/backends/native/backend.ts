@@ -5,8 +5,10 @@ import type { Tasks } from "../../codegen/tasks.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
 import { formOf } from "../../targets/c/forms.ts";
+import { generator } from "../../targets/c/generator.ts";
 import { emitKernelC } from "../../targets/c/kernel.ts";
 import { productsC, scratchBytes } from "../../targets/c/products.ts";
+import { type CUnit, type LazyUnit, written } from "../../targets/c/writer.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";
 import { allowedMemory } from "../memory-limit.ts";
 import { Sharing } from "../sharing.ts";
@@ -78,9 +80,11 @@ class NativeBackend implements Backend, Host {
     const { target } = this.#toolchain;
     const keys = calls.map((call) => `${formOf(call, target)} ${call.kernel.key}`);
     const missing = [...new Set(keys)].filter((key) => !this.#functions.has(key));
-    const units = missing.map((key) => {
+    const units = missing.map((key): LazyUnit => {
       const call = calls[keys.indexOf(key)]!;
-      return emitKernelC(call.kernel, formOf(call, target), target);
+      const write = (): CUnit => emitKernelC(call.kernel, formOf(call, target), target);
+      // A kernel that was compiled need be neither lowered nor printed: its structure and what wrote it say what it is.
+      return generator === null || settings.verify ? written(write()) : { key: `${generator} ${key}`, write };
     });
     const load = (): void => {
       const paths = this.cache.obtain(units);

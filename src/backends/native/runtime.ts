@@ -1,5 +1,6 @@
 import { BackendError } from "../../base/errors.ts";
 import type { CTarget } from "../../targets/c/target.ts";
+import { written } from "../../targets/c/writer.ts";
 import { symbolOf } from "./compile.ts";
 import type { Koffi } from "./koffi.ts";
 import { node } from "./node.ts";
@@ -27,7 +28,7 @@ export class Runtime {
   readonly #peaks: (runtime: number, peaks: Float64Array) => void;
 
   constructor(koffi: Koffi, store: KernelStore, target: CTarget, scratchBytes: number) {
-    const [path] = store.obtain([{ prelude: "", body: runtimeSource(target) }]);
+    const [path] = store.obtain([written({ prelude: "", body: runtimeSource(target) })]);
     let library: ReturnType<Koffi["load"]>;
     try {
       library = koffi.load(path!);

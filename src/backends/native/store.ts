@@ -1,7 +1,7 @@
 import { BackendError, CompileError } from "../../base/errors.ts";
 import { printable } from "../../base/printable.ts";
 import { settings } from "../../base/settings.ts";
-import type { CUnit } from "../../targets/c/writer.ts";
+import type { LazyUnit } from "../../targets/c/writer.ts";
 import { compile, type Source } from "./compile.ts";
 import { distrust, linkOrCopy, temporaryFolder, temporaryPlaces } from "./folder.ts";
 import { KernelFolder } from "./kernel-folder.ts";
@@ -31,17 +31,17 @@ export class KernelStore {
   }
 
   /** The file's name for a source. */
-  #keyOf({ prelude, body }: CUnit): string {
+  #nameOf({ key }: LazyUnit): string {
     const { fingerprint } = this.#toolchain;
-    return digestOf(prelude, body, flags(this.#toolchain).join(" "), fingerprint);
+    return digestOf(key, flags(this.#toolchain).join(" "), fingerprint);
   }
 
   /** Paths of the objects of some sources, in order; what is missing is compiled. Throws `CompileError`. */
-  obtain(sources: readonly CUnit[]): string[] {
-    const keys = sources.map((source) => this.#keyOf(source));
+  obtain(sources: readonly LazyUnit[]): string[] {
+    const keys = sources.map((source) => this.#nameOf(source));
     const found = keys.map((key) => (this.#named === null ? this.#cached(key) : this.#named.path(key)));
     const missing = keys.flatMap((key, i) =>
-      found[i] === null && keys.indexOf(key) === i ? [{ name: key, ...sources[i]! }] : [],
+      found[i] === null && keys.indexOf(key) === i ? [{ name: key, ...sources[i]!.write() }] : [],
     );
     if (missing.length > 0) {
       this.#compile(missing);

@@ -89,15 +89,16 @@ class Printer {
         for (const [i, { by, body, enter = [], leave = [] }] of s.steps.entries()) {
           const step = by === 1 ? "" : ` by ${by}`;
           line(`${i === 0 ? range : "then"}${step}${i === 0 ? how.map((h) => `, ${h}`).join("") : ""}:`);
-          for (const [name, extra] of [
-            ["before", enter],
-            ["after", leave],
-          ] as const) {
-            if (extra.length === 0) continue;
-            line(`${name} these:`);
-            inner(extra);
-          }
-          inner(body);
+          if (enter.length + leave.length === 0) inner(body);
+          else
+            for (const [when, part] of [
+              ["at first", enter],
+              ["each time", body],
+              ["at last", leave],
+            ] as const) {
+              this.lines.push(`${indent}  ${when}:`);
+              this.body(part, `${indent}    `);
+            }
         }
         if (s.rest === undefined) break;
         line(`then what is left, ${this.name(s.rest.live)}:`);

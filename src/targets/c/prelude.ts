@@ -144,11 +144,10 @@ function partText(vector: "vf" | "vd", lanes: number): string {
  * Between elements of one or two bytes and lanes of 32 bits. GCC takes a conversion of vectors apart element by element,
  * so that it gets the instruction by name.
  */
-function narrowText(element: "u8" | "i8" | "u16", lanes: number): string {
+function narrowText(element: "u8" | "u16", lanes: number): string {
   const bytes = element === "u16" ? 2 : 1;
   const bits = lanes * 32;
   const source = bytes === 2 ? "wd" : "bd";
-  const sign = element === "i8" ? "s" : "z";
   const from = `v_x86_${bytes}`;
   const lines = [`static inline vi widen_${element}(v_${element} v) {`];
   const guards: string[] = [];
@@ -157,14 +156,11 @@ function narrowText(element: "u8" | "i8" | "u16", lanes: number): string {
     guards.push(guard);
   };
   if (bits === 512)
-    branch(
-      "defined(__AVX512F__)",
-      `return __builtin_ia32_pmov${sign}x${source}512_mask((${from})v, (vi){0}, -1);`,
-    );
+    branch("defined(__AVX512F__)", `return __builtin_ia32_pmovzx${source}512_mask((${from})v, (vi){0}, -1);`);
   if (bits === 256)
     branch(
       "defined(__AVX2__)",
-      `${from} x = {0}; __builtin_memcpy(&x, &v, sizeof v); return __builtin_ia32_pmov${sign}x${source}256(x);`,
+      `${from} x = {0}; __builtin_memcpy(&x, &v, sizeof v); return __builtin_ia32_pmovzx${source}256(x);`,
     );
   const end = (fallback: string) => {
     if (guards.length > 0) lines.push("#else");
@@ -199,7 +195,6 @@ const memoryTypes: readonly (readonly [name: string, element: string, bytes: num
   ["f32", "float", 4],
   ["i32", "int", 4],
   ["u8", "unsigned char", 1],
-  ["i8", "signed char", 1],
   ["u16", "unsigned short", 2],
 ];
 
@@ -264,7 +259,7 @@ function writePrelude(target: CTarget, wide: boolean): string {
   // What x86's conversions take: bytes fill 16 bytes at least.
   text.push(`typedef char v_x86_1 __attribute__((vector_size(16)));`);
   text.push(`typedef short v_x86_2 __attribute__((vector_size(${Math.max(16, lanes * 2)})));`);
-  for (const element of ["u8", "i8", "u16"] as const) text.push(narrowText(element, lanes));
+  for (const element of ["u8", "u16"] as const) text.push(narrowText(element, lanes));
   const splat = (type: string, element: string) =>
     text.push(
       `static inline ${type} splat_${type}(${element} x) { return (${type}){${list(lanes, () => "x")}}; }`,

@@ -1,11 +1,20 @@
 import type { Allocation, Backend } from "../backends/contract.ts";
+import { allowedMemory } from "../backends/memory-limit.ts";
 import { allocate, bytesOf, type DType, dtypes, type TypedArray, windowsOf } from "../base/dtype.ts";
 import { OutOfMemoryError } from "../base/errors.ts";
+import { settings } from "../base/settings.ts";
 
 /** Bytes from which on a result is in memory of the pool: less is copied in no time. */
 const leastBytes = 2 ** 16;
-/** Slots of one size, and bytes of all together. */
-const [mostSlots, mostBytes] = [2, 2 ** 28];
+/** Slots of one size. */
+const mostSlots = 2;
+
+let most = 0;
+/** Bytes of all slots together: what is in the pool stays there, so it is a small part of what there may be. */
+function mostBytes(): number {
+  if (most === 0) most = Math.min(2 ** 28, (settings.maxMemory ?? allowedMemory()) / 16);
+  return most;
+}
 
 /**
  * Memory of the pool that holds a result until the slot is needed again: then an array has it. Whether anybody still
@@ -54,7 +63,7 @@ function vacate(slot: Slot): void {
 /** Whether a result is of a size that the pool has. */
 export function isLeased(dtype: DType, length: number): boolean {
   const bytes = length * dtypes[dtype].bytes;
-  return bytes >= leastBytes && bytes <= mostBytes;
+  return bytes >= leastBytes && bytes <= mostBytes();
 }
 
 /**
@@ -92,10 +101,10 @@ export function endRun(failed: boolean): void {
 /** A new slot, in whose favour slots of other sizes go; null where there is no memory for it. */
 function made(backend: Backend, bytes: number, slots: Slot[]): Slot | null {
   for (const [size, others] of sizes) {
-    if (held + bytes <= mostBytes) break;
+    if (held + bytes <= mostBytes()) break;
     if (others === slots) continue;
     for (const slot of others.filter(({ taken }) => !taken)) {
-      if (held + bytes <= mostBytes) break;
+      if (held + bytes <= mostBytes()) break;
       vacate(slot);
       slot.allocation.free();
       others.splice(others.indexOf(slot), 1);
@@ -103,7 +112,7 @@ function made(backend: Backend, bytes: number, slots: Slot[]): Slot | null {
     }
     if (others.length === 0) sizes.delete(size);
   }
-  if (held + bytes > mostBytes) return null;
+  if (held + bytes > mostBytes()) return null;
   try {
     const slot: Slot = {
       allocation: backend.allocate(bytes),

@@ -9,6 +9,8 @@ import { lowerElementwise, type Vectors } from "./elementwise.ts";
 
 /** Indices have 31 bits, which is all that a kernel knows of the extent that a gather picks from. */
 const gatherable = count(2 ** 31);
+/** Lanes that a vector has at most. */
+const mostLanes = 64;
 const checked = "a check has looked at the indices";
 
 /** How the accesses of a loop or a product reach memory. */
@@ -49,8 +51,11 @@ export class KernelAccesses {
         extents: [
           ...dims.map((d) => {
             if (!this.#reaches(a, d)) return count(1);
-            // A value that is the same everywhere is computed before it is known whether there are any elements.
-            return this.#reach.varies(a, d) ? reach.extents[d]! : ops.max(reach.extents[d]!, count(1));
+            // Without a stride all coordinates are one element: lanes that each pick their own reach no further, whether
+            // or not the kernel has as many elements.
+            const stride = this.stride(a, d);
+            const isOne = stride.op === "const" && stride.value === 0;
+            return isOne ? ops.max(reach.extents[d]!, count(mostLanes)) : reach.extents[d]!;
           }),
           ...(picks ? [gatherable] : []),
         ],

@@ -84,7 +84,9 @@ class NativeBackend implements Backend, Host {
       const call = calls[keys.indexOf(key)]!;
       const write = (): CUnit => emitKernelC(call.kernel, formOf(call, target), target);
       // A kernel that was compiled need be neither lowered nor printed: its structure and what wrote it say what it is.
-      return generator === null || settings.verify ? written(write()) : { key: `${generator} ${key}`, write };
+      if (generator === null) return written(write());
+      const unit = settings.verify ? write() : null;
+      return { key: `${generator} ${key}`, write: () => unit ?? write() };
     });
     const load = (): void => {
       const paths = this.cache.obtain(units);

@@ -11,15 +11,27 @@ export const bodiesOf = (kernel: Kernel): readonly (readonly Value[])[] =>
 /** The earlier values that a value is computed from. */
 export const argsOf = (value: Value): readonly number[] => ("args" in value ? value.args : []);
 
-/** Which values are known to be the same in all lanes: those that only uniform accesses and constants go into. */
-export function uniformValues(body: readonly Value[], accesses: readonly Access[]): boolean[] {
-  const uniform: boolean[] = [];
+/** Whether a kernel loads, computes or stores f64. */
+export const hasDoubles = (kernel: Kernel): boolean =>
+  [kernel.accesses, ...bodiesOf(kernel)].some((all) => all.some(({ dtype }) => dtype === "f64"));
+
+/** Which values only such accesses, as `isSame` holds of, and constants go into. */
+export function valuesOf(
+  body: readonly Value[],
+  accesses: readonly Access[],
+  isSame: (access: Access) => boolean,
+): boolean[] {
+  const same: boolean[] = [];
   for (const value of body) {
     const own =
       "access" in value
-        ? accesses[value.access]!.vector === "uniform"
+        ? isSame(accesses[value.access]!)
         : value.op !== "reduce" && value.op !== "accumulator";
-    uniform.push(own && argsOf(value).every((a) => uniform[a]!));
+    same.push(own && argsOf(value).every((a) => same[a]!));
   }
-  return uniform;
+  return same;
 }
+
+/** Which values are known to be the same in all lanes. */
+export const uniformValues = (body: readonly Value[], accesses: readonly Access[]): boolean[] =>
+  valuesOf(body, accesses, ({ vector }) => vector === "uniform");

@@ -3,7 +3,7 @@ import { InternalError } from "../base/errors.ts";
 import { count, type KernelBuilder, ops, param, typeOf } from "../lowered/build.ts";
 import type { Expr, Place } from "../lowered/ir.ts";
 import type { ContractKernel, LoopKernel, Value } from "../plan/kernel.ts";
-import { argsOf, bodiesOf, uniformValues } from "./body.ts";
+import { argsOf, bodiesOf, uniformValues, valuesOf } from "./body.ts";
 import { cellOf, decode, encode, number } from "./cells.ts";
 import { lowerElementwise, type Vectors } from "./elementwise.ts";
 
@@ -146,14 +146,7 @@ export function scalarValues(
   body: readonly Value[],
   roots: readonly number[],
 ): readonly number[] {
-  const same: boolean[] = [];
-  for (const value of body) {
-    const own =
-      "access" in value
-        ? list[value.access]!.level === "scalar"
-        : value.op !== "accumulator" && value.op !== "reduce";
-    same.push(own && argsOf(value).every((a) => same[a]!));
-  }
+  const same = valuesOf(body, list, ({ level }) => level === "scalar");
   const found = new Set<number>();
   const seen = new Set<number>();
   const visit = (i: number): void => {

@@ -1,6 +1,5 @@
 import type { TypedArray } from "../base/dtype.ts";
 import { CaptureError } from "../base/errors.ts";
-import { sizeOf } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import { noteOrigins, notesOrigins } from "../ir/origin.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -230,11 +229,7 @@ export function makeCapture<T extends Holder>(kind: TensorKind<T>, limit = keptN
 
     const make = (data: TypedArray | Lease, index: number): T => {
       const { dtype, shape } = last!.compiled.plan.outputs[index]!;
-      return kind.make(
-        ArrayBuffer.isView(data)
-          ? hostNode(data, dtype, shape)
-          : leasedNode(data, sizeOf(shape), dtype, shape),
-      );
+      return kind.make(ArrayBuffer.isView(data) ? hostNode(data, dtype, shape) : leasedNode(data, shape));
     };
 
     /** Keeps a recording, and drops those whose place it takes. */

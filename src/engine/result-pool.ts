@@ -24,15 +24,19 @@ function mostBytes(): number {
 export class Lease {
   allocation: Allocation | null;
   host: TypedArray | null = null;
+  readonly dtype: DType;
+  readonly length: number;
 
-  constructor(allocation: Allocation) {
+  constructor(allocation: Allocation, dtype: DType, length: number) {
     this.allocation = allocation;
+    this.dtype = dtype;
+    this.length = length;
   }
 
   /** Copies the result out. */
-  vacate(dtype: DType, length: number): void {
+  vacate(): void {
     const from = this.allocation!;
-    const host = allocate(dtype, length);
+    const host = allocate(this.dtype, this.length);
     for (const [at, bytes] of windowsOf(host.byteLength)) bytesOf(host, at, bytes).set(from.view(at, bytes));
     this.host = host;
     this.allocation = null;
@@ -43,8 +47,6 @@ export class Lease {
 interface Slot {
   readonly allocation: Allocation;
   lease: Lease | null;
-  dtype: DType;
-  length: number;
   /** Whether a run that is under way writes there. */
   taken: boolean;
 }
@@ -56,7 +58,7 @@ let underWay: Slot[] = [];
 
 /** Has whoever means what is in a slot read a copy. */
 function vacate(slot: Slot): void {
-  slot.lease?.vacate(slot.dtype, slot.length);
+  slot.lease?.vacate();
   slot.lease = null;
 }
 
@@ -82,8 +84,9 @@ export function leaseFor(backend: Backend, dtype: DType, length: number): Lease 
   vacate(slot);
   slots.splice(slots.indexOf(slot), 1);
   slots.push(slot);
-  const lease = new Lease(slot.allocation);
-  Object.assign(slot, { lease, dtype, length, taken: true });
+  const lease = new Lease(slot.allocation, dtype, length);
+  slot.lease = lease;
+  slot.taken = true;
   underWay.push(slot);
   return lease;
 }
@@ -114,13 +117,7 @@ function made(backend: Backend, bytes: number, slots: Slot[]): Slot | null {
   }
   if (held + bytes > mostBytes()) return null;
   try {
-    const slot: Slot = {
-      allocation: backend.allocate(bytes),
-      lease: null,
-      dtype: "f32",
-      length: 0,
-      taken: false,
-    };
+    const slot: Slot = { allocation: backend.allocate(bytes), lease: null, taken: false };
     slots.push(slot);
     held += bytes;
     return slot;

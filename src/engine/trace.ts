@@ -149,8 +149,8 @@ export function hostNode(data: TypedArray, dtype: DType, shape: Shape): Node<"in
 }
 
 /** A leaf node for a result that is in memory of the pool. */
-export function leasedNode(lease: Lease, length: number, dtype: DType, shape: Shape): Node<"input"> {
-  return inputNode(new Storage(dtype, length, null, false, lease), shape);
+export function leasedNode(lease: Lease, shape: Shape): Node<"input"> {
+  return inputNode(new Storage(lease.dtype, lease.length, null, false, lease), shape);
 }
 
 /** Is told of every assignment to a `Resident`, before it: which, its next value, and who assigns it, if they said. */

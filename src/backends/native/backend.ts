@@ -1,6 +1,6 @@
 import { BackendError, CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
-import { productForm, productTiling } from "../../codegen/product-policy.ts";
+import { type ProductPolicy, productForm, productTiling } from "../../codegen/product-policy.ts";
 import type { Tasks } from "../../codegen/tasks.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
@@ -33,6 +33,7 @@ class NativeBackend implements Backend, Host {
   readonly cache: KernelStore;
   arena: NativeAllocation;
   readonly #toolchain: Toolchain;
+  readonly #products: ProductPolicy;
   /** Addresses of functions, by structure and form. */
   readonly #functions = new Map<string, number>();
   #threads = 1;
@@ -48,6 +49,7 @@ class NativeBackend implements Backend, Host {
     const folder = named === null ? cacheFolder() : (cachePlace() ?? "");
     this.#toolchain = named === null ? toolchainOf(compiler, folder) : { ...named.manifest, compiler };
     const { target } = this.#toolchain;
+    this.#products = productsC(target, false);
     this.cache = new KernelStore(folder, this.#toolchain, named);
     this.runtime = new Runtime(koffi, this.cache, target, scratchBytes(target));
     this.memory = new NativeMemory(
@@ -103,8 +105,7 @@ class NativeBackend implements Backend, Host {
   }
 
   tasksOf(call: KernelCall): Tasks {
-    const { target } = this.#toolchain;
-    return tasksOf(call, productTiling(productsC(target, false), productForm(call)));
+    return tasksOf(call, productTiling(this.#products, productForm(call)));
   }
 
   load(plan: LoadablePlan): Executable {

@@ -64,7 +64,8 @@ export class WasmExecutable implements Executable {
     this.#bound = new Int32Array(plan.inputs.length);
     this.#sizes = plan.outputs.map((o) => sizeOf(o.shape));
     const layouts = plan.calls.map((c) => argsLayout(c.kernel, 4));
-    const tasks = plan.calls.map((c) => tasksOf(c, productTiling(productsWasm(false), productForm(c))));
+    const products = productsWasm(false);
+    const tasks = plan.calls.map((c) => tasksOf(c, productTiling(products, productForm(c))));
     this.#gains = gainsByThreads(plan.calls, tasks);
     const rows = plan.calls.length * entry.bytes;
     const scalars = rows;

@@ -1,3 +1,4 @@
+import { hasDoubles } from "../../codegen/body.ts";
 import { productForm } from "../../codegen/product-policy.ts";
 import type { KernelCall, LoopKernel } from "../../plan/kernel.ts";
 import type { CTarget } from "./target.ts";
@@ -10,7 +11,7 @@ import type { CTarget } from "./target.ts";
  */
 function loopForm(extents: readonly number[], kernel: LoopKernel, { vectorBytes }: CTarget): string {
   const length = extents[kernel.vector === "inner" ? kernel.outer + kernel.inner - 1 : kernel.outer - 1]!;
-  const bytes = length * ([...kernel.accesses, ...kernel.body].some(({ dtype }) => dtype === "f64") ? 8 : 4);
+  const bytes = length * (hasDoubles(kernel) ? 8 : 4);
   if (bytes > vectorBytes) return "";
   if (bytes > 16 && kernel.accesses.some(({ vector }) => vector === "strided")) return "16";
   return bytes <= 16 ? "one16" : "one";

@@ -1,5 +1,6 @@
 import { argsLayout } from "../../codegen/args.ts";
 import { lowerAxis } from "../../codegen/axis.ts";
+import { hasDoubles } from "../../codegen/body.ts";
 import { lowerContract } from "../../codegen/contract.ts";
 import { lowerLoop } from "../../codegen/loop.ts";
 import type { ProductForm } from "../../codegen/product-policy.ts";
@@ -17,8 +18,8 @@ import type { CUnit } from "./writer.ts";
  */
 export function emitKernelC(kernel: Kernel, form: string, target: CTarget): CUnit {
   const layout = argsLayout(kernel);
+  const wide = hasDoubles(kernel);
   if (kernel.kind === "contract") {
-    const wide = [...kernel.accesses, ...kernel.prologue, ...kernel.epilogue].some((x) => x.dtype === "f64");
     const policy = productsC(target, wide);
     return printC(
       lowerContract(kernel, form as ProductForm, policy),
@@ -29,11 +30,9 @@ export function emitKernelC(kernel: Kernel, form: string, target: CTarget): CUni
     );
   }
   if (kernel.kind !== "loop") {
-    const wide = kernel.accesses.some(({ dtype }) => dtype === "f64");
     return printC(lowerAxis(kernel, vectorsOf(target, wide).lanes), layout, target, wide);
   }
   const shape = shapeOf(form, target);
-  const wide = [...kernel.accesses, ...kernel.body].some(({ dtype }) => dtype === "f64");
   const policy = {
     ...vectorsOf(shape.target, wide),
     fma: target.fma,

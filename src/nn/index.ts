@@ -1,6 +1,11 @@
 export { Buffer } from "../tensor/buffer.ts";
 export { Parameter } from "../tensor/parameter.ts";
 export * from "./activations.ts";
+export {
+  AdaptiveLogSoftmaxWithLoss,
+  type AdaptiveLoss,
+  type AdaptiveSoftmaxOptions,
+} from "./adaptive-log-softmax.ts";
 export { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from "./batch-norm.ts";
 export { type BatchNormFunctionOptions, batchNorm } from "./batch-norm-function.ts";
 export { Bilinear, bilinear } from "./bilinear.ts";
@@ -33,10 +38,17 @@ export {
 export { Flatten, Unflatten } from "./flatten.ts";
 export { functionalCall } from "./functional-call.ts";
 export { GLU, type GLUOptions, glu } from "./glu.ts";
+export { groupedMm } from "./grouped-mm.ts";
 export { type GumbelSoftmaxOptions, gumbelSoftmax } from "./gumbel-softmax.ts";
 export type { ForwardHook, ForwardPreHook, HookHandle, HookOptions } from "./hooks.ts";
 export { Identity } from "./identity.ts";
 export * as init from "./init/index.ts";
+export {
+  InstanceNorm1d,
+  InstanceNorm2d,
+  InstanceNorm3d,
+  type InstanceNormOptions,
+} from "./instance-norm.ts";
 export { LayerNorm, type LayerNormOptions } from "./layer-norm.ts";
 export { Linear } from "./linear.ts";
 export {

@@ -1,5 +1,6 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
+import { described } from "../tensor/argument-kinds.ts";
 import type { PadMode } from "../tensor/operations/padding.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
@@ -16,10 +17,11 @@ abstract class Pad extends Module {
   constructor(padding: Padding, mode: PadMode, count: number) {
     super();
     const name = new.target.name;
-    const sides = typeof padding === "number" ? new Array<number>(2 * count).fill(padding) : [...padding];
+    const sides =
+      typeof padding === "number" ? new Array<number>(2 * count).fill(padding) : Array.from(padding ?? []);
     if (sides.length !== 2 * count || !sides.every(Number.isInteger))
       throw new ArgumentError(
-        `${name}: a padding of ${typeof padding === "number" ? padding : shapeText(padding)}; give a whole number, or ${2 * count} of them`,
+        `${name}: a padding of ${described(padding)}; give a whole number, or ${2 * count} of them`,
       );
     this.padding = sides;
     this.mode = mode;

@@ -23,7 +23,7 @@ export {
   zerosLike,
 } from "./create.ts";
 export type { TensorData } from "./data-node.ts";
-export { getRandomState, manualSeed, type RandomState, setRandomState } from "./draws.ts";
+export { Generator, getRandomState, manualSeed, type RandomState, setRandomState } from "./draws.ts";
 export { type EmbeddingOptions, embedding } from "./embedding.ts";
 export { erfinv } from "./erfinv.ts";
 export { type FloatInfo, finfo, type IntegerInfo, iinfo } from "./finfo.ts";
@@ -49,6 +49,8 @@ export {
   where,
 } from "./functions.ts";
 export { type HistcOptions, histc } from "./histc.ts";
+export * as linalg from "./linalg.ts";
+export * as masked from "./masked.ts";
 export type { Unique, UniqueOptions } from "./methods/scattering.ts";
 export { mode } from "./mode.ts";
 export type { Nested } from "./nested.ts";
@@ -61,6 +63,7 @@ export {
   dropoutMask,
   multinomial,
   normal,
+  type RandomOptions,
   rand,
   randint,
   randintLike,

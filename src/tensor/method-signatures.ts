@@ -22,9 +22,11 @@ import {
   wholeList,
   wholes,
 } from "./argument-kinds.ts";
+import { generator } from "./draws.ts";
 import { takes, takesAny } from "./signature.ts";
 
 const none = takes();
+const drawn = { generator };
 const other = takes({ other: operand });
 const along = { dim: nullable(dims) };
 const keepdim = { keepdim: boolean };
@@ -431,8 +433,8 @@ export const methodSignatures = {
   relu_: none,
   erf_: none,
   logicalNot_: none,
-  uniform_: takes({ from: maybe(number), to: maybe(number) }),
-  exponential_: takes({ lambd: maybe(number) }),
-  normal_: takes({ mean: maybe(number), std: maybe(nonNegative) }),
-  bernoulli_: takes({ p: maybe(either(number, tensor)) }),
+  uniform_: takes({ from: maybe(number), to: maybe(number) }, drawn),
+  exponential_: takes({ lambd: maybe(number) }, drawn),
+  normal_: takes({ mean: maybe(number), std: maybe(nonNegative) }, drawn),
+  bernoulli_: takes({ p: maybe(either(number, tensor)) }, drawn),
 };

@@ -3,7 +3,7 @@ import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
 import { cast } from "../../ir/build.ts";
 import { type Node, node, withGrad } from "../../ir/node.ts";
-import { exponentialNode, normalNode, uniformNode } from "../draws.ts";
+import { exponentialNode, type Generator, normalNode, uniformNode } from "../draws.ts";
 import { replaced } from "../operations/arrangement.ts";
 import { add, div, full, lt, mul } from "../operations/elementwise.ts";
 import { diagonal } from "../operations/movement.ts";
@@ -12,6 +12,10 @@ import type { HasNode } from "./base.ts";
 import type { IndexOf } from "./indexing.ts";
 import { StatisticsMethods } from "./statistics.ts";
 
+/** Whose numbers are drawn; the shared ones. */
+interface Drawn {
+  generator?: Generator | null;
+}
 type Range<T> = { min?: T | number | null; max?: T | number | null };
 
 /**
@@ -260,29 +264,31 @@ export abstract class InPlaceMethods<T extends HasNode> extends StatisticsMethod
     return this.assign_("logicalNot_", this.logicalNot().node);
   }
   /** Uniform numbers in [from, to), drawn anew. */
-  uniform_(from = 0, to = 1): this {
+  uniform_(from = 0, to = 1, { generator }: Drawn = {}): this {
     if (!(from <= to))
       throw new ArgumentError(`uniform_: from ${from} to ${to}; the first must not be the larger`);
-    return this.drawn("uniform_", (shape, dtype) => add(mul(uniformNode(shape, dtype), to - from), from));
+    return this.drawn("uniform_", (shape, dtype) =>
+      add(mul(uniformNode(shape, dtype, generator), to - from), from),
+    );
   }
   /** Normal numbers of a mean and standard deviation, drawn anew. */
-  normal_(mean = 0, std = 1): this {
-    return this.drawn("normal_", (shape, dtype) => add(mul(normalNode(shape, dtype), std), mean));
+  normal_(mean = 0, std = 1, { generator }: Drawn = {}): this {
+    return this.drawn("normal_", (shape, dtype) => add(mul(normalNode(shape, dtype, generator), std), mean));
   }
   /** Exponential numbers, drawn anew: of mean 1 / lambd. */
-  exponential_(lambd = 1): this {
+  exponential_(lambd = 1, { generator }: Drawn = {}): this {
     if (!(lambd > 0)) throw new ArgumentError(`exponential_: lambd is ${lambd}; a rate is above 0`);
-    return this.drawn("exponential_", (shape, dtype) => div(exponentialNode(shape, dtype), lambd));
+    return this.drawn("exponential_", (shape, dtype) => div(exponentialNode(shape, dtype, generator), lambd));
   }
   /** 1 with a probability, or with each element's of a tensor, else 0. */
-  bernoulli_(p: T | number = 0.5): this {
+  bernoulli_(p: T | number = 0.5, { generator }: Drawn = {}): this {
     if (typeof p === "number" && !(p >= 0 && p <= 1))
       throw new ArgumentError(`bernoulli_: p is ${p}; a probability is from 0 to 1`);
     const { shape, dtype } = this.node;
     const below = typeof p === "number" ? p : node("detach", [p.node], {});
     return this.assign_(
       "bernoulli_",
-      withGrad(false, () => cast(lt(uniformNode(shape, "f32"), below), dtype)),
+      withGrad(false, () => cast(lt(uniformNode(shape, "f32", generator), below), dtype)),
     );
   }
 

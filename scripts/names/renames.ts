@@ -9,7 +9,6 @@ export const renames: { readonly [name: string]: string } = {
   "torch.float64": '"f64"',
   "torch.double": '"f64"',
   "torch.float16": '"f16"',
-  "torch.half": '"f16"',
   "torch.bfloat16": '"bf16"',
   "torch.int": '"i32"',
   "torch.int32": '"i32"',

@@ -90,6 +90,8 @@ def of_module_db(seed, shapes, kept):
     infos = {info.name.removeprefix("nn."): info for info in module_db}
     for name in NAMES:
         info = infos[name]
+        # Padding is much alike, and large.
+        most = max(2, kept // 6) if "Pad" in name else kept
         modes = (True, False) if info.train_and_eval_differ else (True,)
         drawn = []
         for round in range(60):
@@ -108,9 +110,9 @@ def of_module_db(seed, shapes, kept):
                     except TypeError:
                         continue
                     drawn.append((name, dtype, Drawn(info.module_cls, made, list(i.forward_input.args), training)))
-            if len(drawn) >= kept:
+            if len(drawn) >= most:
                 break
-        yield from spread(drawn, max(kept, len(drawn) // (round + 1)) if round == 0 else kept)
+        yield from spread(drawn, max(kept, len(drawn) // (round + 1)) if round == 0 and most == kept else most)
 
 
 def fixture(name, dtype, drawn):

@@ -185,7 +185,7 @@ export class WasmMemory {
 }
 
 /** A block of the memory. */
-export class WasmAllocation extends AddressedAllocation {
+class WasmAllocation extends AddressedAllocation {
   readonly #memory: WasmMemory;
   #held = true;
 

@@ -60,6 +60,7 @@ export { ParameterDict } from "./parameter-dict.ts";
 export { ParameterList } from "./parameter-list.ts";
 export { PReLU, type PReLUOptions } from "./prelu.ts";
 export { RReLU, type RReLUOptions, rrelu } from "./rrelu.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
 export { Sequential } from "./sequential.ts";
 export { Hardshrink, Softshrink, Threshold } from "./shrinking.ts";
 export { LogSoftmax, Softmax, Softmax2d, type SoftmaxOptions, Softmin } from "./softmax.ts";

@@ -75,6 +75,7 @@ export {
   rotaryEmbedding,
 } from "./rotary-embedding.ts";
 export { RReLU, type RReLUOptions, rrelu } from "./rrelu.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
 export { Sequential } from "./sequential.ts";
 export { Hardshrink, Softshrink, Threshold } from "./shrinking.ts";
 export { LogSoftmax, Softmax, Softmax2d, type SoftmaxOptions, Softmin } from "./softmax.ts";

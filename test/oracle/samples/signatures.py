@@ -118,6 +118,7 @@ nn.functional.softmin: input dim dtype
 nn.functional.normalize: input p dim eps
 nn.functional.cosine_similarity: x1 x2 dim eps
 nn.functional.pairwise_distance: x1 x2 p eps keepdim
+nn.functional.scaled_dot_product_attention: query key value attn_mask dropout_p is_causal scale enable_gqa
 nn.functional.bilinear: input1 input2 weight bias
 nn.functional.linear: input weight bias
 nn.functional.layer_norm: input normalized_shape weight bias eps

@@ -33,6 +33,7 @@ export {
 export { Flatten, Unflatten } from "./flatten.ts";
 export { functionalCall } from "./functional-call.ts";
 export { GLU, type GLUOptions, glu } from "./glu.ts";
+export { GroupNorm, type GroupNormOptions } from "./group-norm.ts";
 export { type GumbelSoftmaxOptions, gumbelSoftmax } from "./gumbel-softmax.ts";
 export type { ForwardHook, ForwardPreHook, HookHandle, HookOptions } from "./hooks.ts";
 export { Identity } from "./identity.ts";
@@ -77,9 +78,25 @@ export {
 export { PairwiseDistance, type PairwiseDistanceOptions, pairwiseDistance } from "./pairwise-distance.ts";
 export { ParameterDict } from "./parameter-dict.ts";
 export { ParameterList } from "./parameter-list.ts";
+export {
+  Parametrization,
+  type Parametrized,
+  registerParametrization,
+  removeParametrizations,
+} from "./parametrize.ts";
 export { PixelShuffle, PixelUnshuffle, pixelShuffle, pixelUnshuffle } from "./pixel-shuffle.ts";
 export { PReLU, type PReLUOptions } from "./prelu.ts";
+export { RMSNorm, type RMSNormOptions } from "./rms-norm.ts";
+export {
+  type RotaryAnglesOptions,
+  RotaryEmbedding,
+  type RotaryOptions,
+  rotaryAngles,
+  rotaryEmbedding,
+} from "./rotary-embedding.ts";
 export { RReLU, type RReLUOptions, rrelu } from "./rrelu.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
 export { Sequential } from "./sequential.ts";
 export { Hardshrink, Softshrink, Threshold } from "./shrinking.ts";
 export { LogSoftmax, Softmax, Softmax2d, type SoftmaxOptions, Softmin } from "./softmax.ts";
+export { WeightNorm, type WeightNormOptions, weightNorm } from "./weight-norm.ts";

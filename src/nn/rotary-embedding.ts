@@ -88,7 +88,8 @@ const signature = takes({ dim: kind.whole }, { theta: kind.number, interleaved: 
  *
  * Takes x of [*, length, features] with at least `dim` features, and the positions, 0 to length − 1 unless given: of any
  * shape that broadcasts to x's without its features, as [length], or [batch, 1, length] for x of
- * [batch, heads, length, features]. Gives x's shape. It has no parameters.
+ * [batch, heads, length, features]. Of the options theta is 10,000 unless given, and interleaved false. Gives x's shape. It
+ * has no parameters.
  * Throws `ArgumentError` for a dim that is odd or not positive, `ShapeError` for shapes that do not fit, `DTypeError` for
  * integers.
  * Source: Su et al., "RoFormer", 2021. Example: `new nn.RotaryEmbedding(8).forward(randn([2, 4, 16, 8]))`.

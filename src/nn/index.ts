@@ -56,6 +56,11 @@ export {
 } from "./module.ts";
 export { ModuleDict } from "./module-dict.ts";
 export { ModuleList } from "./module-list.ts";
+export {
+  MultiheadAttention,
+  type MultiheadAttentionMasks,
+  type MultiheadAttentionOptions,
+} from "./multihead-attention.ts";
 export { type NormalizeOptions, normalize } from "./normalize.ts";
 export {
   CircularPad1d,
@@ -99,4 +104,20 @@ export { type AttentionOptions, scaledDotProductAttention } from "./scaled-dot-p
 export { Sequential } from "./sequential.ts";
 export { Hardshrink, Softshrink, Threshold } from "./shrinking.ts";
 export { LogSoftmax, Softmax, Softmax2d, type SoftmaxOptions, Softmin } from "./softmax.ts";
+export {
+  type Decoder,
+  type Encoder,
+  Transformer,
+  type TransformerMasks,
+  type TransformerOptions,
+} from "./transformer.ts";
+export { type DecoderLayer, TransformerDecoder } from "./transformer-decoder.ts";
+export { TransformerDecoderLayer, type TransformerDecoderMasks } from "./transformer-decoder-layer.ts";
+export {
+  type EncoderLayer,
+  TransformerEncoder,
+  type TransformerEncoderMasks,
+} from "./transformer-encoder.ts";
+export { TransformerEncoderLayer, type TransformerEncoderLayerMasks } from "./transformer-encoder-layer.ts";
+export type { TransformerActivation, TransformerLayerOptions } from "./transformer-options.ts";
 export { WeightNorm, type WeightNormOptions, weightNorm } from "./weight-norm.ts";

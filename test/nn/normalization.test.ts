@@ -111,6 +111,9 @@ describe("gates and norms fuse", () => {
   test("RMSNorm, forward and backward, into a loop over rows", async () => {
     const net = new nn.Sequential(new nn.Linear(64, 64, { bias: false }), new nn.RMSNorm(64));
     // Beside the product and its gradient: rows, the sum for the weight, the sum of the loss.
-    expect(await kernelsOf(net, randn([32, 64]))).toEqual({ contract: 2, loop: expect.toSatisfy((n: number) => n <= 3) });
+    expect(await kernelsOf(net, randn([32, 64]))).toEqual({
+      contract: 2,
+      loop: expect.toSatisfy((n: number) => n <= 3),
+    });
   });
 });

@@ -45,7 +45,9 @@ describe.each([false, true])("RotaryEmbedding, interleaved: %s", (interleaved) =
     expect(each.select(0, 0).toArraySync()).toEqual(layer.forward(x).select(0, 0).toArraySync());
     expect(each.select(0, 1).toArraySync()).toEqual(far.select(0, 1).toArraySync());
     const { cos, sin } = nn.rotaryAngles(2, 4);
-    const lengthFirst = nn.rotaryEmbedding(x.transpose(1, 2), cos.unsqueeze(1), sin.unsqueeze(1), { interleaved });
+    const lengthFirst = nn.rotaryEmbedding(x.transpose(1, 2), cos.unsqueeze(1), sin.unsqueeze(1), {
+      interleaved,
+    });
     expect(lengthFirst.transpose(1, 2).toArraySync()).toEqual(layer.forward(x).toArraySync());
   });
 
@@ -66,7 +68,11 @@ test("the product of two turned vectors depends on how far apart they are", () =
   const [q, k] = [randn([1, 8]), randn([1, 8])];
   const layer = new nn.RotaryEmbedding(8);
   const score = (i: number, j: number): number =>
-    layer.forward(q, tensor([i])).mul(layer.forward(k, tensor([j]))).sum().itemSync() as number;
+    layer
+      .forward(q, tensor([i]))
+      .mul(layer.forward(k, tensor([j])))
+      .sum()
+      .itemSync() as number;
   expect(score(3, 1)).toBeCloseTo(score(12, 10), 4);
 });
 

@@ -22,6 +22,8 @@ const holders: { readonly [kind: string]: readonly (readonly [string, object])[]
   ],
   nn: [["nn.", nn]],
   "nn.init": [["nn.init.", nn.init]],
+  "torch.utils": [["", thaw]],
+  "torch.utils.checkpoint": [["", thaw]],
   "torch.linalg": [["linalg.", thaw.linalg]],
   "torch.masked": [["masked.", thaw.masked]],
   "": [

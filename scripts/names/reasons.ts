@@ -20,9 +20,8 @@ export const reasons: readonly { readonly reason: string; readonly names: RegExp
   { reason: "probability distributions as objects", names: /^torch\.distributions\./ },
   { reason: "recurrent layers", names: /^nn\.(RNN|GRU|LSTM)(Cell)?$/ },
   {
-    reason: "attention, norms, recomputation and custom gradients, which are being written",
-    names:
-      /^(F\.(scaled_dot_product_attention|multi_head_attention_forward|group_norm|rms_norm)|nn\.(MultiheadAttention|Transformer\w*|GroupNorm|RMSNorm|attention\.SDPBackend|utils\.(remove_)?weight_norm|utils\.parametriz\w+\.\w+)|torch\.(utils\.checkpoint|autograd\.(Function|function))\b.*)$/,
+    reason: "recomputation and custom gradients, which are being written",
+    names: /^torch\.(utils\.checkpoint|autograd\.(Function|function))\b.*$/,
   },
   {
     reason: "several devices or processes",
@@ -31,7 +30,7 @@ export const reasons: readonly { readonly reason: string; readonly names: RegExp
   {
     reason: "devices, and where and how a tensor lies in memory",
     names:
-      /^(torch\.(device|get_default_device|cuda\b.*|backends\b.*|\w*contiguous_format|autograd\.graph\.\w+|are_deterministic\w+)|\.(cpu|cuda|is_contiguous|stride|storage|data_ptr|element_size)|nn\.attention\.sdpa_kernel)$/,
+      /^(torch\.(device|get_default_device|cuda\b.*|backends\b.*|\w*contiguous_format|autograd\.graph\.\w+|are_deterministic\w+)|\.(cpu|cuda|is_contiguous|stride|storage|data_ptr|element_size)|nn\.attention\.(sdpa_kernel|SDPBackend))$/,
   },
   {
     reason: "tracing, compiling and exporting",

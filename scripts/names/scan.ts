@@ -10,7 +10,7 @@ const others =
 
 /** Modules of PyTorch's, which stand for what is in them. */
 const modules =
-  /^(nn|functional|init|utils|rnn|parametrizations|parametrize|checkpoint|autograd|distributed|distributions|compiler|jit|hub|onnx|types|serialization|symbolic_\w+|graph|tensor|annotations|_functional_collectives|fusion|transformer|flex_attention|attention|amp|fft|linalg|special|constraints)$/;
+  /^(nn|functional|init|utils|rnn|parametrizations|parametrize|autograd|distributed|distributions|compiler|jit|hub|onnx|types|serialization|symbolic_\w+|graph|tensor|annotations|_functional_collectives|fusion|transformer|flex_attention|attention|amp|fft|linalg|special|constraints)$/;
 
 /** Whether a file of a package, by its path, is one that defines models or their layers. */
 export const isModelling = (path: string): boolean => {

@@ -22,7 +22,8 @@ export interface RandomState {
  * key (the seed in one word, n) and the counter e / 2, of whose two words it is one. The key's words are inputs of a step, so
  * a captured step draws anew at each replay, and every backend draws the same bits.
  *
- * Takes a seed, a whole number, 67280421310721 unless given, as PyTorch's. Throws `ArgumentError` for another.
+ * Takes a seed, a whole number, 67280421310721 unless given, as PyTorch's. A checkpoint keeps where the shared numbers stand;
+ * where a generator stands is `getState()`, and the user's to keep. Throws `ArgumentError` for another.
  * Source: `torch.Generator`. Example: `randn([2], { generator: new Generator(0) })`.
  */
 export class Generator {

@@ -34,6 +34,7 @@ export { Flatten, Unflatten } from "./flatten.ts";
 export { functionalCall } from "./functional-call.ts";
 export { GLU, type GLUOptions, glu } from "./glu.ts";
 export { GroupNorm, type GroupNormOptions } from "./group-norm.ts";
+export { type GumbelSoftmaxOptions, gumbelSoftmax } from "./gumbel-softmax.ts";
 export type { ForwardHook, ForwardPreHook, HookHandle, HookOptions } from "./hooks.ts";
 export { Identity } from "./identity.ts";
 export * as init from "./init/index.ts";
@@ -61,6 +62,24 @@ export {
   type MultiheadAttentionOptions,
 } from "./multihead-attention.ts";
 export { type NormalizeOptions, normalize } from "./normalize.ts";
+export {
+  CircularPad1d,
+  CircularPad2d,
+  CircularPad3d,
+  ConstantPad1d,
+  ConstantPad2d,
+  ConstantPad3d,
+  type Padding,
+  ReflectionPad1d,
+  ReflectionPad2d,
+  ReflectionPad3d,
+  ReplicationPad1d,
+  ReplicationPad2d,
+  ReplicationPad3d,
+  ZeroPad1d,
+  ZeroPad2d,
+  ZeroPad3d,
+} from "./padding.ts";
 export { PairwiseDistance, type PairwiseDistanceOptions, pairwiseDistance } from "./pairwise-distance.ts";
 export { ParameterDict } from "./parameter-dict.ts";
 export { ParameterList } from "./parameter-list.ts";
@@ -70,6 +89,7 @@ export {
   registerParametrization,
   removeParametrizations,
 } from "./parametrize.ts";
+export { PixelShuffle, PixelUnshuffle, pixelShuffle, pixelUnshuffle } from "./pixel-shuffle.ts";
 export { PReLU, type PReLUOptions } from "./prelu.ts";
 export { RMSNorm, type RMSNormOptions } from "./rms-norm.ts";
 export {

@@ -90,7 +90,13 @@ const forwardSignature = takes(
  * Throws `ArgumentError` for sizes that cannot be, as heads that do not divide embedDim, and for `isCausal` without a
  * mask, `ShapeError` for inputs and masks that do not fit, `DTypeError` for dtypes that differ.
  * Source: Vaswani et al., "Attention Is All You Need", 2017; `torch.nn.MultiheadAttention`.
- * Example: `const [y] = new nn.MultiheadAttention(8, 2).forward(...Array(3).fill(randn([5, 3, 8])), { needWeights: false })`.
+ * Example:
+ * ```ts
+ * const x = randn([5, 3, 8]);
+ * const keyPaddingMask = zeros([3, 5], { dtype: "bool" });
+ * const [output] = new nn.MultiheadAttention(8, 2).forward(x, x, x, { keyPaddingMask, needWeights: false });
+ * return output;
+ * ```
  */
 export class MultiheadAttention extends Module {
   readonly embedDim: number;

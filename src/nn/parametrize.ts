@@ -9,7 +9,28 @@ import { ModuleDict } from "./module-dict.ts";
 
 /**
  * What stands in a module for a parameter that is computed from others. Those are its own fields: they are what is
- * trained, frozen, selected and saved, and what they make follows.
+ * trained, frozen, selected and saved, and what they make follows. Takes nothing but what a subclass's own constructor
+ * asks for, which is given to `registerParametrization` ready made; `forward` gives the parameter's value, of its shape
+ * and dtype. Throws nothing.
+ * Source: the modules that `torch.nn.utils.parametrize` takes.
+ * Example:
+ * ```ts
+ * class Exponential extends nn.Parametrization {
+ *   original;
+ *   constructor(weight: Tensor) {
+ *     super();
+ *     this.original = new nn.Parameter(weight.abs().log());
+ *   }
+ *   forward() {
+ *     return this.original.exp();
+ *   }
+ *   rightInverse(value: Tensor) {
+ *     noGrad(() => this.original.copy_(value.log()));
+ *   }
+ * }
+ * const layer = nn.registerParametrization(new nn.Linear(3, 2), "weight", (weight) => new Exponential(weight));
+ * return layer.forward(randn([4, 3]));
+ * ```
  */
 export abstract class Parametrization extends Module {
   /** The value that the parameter has now. Called without arguments, each time that the parameter is read. */

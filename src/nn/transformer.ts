@@ -69,8 +69,12 @@ const signature = takes(
  * Throws `ArgumentError` for sizes and options that cannot be, `ShapeError` for inputs and masks that do not fit,
  * `DTypeError` for dtypes that differ.
  * Source: Vaswani et al., "Attention Is All You Need", 2017; `torch.nn.Transformer`.
- * Example: `new nn.Transformer({ dModel: 8, nhead: 2, numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 16 })
- * .forward(randn([5, 3, 8]), randn([4, 3, 8]))`.
+ * Example:
+ * ```ts
+ * const net = new nn.Transformer({ dModel: 8, nhead: 2, numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 16 });
+ * const tgtMask = nn.Transformer.generateSquareSubsequentMask(4);
+ * return net.forward(randn([5, 3, 8]), randn([4, 3, 8]), { tgtMask, tgtIsCausal: true });
+ * ```
  */
 export class Transformer<
   E extends Encoder = TransformerEncoder,

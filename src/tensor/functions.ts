@@ -28,6 +28,8 @@ export const cat = checked(
 );
 /** As `cat`. */
 export const concat = cat;
+/** As `cat`. */
+export const concatenate = cat;
 /** Tensors of one shape joined along a new dimension. */
 export const stack = checked(
   "stack",
@@ -35,8 +37,20 @@ export const stack = checked(
   (tensors: readonly Tensor[], dim = 0): Tensor => new Tensor(movement.stack(nodes(tensors), dim)),
 );
 
-/** `then` where the condition holds, else `otherwise`. */
-export const where = checked(
+/**
+ * `then` where the condition holds, else `otherwise`. With the condition alone, which is read then, the indices where it
+ * holds, a vector for each dimension.
+ */
+export const where: {
+  (condition: Tensor): Tensor[];
+  (condition: Tensor, then: Tensor | Scalar, otherwise: Tensor | Scalar): Tensor;
+} = (condition: Tensor, ...values: [Tensor | Scalar, Tensor | Scalar] | []) =>
+  (values.length === 0 ? whereTrue(condition) : whereElse(condition, ...values)) as never;
+
+const whereTrue = checked("where", takes({ condition: kind.tensor }), (condition: Tensor): Tensor[] =>
+  condition.nonzero({ asTuple: true }),
+);
+const whereElse = checked(
   "where",
   takes({ condition: kind.tensor, input: kind.operand, other: kind.operand }),
   (condition: Tensor, then: Tensor | Scalar, otherwise: Tensor | Scalar): Tensor =>

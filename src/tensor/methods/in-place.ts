@@ -3,11 +3,13 @@ import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
 import { cast } from "../../ir/build.ts";
 import { type Node, node, withGrad } from "../../ir/node.ts";
-import { normalNode, uniformNode } from "../draws.ts";
+import { exponentialNode, normalNode, uniformNode } from "../draws.ts";
 import { replaced } from "../operations/arrangement.ts";
-import { add, full, lt, mul } from "../operations/elementwise.ts";
+import { add, div, full, lt, mul } from "../operations/elementwise.ts";
 import { diagonal } from "../operations/movement.ts";
+import type { ScatterReduce } from "../operations/scattering.ts";
 import type { HasNode } from "./base.ts";
+import type { IndexOf } from "./indexing.ts";
 import { StatisticsMethods } from "./statistics.ts";
 
 type Range<T> = { min?: T | number | null; max?: T | number | null };
@@ -18,6 +20,7 @@ type Range<T> = { min?: T | number | null; max?: T | number | null };
  */
 export abstract class InPlaceMethods<T extends HasNode> extends StatisticsMethods<T> {
   protected abstract assign_(op: string, value: Node): this;
+  protected abstract become_(op: string, value: Node): this;
 
   /** As `maskedFill`. */
   maskedFill_(mask: T, value: T | number | boolean): this {
@@ -85,6 +88,44 @@ export abstract class InPlaceMethods<T extends HasNode> extends StatisticsMethod
   /** As `indexCopy`. */
   indexCopy_(dim: number, index: T, source: T): this {
     return this.assign_("indexCopy_", this.indexCopy(dim, index, source).node);
+  }
+  /** As `indexPut`: `x[i, …] = values`. */
+  indexPut_(
+    indices: readonly IndexOf<T>[],
+    values: T | number | boolean,
+    options?: { accumulate?: boolean },
+  ): this {
+    return this.assign_("indexPut_", this.indexPut(indices, values, options).node);
+  }
+  /** As `scatterReduce`. */
+  scatterReduce_(
+    dim: number,
+    index: T,
+    source: T,
+    reduce: ScatterReduce,
+    options?: { includeSelf?: boolean },
+  ): this {
+    return this.assign_("scatterReduce_", this.scatterReduce(dim, index, source, reduce, options).node);
+  }
+  /** As `cumsum`. */
+  cumsum_(dim: number, options?: { dtype?: DType }): this {
+    return this.assign_("cumsum_", this.cumsum(dim, options).node);
+  }
+  /** As `squeeze`; a parameter or buffer keeps its shape, and refuses. */
+  squeeze_(dim?: number | readonly number[]): this {
+    return this.become_("squeeze_", this.squeeze(dim).node);
+  }
+  /** As `unsqueeze`. */
+  unsqueeze_(dim: number): this {
+    return this.become_("unsqueeze_", this.unsqueeze(dim).node);
+  }
+  /** As `transpose`. */
+  transpose_(dim0: number, dim1: number): this {
+    return this.become_("transpose_", this.transpose(dim0, dim1).node);
+  }
+  /** As `t`. */
+  t_(): this {
+    return this.become_("t_", this.t().node);
   }
   /** As `indexFill`. */
   indexFill_(dim: number, index: T, value: T | number | boolean): this {
@@ -227,6 +268,11 @@ export abstract class InPlaceMethods<T extends HasNode> extends StatisticsMethod
   /** Normal numbers of a mean and standard deviation, drawn anew. */
   normal_(mean = 0, std = 1): this {
     return this.drawn("normal_", (shape, dtype) => add(mul(normalNode(shape, dtype), std), mean));
+  }
+  /** Exponential numbers, drawn anew: of mean 1 / lambd. */
+  exponential_(lambd = 1): this {
+    if (!(lambd > 0)) throw new ArgumentError(`exponential_: lambd is ${lambd}; a rate is above 0`);
+    return this.drawn("exponential_", (shape, dtype) => div(exponentialNode(shape, dtype), lambd));
   }
   /** 1 with a probability, or with each element's of a tensor, else 0. */
   bernoulli_(p: T | number = 0.5): this {

@@ -95,6 +95,7 @@ export { RMSNorm, type RMSNormOptions } from "./rms-norm.ts";
 export {
   type RotaryAnglesOptions,
   RotaryEmbedding,
+  type RotaryEmbeddingOptions,
   type RotaryOptions,
   rotaryAngles,
   rotaryEmbedding,

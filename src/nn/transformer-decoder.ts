@@ -21,7 +21,7 @@ const signature = takes({ tgt: kind.tensor, memory: kind.tensor }, decoderMasks)
  * Layers one after the other, each of which attends to memory, and a norm after the last, if there is one.
  *
  * Takes tgt and memory of the shapes that its layers take, [T, N, dModel] and [S, N, dModel] as a rule, and masks, which
- * all layers are given; gives tgt's shape. The layers are `numLayers` copies of the one that is given, at the paths
+ * all layers are given; gives tgt's shape. The layers are `numLayers` copies of `decoderLayer`, at the paths
  * `layers.0` and on, with equal weights at first. `norm`, of the options, is at the path `norm`.
  * Throws `ArgumentError` for a number of layers that cannot be; then what its layers throw.
  * Source: Vaswani et al., "Attention Is All You Need", 2017; `torch.nn.TransformerDecoder`.

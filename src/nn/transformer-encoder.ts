@@ -30,7 +30,7 @@ const signature = takes(
  * Layers one after the other, and a norm after the last, if there is one.
  *
  * Takes src of the shape that its layers take, [S, N, dModel] as a rule, and masks, which all layers are given; gives
- * src's shape. The layers are `numLayers` copies of the one that is given, at the paths `layers.0` and on: they begin with
+ * src's shape. The layers are `numLayers` copies of `encoderLayer`, at the paths `layers.0` and on: they begin with
  * equal weights, each its own, so draw them anew where that is not meant. `norm`, of the options, is at the path `norm`.
  * Whether a mask is causal is not found out: say `isCausal`.
  * Throws `ArgumentError` for a number of layers that cannot be; then what its layers throw.

@@ -2,9 +2,10 @@ import { dtypes } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { add, cast } from "../ir/build.ts";
-import { isOp, type Node } from "../ir/node.ts";
+import { isOp, latestId, type Node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
 import { makingGradientOf } from "../ir/origin.ts";
+import { Recomputation } from "./recompute.ts";
 import { type VjpRule, vjpRules } from "./vjp.ts";
 
 /** How far `backward` goes. */
@@ -35,23 +36,63 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
   if (order.size === 0) return byOwner;
 
   gradients.set(root, cast(cotangent, computeDtype(root)));
+  const recomputation = new Recomputation([root, cotangent]);
+  const results = new Map<Node, Node[]>();
   for (const n of [...order].reverse()) {
+    if (isOp(n, "custom")) {
+      makingGradientOf(n);
+      for (const [i, own] of gradientsOfCall(n, results.get(n) ?? [], order, recomputation).entries())
+        if (own !== null) accumulate(gradients, n.src[i]!, own);
+      continue;
+    }
     const g = gradients.get(n);
     if (g === undefined) continue;
     if (collects(n)) {
       accumulate(byOwner, n.attrs.owner, g);
       continue;
     }
+    if (isOp(n, "customResult")) {
+      const call = n.src[1]!;
+      const given = results.get(call) ?? [];
+      given[n.attrs.index] = g;
+      results.set(call, given);
+      continue;
+    }
+    if (isOp(n, "recomputed")) recomputation.enter(n.attrs.block);
     const rules = vjpRules[n.op] as VjpRule<Op>;
+    const seen = recomputation.seen(n);
     makingGradientOf(n);
     for (let i = 0; i < n.src.length; i++) {
       const operand = n.src[i]!;
       const rule = rules[Math.min(i, rules.length - 1)];
-      if (rule && order.has(operand)) accumulate(gradients, operand, rule(n, g, i));
+      if (!rule || !order.has(operand)) continue;
+      const since = latestId();
+      const own = rule(seen, g, i);
+      // What is stated of a gradient may hold on to nodes by itself.
+      accumulate(gradients, operand, isOp(n, "stated") ? recomputation.seenIn(own, since) : own);
     }
   }
   makingGradientOf(null);
   return byOwner;
+}
+
+/** The gradients of a call's operands, of those of its results. */
+function gradientsOfCall(
+  n: Node<"custom">,
+  given: readonly Node[],
+  order: ReadonlySet<Node>,
+  recomputation: Recomputation,
+): readonly (Node | null)[] {
+  if (given.length === 0) return [];
+  const wanted = n.src.map((operand) => order.has(operand));
+  const since = latestId();
+  return n.attrs.call
+    .gradients(
+      Array.from(given, (g) => g ?? null),
+      wanted,
+      (m) => recomputation.seen(m),
+    )
+    .map((g) => g && recomputation.seenIn(g, since));
 }
 
 /** The owners of all variables that a gradient of `root` would reach. */

@@ -1,3 +1,4 @@
+import { InternalError } from "../base/errors.ts";
 import {
   add,
   cast,
@@ -41,6 +42,10 @@ export type VjpRule<K extends Op> = readonly (OperandRule<K> | null)[];
 const zero = (_: Node, g: Node): Node => filledLike(0, g);
 const pass = (_: Node, g: Node): Node => g;
 
+const together = (n: Node): Node => {
+  throw new InternalError(`${n.op}: backward makes its gradients itself`);
+};
+
 /** The gradient of max and min goes to the operand that was taken, and in halves to both where they are equal. */
 const taken =
   (loses: (mine: Node, other: Node) => Node) =>
@@ -65,6 +70,10 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
   variable: [pass],
   detach: [null],
   stated: [null, (n, g, operand) => n.attrs.rules[operand - 1]!(g, n)],
+  recomputed: [pass],
+  // Gradients of all operands come from those of all results together: `backward` sees to them.
+  custom: [together],
+  customResult: [null, together],
   neg: [(_, g) => neg(g)],
   abs: [({ src: [x] }, g) => mul(g, node("sign", [x!], {}))],
   sign: [zero],
@@ -144,6 +153,7 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
       node("slice", [g], { start: attrs.low, size: x!.shape, step: x!.shape.map(() => 1) }),
   ],
   concat: [concatOperand],
+  barrier: [pass],
   dot: [dotLeft, dotRight],
   gather: [
     ({ src: [x, indices], attrs }, g) =>

@@ -112,6 +112,9 @@ const rules: { readonly [K in Op]: Rule<K> } = {
   variable: ([x]) => like(x!),
   detach: ([x]) => like(x!),
   stated: ([x]) => like(x!),
+  recomputed: ([x]) => like(x!),
+  custom: () => ({ shape: [0], dtype: "f32" }),
+  customResult: ([x]) => like(x!),
   neg: numeric,
   abs: numeric,
   sign: numeric,
@@ -221,6 +224,7 @@ const rules: { readonly [K in Op]: Rule<K> } = {
       dtype: a.dtype,
     };
   },
+  barrier: ([x]) => like(x!),
   dot: (src, axes, op) => {
     const [a, b] = src as [Node, Node];
     need(a.dtype === b.dtype && a.dtype !== "bool", op, src, "two tensors of one numeric dtype");

@@ -131,6 +131,8 @@ export interface KernelCall {
   readonly bytes: number;
   /** Result is a status word: a non-zero i32 stored through the first store stops the plan here. */
   readonly check: boolean;
+  /** Of its FLOPs, those that compute once more what another kernel has computed: see `checkpoint`. */
+  readonly recomputed?: number;
   /** What its values are made for (a module's forward pass, say), where that was noted: see `noteScopes`. */
   readonly scopes?: readonly string[];
 }

@@ -49,6 +49,9 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
   variable: [one([1, 2], [1, 2], "f64", { owner: {} })],
   detach: [one([1, 2], [1, 2])],
   stated: [one([1, 2], [1, 2], "f64", { rules: [] })],
+  recomputed: [one([1, 2], [1, 2], "f64", { block: { first: 0, last: 0 } })],
+  custom: [{ src: [v([1, 2])], attrs: { call: { gradients: () => [] } }, value: [] }],
+  customResult: [{ src: [v([1, 2]), v([])], attrs: { index: 0 }, value: [1, 2] }],
   neg: [
     one([1, -2, 0, nan], [-1, 2, -0, nan]),
     one([-2147483648, 5], [-2147483648, -5], "i32"),
@@ -172,6 +175,7 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
     },
     { src: [v([1.5], "f16")], attrs: { low: [1], high: [0], value: 0.5 }, shape: [2], value: [0.5, 1.5] },
   ],
+  barrier: [one([1, -0], [1, -0], "f64", { phase: 2 }), one([3], [3], "i32", { phase: 1 })],
   concat: [
     {
       src: [grid(), v([7, 8], "f64", [2, 1])],

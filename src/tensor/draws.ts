@@ -68,8 +68,8 @@ function seedWord(): number {
  */
 const keyWord = (): number => (seedWord() + Math.imul(Math.floor(drawn / 2 ** 32), 0x9e3779b1)) | 0;
 
-/** Random i32 words, from the next key. */
-export function bits(shape: Shape): Node {
+/** The next key, two words of i32. */
+export function randomKey(): Node {
   const words = [hostScalar(keyWord, "i32"), hostScalar(() => drawn | 0, "i32")];
   hostEffect({
     apply() {
@@ -79,13 +79,15 @@ export function bits(shape: Shape): Node {
       drawn--;
     },
   });
-  const key = node(
+  return node(
     "concat",
     words.map((w) => reshape(w, [1])),
     { axis: 0 },
   );
-  return node("randomBits", [key], { shape });
 }
+
+/** Random i32 words, from the next key. */
+export const bits = (shape: Shape): Node => node("randomBits", [randomKey()], { shape });
 
 /** Words shifted to the right, zeros coming in. */
 export const shr = (x: Node, by: number): Node =>

@@ -9,6 +9,15 @@ import { expNegative } from "./polynomials.ts";
 
 const { add, div, eq, lt, max, min, mul, select, splat, sub, within } = ops;
 
+/** A few queries of a head, and the keys of a block that they attend to. */
+interface Rows {
+  readonly parts: { readonly n: Expr; readonly h: Expr; readonly g: Expr };
+  readonly first: Expr;
+  readonly height: Expr;
+  readonly key0: Expr;
+  readonly some: Expr;
+}
+
 /**
  * Gradients of what is asked for, serially within a head of keys: for each block of keys all queries of all heads that
  * share it, a few at a time. Weights are computed anew from scores and their sums' logarithms. Gradients of keys and values
@@ -53,12 +62,22 @@ export function lowerAttentionGradient(kernel: AttentionKernel, policy: Attentio
           a.packTransposed(own.keys, keyAt, key, some, keySize);
           if (ofScores) a.packTransposed(own.values, keyAt, value, some, valueSize);
           if (ofQuery >= 0) a.packPanels(own.plainKeys, keyAt, key, some, keySize, null);
-          // Queries before these keys have no part.
+          // Queries before these keys have no part either.
           const skipped = kernel.causal ? b.let("skipped", div(key0, count(policy.rows))) : zero;
           b.for(a.group, (g) =>
             b.for(
               ceilDiv(a.queries, count(policy.rows)),
-              (panel) => rowsOf([n, h, g], { n, h, g }, panel, key0, some),
+              (panel) => {
+                const first = b.let("first", mul(panel, count(policy.rows)));
+                const height = b.let("height", min(sub(a.queries, first), count(policy.rows)));
+                const rows = { parts: { n, h, g }, first, height, key0 };
+                if (!kernel.causal) rowsOf({ ...rows, some });
+                else
+                  b.if(lt(key0, add(first, height)), () =>
+                    // Keys after the last of these queries have no part.
+                    rowsOf({ ...rows, some: b.let("seen", min(some, sub(add(first, height), key0))) }),
+                  );
+              },
               { from: skipped },
             ),
           );
@@ -88,15 +107,8 @@ export function lowerAttentionGradient(kernel: AttentionKernel, policy: Attentio
   }
 
   /** A few queries with a block of keys. */
-  function rowsOf(
-    head: readonly Expr[],
-    parts: { n: Expr; h: Expr; g: Expr },
-    panel: Expr,
-    key0: Expr,
-    some: Expr,
-  ): void {
-    const first = b.let("first", mul(panel, count(policy.rows)));
-    const height = b.let("height", min(sub(a.queries, first), count(policy.rows)));
+  function rowsOf({ parts, first, height, key0, some }: Rows): void {
+    const head = [parts.n, parts.h, parts.g];
     const rowAt = (r: Expr) => [...head, add(first, r)];
     a.packRows(own.queries, rowAt, query, height, keySize, kernel.scale);
     a.product("begin", { access: own.scores, row: zero }, own.queries, own.keys, {
@@ -112,7 +124,7 @@ export function lowerAttentionGradient(kernel: AttentionKernel, policy: Attentio
         depth: valueSize,
       });
     }
-    b.for(height, (r) => weigh(head, parts, r, add(first, r), key0, some));
+    b.for(height, (r) => weigh({ parts, first, height, key0, some }, r));
     if (ofValue >= 0) {
       a.packPanels(own.gradientPanels, rowAt, gradient, height, valueSize, null);
       a.product("goOn", { access: own.valueSums, row: zero }, own.weights, own.gradientPanels, {
@@ -149,15 +161,9 @@ export function lowerAttentionGradient(kernel: AttentionKernel, policy: Attentio
   }
 
   /** Weights of a query and what their gradients make of its scores', with a block of keys. */
-  function weigh(
-    head: readonly Expr[],
-    parts: { n: Expr; h: Expr; g: Expr },
-    r: Expr,
-    row: Expr,
-    key0: Expr,
-    some: Expr,
-  ): void {
-    const at = b.let("row", row);
+  function weigh({ parts, first, key0, some }: Rows, r: Expr): void {
+    const head = [parts.n, parts.h, parts.g];
+    const at = b.let("row", add(first, r));
     const number = (access: number): Expr => splat(b.load({ access, at: [...head, at] }), lanes);
     const logSum = b.let("logSum", number(logSums));
     const delta = ofScores ? b.let("delta", number(deltas)) : null;

@@ -78,7 +78,10 @@ function lowerForward(kernel: AttentionKernel, policy: AttentionPolicy): Lowered
         b.for(ceilDiv(rows, count(policy.rows)), (panel) => {
           const i = b.let("i", mul(panel, count(policy.rows)));
           const height = b.let("height", min(sub(rows, i), count(policy.rows)));
+          const after = b.let("after", add(add(first, i), height));
           const body = () => {
+            // Keys after the last of these queries have no part.
+            const seen = kernel.causal ? b.let("seen", min(some, sub(after, key0))) : some;
             a.packRows(
               own.queries,
               (r) => [...rowHead, add(add(first, i), r)],
@@ -89,7 +92,7 @@ function lowerForward(kernel: AttentionKernel, policy: AttentionPolicy): Lowered
             );
             a.product("begin", { access: own.scores, row: zero }, own.queries, own.keys, {
               rows: height,
-              columns: some,
+              columns: seen,
               depth: keySize,
             });
             b.for(height, (r) =>
@@ -99,18 +102,17 @@ function lowerForward(kernel: AttentionKernel, policy: AttentionPolicy): Lowered
                 i,
                 row: b.let("row", add(add(first, i), r)),
                 key0,
-                some,
+                some: seen,
                 parts: head,
               }),
             );
             a.product("goOn", { access: own.sums, row: i }, own.scores, own.values, {
               rows: height,
               columns: valueSize,
-              depth: some,
+              depth: seen,
             });
           };
-          // Keys that are after all of these queries have no part.
-          if (kernel.causal) b.if(lt(key0, add(add(first, i), height)), body);
+          if (kernel.causal) b.if(lt(key0, after), body);
           else body();
         });
       });

@@ -1,6 +1,6 @@
 // What is trained in a page, here and in a worker, and how fast it goes with the event loop's turns and without.
 import { currentBackend } from "/dist/backends/index.js";
-import { crossEntropy, manualSeed, nn, optim, randint, randn, trainStep } from "/dist/index.js";
+import { crossEntropy, manualSeed, nn, optim, randint, randn, setThreads, trainStep } from "/dist/index.js";
 import { encoderOf } from "./encoder.mjs";
 
 const perceptron = () =>
@@ -27,7 +27,7 @@ const workloads = {
 export async function train({ workload, threads, seconds, told = () => {} }) {
   const backend = currentBackend();
   const began = performance.now();
-  if (threads !== null) backend.setThreads(threads);
+  if (threads !== null) await setThreads(threads);
   const wanted = threads ?? navigator.hardwareConcurrency;
   manualSeed(0);
   const [net, x, y] = workloads[workload]();

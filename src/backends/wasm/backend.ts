@@ -16,9 +16,10 @@ import { control, emitWalker } from "./walker.ts";
 
 /**
  * Workers take memory and some 50 ms to start, which a loop repays: they are started unasked after so many runs that
- * gain by threads, or, from the second on, once such runs have taken so many milliseconds of this thread.
+ * gain by threads, or, from the second on, once such runs have taken so many milliseconds of this thread; or after the
+ * first, where that alone is so long that a start is little beside it.
  */
-const beforeWorkers = { runs: 8, milliseconds: 50 };
+const beforeWorkers = { runs: 8, milliseconds: 50, millisecondsOfOne: 200 };
 
 /** WebAssembly SIMD from our own byte emitter: one memory, one table of kernels, one arena for all plans. */
 class WasmBackend implements Backend, Host {
@@ -154,8 +155,8 @@ class WasmBackend implements Backend, Host {
   /** Whether what a run takes that gains by threads is to be said to `took`: until it is known that a loop runs here. */
   get countsTime(): boolean {
     const { runs, milliseconds } = this.#gaining;
-    const isLoop = runs >= beforeWorkers.runs || (runs > 1 && milliseconds >= beforeWorkers.milliseconds);
-    return this.#sharing !== null && !isLoop;
+    const long = runs > 1 ? beforeWorkers.milliseconds : beforeWorkers.millisecondsOfOne;
+    return this.#sharing !== null && runs < beforeWorkers.runs && milliseconds < long;
   }
 
   /** Notes a run that gains by threads. Workers start at its end, as those of a page need the turn that comes then. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { LoadablePlan } from "../../../src/backends/contract.ts";
 import { createWasm } from "../../../src/backends/wasm/backend.ts";
+import { settings } from "../../../src/base/settings.ts";
 import type { KernelCall, LoopKernel } from "../../../src/plan/kernel.ts";
 import type { PlanBuffer } from "../../../src/plan/plan.ts";
 import { contractPlan } from "../../codegen/contract-plan.ts";
@@ -206,4 +207,23 @@ test("products agree with kernels carried out element by element", () => {
   const result = new Float32Array(120);
   createWasm().load(plan).run(inputs, none, [result]);
   expect(result).toEqual(interpret(plan, inputs, []).outputs[0]);
+});
+
+test("workers are not started unasked before a loop is seen, or one run that is long", () => {
+  const startAfter = (...runs: number[]) => {
+    const { threads } = settings;
+    settings.threads = undefined;
+    const backend = createWasm();
+    settings.threads = threads;
+    for (const milliseconds of runs) backend.took(milliseconds);
+    const counts = backend.countsTime;
+    backend.setThreads(1);
+    return !counts;
+  };
+  expect(startAfter(150)).toBe(false);
+  expect(startAfter(200)).toBe(true);
+  expect(startAfter(20, 20)).toBe(false);
+  expect(startAfter(20, 40)).toBe(true);
+  expect(startAfter(...Array(7).fill(1))).toBe(false);
+  expect(startAfter(...Array(8).fill(1))).toBe(true);
 });

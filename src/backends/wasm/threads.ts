@@ -15,7 +15,7 @@ interface Start {
 
 /**
  * A worker's whole program, as text so that it needs no file of its own: load what kernels there are, work until
- * there are more, and again.
+ * there are more, and again. It waits where memory that another thread has grown does not show yet.
  */
 const program = (math: string, words: typeof control) => `
 const math = ${math};
@@ -30,7 +30,6 @@ function begin({ memory, base, scratch, walker }) {
   while (Atomics.load(word(base + ${words.stop}), 0) === 0) {
     const generation = Atomics.load(word(base + ${words.generation}), 0);
     for (let at; (at = Atomics.load(word(link), 0)) !== 0; link = at) {
-      // Memory that another thread has grown shows here a moment later.
       while (memory.buffer.byteLength < at + ${header});
       const [, index, length] = new Int32Array(memory.buffer, at, 3);
       while (memory.buffer.byteLength < at + ${header} + length);

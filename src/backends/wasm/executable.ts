@@ -22,7 +22,9 @@ export interface Host {
   /** Takes what a run that gains by threads has taken, where that is asked. */
   took(milliseconds: number): void;
   readonly walk: (table: number, rows: number, threads: number) => number;
-  kernelIndex(call: KernelCall): number;
+  /** The place of a kernel in the table, kept until `letGo` of it. */
+  hold(call: KernelCall): number;
+  letGo(index: number): void;
   reserveArena(bytes: number): void;
 }
 
@@ -55,6 +57,8 @@ export class WasmExecutable implements Executable {
   /** Addresses of constants, by their buffers. */
   readonly #constants = new Map<number, number>();
   readonly #gains: boolean;
+  /** The place in the table of each call's kernel. */
+  readonly #functions: readonly number[];
   #arenaVersion = -1;
 
   constructor(backend: Host, plan: LoadablePlan) {
@@ -73,9 +77,16 @@ export class WasmExecutable implements Executable {
     const first = constants + plan.buffers.filter(({ kind }) => kind === "constant").length * 8;
     this.#bytes = layouts.reduce((n, l) => n + l.size, first);
     backend.reserveArena(plan.arenaBytes);
-    const functions = plan.calls.map((c) => backend.kernelIndex(c));
-    // Last, as an executable that cannot be made must leave nothing behind.
-    this.#block = backend.memory.reserve(this.#bytes);
+    // An executable that cannot be made must leave nothing behind.
+    const functions: number[] = [];
+    try {
+      for (const call of plan.calls) functions.push(backend.hold(call));
+      this.#block = backend.memory.reserve(this.#bytes);
+    } catch (error) {
+      for (const index of functions) backend.letGo(index);
+      throw error;
+    }
+    this.#functions = functions;
     this.#scalars = this.#block + scalars;
     // All of that may have grown the memory: only now is it safe to hold its view.
     const { i32 } = backend.memory.views;
@@ -227,5 +238,6 @@ export class WasmExecutable implements Executable {
 
   free(): void {
     this.#backend.memory.release(this.#block, this.#bytes);
+    for (const index of this.#functions) this.#backend.letGo(index);
   }
 }

@@ -5,6 +5,7 @@ import { add, cast } from "../ir/build.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
 import { makingGradientOf } from "../ir/origin.ts";
+import { joined } from "./joined.ts";
 import { type VjpRule, vjpRules } from "./vjp.ts";
 
 /** How far `backward` goes. */
@@ -30,16 +31,18 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
     );
   const collects = (n: Node): n is Node<"variable"> => isOp(n, "variable") && (options.stopAt?.(n) ?? true);
   const order = reaching(root, collects);
-  const gradients = new Map<Node, Node>();
+  const gradients = new Map<Node, Node[]>();
   const byOwner = new Map<object, Node>();
   if (order.size === 0) return byOwner;
 
-  gradients.set(root, cast(cotangent, computeDtype(root)));
+  gradients.set(root, [cast(cotangent, computeDtype(root))]);
   for (const n of [...order].reverse()) {
-    const g = gradients.get(n);
-    if (g === undefined) continue;
+    const terms = gradients.get(n);
+    if (terms === undefined) continue;
+    const g = joined(terms).reduce(add);
     if (collects(n)) {
-      accumulate(byOwner, n.attrs.owner, g);
+      const before = byOwner.get(n.attrs.owner);
+      byOwner.set(n.attrs.owner, before ? add(before, g) : g);
       continue;
     }
     const rules = vjpRules[n.op] as VjpRule<Op>;
@@ -47,7 +50,11 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
     for (let i = 0; i < n.src.length; i++) {
       const operand = n.src[i]!;
       const rule = rules[Math.min(i, rules.length - 1)];
-      if (rule && order.has(operand)) accumulate(gradients, operand, rule(n, g, i));
+      if (!rule || !order.has(operand)) continue;
+      const term = rule(n, g, i);
+      const others = gradients.get(operand);
+      if (others === undefined) gradients.set(operand, [term]);
+      else others.push(term);
     }
   }
   makingGradientOf(null);
@@ -58,11 +65,6 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
 export function reachedOwners(root: Node): Set<object> {
   const isVariable = (n: Node): n is Node<"variable"> => isOp(n, "variable");
   return new Set([...reaching(root, isVariable)].filter(isVariable).map(({ attrs }) => attrs.owner));
-}
-
-function accumulate<K>(sums: Map<K, Node>, key: K, g: Node): void {
-  const before = sums.get(key);
-  sums.set(key, before ? add(before, g) : g);
 }
 
 /** Gradients of values in a storage dtype are kept in f32, in which they add up. */

@@ -109,3 +109,7 @@ export function normalNode(shape: Shape, dtype: DType): Node {
   const radius = ops.sqrt(ops.mul(ops.log(ops.sub(1, a)), -2));
   return ops.mul(radius, ops.cos(ops.mul(b, 2 * Math.PI)));
 }
+
+/** Exponential numbers of mean 1. */
+export const exponentialNode = (shape: Shape, dtype: DType): Node =>
+  ops.neg(ops.log(ops.sub(1, uniformNode(shape, dtype))));

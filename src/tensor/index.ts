@@ -2,9 +2,10 @@ export type { DType, TypedArray } from "../base/dtype.ts";
 export { enableGrad, type GradientOptions, isGradEnabled, noGrad } from "./autograd.ts";
 export { Buffer } from "./buffer.ts";
 export { capture } from "./capture.ts";
-export { type CdistOptions, cdist } from "./cdist.ts";
+export { type CdistOptions, cdist, pdist } from "./cdist.ts";
 export {
   arange,
+  asTensor,
   empty,
   emptyLike,
   eye,
@@ -12,8 +13,10 @@ export {
   full,
   fullLike,
   linspace,
+  logspace,
   ones,
   onesLike,
+  scalarTensor,
   type TensorOptions,
   tensor,
   zeros,
@@ -23,6 +26,7 @@ export type { TensorData } from "./data-node.ts";
 export { getRandomState, manualSeed, type RandomState, setRandomState } from "./draws.ts";
 export { type EmbeddingOptions, embedding } from "./embedding.ts";
 export { erfinv } from "./erfinv.ts";
+export { type FloatInfo, finfo, type IntegerInfo, iinfo } from "./finfo.ts";
 export { FloatNumber, float } from "./float.ts";
 export { formatTensor } from "./format.ts";
 export {
@@ -30,8 +34,10 @@ export {
   broadcastTensors,
   cat,
   concat,
+  concatenate,
   einsum,
   equal,
+  groupNorm,
   isTensor,
   layerNorm,
   linear,
@@ -39,14 +45,17 @@ export {
   maximum,
   minimum,
   oneHot,
+  rmsNorm,
   slice,
   stack,
   where,
 } from "./functions.ts";
 export { type HistcOptions, histc } from "./histc.ts";
+export type { Unique, UniqueOptions } from "./methods/scattering.ts";
 export { mode } from "./mode.ts";
 export type { Nested } from "./nested.ts";
 export type { Slice } from "./operations/indexing.ts";
+export type { PadMode } from "./operations/padding.ts";
 export type { Dim, Indexed } from "./operations/reduction.ts";
 export { Parameter } from "./parameter.ts";
 export {
@@ -56,6 +65,7 @@ export {
   normal,
   rand,
   randint,
+  randintLike,
   randLike,
   randn,
   randnLike,
@@ -65,6 +75,7 @@ export {
 export { Region } from "./region.ts";
 export { renorm } from "./renorm.ts";
 export { bucketize, isin, type SearchOptions, type SearchSortedOptions, searchsorted } from "./searching.ts";
+export { sinc } from "./sinc.ts";
 export {
   atleast1d,
   atleast2d,
@@ -85,4 +96,14 @@ export { Stored } from "./stored.ts";
 export { gradient, Tensor } from "./tensor.ts";
 export { type ContractedDims, tensordot } from "./tensordot.ts";
 export { cumulativeTrapezoid, type TrapezoidOptions, trapezoid } from "./trapezoid.ts";
+export { type TriangleOptions, trilIndices, triuIndices } from "./triangle-indices.ts";
+export { unravelIndex } from "./unravel-index.ts";
 export { vander } from "./vander.ts";
+export {
+  bartlettWindow,
+  blackmanWindow,
+  hammingWindow,
+  hannWindow,
+  kaiserWindow,
+  type WindowOptions,
+} from "./windows.ts";

@@ -37,6 +37,14 @@ const range = takes({}, { min: nullable(operand), max: nullable(operand) }, true
 const diagonal = takes({}, { offset: whole, dim1: dim, dim2: dim });
 const made = { dtype, requiresGrad: boolean };
 const interpolation = oneOf("linear", "lower", "higher", "midpoint", "nearest");
+const scatterReduce = takes(
+  { dim, index: tensor, source: tensor, reduce: oneOf("sum", "prod", "mean", "amax", "amin") },
+  { includeSelf: boolean },
+);
+const unique = takes(
+  {},
+  { sorted: boolean, returnInverse: boolean, returnCounts: boolean, dim: nullable(dim) },
+);
 const index = {
   what: 'a whole number, a slice(…), null, "...", or a tensor or a list of indices',
   ok: (x: unknown) =>
@@ -49,12 +57,25 @@ const index = {
   remedy: tensor.remedy!,
 };
 
+const put = takes(
+  {
+    indices: {
+      what: 'a list of what at() takes: whole numbers, slice(…), null, "...", tensors or lists of indices',
+      ok: (x: unknown) => Array.isArray(x) && x.every(index.ok),
+      remedy: (x: unknown) => (tensor.ok(x) || whole.ok(x) ? "put it into a list" : null),
+    },
+    values: operand,
+  },
+  { accumulate: boolean },
+);
+
 const own = {
   // What a tensor is, and its value.
   size: takes({ dim: maybe(dim) }),
   requiresGrad_: takes({ requiresGrad: maybe(boolean) }),
   backward: takes({ gradient: nullable(tensor) }, { createGraph: boolean }),
   detach: none,
+  detach_: none,
   clone: none,
   keep: none,
   data: none,
@@ -69,7 +90,10 @@ const own = {
   float: none,
   double: none,
   int: none,
+  half: none,
+  bfloat16: none,
   bool: none,
+  isFloatingPoint: none,
   // In place.
   add_: times,
   sub_: times,
@@ -180,8 +204,8 @@ const own = {
   amin: takes(along, keepdim),
   any: takes(along, keepdim),
   all: takes(along, keepdim),
-  max: takes({ dim: maybe(dim) }, keepdim),
-  min: takes({ dim: maybe(dim) }, keepdim),
+  max: takes({ dim: maybe(either(dim, tensor)) }, keepdim),
+  min: takes({ dim: maybe(either(dim, tensor)) }, keepdim),
   argmax: alongOne,
   argmin: alongOne,
   countNonzero: takes(along),
@@ -214,7 +238,10 @@ const own = {
   narrow: takes({ dim, start: either(whole, tensor), length: whole }),
   select: takes({ dim, index: whole }),
   slice: takes({ dim, start: nullable(whole), end: nullable(whole), step: maybe(whole) }),
-  pad: takes({ padding: wholeList }, { value: real }),
+  pad: takes(
+    { padding: wholeList },
+    { mode: oneOf("constant", "reflect", "replicate", "circular"), value: real },
+  ),
   tril: takes({ diagonal: maybe(whole) }),
   triu: takes({ diagonal: maybe(whole) }),
   diagonal,
@@ -241,6 +268,11 @@ const own = {
   multiply: other,
   divide: takes({ other: operand }, { roundingMode: nullable(oneOf("trunc", "floor")) }),
   trueDivide: other,
+  greater: other,
+  greaterEqual: other,
+  less: other,
+  lessEqual: other,
+  notEqual: other,
   rsub: times,
   floatPower: takes({ exponent: operand }),
   fmax: matrix,
@@ -304,10 +336,7 @@ const own = {
   newEmpty: takes({ shape }, made),
   // Writing at indices, and shapes that depend on values.
   scatter: takes({ dim, index: tensor, source: operand }, { reduce: nullable(oneOf("add", "multiply")) }),
-  scatterReduce: takes(
-    { dim, index: tensor, source: tensor, reduce: oneOf("sum", "prod", "mean", "amax", "amin") },
-    { includeSelf: boolean },
-  ),
+  scatterReduce,
   indexAdd: takes({ dim, index: tensor, source: tensor }, { alpha: real }),
   indexCopy: takes({ dim, index: tensor, source: tensor }),
   indexFill: takes({ dim, index: tensor, value: operand }),
@@ -317,7 +346,11 @@ const own = {
   maskedSelect: takes({ mask: tensor }),
   nonzero: takes({}, { asTuple: boolean }),
   bincount: takes({}, { weights: tensor, minlength: size }),
-  unique: none,
+  argwhere: none,
+  unique: unique,
+  uniqueConsecutive: unique,
+  indexPut: put,
+  asStrided: takes({ size: shape, stride: shape, storageOffset: maybe(size) }),
   // Statistics and products.
   nansum: takes(along, { ...keepdim, dtype }),
   nanmean: takes(along, { ...keepdim, dtype }),
@@ -333,13 +366,13 @@ const own = {
   quantile: takes({ q: either(number, tensor), dim: nullable(dim) }, { ...keepdim, interpolation }),
   nanquantile: takes({ q: either(number, tensor), dim: nullable(dim) }, { ...keepdim, interpolation }),
   diff: takes({}, { n: whole, dim, prepend: tensor, append: tensor }),
-  cov: takes({}, { correction: number }),
+  cov: takes({}, { correction: number, fweights: nullable(tensor), aweights: nullable(tensor) }),
   corrcoef: none,
   mv: takes({ vec: tensor }),
   inner: matrix,
   trace: none,
   kron: matrix,
-  cross: takes({ other: tensor, dim: maybe(dim) }),
+  cross: takes({ other: tensor, dim: nullable(dim) }),
   addmm: scaled,
   addmv: scaled,
   addr: scaled,
@@ -347,7 +380,12 @@ const own = {
   addbmm: scaled,
   // In place.
   fillDiagonal_: takes({ value: scalar }),
+  squeeze_: takes({ dim: maybe(dims) }),
+  unsqueeze_: takes({ dim }),
+  transpose_: takes({ dim0: dim, dim1: dim }),
+  t_: none,
   uniform_: takes({ from: maybe(number), to: maybe(number) }),
+  exponential_: takes({ lambd: maybe(number) }),
   normal_: takes({ mean: maybe(number), std: maybe(nonNegative) }),
   bernoulli_: takes({ p: maybe(either(number, tensor)) }),
 };

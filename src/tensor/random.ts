@@ -6,7 +6,7 @@ import { cast, reshape, sliceAxis } from "../ir/build.ts";
 import { type Node, node, withGrad } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import type { TensorOptions } from "./create.ts";
-import { bits, normalNode, shr, uniformNode } from "./draws.ts";
+import { bits, exponentialNode, normalNode, shr, uniformNode } from "./draws.ts";
 import * as ops from "./operations/elementwise.ts";
 import { storedNumber } from "./operations/number.ts";
 import { broadcastShape } from "./operations/promote.ts";
@@ -125,6 +125,14 @@ function randintOf(low: number, high: number, shape: Shape, options: TensorOptio
   return new Tensor(cast(value, options.dtype ?? "i32")).requiresGrad_(options.requiresGrad ?? false);
 }
 
+/** Whole numbers in [low, high), in another tensor's shape and dtype. */
+export const randintLike = checked(
+  "randintLike",
+  takes({ x: kind.tensor, low: kind.number, high: kind.number }, tensorOptions),
+  (x: Tensor, low: number, high: number, options: TensorOptions = {}): Tensor =>
+    randintOf(low, high, x.shape, { dtype: x.dtype, ...options }),
+);
+
 /** The numbers from 0 to n - 1 in random order, i32. */
 export const randperm = checked(
   "randperm",
@@ -175,8 +183,7 @@ function multinomialOf(
       `multinomial: ${count} draws without replacement of ${classes}; draw fewer, or with replacement`,
     );
   // Without replacement: the largest of w / e for exponential e are drawn in that proportion, one after the other.
-  const exponential = (): Node => ops.neg(ops.log(ops.sub(1, uniformNode(w.shape, "f32"))));
-  if (!replacement) return new Tensor(topk(ops.div(w, exponential()), count, -1).indices);
+  if (!replacement) return new Tensor(topk(ops.div(w, exponentialNode(w.shape, "f32")), count, -1).indices);
   const levels = cumsum(w, -1);
   const total = sliceAxis(levels, rank - 1, classes! - 1, 1);
   const drawnAt = ops.mul(uniformNode([...w.shape.slice(0, -1), count], "f32"), total);

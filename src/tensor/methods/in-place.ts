@@ -3,11 +3,13 @@ import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
 import { cast } from "../../ir/build.ts";
 import { type Node, node, withGrad } from "../../ir/node.ts";
-import { normalNode, uniformNode } from "../draws.ts";
+import { exponentialNode, normalNode, uniformNode } from "../draws.ts";
 import { replaced } from "../operations/arrangement.ts";
-import { add, full, lt, mul } from "../operations/elementwise.ts";
+import { add, div, full, lt, mul } from "../operations/elementwise.ts";
 import { diagonal } from "../operations/movement.ts";
+import type { ScatterReduce } from "../operations/scattering.ts";
 import type { HasNode } from "./base.ts";
+import type { IndexOf } from "./indexing.ts";
 import { StatisticsMethods } from "./statistics.ts";
 
 type Range<T> = { min?: T | number | null; max?: T | number | null };
@@ -25,6 +27,9 @@ export const assigning = [
   "scatterAdd",
   "indexAdd",
   "indexCopy",
+  "indexPut",
+  "scatterReduce",
+  "cumsum",
   "indexFill",
   "lerp",
   "addcmul",
@@ -67,6 +72,7 @@ export const assigning = [
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the loop below puts all of the interface there.
 export abstract class InPlaceMethods<T extends HasNode> extends StatisticsMethods<T> {
   protected abstract assign_(op: string, value: Node): this;
+  protected abstract become_(op: string, value: Node): this;
 
   /** One value on the main diagonal: that of elements whose indices are all equal. */
   fillDiagonal_(value: number | boolean): this {
@@ -86,6 +92,22 @@ export abstract class InPlaceMethods<T extends HasNode> extends StatisticsMethod
       replaced("fillDiagonal_", this.node, pick, full([length], value, dtype)),
     );
   }
+  /** As `squeeze`; a parameter or buffer keeps its shape, and refuses. */
+  squeeze_(dim?: number | readonly number[]): this {
+    return this.become_("squeeze_", this.squeeze(dim).node);
+  }
+  /** As `unsqueeze`. */
+  unsqueeze_(dim: number): this {
+    return this.become_("unsqueeze_", this.unsqueeze(dim).node);
+  }
+  /** As `transpose`. */
+  transpose_(dim0: number, dim1: number): this {
+    return this.become_("transpose_", this.transpose(dim0, dim1).node);
+  }
+  /** As `t`. */
+  t_(): this {
+    return this.become_("t_", this.t().node);
+  }
   /** Uniform numbers in [from, to), drawn anew. */
   uniform_(from = 0, to = 1): this {
     if (!(from <= to))
@@ -95,6 +117,11 @@ export abstract class InPlaceMethods<T extends HasNode> extends StatisticsMethod
   /** Normal numbers of a mean and standard deviation, drawn anew. */
   normal_(mean = 0, std = 1): this {
     return this.drawn("normal_", (shape, dtype) => add(mul(normalNode(shape, dtype), std), mean));
+  }
+  /** Exponential numbers, drawn anew: of mean 1 / lambd. */
+  exponential_(lambd = 1): this {
+    if (!(lambd > 0)) throw new ArgumentError(`exponential_: lambd is ${lambd}; a rate is above 0`);
+    return this.drawn("exponential_", (shape, dtype) => div(exponentialNode(shape, dtype), lambd));
   }
   /** 1 with a probability, or with each element's of a tensor, else 0. */
   bernoulli_(p: T | number = 0.5): this {
@@ -143,6 +170,22 @@ export interface InPlaceMethods<T extends HasNode> {
   indexAdd_(dim: number, index: T, source: T, options?: { alpha?: number }): this;
   /** As `indexCopy`. */
   indexCopy_(dim: number, index: T, source: T): this;
+  /** As `indexPut`. */
+  indexPut_(
+    indices: readonly IndexOf<T>[],
+    values: T | number | boolean,
+    options?: { accumulate?: boolean },
+  ): this;
+  /** As `scatterReduce`. */
+  scatterReduce_(
+    dim: number,
+    index: T,
+    source: T,
+    reduce: ScatterReduce,
+    options?: { includeSelf?: boolean },
+  ): this;
+  /** As `cumsum`. */
+  cumsum_(dim: number, options?: { dtype?: DType }): this;
   /** As `indexFill`. */
   indexFill_(dim: number, index: T, value: T | number | boolean): this;
   /** As `lerp`. */

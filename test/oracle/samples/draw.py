@@ -76,6 +76,8 @@ def samples_of(info, seed, shapes, reference, scale, most):
                 continue
             if name == "nn.functional.dropout" and kwargs.get("training", True) and 0 < kwargs.get("p", 0.5) < 1:
                 continue
+            if name == "nn.functional.scaled_dot_product_attention" and 0 < kwargs.get("dropout_p", 0.0) < 1:
+                continue
             sample = Sample(name, info, s.input, s.args, kwargs)
             entry = fixture(names, sample, "sample", generator, elementwise)
             if entry is not None:

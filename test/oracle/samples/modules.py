@@ -13,13 +13,13 @@ from samples.draw import seeded, spread
 from samples.record import doubtful
 from samples.sizes import sizes
 
-# Modules of module_db that thaw is to have; its others are convolutions, pools, padding, norms of groups, recurrent and
-# attention layers.
+# Modules of module_db that thaw is to have; its others are convolutions, pools, padding, recurrent and attention
+# layers.
 NAMES = """
 BatchNorm1d BatchNorm2d BatchNorm3d CELU CosineEmbeddingLoss ELU L1Loss SmoothL1Loss Linear Bilinear KLDivLoss MSELoss
 MarginRankingLoss MultiLabelMarginLoss MultiMarginLoss SoftMarginLoss MultiLabelSoftMarginLoss NLLLoss GaussianNLLLoss
 PoissonNLLLoss HingeEmbeddingLoss HuberLoss BCELoss BCEWithLogitsLoss CrossEntropyLoss GELU GLU Hardshrink Hardswish
-Hardtanh LayerNorm Embedding ReLU LeakyReLU ReLU6 PReLU Sigmoid LogSigmoid SiLU Softmax Softmax2d LogSoftmax Softmin
+Hardtanh LayerNorm RMSNorm GroupNorm Embedding ReLU LeakyReLU ReLU6 PReLU Sigmoid LogSigmoid SiLU Softmax Softmax2d LogSoftmax Softmin
 Softplus Softshrink Softsign Tanh Tanhshrink Threshold Mish SELU
 """.split()
 
@@ -44,6 +44,11 @@ MORE = [
     ("Linear", {"in_features": 4, "out_features": 3}, [[0, 4]]),
     ("LayerNorm", {"normalized_shape": [3, 4]}, [[2, 3, 4]]), ("LayerNorm", {"normalized_shape": 4, "elementwise_affine": False}, [[2, 4]]),
     ("LayerNorm", {"normalized_shape": [4], "eps": 0.1, "bias": False}, [[2, 4]]),
+    ("RMSNorm", {"normalized_shape": [3, 4]}, [[2, 3, 4]]), ("RMSNorm", {"normalized_shape": 4, "elementwise_affine": False}, [[2, 4]]),
+    ("RMSNorm", {"normalized_shape": [4], "eps": 0.1}, [[4]]), ("RMSNorm", {"normalized_shape": 4}, [[0, 4]]),
+    ("GroupNorm", {"num_groups": 2, "num_channels": 4}, [[3, 4]]), ("GroupNorm", {"num_groups": 1, "num_channels": 4, "eps": 0.1}, [[2, 4, 3]]),
+    ("GroupNorm", {"num_groups": 3, "num_channels": 3, "affine": False}, [[2, 3, 2, 2]]), ("GroupNorm", {"num_groups": 2, "num_channels": 4, "bias": False}, [[1, 4, 3]]),
+    ("GroupNorm", {"num_groups": 2, "num_channels": 4}, [[0, 4, 3]]),
     ("BatchNorm1d", {"num_features": 3}, [[4, 3]]), ("BatchNorm1d", {"num_features": 3, "momentum": None}, [[4, 3, 2]]),
     ("BatchNorm1d", {"num_features": 3, "affine": False, "momentum": 0.3}, [[4, 3]]),
     ("BatchNorm2d", {"num_features": 2, "track_running_stats": False}, [[2, 2, 3, 2]]), ("BatchNorm2d", {"num_features": 2, "eps": 0.1}, [[2, 2, 3, 2]]),

@@ -31,6 +31,8 @@ const positional: { readonly [name: string]: readonly string[] } = {
   Bilinear: ["in1_features", "in2_features", "out_features"],
   Embedding: ["num_embeddings", "embedding_dim"],
   LayerNorm: ["normalized_shape"],
+  RMSNorm: ["normalized_shape"],
+  GroupNorm: ["num_groups", "num_channels"],
   BatchNorm1d: ["num_features"],
   BatchNorm2d: ["num_features"],
   BatchNorm3d: ["num_features"],

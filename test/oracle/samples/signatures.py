@@ -118,9 +118,12 @@ nn.functional.softmin: input dim dtype
 nn.functional.normalize: input p dim eps
 nn.functional.cosine_similarity: x1 x2 dim eps
 nn.functional.pairwise_distance: x1 x2 p eps keepdim
+nn.functional.scaled_dot_product_attention: query key value attn_mask dropout_p is_causal scale enable_gqa
 nn.functional.bilinear: input1 input2 weight bias
 nn.functional.linear: input weight bias
 nn.functional.layer_norm: input normalized_shape weight bias eps
+nn.functional.rms_norm: input normalized_shape weight eps
+nn.functional.group_norm: input num_groups weight bias eps
 nn.functional.batch_norm: input running_mean running_var weight bias training momentum eps
 nn.functional.embedding: weight input padding_idx max_norm norm_type scale_grad_by_freq sparse
 nn.functional.embedding_bag: weight input offsets mode per_sample_weights padding_idx include_last_offset max_norm norm_type scale_grad_by_freq

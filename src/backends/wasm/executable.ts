@@ -37,7 +37,7 @@ export class WasmExecutable implements Executable, TableMemory {
   readonly #block = { at: 0, bytes: 0 };
   readonly #sizes: readonly number[];
   /** The place in the table of each call's kernel. */
-  readonly #functions: readonly number[];
+  readonly #functions: number[] = [];
   #arenaVersion = -1;
   /** The memory as it was when the table was made, or a run began: neither makes it grow from then on. */
   #views: Views;
@@ -51,15 +51,13 @@ export class WasmExecutable implements Executable, TableMemory {
     const products = productsWasm(false);
     const tasks = plan.calls.map((c) => tasksOf(c, productTiling(products, productForm(c))));
     // An executable that cannot be made must leave nothing behind.
-    const functions: number[] = [];
     try {
-      for (const call of plan.calls) functions.push(host.hold(call));
-      this.#table = new PlanTable(plan, this, functions, tasks);
+      for (const call of plan.calls) this.#functions.push(host.hold(call));
+      this.#table = new PlanTable(plan, this, this.#functions, tasks);
     } catch (error) {
-      for (const index of functions) host.letGo(index);
+      this.#letGo();
       throw error;
     }
-    this.#functions = functions;
   }
 
   reserveTable(bytes: number): number {
@@ -144,6 +142,10 @@ export class WasmExecutable implements Executable, TableMemory {
 
   free(): void {
     this.#host.memory.release(this.#block.at, this.#block.bytes);
+    this.#letGo();
+  }
+
+  #letGo(): void {
     for (const index of this.#functions) this.#host.letGo(index);
   }
 }

@@ -31,6 +31,9 @@ export const assigning = [
   "scatterAdd",
   "indexAdd",
   "indexCopy",
+  "indexPut",
+  "scatterReduce",
+  "cumsum",
   "indexFill",
   "indexPut",
   "scatterReduce",
@@ -176,6 +179,22 @@ export interface InPlaceMethods<T extends HasNode> {
   indexAdd_(dim: number, index: T, source: T, options?: { alpha?: number }): this;
   /** As `indexCopy`. */
   indexCopy_(dim: number, index: T, source: T): this;
+  /** As `indexPut`. */
+  indexPut_(
+    indices: readonly IndexOf<T>[],
+    values: T | number | boolean,
+    options?: { accumulate?: boolean },
+  ): this;
+  /** As `scatterReduce`. */
+  scatterReduce_(
+    dim: number,
+    index: T,
+    source: T,
+    reduce: ScatterReduce,
+    options?: { includeSelf?: boolean },
+  ): this;
+  /** As `cumsum`. */
+  cumsum_(dim: number, options?: { dtype?: DType }): this;
   /** As `indexFill`. */
   indexFill_(dim: number, index: T, value: T | number | boolean): this;
   /** As `lerp`. */

@@ -2,10 +2,11 @@ import { dtypes } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { add, cast } from "../ir/build.ts";
-import { isOp, type Node } from "../ir/node.ts";
+import { isOp, latestId, type Node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
 import { makingGradientOf } from "../ir/origin.ts";
 import { joined } from "./joined.ts";
+import { Recomputation } from "./recompute.ts";
 import { type VjpRule, vjpRules } from "./vjp.ts";
 
 /** How far `backward` goes. */
@@ -36,7 +37,15 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
   if (order.size === 0) return byOwner;
 
   gradients.set(root, [cast(cotangent, computeDtype(root))]);
+  const recomputation = new Recomputation([root, cotangent]);
+  const results = new Map<Node, Node[]>();
   for (const n of [...order].reverse()) {
+    if (isOp(n, "custom")) {
+      makingGradientOf(n);
+      for (const [i, own] of gradientsOfCall(n, results.get(n) ?? [], order, recomputation).entries())
+        if (own !== null) addTerm(gradients, n.src[i]!, own);
+      continue;
+    }
     const terms = gradients.get(n);
     if (terms === undefined) continue;
     const g = joined(terms).reduce(add);
@@ -45,20 +54,55 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
       byOwner.set(n.attrs.owner, before ? add(before, g) : g);
       continue;
     }
+    if (isOp(n, "customResult")) {
+      const call = n.src[1]!;
+      const given = results.get(call) ?? [];
+      given[n.attrs.index] = g;
+      results.set(call, given);
+      continue;
+    }
+    if (isOp(n, "recomputed")) recomputation.enter(n.attrs.block);
     const rules = vjpRules[n.op] as VjpRule<Op>;
+    const seen = recomputation.seen(n);
     makingGradientOf(n);
     for (let i = 0; i < n.src.length; i++) {
       const operand = n.src[i]!;
       const rule = rules[Math.min(i, rules.length - 1)];
       if (!rule || !order.has(operand)) continue;
-      const term = rule(n, g, i);
-      const others = gradients.get(operand);
-      if (others === undefined) gradients.set(operand, [term]);
-      else others.push(term);
+      const since = latestId();
+      const own = rule(seen, g, i);
+      // What is stated of a gradient may hold on to nodes by itself.
+      addTerm(gradients, operand, isOp(n, "stated") ? recomputation.seenIn(own, since) : own);
     }
   }
   makingGradientOf(null);
   return byOwner;
+}
+
+/** Notes a term of a node's gradient. */
+function addTerm(gradients: Map<Node, Node[]>, n: Node, term: Node): void {
+  const others = gradients.get(n);
+  if (others === undefined) gradients.set(n, [term]);
+  else others.push(term);
+}
+
+/** The gradients of a call's operands, of those of its results. */
+function gradientsOfCall(
+  n: Node<"custom">,
+  given: readonly Node[],
+  order: ReadonlySet<Node>,
+  recomputation: Recomputation,
+): readonly (Node | null)[] {
+  if (given.length === 0) return [];
+  const wanted = n.src.map((operand) => order.has(operand));
+  const since = latestId();
+  return n.attrs.call
+    .gradients(
+      Array.from(given, (g) => g ?? null),
+      wanted,
+      (m) => recomputation.seen(m),
+    )
+    .map((g) => g && recomputation.seenIn(g, since));
 }
 
 /** The owners of all variables that a gradient of `root` would reach. */

@@ -48,6 +48,9 @@ const every = <K extends Op>(n: Node<K>, cut: Cut): Pushed => ({
   build: (parts) => node(n.op, parts, n.attrs),
 });
 
+/** The same cut of the first operand. */
+const operand = (n: Node, cut: Cut): Pushed => ({ needs: [{ of: n.src[0]!, cut }], build: ([x]) => x! });
+
 /** The one operand, cut along `axis`. */
 const one = (n: Node, axis: number, places: Places, build: (x: Node) => Node): Pushed => ({
   needs: [{ of: n.src[0]!, cut: { axis, places } }],
@@ -204,7 +207,10 @@ export const narrowRules: { readonly [K in Op]: NarrowRule<K> | null } = {
   },
   variable: null,
   detach: every,
-  stated: (n, cut) => ({ needs: [{ of: n.src[0]!, cut }], build: ([x]) => x! }),
+  stated: operand,
+  recomputed: operand,
+  custom: null,
+  customResult: operand,
   ...elementwise,
   sum: reduction,
   maxReduce: reduction,
@@ -225,6 +231,7 @@ export const narrowRules: { readonly [K in Op]: NarrowRule<K> | null } = {
   slice: sliced,
   pad: padded,
   concat: concatenated,
+  barrier: every,
   dot: product,
   gather: (n, cut) => {
     if (cut.axis !== n.attrs.axis) return every(n, cut);
@@ -241,5 +248,7 @@ export const narrowRules: { readonly [K in Op]: NarrowRule<K> | null } = {
   scatter: scattered,
   argsort: acrossAxis,
   cumsum: acrossAxis,
+  attention: null,
+  attentionGradient: null,
   randomBits: null,
 };

@@ -1,3 +1,4 @@
+import { InternalError } from "../base/errors.ts";
 import {
   add,
   cast,
@@ -18,6 +19,7 @@ import {
 } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
+import { attentionOperand } from "./vjp-attention.ts";
 import {
   concatOperand,
   dotLeft,
@@ -40,6 +42,10 @@ export type VjpRule<K extends Op> = readonly (OperandRule<K> | null)[];
 /** Piecewise constant: the gradient is there, and zero (PyTorch's choice, not null). */
 const zero = (_: Node, g: Node): Node => filledLike(0, g);
 const pass = (_: Node, g: Node): Node => g;
+
+const together = (n: Node): Node => {
+  throw new InternalError(`${n.op}: backward makes its gradients itself`);
+};
 
 /** The gradient of max and min goes to the operand that was taken, and in halves to both where they are equal. */
 const taken =
@@ -65,6 +71,10 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
   variable: [pass],
   detach: [null],
   stated: [null, (n, g, operand) => n.attrs.rules[operand - 1]!(g, n)],
+  recomputed: [pass],
+  // Gradients of all operands come from those of all results together: `backward` sees to them.
+  custom: [together],
+  customResult: [null, together],
   neg: [(_, g) => neg(g)],
   abs: [({ src: [x] }, g) => mul(g, node("sign", [x!], {}))],
   sign: [zero],
@@ -144,6 +154,7 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
       node("slice", [g], { start: attrs.low, size: x!.shape, step: x!.shape.map(() => 1) }),
   ],
   concat: [concatOperand],
+  barrier: [pass],
   dot: [dotLeft, dotRight],
   gather: [
     ({ src: [x, indices], attrs }, g) =>
@@ -164,5 +175,8 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
   ],
   argsort: [null],
   cumsum: [({ attrs: { axis } }, g) => flip(node("cumsum", [flip(g, axis)], { axis }), axis)],
+  attention: [attentionOperand("query"), attentionOperand("key"), attentionOperand("value"), null],
+  // It is made where gradients are not to have gradients.
+  attentionGradient: [null],
   randomBits: [null],
 };

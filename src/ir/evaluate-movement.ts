@@ -33,6 +33,8 @@ function place(out: TypedArray, x: TypedArray, offsets: Int32Array): void {
 export const movementRules = {
   reshape: (_: Node<"reshape">, [x]: readonly TypedArray[]): TypedArray => x!,
 
+  barrier: (_: Node<"barrier">, [x]: readonly TypedArray[]): TypedArray => x!,
+
   permute: (n: Node<"permute">, [x]: readonly TypedArray[]): TypedArray => {
     const strides = contiguousStrides(n.src[0]!.shape);
     return pick(

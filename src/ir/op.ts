@@ -14,6 +14,25 @@ export interface DotAxes {
   readonly rightContract: readonly number[];
 }
 
+/** The nodes of a graph that were made after the one with the id `first`, up to the one with the id `last`. */
+export interface Block {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What `backward` needs to know of a call of a function that has a gradient of its own. */
+export interface CustomCall {
+  /**
+   * The gradients of the operands that are `wanted` (null: none flows), given those of the results (null: there is none).
+   * `seen` gives a node that was there when the call was made as the gradient is to see it: see `Block`.
+   */
+  gradients(
+    given: readonly (Node | null)[],
+    wanted: readonly boolean[],
+    seen: (n: Node) => Node,
+  ): readonly (Node | null)[];
+}
+
 type None = Record<never, never>;
 
 /** Every primitive and its attributes. Operands are listed in `operands`. */
@@ -37,6 +56,15 @@ export interface OpAttrs {
    * derivative of the formula is not that of the function: in a branch that overflows, at a kink, where digits cancel.
    */
   stated: { rules: readonly ((g: Node, n: Node) => Node)[] };
+  /**
+   * A result of a block: gradients that flow into it see the values of the block's nodes as copies, which are computed
+   * once more, and not those of the forward pass, which need not be kept for them.
+   */
+  recomputed: { block: Block };
+  /** A call of a function with a gradient of its own, of its operands: no value, and one place for the gradients of all results. */
+  custom: { call: CustomCall };
+  /** The first operand, as result `index` of the call that is the second. */
+  customResult: { index: number };
   // Elementwise, one operand.
   neg: None;
   abs: None;
@@ -104,6 +132,11 @@ export interface OpAttrs {
   /** Elements of `value` before and after each axis. */
   pad: { low: readonly number[]; high: readonly number[]; value: number };
   concat: { axis: number };
+  /**
+   * The operand, which simplification and planning take for something else: what is made of it is not shared with what is
+   * made of the operand, and is computed in a later phase of the plan. What is made behind no barrier is of phase 0.
+   */
+  barrier: { phase: number };
   // Contraction.
   dot: DotAxes;
   // Index: indices are i32, of the shape of the result (gather) or of the updates (scatter, scatterAdd); all axes
@@ -121,6 +154,17 @@ export interface OpAttrs {
   argsort: { axis: number; descending: boolean };
   /** Sums of the elements up to and including each, along one axis. */
   cumsum: { axis: number };
+  /**
+   * query, key, value, the mask (of bools, or of numbers that are added) if there is one, the key of dropout's random bits (unless `dropout` is 0) →
+   * softmax(query · keyᵀ · scale + mask) · value, and each query's logarithm of the sum of exponentials (Infinity where it
+   * attends to nothing), in one vector; see ir/attention.ts for shapes.
+   */
+  attention: { causal: boolean; masked: boolean; scale: number; dropout: number };
+  /**
+   * What attention takes, then the logarithms that it gave, each query's Σ gradient · result, and the result's gradient →
+   * the gradients of some operands (0, 1, 2: of the query, key, value), in one vector.
+   */
+  attentionGradient: OpAttrs["attention"] & { of: readonly number[] };
   /** key (i32[2]) → uniformly random i32 bits: Threefry-2x32-20 of (key, element index). */
   randomBits: { shape: Shape };
 }
@@ -142,6 +186,9 @@ export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operan
   variable: k("identity", 1),
   detach: k("identity", 1),
   stated: k("identity", -1),
+  recomputed: k("identity", 1),
+  custom: k("identity", -1),
+  customResult: k("identity", 2),
   neg: k("elementwise", 1),
   abs: k("elementwise", 1),
   sign: k("elementwise", 1),
@@ -191,12 +238,15 @@ export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operan
   slice: k("movement", 1),
   pad: k("movement", 1),
   concat: k("movement", -1),
+  barrier: k("movement", 1),
   dot: k("contraction", 2),
   gather: k("special", 2),
   scatterAdd: k("special", 3),
   scatter: k("special", 3),
   argsort: k("special", 1),
   cumsum: k("special", 1),
+  attention: k("special", -1),
+  attentionGradient: k("special", -1),
   randomBits: k("special", 1),
 };
 

@@ -84,6 +84,17 @@ export const movementSimplifications = {
     });
   },
 
+  /**
+   * Constants are no work that is worth doing later, and movement moves in front: as on the other side of the barrier, it
+   * is joined to what follows.
+   */
+  barrier: ([x]: readonly Node[], { phase }: OpAttrs["barrier"], b: Builder): Node | null => {
+    if (constantOf(x!) !== null) return x!;
+    if (isOp(x!, "barrier")) return b.make("barrier", x.src, { phase: Math.max(phase, x.attrs.phase) });
+    if (!isReshape(x!) && !isOp(x!, "permute") && !isOp(x!, "expand") && !isOp(x!, "slice")) return null;
+    return b.make(x.op, [b.make("barrier", x.src, { phase })], x.attrs);
+  },
+
   concat: (src: readonly Node[], { axis }: OpAttrs["concat"], b: Builder): Node | null => {
     if (src.length === 1) return src[0]!;
     const some = src.filter((s) => s.shape[axis] !== 0);

@@ -10,7 +10,7 @@ const elementwise = Object.fromEntries(elementwiseOps.map((op) => [op, elementwi
 };
 
 /** These mean something to autograd only. */
-const identity: SimplifyRule<"variable" | "detach" | "stated"> = ([x]) => x!;
+const identity: SimplifyRule<"variable" | "detach" | "stated" | "recomputed" | "customResult"> = ([x]) => x!;
 
 const rules: SimplifyRules = {
   ...elementwise,
@@ -19,6 +19,10 @@ const rules: SimplifyRules = {
   variable: identity,
   detach: identity,
   stated: identity,
+  recomputed: identity,
+  customResult: identity,
+  // Its results do without it.
+  custom: (_src, _attrs, b) => b.filled(0, [0], "f32"),
   input: null,
   constant: null,
   hostScalar: null,
@@ -29,6 +33,8 @@ const rules: SimplifyRules = {
   scatterAdd: null,
   scatter: null,
   argsort: null,
+  attention: null,
+  attentionGradient: null,
   randomBits: null,
 };
 

@@ -107,6 +107,7 @@ export { RMSNorm, type RMSNormOptions } from "./rms-norm.ts";
 export {
   type RotaryAnglesOptions,
   RotaryEmbedding,
+  type RotaryEmbeddingOptions,
   type RotaryOptions,
   rotaryAngles,
   rotaryEmbedding,

@@ -93,8 +93,9 @@ const forwardSignature = takes(
  * Example:
  * ```ts
  * const x = randn([5, 3, 8]);
- * const [y] = new nn.MultiheadAttention(8, 2).forward(x, x, x, { needWeights: false });
- * return y;
+ * const keyPaddingMask = zeros([3, 5], { dtype: "bool" });
+ * const [output] = new nn.MultiheadAttention(8, 2).forward(x, x, x, { keyPaddingMask, needWeights: false });
+ * return output;
  * ```
  */
 export class MultiheadAttention extends Module {

@@ -80,6 +80,9 @@ export const rotaryEmbedding = checked(
     new Tensor(rotary(x.node, cos.node, sin.node, interleaved)),
 );
 
+/** Options of `RotaryEmbedding`. */
+export interface RotaryEmbeddingOptions extends RotaryAnglesOptions, RotaryOptions {}
+
 const signature = takes({ dim: kind.whole }, { theta: kind.number, interleaved: kind.boolean });
 
 /**
@@ -99,7 +102,7 @@ export class RotaryEmbedding extends Module {
   readonly theta: number;
   readonly interleaved: boolean;
 
-  constructor(dim: number, options: RotaryAnglesOptions & RotaryOptions = {}) {
+  constructor(dim: number, options: RotaryEmbeddingOptions = {}) {
     super();
     refuseUnless("RotaryEmbedding", signature, [dim, options]);
     const { theta = 10_000, interleaved = false } = options;

@@ -2,8 +2,8 @@ import { isFloat } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { broadcastShapes, type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import * as kind from "../tensor/argument-kinds.ts";
+import { randomKey } from "../tensor/draws.ts";
 import { attention } from "../tensor/operations/attention.ts";
-import { dropoutMask } from "../tensor/random.ts";
 import { checked, takes } from "../tensor/signature.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -71,26 +71,31 @@ function attentionOf(
     throw new ArgumentError(
       `${op}: attnMask beside isCausal; give one mask of both, attnMask.logicalAnd(ones([L, S]).tril())`,
     );
-  const [k, v] = enableGqa ? [key, value].map((x) => headsOf(x, query, shapes)) : [key, value];
-  const batch = [k!, v!].reduce<Shape | null>(
-    (met, x) => met && broadcastShapes(met, x.shape.slice(0, -2)),
-    query.shape.slice(0, -2),
+  // Heads of keys and of values that differ in number are repeated for each head of queries, others are shared.
+  const group = enableGqa ? groupOf(query, key, value, shapes) : 1;
+  const [k, v] = enableGqa && group === 1 ? [key, value].map((x) => repeated(x, query)) : [key, value];
+  const ofBatch = ({ shape }: Tensor) => shape.slice(0, group > 1 ? -3 : -2);
+  const met = [k!, v!].reduce<Shape | null>(
+    (all, x) => all && broadcastShapes(all, ofBatch(x)),
+    ofBatch(query),
   );
-  if (batch === null)
+  if (met === null)
     throw new ShapeError(
       `${op}: ${shapes}: dimensions before the last two do not broadcast${enableGqa ? "" : "; for fewer heads of keys than of queries, say enableGqa: true"}`,
     );
+  const batch = group > 1 ? [...met, query.shape.at(-3)!] : met;
   const scores = [...batch, query.shape.at(-2)!, key.shape.at(-2)!];
   const mask = attnMask ? checkedMask(attnMask, scores, query) : null;
   const size = query.shape.at(-1)!;
-  const dropped = dropoutP > 0 && sizeOf(scores) > 0;
   return new Tensor(
     attention(query.node, k!.node, v!.node, {
       mask: mask?.node ?? null,
       isCausal,
       // Scores of empty vectors are 0, whatever they are scaled by.
       scale: scale ?? (size === 0 ? 1 : 1 / Math.sqrt(size)),
-      kept: dropped ? dropoutMask(scores, dropoutP, query.dtype === "f64" ? "f64" : "f32").node : null,
+      dropped: dropoutP > 0 && sizeOf(scores) > 0 ? { p: dropoutP, key: randomKey() } : null,
+      batch,
+      group,
     }),
   );
 }
@@ -112,20 +117,26 @@ function checkOperands(query: Tensor, key: Tensor, value: Tensor, shapes: string
     );
 }
 
-/** Keys or values with each head repeated for the queries' heads that share it. */
-function headsOf(x: Tensor, query: Tensor, shapes: string): Tensor {
-  const [heads, own] = [query, x].map((t) => t.shape.at(-3));
-  if (heads === undefined || own === undefined)
+/** How many heads of queries share one of keys and values; 1 too where those two differ in number. */
+function groupOf(query: Tensor, key: Tensor, value: Tensor, shapes: string): number {
+  const [heads, ofKeys, ofValues] = [query, key, value].map((t) => t.shape.at(-3));
+  if (heads === undefined || ofKeys === undefined || ofValues === undefined)
     throw new ShapeError(
       `${op}: ${shapes}: with enableGqa each has a dimension of heads, [*, heads, positions, size]`,
     );
-  if (own === heads) return x;
-  if (own === 0 || heads % own !== 0)
-    throw new ShapeError(
-      `${op}: ${shapes}: ${own} heads of keys or values do not divide the ${heads} heads of queries; enableGqa needs ` +
-        "that each serves as many queries' heads",
-    );
-  return x.repeatInterleave(heads / own, -3);
+  for (const own of [ofKeys, ofValues])
+    if (own !== heads && (own === 0 || heads % own !== 0))
+      throw new ShapeError(
+        `${op}: ${shapes}: ${own} heads of keys or values do not divide the ${heads} heads of queries; enableGqa needs ` +
+          "that each serves as many queries' heads",
+      );
+  return ofKeys === ofValues && ofKeys > 0 ? heads / ofKeys : 1;
+}
+
+/** Keys or values with each head repeated for the queries' heads that share it. */
+function repeated(x: Tensor, query: Tensor): Tensor {
+  const times = x.shape.at(-3) === 0 ? 1 : query.shape.at(-3)! / x.shape.at(-3)!;
+  return times === 1 ? x : x.repeatInterleave(times, -3);
 }
 
 /** A mask that broadcasts to the scores, of bools or of numbers that may be added to them. */

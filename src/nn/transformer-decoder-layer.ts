@@ -47,7 +47,7 @@ const signature = takes({ tgt: kind.tensor, memory: kind.tensor }, decoderMasks)
  * training, dropout acts on weights of attention, after the activation, and on what each part adds.
  *
  * Takes tgt of [T, N, dModel] and memory of [S, N, dModel], with `batchFirst` [N, T, dModel] and [N, S, dModel], or both
- * without N, and masks as `MultiheadAttention`; gives tgt's shape. Options are those of `TransformerEncoderLayer`; nhead heads divide dModel.
+ * without N, and masks as `MultiheadAttention`; gives tgt's shape. dModel is a multiple of `nhead`. Options are those of `TransformerEncoderLayer`.
  * Parameters are those of `selfAttn`, `multiheadAttn`, `linear1`, `linear2`, `norm1`, `norm2` and `norm3`, and start as
  * theirs do.
  * Throws `ArgumentError` for sizes and options that cannot be, `ShapeError` for inputs and masks that do not fit,

@@ -25,7 +25,11 @@ const signature = takes({ tgt: kind.tensor, memory: kind.tensor }, decoderMasks)
  * `layers.0` and on, with equal weights at first. `norm`, of the options, is at the path `norm`.
  * Throws `ArgumentError` for a number of layers that cannot be; then what its layers throw.
  * Source: Vaswani et al., "Attention Is All You Need", 2017; `torch.nn.TransformerDecoder`.
- * Example: `new nn.TransformerDecoder(new nn.TransformerDecoderLayer(8, 2), 2).forward(randn([4, 3, 8]), randn([5, 3, 8]))`.
+ * Example:
+ * ```ts
+ * const layer = new nn.TransformerDecoderLayer(8, 2, { dimFeedforward: 16 });
+ * return new nn.TransformerDecoder(layer, 2, { norm: new nn.LayerNorm(8) }).forward(randn([4, 3, 8]), randn([5, 3, 8]));
+ * ```
  */
 export class TransformerDecoder<L extends DecoderLayer = TransformerDecoderLayer> extends Module {
   layers: ModuleList<L>;

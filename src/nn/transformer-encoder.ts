@@ -35,7 +35,11 @@ const signature = takes(
  * Whether a mask is causal is not found out: say `isCausal`.
  * Throws `ArgumentError` for a number of layers that cannot be; then what its layers throw.
  * Source: Vaswani et al., "Attention Is All You Need", 2017; `torch.nn.TransformerEncoder`.
- * Example: `new nn.TransformerEncoder(new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16 }), 2).forward(randn([5, 3, 8]))`.
+ * Example:
+ * ```ts
+ * const layer = new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, batchFirst: true });
+ * return new nn.TransformerEncoder(layer, 2, { norm: new nn.LayerNorm(8) }).forward(randn([3, 5, 8]));
+ * ```
  */
 export class TransformerEncoder<L extends EncoderLayer = TransformerEncoderLayer> extends Module {
   layers: ModuleList<L>;

@@ -71,8 +71,9 @@ const signature = takes(
  * Source: Vaswani et al., "Attention Is All You Need", 2017; `torch.nn.Transformer`.
  * Example:
  * ```ts
- * const sizes = { dModel: 8, nhead: 2, numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 16 };
- * return new nn.Transformer(sizes).forward(randn([5, 3, 8]), randn([4, 3, 8]));
+ * const net = new nn.Transformer({ dModel: 8, nhead: 2, numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 16 });
+ * const tgtMask = nn.Transformer.generateSquareSubsequentMask(4);
+ * return net.forward(randn([5, 3, 8]), randn([4, 3, 8]), { tgtMask, tgtIsCausal: true });
  * ```
  */
 export class Transformer<

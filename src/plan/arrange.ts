@@ -29,8 +29,10 @@ export interface Arranged {
 export function arrange(asked: Prepared, { list, of, prologues }: Clusters): Arranged {
   const { order, slot, writes } = asked;
   const jobs = new Map<Cluster, Job>();
-  for (const c of list)
-    jobs.set(c, jobOf({ cluster: c, reads: reads(c, prologues), priority: c.nodes[0]!.index }));
+  for (const c of list) {
+    const priority = c.phase * 2 * order.length + c.nodes[0]!.index;
+    jobs.set(c, jobOf({ cluster: c, reads: reads(c, prologues), priority }));
+  }
   for (const [c, job] of jobs) for (const d of c.deps) precede(jobs.get(d)!, job);
   const homeOf = (n: Node): Job => jobs.get(of.get(n)!)!;
   const outputBases = new Set(asked.outputs.map((n) => viewOf(n).base));
@@ -85,7 +87,7 @@ export function arrange(asked: Prepared, { list, of, prologues }: Clusters): Arr
         }),
       );
   }
-  // Work whose results all go over inputs frees memory: it runs as soon as it can.
+  // Work whose results all go over inputs frees memory: in its phase, it runs as soon as it can.
   for (const [c, job] of jobs)
     if (c.nodes.every((n) => !needed.has(n) || inPlace.has(n))) job.priority -= order.length;
   return { jobs: [...schedule([...jobs.values(), ...checks]), ...late], needed, inPlace };

@@ -3,6 +3,7 @@ import { contiguousStrides, type Shape, sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import type { View } from "../ir/op.ts";
 import { ops } from "../ir/op.ts";
+import { type Phases, phasesOf } from "./phases.ts";
 import { dependsOn, type Ordered, precede } from "./precedence.ts";
 import { type Prepared, rootBasesOf } from "./prepare.ts";
 import { viewOf } from "./view.ts";
@@ -12,6 +13,8 @@ export interface Cluster extends Ordered<Cluster> {
   readonly kind: "loop" | "contract" | "single";
   /** The iteration space, axes of size 1 left out. */
   readonly shape: Shape;
+  /** When it runs: after all of earlier phases. */
+  readonly phase: number;
   /** The axes of `shape` that its reductions fold, or null while there is none. */
   reduced: readonly number[] | null;
   nodes: Node[];
@@ -25,6 +28,7 @@ export interface Clusters {
   readonly of: ReadonlyMap<Node, Cluster>;
   /** Elementwise nodes over leaves only, used by one product: evaluated while its operand is packed. */
   readonly prologues: ReadonlySet<Node>;
+  readonly phases: Phases | null;
 }
 
 const maxNodes = 64;
@@ -103,13 +107,16 @@ function reducedAxes(n: Node): number[] {
 export function clusterize(asked: Prepared): Clusters {
   const { order } = asked;
   const of = new Map<Node, Cluster>();
-  const prologues = findPrologues(order, rootBasesOf(asked));
+  const roots = rootBasesOf(asked);
+  const prologues = findPrologues(order, roots);
+  const phases = phasesOf(order, roots);
   const list = new Set<Cluster>();
 
   /** Joins `b` to `a`, or gives null where they do not go together. */
   const merge = (a: Cluster, b: Cluster): Cluster | null => {
     const asRows = a.kind === "loop" && isMap(b) && a.reduced !== null && sameShape(b.shape, rowShape(a));
     if (!asRows && !sameShape(a.shape, b.shape)) return null;
+    if (a.phase !== b.phase) return null;
     if (a.nodes.length + b.nodes.length > maxNodes || a.kind === "single" || b.kind === "single") return null;
     if (b.kind === "contract") return a.kind === "contract" ? null : merge(b, a);
     if (a.kind === "contract" && (b.reduced !== null || b.nodes.some(usesDouble))) return null;
@@ -139,6 +146,7 @@ export function clusterize(asked: Prepared): Clusters {
       const c = of.get(viewOf(s).base);
       if (c !== undefined) sources.add(c);
     }
+    const phase = phases?.of[n.index] ?? 0;
     let home: Cluster | null = null;
     if (isElement(n) || isReduce(n)) {
       // Where another operand is computed out of a cluster, its kernel runs between the cluster's and the node.
@@ -147,7 +155,7 @@ export function clusterize(asked: Prepared): Clusters {
         return false;
       };
       for (const c of [...sources].reverse()) {
-        if (fit(c, n, of) === null || isBefore(c)) continue;
+        if (c.phase !== phase || fit(c, n, of) === null || isBefore(c)) continue;
         if (home === null) home = c;
         else {
           const merged = merge(home, c);
@@ -163,6 +171,7 @@ export function clusterize(asked: Prepared): Clusters {
       home = {
         kind,
         shape,
+        phase,
         reduced: null,
         nodes: [],
         rows: new Set(),
@@ -180,7 +189,7 @@ export function clusterize(asked: Prepared): Clusters {
     of.set(n, home);
     for (const c of sources) if (c !== home) precede(c, home);
   }
-  return { list: [...list], of, prologues };
+  return { list: [...list], of, prologues, phases };
 }
 
 const isMap = (c: Cluster): boolean => c.kind === "loop" && c.reduced === null;

@@ -35,16 +35,19 @@ export function explainPlan(plan: Pick<Plan, "calls" | "arenaBytes">): PlanExpla
     extents: call.extents,
     flops: call.flops,
     bytes: call.bytes,
+    recomputedFlops: call.recomputed ?? 0,
   }));
   const total = (of: (k: ExplainedKernel) => number) => kernels.reduce((sum, k) => sum + of(k), 0);
   const flops = total((k) => k.flops);
   const bytes = total((k) => k.bytes);
+  const recomputedFlops = total((k) => k.recomputedFlops);
   const structures = new Set(plan.calls.map((c) => c.kernel.key)).size;
   return {
     kernels,
     structures,
     flops,
     bytes,
+    recomputedFlops,
     arenaBytes: plan.arenaBytes,
     toString() {
       const rows = kernels.map((k, i) => [
@@ -53,11 +56,12 @@ export function explainPlan(plan: Pick<Plan, "calls" | "arenaBytes">): PlanExpla
         shapeText(k.extents),
         `${count(k.flops)}FLOP`,
         `${count(k.bytes)}B`,
-        k.name,
+        k.recomputedFlops > 0 ? `${k.name} (once more)` : k.name,
       ]);
       const widths = [0, 1, 2, 3, 4].map((c) => Math.max(...rows.map((r) => r[c]!.length), 0));
       const lines = rows.map((r) => r.map((cell, c) => (c < 5 ? cell.padEnd(widths[c]!) : cell)).join("  "));
-      const summary = `${kernels.length} kernels (${structures} different), ${count(flops)}FLOP, ${count(bytes)}B moved, ${count(plan.arenaBytes)}B of scratch`;
+      const again = recomputedFlops > 0 ? ` (${count(recomputedFlops)}FLOP once more)` : "";
+      const summary = `${kernels.length} kernels (${structures} different), ${count(flops)}FLOP${again}, ${count(bytes)}B moved, ${count(plan.arenaBytes)}B of scratch`;
       return [...lines, summary].join("\n");
     },
   };

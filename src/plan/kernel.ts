@@ -6,7 +6,7 @@ import type { ElementwiseOp } from "../ir/evaluate-elementwise.ts";
  * What codegen turns into code. A `Kernel` is pure structure: extents, strides and pointers are arguments of a
  * call, so one piece of code serves every size. Its `key` is the identity in the cache of compiled code.
  */
-export type Kernel = LoopKernel | ContractKernel | AxisKernel;
+export type Kernel = LoopKernel | ContractKernel | AxisKernel | AttentionKernel;
 
 /** How a kernel reaches one buffer. Strides per loop dimension are arguments of the call. */
 export interface Access {
@@ -112,6 +112,31 @@ export interface AxisKernel {
   readonly accesses: readonly Access[];
 }
 
+/**
+ * softmax(query · keyᵀ · scale + mask) · value without scores in memory, or its gradients. Extents: batches, heads of keys,
+ * heads of queries that share one, queries, keys, size of keys, size of values; strides of all accesses are over these.
+ * Accesses: query, key, value, then the mask (unless it is "none") and dropout's key (unless `dropout` is 0). Then of
+ * attention itself its result, and each query's logarithm of the sum of exponentials; of the gradient that logarithm, each
+ * query's Σ gradient · result, the result's gradient, and the gradients of what it is `of`. Operands, the mask and gradients
+ * are packed along their last extent.
+ */
+export interface AttentionKernel {
+  readonly kind: "attention" | "attentionGradient";
+  readonly key: string;
+  readonly accesses: readonly Access[];
+  readonly causal: boolean;
+  readonly mask: "none" | "bool" | "bias";
+  readonly scale: number;
+  /** The probability with which a weight is dropped. */
+  readonly dropout: number;
+  /** Of the gradient: of which operands; else none. */
+  readonly of: readonly ("query" | "key" | "value")[];
+}
+
+/** Whether a kernel is attention's, or its gradient's. */
+export const isAttention = (kernel: Kernel): kernel is AttentionKernel =>
+  kernel.kind === "attention" || kernel.kind === "attentionGradient";
+
 /** One access's arguments: `buffer` is an index into the plan's buffers (-1: none), the rest is in elements. */
 export interface AccessArgs {
   readonly buffer: number;
@@ -131,6 +156,8 @@ export interface KernelCall {
   readonly bytes: number;
   /** Result is a status word: a non-zero i32 stored through the first store stops the plan here. */
   readonly check: boolean;
+  /** Of its FLOPs, those that compute once more what another kernel has computed: see `checkpoint`. */
+  readonly recomputed?: number;
   /** What its values are made for (a module's forward pass, say), where that was noted: see `noteScopes`. */
   readonly scopes?: readonly string[];
 }

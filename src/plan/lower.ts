@@ -11,6 +11,7 @@ import { lowerLoop, lowerWholeCopy } from "./lower-loop.ts";
 import { lowerSingle } from "./lower-single.ts";
 import type { Plan, PlanGraph } from "./plan.ts";
 import { prepare } from "./prepare.ts";
+import { flopsOf } from "./recomputed.ts";
 
 /** Kernels, order and memory of a graph. */
 export function lower(
@@ -36,8 +37,15 @@ export function lower(
     } else if (cluster.kind === "contract")
       made.push(lowerContract(cluster, clusters.prologues, locate, stores));
     else made.push(lowerLoop(cluster, locate, stores));
-    const scopes = notesScopes() ? scopesOf(cluster?.nodes ?? [copy!.from]) : [];
-    for (const call of made) if (call !== null) calls.push(scopes.length === 0 ? call : { ...call, scopes });
+    const nodes = cluster?.nodes ?? [copy!.from];
+    const recomputed = nodes.reduce(
+      (flops, n) => (clusters.phases?.copies.has(n) ? flops + flopsOf(n) : flops),
+      0,
+    );
+    const scopes = notesScopes() ? scopesOf(nodes) : [];
+    const noted = { ...(scopes.length > 0 && { scopes }), ...(recomputed > 0 && { recomputed }) };
+    for (const call of made)
+      if (call !== null) calls.push(scopes.length > 0 || recomputed > 0 ? { ...call, ...noted } : call);
   }
   const { inputs, outputs, buffers, arenaBytes } = memory;
   return { inputs, scalars: graph.scalars.map((s) => s.dtype), buffers, arenaBytes, calls, outputs };

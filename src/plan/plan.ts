@@ -40,6 +40,8 @@ export interface ExplainedKernel {
   /** Floating-point operations, and bytes read and written (each element once). */
   readonly flops: number;
   readonly bytes: number;
+  /** Of the operations, those that are done once more, within `checkpoint`. */
+  readonly recomputedFlops: number;
 }
 
 /** What a plan does and what it costs. */
@@ -49,6 +51,8 @@ export interface PlanExplanation {
   readonly structures: number;
   readonly flops: number;
   readonly bytes: number;
+  /** Of the operations, those that are done once more, within `checkpoint`. */
+  readonly recomputedFlops: number;
   /** Bytes of scratch and results at their peak; parameters and optimizer state are not in it. */
   readonly arenaBytes: number;
   toString(): string;

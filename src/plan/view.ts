@@ -49,7 +49,7 @@ export function viewOf(n: Node): View {
 }
 
 const isMovement = (n: Node): boolean =>
-  n.op === "reshape" || n.op === "permute" || n.op === "expand" || n.op === "slice";
+  n.op === "reshape" || n.op === "permute" || n.op === "expand" || n.op === "slice" || n.op === "barrier";
 
 /** A node as its own memory, row-major. */
 const ownView = (n: Node): View => ({
@@ -66,6 +66,7 @@ function compose(n: Node): View {
     const strides = reshapeStrides(source!.shape, v.strides, n.shape);
     return strides === null ? ownView(n) : { ...v, strides };
   }
+  if (isOp(n, "barrier")) return source!.view!;
   if (isOp(n, "permute")) {
     const v = source!.view!;
     return { ...v, strides: n.attrs.axes.map((a) => v.strides[a]!) };

@@ -97,8 +97,8 @@ export class Generator {
     return high === 0 ? this.#seed | 0 : this.#seed ^ threefry2x32(high, 0, 0, 0)[0];
   }
 
-  /** Random i32 words, from the next key. */
-  bits(shape: Shape): Node {
+  /** The next key, two words of i32. */
+  key(): Node {
     // The key is the seed's word and the number of draws before. What of that number is beyond one word goes into the
     // seed's, each into another word, so that 2⁶⁴ draws of one seed repeat none.
     const words = [
@@ -116,12 +116,16 @@ export class Generator {
         this.#drawn--;
       },
     });
-    const key = node(
+    return node(
       "concat",
       words.map((w) => reshape(w, [1])),
       { axis: 0 },
     );
-    return node("randomBits", [key], { shape });
+  }
+
+  /** Random i32 words, from the next key. */
+  bits(shape: Shape): Node {
+    return node("randomBits", [this.key()], { shape });
   }
 }
 
@@ -144,6 +148,9 @@ export const getRandomState = (): RandomState => shared.getState();
 
 /** Puts them back where they stood. */
 export const setRandomState = (state: RandomState): void => Generator.restoreShared(state);
+
+/** The next key of the shared numbers, two words of i32. */
+export const randomKey = (): Node => shared.key();
 
 /** Random i32 words, from the next key of the shared numbers or of a generator. */
 export const bits = (shape: Shape, from?: Generator | null): Node => (from ?? shared).bits(shape);

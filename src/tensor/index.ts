@@ -3,6 +3,7 @@ export { enableGrad, type GradientOptions, isGradEnabled, noGrad } from "./autog
 export { Buffer } from "./buffer.ts";
 export { capture } from "./capture.ts";
 export { type CdistOptions, cdist, pdist } from "./cdist.ts";
+export { checkpoint } from "./checkpoint.ts";
 export {
   arange,
   asTensor,
@@ -22,6 +23,12 @@ export {
   zeros,
   zerosLike,
 } from "./create.ts";
+export {
+  customFunction,
+  FunctionContext,
+  type InputGradients,
+  type ResultGradients,
+} from "./custom-function.ts";
 export type { TensorData } from "./data-node.ts";
 export { Generator, getRandomState, manualSeed, type RandomState, setRandomState } from "./draws.ts";
 export { type EmbeddingOptions, embedding } from "./embedding.ts";

@@ -1,2 +1,3 @@
 export { assertClose, type Tolerance } from "./assert-close.ts";
-export { type GradcheckOptions, gradcheck } from "./gradcheck.ts";
+export { type Checked, type GradcheckOptions, gradcheck } from "./gradcheck.ts";
+export { type GradgradcheckOptions, gradgradcheck } from "./gradgradcheck.ts";

@@ -29,10 +29,13 @@ export interface ExplainedParameter {
 }
 
 /** What a call costs. */
-export type StepCost = Pick<PlanExplanation, "flops" | "bytes" | "arenaBytes"> & { readonly kernels: number };
+export type StepCost = Pick<PlanExplanation, "flops" | "recomputedFlops" | "bytes" | "arenaBytes"> & {
+  readonly kernels: number;
+};
 
 const costNames = [
   ["flops", "floating-point operations"],
+  ["recomputedFlops", "of these, done once more"],
   ["bytes", "bytes read and written"],
   ["arenaBytes", "bytes of scratch"],
   ["kernels", "kernels"],
@@ -84,7 +87,8 @@ export class Explanation {
       why + (ties.length === 0 ? "" : `; tied: ${ties.join(", ")}`),
     ]);
     const share = (part: number, whole: number): string => (whole === 0 ? "–" : percent(part / whole));
-    const costs = costNames.map(([key, name]) => [
+    const named = costNames.filter(([key]) => key !== "recomputedFlops" || this.costOfAll[key] > 0);
+    const costs = named.map(([key, name]) => [
       name,
       grouped(this.cost[key]),
       grouped(this.costOfAll[key]),
@@ -191,8 +195,9 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-const costOf = ({ flops, bytes, arenaBytes, kernels }: PlanExplanation): StepCost => ({
+const costOf = ({ flops, recomputedFlops, bytes, arenaBytes, kernels }: PlanExplanation): StepCost => ({
   flops,
+  recomputedFlops,
   bytes,
   arenaBytes,
   kernels: kernels.length,

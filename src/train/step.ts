@@ -21,6 +21,7 @@ import type { Node } from "../optim/transform.ts";
 import type { Plan } from "../plan/plan.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { captureThen } from "../tensor/capture.ts";
+import { hasCustomGradients } from "../tensor/custom-function.ts";
 import { full } from "../tensor/operations/elementwise.ts";
 import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -88,11 +89,11 @@ export class Step<A extends unknown[], L extends LossResult> {
   readonly #recorded: Captured<Recorded<A>, Made>;
   /** The weights of the losses of the present call: inputs of the step, so that others cost nothing. */
   #weights: readonly number[] = [];
-  /** What a hook has made of the gradients of the call that is being recorded. */
-  #hooked: CallGradients | null = null;
+  /** Gives the gradients of the call that is being recorded. */
+  #gradients: (() => CallGradients) | null = null;
 
   constructor(optimizer: StepOptimizer, module: Module, options: TrainStepOptions<A, L>) {
-    const { accumulate = 1, check, clipNorm, clipValue, gradients: hook } = options;
+    const { accumulate = 1, check, clipNorm, clipValue } = options;
     this.optimizer = optimizer;
     this.module = module;
     this.#options = { ...options };
@@ -111,19 +112,11 @@ export class Step<A extends unknown[], L extends LossResult> {
     this.#verifier = options.verify ? new Verifier(module, optimizer) : null;
     this.#warnOfUnreached = unreachedWarning(module);
     this.#warnOfOutside = outsideWarning(module, optimizer);
-    // With a hook, the gradients are what the user's code asks for too: whether it has changed is told by them.
-    this.#recorded =
-      hook === undefined
-        ? captureThen(
-            (...args: Recorded<A>) => this.#lossesOf(...args),
-            (losses, args) => this.#carryOn(losses, args),
-            { check },
-          )
-        : captureThen(
-            (...args: Recorded<A>) => this.#lossesAndGradientsOf(...args),
-            (_, [call]) => this.#update(this.#hooked!, call),
-            { check },
-          );
+    this.#recorded = captureThen(
+      (...args: Recorded<A>) => this.#askedOf(...args),
+      (_, [call]) => this.#update(this.#gradients!(), call),
+      { check },
+    );
   }
 
   /** What takes part in a checkpoint. */
@@ -152,11 +145,19 @@ export class Step<A extends unknown[], L extends LossResult> {
     return notesScopes() ? inScopes(this.module, losses) : losses();
   }
 
-  /** The same, with what a hook makes of their gradients. */
-  #lossesAndGradientsOf(...args: Recorded<A>): unknown[] {
+  /**
+   * All that the user's code asks for in a call. With a hook on gradients, or a function that has gradients of its own,
+   * they belong to it, and whether it has changed is told by them too.
+   */
+  #askedOf(...args: Recorded<A>): unknown[] {
     const losses = this.#lossesOf(...args);
-    this.#hooked = this.#gradientsFor(losses, args[0], args[1]);
-    const gradients = [...this.#hooked.gradients].map(([p, g]) => [p, new Tensor(g)] as const);
+    if (this.#options.gradients === undefined && !hasCustomGradients()) {
+      this.#gradients = () => this.#gradientsFor(losses, args[0], args[1]);
+      return losses;
+    }
+    const made = this.#gradientsFor(losses, args[0], args[1]);
+    this.#gradients = () => made;
+    const gradients = [...made.gradients].map(([p, g]) => [p, new Tensor(g)] as const);
     return [losses, gradients.map(([p]) => idOf(p)), gradients.map(([, g]) => g)];
   }
 
@@ -207,13 +208,10 @@ export class Step<A extends unknown[], L extends LossResult> {
     };
   }
 
-  /** What a call does with its losses, in terms of graphs. */
-  #carryOn(given: readonly LossResult[], [call, weighted]: Recorded<A>): Made {
-    return this.#update(this.#gradientsFor(given, call, weighted), call);
-  }
-
+  /** What a call does, in terms of graphs. */
   #body(...args: Recorded<A>): Made {
-    return this.#carryOn(this.#lossesOf(...args), args);
+    const [call, weighted] = args;
+    return this.#update(this.#gradientsFor(this.#lossesOf(...args), call, weighted), call);
   }
 
   #unrecorded(...args: Recorded<A>): Made {
@@ -233,7 +231,7 @@ export class Step<A extends unknown[], L extends LossResult> {
       throw this.#explained(error, args);
     } finally {
       // What is recorded has no graph that it would hold on to.
-      this.#hooked = null;
+      this.#gradients = null;
     }
   }
 

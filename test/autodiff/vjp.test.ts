@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { backward } from "../../src/autodiff/backward.ts";
 import { vjpRules } from "../../src/autodiff/vjp.ts";
 import { sizeOf } from "../../src/base/shape.ts";
-import { type Node, node } from "../../src/ir/node.ts";
-import type { Op } from "../../src/ir/op.ts";
+import { attentionResults } from "../../src/ir/attention.ts";
+import { latestId, type Node, node, withGrad } from "../../src/ir/node.ts";
+import type { CustomCall, Op } from "../../src/ir/op.ts";
 import { allElementsOf, dataOf, elementsOf, filled, input, variable } from "../ir/values.ts";
 
 /** A function of variables to differentiate: its variables (f64), and the function itself. */
@@ -42,6 +43,26 @@ const dot = (
 });
 const indices = input([2, 0, 1, 1, 2, 2], [3, 2], "i32");
 
+/** Some of the results x² · y and x + y of one call, added up. */
+function squareTimesAndSum(used: readonly number[], x: Node, y: Node): Node {
+  const mul = (a: Node, b: Node): Node => node("mul", [a, b], {});
+  const add = (a: Node, b: Node): Node => node("add", [a, b], {});
+  const call: CustomCall = {
+    gradients([of = null, plus = null], wanted) {
+      expect(wanted).toEqual([true, true]);
+      const g = of ?? filled(0, x.shape);
+      const h = plus ?? filled(0, x.shape);
+      const twice = mul(filled(2, x.shape), mul(x, y));
+      return [add(mul(g, twice), h), add(mul(g, mul(x, x)), h)];
+    },
+  };
+  const hub = node("custom", [x, y], { call });
+  const values = withGrad(false, () => [mul(mul(x, x), y), add(x, y)]);
+  return used
+    .map((index): Node => node("customResult", [values[index]!, hub], { index }))
+    .reduce((a, b) => add(a, b));
+}
+
 /** No gradient flows through these: leaves, and operations with integer or bool results. */
 const none = "none";
 
@@ -64,6 +85,25 @@ const cases: { readonly [K in Op]: typeof none | readonly Case[] } = {
         return node("stated", [value, x!, y!], { rules: [slope(y!), slope(x!)] });
       },
     },
+  ],
+  // sin(x · y) · x, whose values gradients see as copies.
+  recomputed: [
+    {
+      at: [variable(generic(3)), variable(generic(3, 0.9))],
+      f: (x, y) => {
+        const first = latestId();
+        const value = node("mul", [node("sin", [node("mul", [x!, y!], {})], {}), x!], {});
+        return node("recomputed", [value], { block: { first, last: latestId() } });
+      },
+    },
+  ],
+  // x² · y and x + y, with gradients of their own.
+  custom: [
+    { at: [variable(generic(3)), variable(generic(3, 0.9))], f: (x, y) => squareTimesAndSum([0, 1], x!, y!) },
+  ],
+  customResult: [
+    { at: [variable(generic(3)), variable(generic(3, 0.9))], f: (x, y) => squareTimesAndSum([0], x!, y!) },
+    { at: [variable(generic(3)), variable(generic(3, 0.9))], f: (x, y) => squareTimesAndSum([1], x!, y!) },
   ],
   neg: [one("neg")],
   abs: [one("abs")],
@@ -142,6 +182,7 @@ const cases: { readonly [K in Op]: typeof none | readonly Case[] } = {
     matrix({ start: [1, 0], size: [1, 0], step: [1, 1] }, "slice"),
   ],
   pad: [matrix({ low: [1, 0], high: [0, 2], value: 3 }, "pad")],
+  barrier: [matrix({ phase: 1 }, "barrier")],
   concat: [
     {
       at: [variable(generic(4), [2, 2]), variable(generic(2, 3), [2, 1]), variable(generic(4, 2), [2, 2])],
@@ -174,6 +215,22 @@ const cases: { readonly [K in Op]: typeof none | readonly Case[] } = {
   ],
   argsort: none,
   cumsum: [matrix({ axis: 0 }, "cumsum"), matrix({ axis: 1 }, "cumsum", [2, 4])],
+  // Where gradients have gradients they come from plain operations; those of its kernel: test/nn.
+  attention: [
+    {
+      at: [
+        variable(generic(12), [1, 2, 1, 3, 2]),
+        variable(generic(8, 0.7), [1, 2, 2, 2]),
+        variable(generic(12, 1.1), [1, 2, 2, 3]),
+      ],
+      // The logarithms of sums beside the result are for its own gradient, and carry none.
+      f: (q, k, v) => {
+        const flat = node("attention", [q!, k!, v!], { causal: true, masked: false, scale: 0.7, dropout: 0 });
+        return attentionResults(flat, q!, v!).result;
+      },
+    },
+  ],
+  attentionGradient: none,
   randomBits: none,
 };
 

@@ -159,7 +159,14 @@ test("many rows are cut, and told of", () => {
     extents: [i + 1],
     scopes: [`a.${i % 7}.b`],
   }));
-  const kernels = calls.map(({ extents }) => ({ name: "exp", kind: "loop", extents, flops: 1, bytes: 1 }));
+  const kernels = calls.map(({ extents }) => ({
+    name: "exp",
+    kind: "loop",
+    extents,
+    flops: 1,
+    bytes: 1,
+    recomputedFlops: 0,
+  }));
   const ends = Float64Array.from(calls, (_, i) => 1e6 * (i + 1) ** 2);
   const plan = { id: 1, calls } as unknown as Plan;
   const runs = [{ plan, kernels, start: 0, end: 4000, ends }] as ConstructorParameters<typeof Profile>[3];

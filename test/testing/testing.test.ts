@@ -1,5 +1,5 @@
-import { ones, type Tensor, tensor } from "thaw/tensor";
-import { assertClose, gradcheck } from "thaw/testing";
+import { customFunction, manualSeed, ones, rand, type Tensor, tensor } from "thaw/tensor";
+import { assertClose, gradcheck, gradgradcheck } from "thaw/testing";
 import { describe, expect, test } from "vitest";
 import { ArgumentError, GradientError } from "../../src/base/errors.ts";
 
@@ -32,6 +32,59 @@ describe("gradcheck", () => {
     );
     await expect(gradcheck((a) => a.detach().mul(2), [f64([1])])).rejects.toThrow(
       "autograd gives 0, differences",
+    );
+  });
+
+  test("counts what differs, and tells where most; gives false where that is asked for", async () => {
+    const wrong = (a: Tensor): Tensor => a.mul(a.detach());
+    await expect(gradcheck(wrong, [f64([1, 2])])).rejects.toThrow(
+      /; 2 of 4 such pairs differ, most output 0 \[1\] by input 0 \[1\]: autograd gives 2, differences (4|3\.99)/,
+    );
+    expect(await gradcheck(wrong, [f64([1, 2])], { raiseException: false })).toBe(false);
+    expect(await gradcheck(wrong, [f64([1, 2])], { atol: 3 })).toBe(true);
+  });
+
+  test("refuses a function, or a backward pass, that gives something else each time", async () => {
+    const noisy = (a: Tensor): Tensor => a.mul(rand([1], { dtype: "f64" }));
+    await expect(gradcheck(noisy, [f64([1])])).rejects.toThrow("when the function is called again");
+    const seeded = (a: Tensor): Tensor => {
+      manualSeed(1);
+      return noisy(a);
+    };
+    expect(await gradcheck(seeded, [f64([1])])).toBe(true);
+    let by = 2;
+    const drifting = customFunction(
+      (_, a: Tensor) => a.mul(2),
+      (_, g) => g.mul((by += 1e-9)),
+    );
+    await expect(gradcheck(drifting, [f64([1])])).rejects.toThrow(/when it is asked again.*nondetTol/);
+    expect(await gradcheck(drifting, [f64([1])], { nondetTol: 1e-6 })).toBe(true);
+  });
+
+  test("checks second derivatives, of several inputs and outputs", async () => {
+    const fn = (a: Tensor, b: Tensor): Tensor[] => [a.mul(b).sin(), a.detach(), b.pow(3).sum()];
+    expect(await gradgradcheck(fn, [f64([0.3, 0.4]), f64([1.2, -0.5])])).toBe(true);
+    expect(
+      await gradgradcheck(fn, [f64([0.3]), f64([1.2])], { gradOutputs: [f64([2]), f64([3]).sum()] }),
+    ).toBe(true);
+    // Its first derivative is right, and the second that follows from it is not.
+    const wrong = customFunction(
+      (_, a: Tensor) => a.pow(3),
+      (ctx, g) => g.mul(ctx.inputs[0].detach().pow(2)).mul(3),
+    );
+    expect(await gradcheck(wrong, [f64([0.5])])).toBe(true);
+    await expect(gradgradcheck(wrong, [f64([0.5])])).rejects.toThrow(
+      /^gradgradcheck: the gradient by input 0 \[0\] by input 0 \[0\]: autograd gives 0, differences/,
+    );
+    expect(await gradgradcheck(wrong, [f64([0.5])], { raiseException: false })).toBe(false);
+    await expect(gradgradcheck((a) => a.detach(), [f64([1])])).rejects.toThrow(
+      "no output requires a gradient",
+    );
+    await expect(gradgradcheck(wrong, [f64([1])], { gradOutputs: [f64([1, 2])] })).rejects.toThrow(
+      "gradOutputs have shapes [2], the outputs that require a gradient [1]",
+    );
+    await expect(gradgradcheck(wrong, [tensor([1])])).rejects.toThrow(
+      "gradgradcheck: no input requires a gradient",
     );
   });
 

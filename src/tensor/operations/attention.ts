@@ -1,8 +1,10 @@
-import { restore } from "../../ir/build.ts";
+import type { Shape } from "../../base/shape.ts";
+import { sizeOf } from "../../base/shape.ts";
+import { attentionResults, composedAttention } from "../../ir/attention.ts";
+import { cast, reshape } from "../../ir/build.ts";
+import { type AttentionAttrs, mostHeadSize } from "../../ir/infer-attention.ts";
 import { type Node, node } from "../../ir/node.ts";
-import { add, eq, exp, le, mul, where } from "./elementwise.ts";
-import { matmul } from "./linalg.ts";
-import { transpose } from "./movement.ts";
+import { broadcastTo, floating } from "./promote.ts";
 
 /** What attention is told beside its operands. */
 export interface AttentionNodes {
@@ -11,33 +13,54 @@ export interface AttentionNodes {
   readonly isCausal: boolean;
   /** What scores are multiplied by. */
   readonly scale: number;
-  /** What weights are multiplied by, in the shape of the scores: dropout's. */
-  readonly kept: Node | null;
+  /** With which probability a weight is dropped, and the key of the random bits that say so; null: none is. */
+  readonly dropped: { readonly p: number; readonly key: Node } | null;
+  /** The dimensions before the last two of the result; the heads of queries are the last of them. */
+  readonly batch: Shape;
+  /** How many heads of queries share a head of keys and values. */
+  readonly group: number;
 }
 
-/** softmax(query · keyᵀ · scale + mask) · value, from operations that there are; a query without a key gives zeros. */
+/**
+ * softmax(query · keyᵀ · scale + mask) · value; a query without a key gives zeros. It is a primitive, which stores no
+ * scores, unless the mask has a gradient or there is nothing to compute.
+ */
 export function attention(query: Node, key: Node, value: Node, how: AttentionNodes): Node {
-  const { mask, isCausal, scale, kept } = how;
-  let scores = matmul(mul(query, scale), transpose(key, -2, -1));
-  if (mask !== null) scores = mask.dtype === "bool" ? where(mask, scores, -Infinity) : add(scores, mask);
-  if (isCausal) scores = where(lowerTriangle(scores), scores, -Infinity);
-  const weights = weightsOf(scores);
-  return matmul(kept === null ? weights : mul(weights, kept), value);
+  const { isCausal, scale, dropped, batch, group } = how;
+  const lead = batch.slice(0, -1);
+  const heads = (batch.at(-1) ?? 1) / group;
+  const [length, size] = query.shape.slice(-2) as [number, number];
+  const [keys, width] = value.shape.slice(-2) as [number, number];
+  const fit = (x: Node, own: Shape, shape: Shape): Node =>
+    reshape(
+      broadcastTo(x, [...lead, ...(batch.length === 0 ? [] : own), ...x.shape.slice(-2)], "attention"),
+      shape,
+    );
+  const n = sizeOf(lead);
+  const q = fit(floating(query), [heads * group], [n, heads, group, length, size]);
+  const k = fit(floating(key), [heads], [n, heads, keys, size]);
+  const v = fit(floating(value), [heads], [n, heads, keys, width]);
+  const given = how.mask === null ? null : pairs(how.mask, [...batch, length, keys], q, keys);
+  const attrs: AttentionAttrs = {
+    causal: isCausal,
+    masked: given !== null,
+    scale,
+    dropout: dropped?.p ?? 0,
+  };
+  const src = [q, k, v, ...(given === null ? [] : [given]), ...(dropped === null ? [] : [dropped.key])];
+  const isPrimitive =
+    q.dtype === "f32" &&
+    Math.max(size, width) <= mostHeadSize &&
+    sizeOf(q.shape) * sizeOf(v.shape) > 0 &&
+    given?.tracked !== true;
+  const result = isPrimitive
+    ? attentionResults(node("attention", src, attrs), q, v).result
+    : composedAttention(src, attrs).result;
+  return reshape(result, [...batch, length, width]);
 }
 
-/** Which keys are not after the query, of the last two dimensions. */
-function lowerTriangle({ shape }: Node): Node {
-  const iota = (axis: number): Node => node("iota", [], { shape: shape.slice(-2), axis, dtype: "i32" });
-  return le(iota(1), iota(0));
-}
-
-/** Softmax along the last dimension, which is 0 where all scores are -Infinity: the shift and the sum are then neutral. */
-function weightsOf(scores: Node): Node {
-  const axes = [scores.shape.length - 1];
-  if (scores.shape.at(-1) === 0) return scores;
-  const top = node("detach", [node("maxReduce", [scores], { axes })], {});
-  const none = eq(top, -Infinity);
-  const spread = (x: Node): Node => restore(x, axes, scores.shape);
-  const e = exp(node("sub", [scores, spread(where(none, 0, top))], {}));
-  return node("div", [e, spread(where(none, 1, node("sum", [e], { axes })))], {});
+/** A mask for each pair of a query and a key. */
+function pairs(mask: Node, shape: Shape, query: Node, keys: number): Node {
+  const numbers = mask.dtype === "bool" ? mask : cast(mask, query.dtype);
+  return reshape(broadcastTo(numbers, shape, "attention"), [...query.shape.slice(0, 4), keys]);
 }

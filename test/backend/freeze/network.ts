@@ -26,7 +26,11 @@ class Branch extends nn.Module {
     this.norm = surrounding === "buffers" ? new nn.BatchNorm1d(3, { affine: false }) : null;
     this.norms =
       surrounding === "norm layers"
-        ? new nn.Sequential(new nn.RMSNorm(3), new nn.GroupNorm(1, 3), new nn.LayerNorm(3))
+        ? new nn.Sequential(
+            new nn.RMSNorm(3, { elementwiseAffine: false }),
+            new nn.GroupNorm(1, 3, { affine: false }),
+            new nn.LayerNorm(3, { elementwiseAffine: false }),
+          )
         : null;
     this.attends = surrounding === "attention";
   }

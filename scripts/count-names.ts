@@ -22,7 +22,7 @@ const counted: [string, number][] =
     : [...countNames(folders, methods).counts];
 counted.sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
 if (process.argv.includes("--write"))
-  writeFileSync(recorded, `${JSON.stringify(Object.fromEntries(counted), null, 0).replaceAll(",", ",\n")}\n`);
+  writeFileSync(recorded, `${JSON.stringify(Object.fromEntries(counted), null, 2)}\n`);
 
 const rows = counted.map(([name, files]) => ({ name, files, ...answer(name) }));
 const there = rows.filter((row) => row.thaw !== null);

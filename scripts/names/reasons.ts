@@ -20,10 +20,6 @@ export const reasons: readonly { readonly reason: string; readonly names: RegExp
   { reason: "probability distributions as objects", names: /^torch\.distributions\./ },
   { reason: "recurrent layers", names: /^nn\.(RNN|GRU|LSTM)(Cell)?$/ },
   {
-    reason: "recomputation and custom gradients, which are being written",
-    names: /^torch\.(utils\.checkpoint|autograd\.(Function|function))\b.*$/,
-  },
-  {
     reason: "several devices or processes",
     names: /^(torch\.(distributed|accelerator|_C\._get_accelerator|neuron)\b.*|nn\.SyncBatchNorm)$/,
   },

@@ -1,4 +1,5 @@
 import ts from "typescript";
+import { checkLayerDocs, layerDocs } from "./layer-docs.ts";
 import { isMain, readSources, report, type Sources } from "./sources.ts";
 
 /** Every exported declaration without a docstring, one line each. Of overloads, one must have it. */
@@ -72,4 +73,7 @@ function hasDocstring(statement: ts.Statement): boolean {
   return ts.getJSDocCommentsAndTags(statement).some((doc) => ts.isJSDoc(doc) && !!doc.comment);
 }
 
-if (isMain(import.meta.url)) report("check-docs", checkDocs(readSources()));
+if (isMain(import.meta.url)) {
+  const sources = readSources();
+  report("check-docs", [...checkDocs(sources), ...checkLayerDocs(layerDocs(sources))]);
+}

@@ -5,6 +5,7 @@ import { add, cast } from "../ir/build.ts";
 import { isOp, latestId, type Node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
 import { makingGradientOf } from "../ir/origin.ts";
+import { joined } from "./joined.ts";
 import { Recomputation } from "./recompute.ts";
 import { type VjpRule, vjpRules } from "./vjp.ts";
 
@@ -31,24 +32,26 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
     );
   const collects = (n: Node): n is Node<"variable"> => isOp(n, "variable") && (options.stopAt?.(n) ?? true);
   const order = reaching(root, collects);
-  const gradients = new Map<Node, Node>();
+  const gradients = new Map<Node, Node[]>();
   const byOwner = new Map<object, Node>();
   if (order.size === 0) return byOwner;
 
-  gradients.set(root, cast(cotangent, computeDtype(root)));
+  gradients.set(root, [cast(cotangent, computeDtype(root))]);
   const recomputation = new Recomputation([root, cotangent]);
   const results = new Map<Node, Node[]>();
   for (const n of [...order].reverse()) {
     if (isOp(n, "custom")) {
       makingGradientOf(n);
       for (const [i, own] of gradientsOfCall(n, results.get(n) ?? [], order, recomputation).entries())
-        if (own !== null) accumulate(gradients, n.src[i]!, own);
+        if (own !== null) addTerm(gradients, n.src[i]!, own);
       continue;
     }
-    const g = gradients.get(n);
-    if (g === undefined) continue;
+    const terms = gradients.get(n);
+    if (terms === undefined) continue;
+    const g = joined(terms).reduce(add);
     if (collects(n)) {
-      accumulate(byOwner, n.attrs.owner, g);
+      const before = byOwner.get(n.attrs.owner);
+      byOwner.set(n.attrs.owner, before ? add(before, g) : g);
       continue;
     }
     if (isOp(n, "customResult")) {
@@ -69,11 +72,18 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
       const since = latestId();
       const own = rule(seen, g, i);
       // What is stated of a gradient may hold on to nodes by itself.
-      accumulate(gradients, operand, isOp(n, "stated") ? recomputation.seenIn(own, since) : own);
+      addTerm(gradients, operand, isOp(n, "stated") ? recomputation.seenIn(own, since) : own);
     }
   }
   makingGradientOf(null);
   return byOwner;
+}
+
+/** Notes a term of a node's gradient. */
+function addTerm(gradients: Map<Node, Node[]>, n: Node, term: Node): void {
+  const others = gradients.get(n);
+  if (others === undefined) gradients.set(n, [term]);
+  else others.push(term);
 }
 
 /** The gradients of a call's operands, of those of its results. */
@@ -99,11 +109,6 @@ function gradientsOfCall(
 export function reachedOwners(root: Node): Set<object> {
   const isVariable = (n: Node): n is Node<"variable"> => isOp(n, "variable");
   return new Set([...reaching(root, isVariable)].filter(isVariable).map(({ attrs }) => attrs.owner));
-}
-
-function accumulate<K>(sums: Map<K, Node>, key: K, g: Node): void {
-  const before = sums.get(key);
-  sums.set(key, before ? add(before, g) : g);
 }
 
 /** Gradients of values in a storage dtype are kept in f32, in which they add up. */

@@ -248,5 +248,7 @@ export const narrowRules: { readonly [K in Op]: NarrowRule<K> | null } = {
   scatter: scattered,
   argsort: acrossAxis,
   cumsum: acrossAxis,
+  attention: null,
+  attentionGradient: null,
   randomBits: null,
 };

@@ -19,6 +19,7 @@ import {
 } from "../ir/build.ts";
 import { type Node, node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
+import { attentionOperand } from "./vjp-attention.ts";
 import {
   concatOperand,
   dotLeft,
@@ -174,5 +175,8 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
   ],
   argsort: [null],
   cumsum: [({ attrs: { axis } }, g) => flip(node("cumsum", [flip(g, axis)], { axis }), axis)],
+  attention: [attentionOperand("query"), attentionOperand("key"), attentionOperand("value"), null],
+  // It is made where gradients are not to have gradients.
+  attentionGradient: [null],
   randomBits: [null],
 };

@@ -36,15 +36,14 @@ export type Result = TypedArray | Allocation;
 export interface Executable {
   /**
    * Runs once. `results` are filled with the outputs. Returns -1, or the index of the check that failed (then
-   * nothing has been written to any resident input).
+   * nothing has been written to any resident input). Where `ends` is given, each call of the plan notes there when it had
+   * ended, in nanoseconds from the first one's start.
    */
-  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly Result[]): number;
-  /** As `run`; when each call of the plan had ended goes to `ends`, in nanoseconds from the first one's start. */
-  runTimed(
+  run(
     bindings: readonly Binding[],
     scalars: Float64Array,
     results: readonly Result[],
-    ends: Float64Array,
+    ends?: Float64Array,
   ): number;
   /** Frees what the executable holds on the backend. */
   free(): void;

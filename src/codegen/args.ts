@@ -1,5 +1,5 @@
 import { dtypes } from "../base/dtype.ts";
-import type { Kernel, KernelCall } from "../plan/kernel.ts";
+import { isAttention, type Kernel, type KernelCall } from "../plan/kernel.ts";
 import { bodiesOf } from "./body.ts";
 
 /** Where a kernel finds its arguments: offsets into its argument block, a word each. */
@@ -20,8 +20,11 @@ export interface ArgsLayout {
 }
 
 /** Number of dimensions of a kernel's calls. */
-const rankOf = (kernel: Kernel): number =>
-  kernel.kind === "loop" ? kernel.outer + kernel.inner : kernel.kind === "contract" ? kernel.batch + 3 : 3;
+function rankOf(kernel: Kernel): number {
+  if (kernel.kind === "loop") return kernel.outer + kernel.inner;
+  if (kernel.kind === "contract") return kernel.batch + 3;
+  return isAttention(kernel) ? 7 : 3;
+}
 
 /** The accesses that a `gather` goes through. */
 const gathered = (kernel: Kernel): Set<number> =>

@@ -1,4 +1,4 @@
-import { count, ops } from "../lowered/build.ts";
+import { count, type KernelBuilder, ops } from "../lowered/build.ts";
 import type { Expr } from "../lowered/ir.ts";
 import { ceilDiv, fetchOperand, inVectors, one, operandAt, type Parts, zero } from "./contract-parts.ts";
 
@@ -115,7 +115,7 @@ function rightByRow(parts: Parts, right: number, { k0, depth }: Stretch): void {
     };
     inVectors(parts, depth, (j, live) => {
       const lines = rows === null ? columns.map((x) => value(x, j, live)) : throughMemory(rows, j, live);
-      for (const [d, column] of transposed(parts, lines).entries())
+      for (const [d, column] of transposed(parts.b, lines).entries())
         b.store({ access: right, at: [panel, add(j, count(d)), c], along: { dim: 2, packed: true } }, column);
     });
   });
@@ -125,7 +125,7 @@ function rightByRow(parts: Parts, right: number, { k0, depth }: Stretch): void {
  * The columns of a square of vectors. Step by step squares of 1, 2, 4 … swap places across the diagonal (Eklundh, "A Fast
  * Computer Method for Matrix Transposing", 1972).
  */
-function transposed({ b }: Parts, rows: readonly Expr[]): readonly Expr[] {
+export function transposed(b: KernelBuilder, rows: readonly Expr[]): readonly Expr[] {
   const lanes = rows.length;
   let now = [...rows];
   for (let half = 1; half < lanes; half *= 2) {

@@ -1,35 +1,17 @@
 import { InternalError } from "../base/errors.ts";
 import { settings } from "../base/settings.ts";
 import { count, KernelBuilder, ops, param, ref } from "../lowered/build.ts";
-import type { Expr, Lowered, Tile } from "../lowered/ir.ts";
+import type { Expr, Lowered } from "../lowered/ir.ts";
 import { verify } from "../lowered/verify.ts";
 import type { ContractKernel } from "../plan/kernel.ts";
 import { addRows, clearRows, dot } from "./contract-few.ts";
 import { packLeft, packRight } from "./contract-pack.ts";
 import { ceilDiv, extentsOf, finish, goesAlong, one, type Parts, zero } from "./contract-parts.ts";
 import { few, type ProductForm, type ProductPolicy, productBuffers } from "./product-policy.ts";
+import { tiles } from "./product-tile.ts";
 import { KernelAccesses, lowerValues, scalarValues } from "./value.ts";
 
 const { add, div, eq, lt, max, min, mul, ne, or, rem, sub, within } = ops;
-
-/** What a register tile does with sums (rows by columns), a packed left (rows by depth) and right panel (1 by depth by columns). */
-const tile = (name: string, keeps: boolean): Tile => ({
-  name,
-  meaning([sums, left, right]) {
-    const [rows, columns] = sums!.sizes as [number, number];
-    const width = right!.sizes[2]!;
-    for (let i = 0; i < rows; i++)
-      for (let j = 0; j < columns; j++) {
-        let sum = keeps ? sums!.get(i, j) : 0;
-        for (let k = 0; k < left!.sizes[1]!; k++)
-          sum = Math.fround(left!.get(i, k) * right!.get(Math.floor(j / width), k, j % width) + sum);
-        sums!.set(sum, i, j);
-      }
-  },
-});
-
-/** Sums of products, in order of the depth: those that begin, and those that go on from what is there. */
-const tiles = { begin: tile("begin", false), goOn: tile("goOn", true) };
 
 /**
  * A product. A task is a block of the result. For each stretch of the contracted dimension it packs the right operand,

@@ -60,6 +60,13 @@ function exp(v: ExprLanes, x: Expr): Expr {
   return scale(v, v.add(less1, v.k(1)), n);
 }
 
+/** exp of what is not positive. What would be below 2^-126 is 0, as it is exactly for -Infinity; a NaN stays one. */
+export function expNegative(v: ExprLanes, x: Expr): Expr {
+  // From -87.7 down n is -127, whose power of two has the bits of 0.
+  const { less1, n } = reduceExp(v, v.keep(v.atLeast(x, v.k(-88))));
+  return v.mul(v.add(less1, v.k(1)), powerOf2(v, n));
+}
+
 /** 2^n · (e^r - 1) + (2^n - 1), exact in what would cancel; for large x, exp. */
 function expm1(v: ExprLanes, x: Expr): Expr {
   const { less1, n } = reduceExp(v, clamp(v, x, -60, 89));

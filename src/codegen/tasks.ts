@@ -1,10 +1,13 @@
-import type { KernelCall } from "../plan/kernel.ts";
+import { isAttention, type KernelCall } from "../plan/kernel.ts";
 
 /** Work below which a call is not worth sharing out, in element operations. */
 const grain = 32_768;
 
 /** Work of a plan's shared calls below which the threads that it wakes are not worth it: some 0.3 ms of one thread. */
 const worthThreads = 32 * grain;
+
+/** Queries of a head that are one task of attention: whole register tiles of any target. */
+export const attentionQueries = 336;
 
 /** How a call is cut into tasks: by size alone, so that results do not depend on the number of threads. */
 export interface Tasks {
@@ -62,6 +65,11 @@ export function tasksOf(call: KernelCall, tiling: ProductTiling): Tasks {
     const [m, n, k] = extents.slice(kernel.batch) as [number, number, number];
     return productTasks(batch, m, n, k, tiling);
   }
+  if (isAttention(kernel)) {
+    const [n, h, g, l] = extents as [number, number, number, number];
+    const total = kernel.kind === "attention" ? n * h * g * Math.ceil(l / attentionQueries) : n * h;
+    return { total, chunk: Math.max(1, Math.min(total, Math.ceil((grain * total) / workOf(call)))), block };
+  }
   if (kernel.kind !== "loop") return { total: extents[0]!, chunk: extents[0]!, block };
   if (kernel.outer === 0 && kernel.body.some((v) => v.op === "reduce")) return { total: 1, chunk: 1, block };
   const total = extents[0]!;
@@ -72,7 +80,8 @@ export function tasksOf(call: KernelCall, tiling: ProductTiling): Tasks {
 }
 
 /** What a call takes, in element operations: a multiply-add of a product is an eighth of one, as vectors do them. */
-function workOf({ kernel, extents }: KernelCall): number {
+function workOf({ kernel, extents, flops }: KernelCall): number {
+  if (isAttention(kernel)) return flops / 16;
   const points = extents.reduce((a, b) => a * b, 1);
   if (kernel.kind === "contract") return points / 8;
   return kernel.kind === "loop" ? points * Math.max(1, kernel.body.length / 4) : points;

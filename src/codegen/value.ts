@@ -1,11 +1,12 @@
 import { roundTo } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
-import { count, type KernelBuilder, ops, param, typeOf } from "../lowered/build.ts";
+import { count, type KernelBuilder, ops, param } from "../lowered/build.ts";
 import type { Expr, Place } from "../lowered/ir.ts";
 import type { ContractKernel, LoopKernel, Value } from "../plan/kernel.ts";
 import { argsOf, bodiesOf, uniformValues, valuesOf } from "./body.ts";
 import { cellOf, decode, encode, number } from "./cells.ts";
 import { lowerElementwise, type Vectors } from "./elementwise.ts";
+import { threefry } from "./threefry.ts";
 
 /** Indices have 31 bits, which is all that a kernel knows of the extent that a gather picks from. */
 const gatherable = count(2 ** 31);
@@ -259,29 +260,11 @@ function indices(ctx: ValueContext, access: number): Expr {
   return ops.add(splat(first), vector === "unit" ? iota : ops.mul(iota, splat(step)));
 }
 
-const rotations = [13, 15, 26, 6, 17, 29, 16, 24] as const;
-
-/** The threefry words of some elements: word e & 1 of counter (e >>> 1, 0), as base/threefry.ts has it. */
+/** The random words of some elements: word e & 1 of counter (e >>> 1, 0). */
 function random(b: KernelBuilder, [key0, key1, element]: readonly [Expr, Expr, Expr]): Expr {
-  const u32 = typeOf("u32", element.type.lanes);
-  const k = (value: number): Expr => ({ op: "const", type: u32, value });
-  const word = (e: Expr) => b.let("key", ops.bits(e, "u32"));
-  const [first, second] = [word(key0), word(key1)];
-  const keys = [first, second, b.let("key", ops.xor(ops.xor(first, second), k(0x1bd11bda)))];
-  let x = b.let("x", ops.add(ops.shr(ops.bits(element, "u32"), k(1)), first));
-  let y = second;
-  for (let round = 0; round < 20; round++) {
-    const by = rotations[round & 7]!;
-    x = b.let("x", ops.add(x, y));
-    y = b.let("y", ops.xor(ops.or(ops.shl(y, k(by)), ops.shr(y, k(32 - by))), x));
-    if ((round & 3) !== 3) continue;
-    const injection = (round >> 2) + 1;
-    x = b.let("x", ops.add(x, keys[injection % 3]!));
-    y = b.let("y", ops.add(y, ops.add(keys[(injection + 1) % 3]!, k(injection))));
-  }
-  const one: Expr = { op: "const", type: element.type, value: 1 };
-  const isOdd = ops.eq(ops.and(element, one), one);
-  return ops.select(isOdd, ops.bits(y, "i32"), ops.bits(x, "i32"));
+  const bits = b.let("e", ops.bits(element, "u32"));
+  const zero: Expr = { op: "const", type: bits.type, value: 0 };
+  return threefry(b, [ops.bits(key0, "u32"), ops.bits(key1, "u32")], bits, zero);
 }
 
 /** Writes a value, a name or a constant, through an access, narrowed to its dtype. */

@@ -15,6 +15,12 @@ export {
   mix,
   type Sources,
 } from "./mix.ts";
-export { type PadOptions, type PadSequenceOptions, padSequence, padToMultiple } from "./pad.ts";
+export {
+  type PadOptions,
+  type PadSequenceOptions,
+  padSequence,
+  padToMultiple,
+  unpadSequence,
+} from "./pad.ts";
 export { permutation } from "./shuffle.ts";
 export { randomSplit } from "./split.ts";

@@ -73,6 +73,36 @@ export function padSequence(sequences: Iterable<Tensor>, options: PadSequenceOpt
 }
 
 /**
+ * The sequences in a batch that is padded at the right, without what they are padded with: what `padSequence` does, undone.
+ *
+ * Takes [T, B, …], or [B, T, …] with `batchFirst`, and the lengths of the sequences, a list or a vector of integers, which
+ * is read. Gives a tensor of [length, …] for each. A gradient flows through.
+ * Throws `ShapeError` where there are not as many lengths as sequences, or a length that is not there.
+ * Source: `torch.nn.utils.rnn.unpad_sequence`. Example: `unpadSequence(batch, [2, 1], { batchFirst: true })`.
+ */
+export function unpadSequence(
+  padded: Tensor,
+  lengths: Tensor | readonly number[],
+  { batchFirst = false }: { batchFirst?: boolean } = {},
+): Tensor[] {
+  if (!(padded instanceof Tensor) || padded.ndim < 2)
+    throw new ShapeError("unpadSequence: takes a batch, [T, B, …]; give a tensor of two dimensions or more");
+  const counts = lengths instanceof Tensor ? [...lengths.dataSync()] : [...lengths];
+  const [batch, time] = batchFirst ? [0, 1] : [1, 0];
+  if (counts.length !== padded.shape[batch])
+    throw new ShapeError(
+      `unpadSequence: ${counts.length} lengths for the ${padded.shape[batch]} sequences of shape ${shapeText(padded.shape)}`,
+    );
+  return counts.map((count, i) => {
+    if (!Number.isInteger(count) || count < 0 || count > padded.shape[time]!)
+      throw new ShapeError(
+        `unpadSequence: a length of ${count} in a batch of shape ${shapeText(padded.shape)}; it is from 0 to ${padded.shape[time]}`,
+      );
+    return padded.select(batch, i).narrow(0, 0, count);
+  });
+}
+
+/**
  * A tensor whose size along a dimension (`dim`, by default the last) is padded to the next multiple of a number, so that
  * batches of many lengths have few shapes, each of which a step is recorded for once. One that fits is given as it is.
  *

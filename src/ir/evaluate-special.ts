@@ -1,6 +1,7 @@
 import { allocate, isFloat, readElement, type TypedArray } from "../base/dtype.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../base/shape.ts";
 import { threefry2x32 } from "../base/threefry.ts";
+import { evaluateAttention, evaluateAttentionGradient } from "./evaluate-attention.ts";
 import { offsetsOf } from "./evaluate-movement.ts";
 import type { Node } from "./node.ts";
 
@@ -99,6 +100,9 @@ export const specialRules = {
     }
     return out;
   },
+
+  attention: evaluateAttention,
+  attentionGradient: evaluateAttentionGradient,
 
   /** Element e is word e mod 2 of the block that counter (⌊e / 2⌋, 0) gives. */
   randomBits: (n: Node<"randomBits">, [key]: readonly TypedArray[]): TypedArray => {

@@ -1,6 +1,7 @@
 import { type DType, isFloat } from "../base/dtype.ts";
 import { DTypeError, InternalError, ShapeError } from "../base/errors.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
+import { inferAttention, inferAttentionGradient } from "./infer-attention.ts";
 import { type Node, type Op, type OpAttrs, ops } from "./op.ts";
 
 /** Shape and dtype of a result. */
@@ -266,6 +267,8 @@ const rules: { readonly [K in Op]: Rule<K> } = {
     axisOf(axis, src[0]!, op);
     return numeric(src, undefined, op);
   },
+  attention: inferAttention,
+  attentionGradient: inferAttentionGradient,
   randomBits: (src, { shape }, op) => {
     need(src[0]!.dtype === "i32" && sameShape(src[0]!.shape, [2]), op, src, "a key of shape [2], i32");
     return { shape, dtype: "i32" };

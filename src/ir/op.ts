@@ -154,6 +154,17 @@ export interface OpAttrs {
   argsort: { axis: number; descending: boolean };
   /** Sums of the elements up to and including each, along one axis. */
   cumsum: { axis: number };
+  /**
+   * query, key, value, the mask (of bools, or of numbers that are added) if there is one, the key of dropout's random bits (unless `dropout` is 0) →
+   * softmax(query · keyᵀ · scale + mask) · value, and each query's logarithm of the sum of exponentials (Infinity where it
+   * attends to nothing), in one vector; see ir/attention.ts for shapes.
+   */
+  attention: { causal: boolean; masked: boolean; scale: number; dropout: number };
+  /**
+   * What attention takes, then the logarithms that it gave, each query's Σ gradient · result, and the result's gradient →
+   * the gradients of some operands (0, 1, 2: of the query, key, value), in one vector.
+   */
+  attentionGradient: OpAttrs["attention"] & { of: readonly number[] };
   /** key (i32[2]) → uniformly random i32 bits: Threefry-2x32-20 of (key, element index). */
   randomBits: { shape: Shape };
 }
@@ -234,6 +245,8 @@ export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operan
   scatter: k("special", 3),
   argsort: k("special", 1),
   cumsum: k("special", 1),
+  attention: k("special", -1),
+  attentionGradient: k("special", -1),
   randomBits: k("special", 1),
 };
 

@@ -33,6 +33,8 @@ const rules: SimplifyRules = {
   scatterAdd: null,
   scatter: null,
   argsort: null,
+  attention: null,
+  attentionGradient: null,
   randomBits: null,
 };
 

@@ -31,10 +31,16 @@ const momentum = Symbol("momentum");
 const cumulative = Symbol("cumulative");
 
 /**
- * Normalizes every channel (dimension 1) to mean 0 and variance 1 over the batch and all other dimensions, then scales
- * by `weight` and shifts by `bias`. In training by the statistics of the batch, which enter the running ones (the
- * variance there is the unbiased one) even where the output is not read; else by the running ones. In a module that is
- * frozen as a whole, those hold still.
+ * (x − mean) / √(variance + eps) · weight + bias for every channel, with mean and variance over the batch and all
+ * dimensions but the channels. In training by the statistics of the batch, which enter the running ones (the
+ * variance there is the unbiased one) even where the output is not read; else by the running ones. In a module that
+ * is frozen as a whole, those hold still.
+ *
+ * It is the class of `BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`, and has no instances of its own: `module
+ * instanceof nn.BatchNorm` tells them from others. Takes x of [N, C, …] with C = `numFeatures`; gives x's shape.
+ * Throws `ShapeError` for another shape, and in training for a single value a channel.
+ * Source: Ioffe and Szegedy, "Batch Normalization", 2015; `torch.nn.modules.batchnorm._BatchNorm`.
+ * Example: `new nn.Sequential(new nn.BatchNorm1d(3)).modules().filter((m) => m instanceof nn.BatchNorm)`.
  */
 export abstract class BatchNorm extends Module {
   readonly numFeatures: number;
@@ -188,17 +194,53 @@ export abstract class BatchNorm extends Module {
   }
 }
 
-/** `BatchNorm` of [N, C] or [N, C, L]. */
+/**
+ * (x − mean) / √(variance + eps) · weight + bias for every channel, with mean and variance over the batch and all
+ * dimensions but the channels. In training they are those of the batch, which enter the running ones; else the
+ * running ones, or those of the batch where there are none.
+ *
+ * Takes x of [N, C] or [N, C, L] and a floating dtype, with C = `numFeatures`; gives x's shape. `weight` and `bias`,
+ * of [C], start from ones and zeros; buffers are `runningMean`, `runningVar` and `numBatchesTracked`. Options are
+ * those of `BatchNormOptions`.
+ * Throws `ShapeError` for another shape, and in training for a single value a channel; `ArgumentError` for an eps or
+ * momentum that cannot be; `DTypeError` for integers.
+ * Source: Ioffe and Szegedy, "Batch Normalization", 2015; `torch.nn.BatchNorm1d`.
+ * Example: `new nn.BatchNorm1d(3).forward(randn([4, 3]))`.
+ */
 export class BatchNorm1d extends BatchNorm {
   protected readonly ranks = [2, 3];
 }
 
-/** `BatchNorm` of [N, C, H, W]. */
+/**
+ * (x − mean) / √(variance + eps) · weight + bias for every channel, with mean and variance over the batch and all
+ * dimensions but the channels. In training they are those of the batch, which enter the running ones; else the
+ * running ones, or those of the batch where there are none.
+ *
+ * Takes x of [N, C, H, W] and a floating dtype, with C = `numFeatures`; gives x's shape. `weight` and `bias`, of
+ * [C], start from ones and zeros; buffers are `runningMean`, `runningVar` and `numBatchesTracked`. Options are those
+ * of `BatchNormOptions`.
+ * Throws `ShapeError` for another shape, and in training for a single value a channel; `ArgumentError` for an eps or
+ * momentum that cannot be; `DTypeError` for integers.
+ * Source: Ioffe and Szegedy, "Batch Normalization", 2015; `torch.nn.BatchNorm2d`.
+ * Example: `new nn.BatchNorm2d(3).forward(randn([2, 3, 4, 4]))`.
+ */
 export class BatchNorm2d extends BatchNorm {
   protected readonly ranks = [4];
 }
 
-/** `BatchNorm` of [N, C, D, H, W]. */
+/**
+ * (x − mean) / √(variance + eps) · weight + bias for every channel, with mean and variance over the batch and all
+ * dimensions but the channels. In training they are those of the batch, which enter the running ones; else the
+ * running ones, or those of the batch where there are none.
+ *
+ * Takes x of [N, C, D, H, W] and a floating dtype, with C = `numFeatures`; gives x's shape. `weight` and `bias`, of
+ * [C], start from ones and zeros; buffers are `runningMean`, `runningVar` and `numBatchesTracked`. Options are those
+ * of `BatchNormOptions`.
+ * Throws `ShapeError` for another shape, and in training for a single value a channel; `ArgumentError` for an eps or
+ * momentum that cannot be; `DTypeError` for integers.
+ * Source: Ioffe and Szegedy, "Batch Normalization", 2015; `torch.nn.BatchNorm3d`.
+ * Example: `new nn.BatchNorm3d(3).forward(randn([2, 3, 2, 2, 2]))`.
+ */
 export class BatchNorm3d extends BatchNorm {
   protected readonly ranks = [5];
 }

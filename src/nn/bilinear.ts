@@ -17,7 +17,7 @@ import { pythonFlag } from "./repr.ts";
  * [outFeatures]; both start uniform within ±1/√in1Features.
  * Throws `ArgumentError` for sizes that cannot be, `ShapeError` for inputs that do not fit, `DTypeError` for dtypes that
  * differ.
- * Source: `torch.nn.Bilinear`. Example: `new nn.Bilinear(20, 30, 40).forward(x1, x2)`.
+ * Source: `torch.nn.Bilinear`. Example: `new nn.Bilinear(2, 3, 4).forward(randn([5, 2]), randn([5, 3]))`.
  */
 export class Bilinear extends Module {
   readonly in1Features: number;

@@ -11,7 +11,8 @@ import { Module } from "./module.ts";
  * Takes x of [N, C, …], C a multiple of `groups`; gives its shape. `groups` has no default.
  * Throws `ArgumentError` for groups that are no whole number above 0; `ShapeError` for fewer than three dimensions, or
  * channels that groups do not divide.
- * Source: Zhang et al., "ShuffleNet", 2018; `torch.nn.ChannelShuffle`. Example: `new nn.ChannelShuffle(2).forward(x)`.
+ * Source: Zhang et al., "ShuffleNet", 2018; `torch.nn.ChannelShuffle`.
+ * Example: `new nn.ChannelShuffle(2).forward(randn([1, 4, 3]))`.
  */
 export class ChannelShuffle extends Module {
   readonly groups: number;

@@ -23,7 +23,8 @@ export interface CosineSimilarityOptions {
  * Takes two tensors that broadcast together, one of them of a floating dtype; gives their shape without `dim`.
  * Throws `ShapeError` for shapes that do not broadcast, `IndexError` for a dimension that is not there, `DTypeError` for
  * integers alone.
- * Source: `torch.nn.CosineSimilarity`. Example: `new nn.CosineSimilarity({ dim: -1 }).forward(a, b)`.
+ * Source: `torch.nn.CosineSimilarity`.
+ * Example: `new nn.CosineSimilarity({ dim: -1 }).forward(randn([2, 4]), randn([2, 4]))`.
  */
 export class CosineSimilarity extends Module {
   readonly dim: number;

@@ -42,7 +42,16 @@ abstract class AnyDropout extends Module {
   }
 }
 
-/** In training, sets elements to 0 with probability p and scales the others by 1 / (1 - p); else changes nothing. */
+/**
+ * In training, sets elements to 0 with probability p and scales the others by 1 / (1 − p); else changes nothing.
+ *
+ * Takes x of any shape and, in training, a floating dtype; gives x's shape. p is 0.5 unless given, as a number or `{
+ * p }`. It draws anew at each call, and at each replay of a captured step.
+ * Throws `ArgumentError` for a p that is no probability, `DTypeError` for integers in training.
+ * Source: Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012;
+ * `torch.nn.Dropout`.
+ * Example: `new nn.Dropout(0.2).forward(ones([2, 3]))`.
+ */
 export class Dropout extends AnyDropout {
   forward(x: Tensor): Tensor {
     return dropout(x, this);
@@ -56,7 +65,7 @@ export class Dropout extends AnyDropout {
  * Takes x of [N, C, L] or [C, L] and a floating dtype; gives its shape. p is 0.5 unless given.
  * Throws `ShapeError` for another number of dimensions, `ArgumentError` for a p that is no probability.
  * Source: Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015; `torch.nn.Dropout1d`.
- * Example: `new nn.Dropout1d(0.2).forward(x)`.
+ * Example: `new nn.Dropout1d(0.2).forward(ones([2, 3, 4]))`.
  */
 export class Dropout1d extends AnyDropout {
   forward(x: Tensor): Tensor {
@@ -67,10 +76,10 @@ export class Dropout1d extends AnyDropout {
 /**
  * `Dropout1d` for images: in training, whole channels become 0 with probability p.
  *
- * Takes x of [N, C, H, W]; as in PyTorch, the first two dimensions of any other input of two or more are taken for
- * batch and channels, of [C, H, W] too.
+ * Takes x of [N, C, H, W] and a floating dtype; gives its shape. As in PyTorch, the first two dimensions of any other
+ * input of two or more are taken for batch and channels, of [C, H, W] too. p is 0.5 unless given.
  * Throws `ShapeError` for fewer than two dimensions, `ArgumentError` for a p that is no probability.
- * Source: `torch.nn.Dropout2d`. Example: `new nn.Dropout2d(0.2).forward(x)`.
+ * Source: `torch.nn.Dropout2d`. Example: `new nn.Dropout2d(0.2).forward(ones([1, 3, 2, 2]))`.
  */
 export class Dropout2d extends AnyDropout {
   forward(x: Tensor): Tensor {
@@ -81,9 +90,10 @@ export class Dropout2d extends AnyDropout {
 /**
  * `Dropout1d` for volumes: in training, whole channels become 0 with probability p.
  *
- * Takes x of [N, C, D, H, W]; any other input is taken for one without a batch, [C, D, H, W], as in PyTorch.
+ * Takes x of [N, C, D, H, W] and a floating dtype; gives its shape. Any other input is taken for one without a batch,
+ * [C, D, H, W], as in PyTorch. p is 0.5 unless given.
  * Throws `ShapeError` for a scalar, `ArgumentError` for a p that is no probability.
- * Source: `torch.nn.Dropout3d`. Example: `new nn.Dropout3d(0.2).forward(x)`.
+ * Source: `torch.nn.Dropout3d`. Example: `new nn.Dropout3d(0.2).forward(ones([1, 3, 2, 2, 2]))`.
  */
 export class Dropout3d extends AnyDropout {
   forward(x: Tensor): Tensor {
@@ -98,7 +108,7 @@ export class Dropout3d extends AnyDropout {
  * Takes x of any shape and a floating dtype; gives its shape. p is 0.5 unless given.
  * Throws `ArgumentError` for a p that is no probability.
  * Source: Klambauer et al., "Self-Normalizing Neural Networks", 2017; `torch.nn.AlphaDropout`.
- * Example: `new nn.AlphaDropout(0.1).forward(x)`.
+ * Example: `new nn.AlphaDropout(0.1).forward(randn([2, 3]))`.
  */
 export class AlphaDropout extends AnyDropout {
   forward(x: Tensor): Tensor {
@@ -111,7 +121,7 @@ export class AlphaDropout extends AnyDropout {
  *
  * Takes x of [N, C, …]; gives its shape. p is 0.5 unless given.
  * Throws `ShapeError` for fewer than two dimensions, `ArgumentError` for a p that is no probability.
- * Source: `torch.nn.FeatureAlphaDropout`. Example: `new nn.FeatureAlphaDropout(0.1).forward(x)`.
+ * Source: `torch.nn.FeatureAlphaDropout`. Example: `new nn.FeatureAlphaDropout(0.1).forward(randn([2, 3, 4]))`.
  */
 export class FeatureAlphaDropout extends AnyDropout {
   forward(x: Tensor): Tensor {

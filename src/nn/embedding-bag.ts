@@ -211,12 +211,12 @@ const signature = takes(tableSizes, { ...tableOptions, ...bagOptions });
 /**
  * The sum, mean or largest of the rows of a table at the indices of each bag, without the rows in between.
  *
- * `numEmbeddings` rows of `embeddingDim` numbers in `weight`, drawn from a standard normal. Indices of [B, N] are B bags;
- * those of [L] are cut into bags at offsets, [B]. Gives [B, embeddingDim]. Rows that no bag names get a gradient of 0, and
- * train alone by `rows(…)`.
+ * Takes indices of [B, N], which are B bags, or of [L], which are cut into bags at offsets, [B]; gives [B, embeddingDim].
+ * `weight` is `numEmbeddings` rows of `embeddingDim` numbers, drawn from a standard normal. Rows that no bag names get a
+ * gradient of 0, and train alone by `rows(…)`. Options are those of `EmbeddingBagOptions`.
  * Throws `IndexError` for an index out of range, `ShapeError` and `ArgumentError` for offsets that do not fit.
  * Source: `torch.nn.EmbeddingBag`.
- * Example: `new nn.EmbeddingBag(1000, 16).forward(ids, tensor([0, 4], { dtype: "i32" }))`.
+ * Example: `new nn.EmbeddingBag(10, 4).forward(arange(6), tensor([0, 4], { dtype: "i32" }))`.
  */
 export class EmbeddingBag extends Module {
   readonly numEmbeddings: number;

@@ -9,8 +9,16 @@ import { Module } from "./module.ts";
 const signature = takes(tableSizes, tableOptions);
 
 /**
- * A table of rows looked up by index. The row `paddingIdx`, zeros at first, gets no gradient; with `maxNorm`, rows that
- * are looked up are first shortened to that length, in the table itself, but for what of it is frozen.
+ * A table of rows looked up by index. The row `paddingIdx`, zeros at first, gets no gradient; with `maxNorm`, rows
+ * that are looked up are first shortened to that length, in the table itself, but for what of it is frozen.
+ *
+ * Takes indices, integers in [0, `numEmbeddings`), of any shape; gives their shape with [`embeddingDim`] behind it.
+ * `weight` is [numEmbeddings, embeddingDim], drawn from a standard normal. Other options are those of
+ * `EmbeddingOptions`; `Embedding.fromPretrained` takes a table.
+ * Throws `IndexError` for an index out of range, `DTypeError` for indices that are no integers, `ArgumentError` for
+ * sizes and options that cannot be.
+ * Source: `torch.nn.Embedding`.
+ * Example: `new nn.Embedding(10, 4, { paddingIdx: 0 }).forward(tensor([[0, 3], [9, 1]], { dtype: "i32" }))`.
  */
 export class Embedding extends Module {
   readonly numEmbeddings: number;

@@ -4,7 +4,15 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { pythonTuple } from "./repr.ts";
 
-/** Makes one dimension of several: by default all but the first, the batch. */
+/**
+ * Makes one dimension of several: by default all but the first, the batch.
+ *
+ * Takes x of any shape, with dimensions `startDim` (1 unless given) to `endDim` (−1, the last); gives x's shape with
+ * one dimension of the product of their sizes in their place.
+ * Throws `IndexError` for a dimension that x does not have, `ArgumentError` for a start behind the end.
+ * Source: `torch.nn.Flatten`.
+ * Example: `new nn.Flatten().forward(randn([2, 3, 4]))`.
+ */
 export class Flatten extends Module {
   readonly startDim: number;
   readonly endDim: number;
@@ -27,11 +35,11 @@ export class Flatten extends Module {
 /**
  * Makes several dimensions of one: what `Flatten` does, undone.
  *
- * Takes x of any shape; dimension `dim`, negative ones counted from the end, becomes `unflattenedSize`, of which one
- * size may be -1. Neither has a default.
+ * Takes x of any shape; gives it with dimension `dim`, negative ones counted from the end, as `unflattenedSize`, of which
+ * one size may be -1. Neither has a default.
  * Throws `ArgumentError` for sizes that are no list of whole numbers; in `forward` `ShapeError` for sizes whose product
  * is not that of the dimension, `IndexError` for a dimension that x does not have.
- * Source: `torch.nn.Unflatten`. Example: `new nn.Unflatten(1, [2, -1]).forward(x)`.
+ * Source: `torch.nn.Unflatten`. Example: `new nn.Unflatten(1, [2, -1]).forward(randn([3, 8]))`.
  */
 export class Unflatten extends Module {
   readonly dim: number;

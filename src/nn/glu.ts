@@ -19,7 +19,7 @@ export interface GLUOptions {
  * shape with that size halved.
  * Throws `ShapeError` for a scalar, an odd size, and a dimension that x does not have; `DTypeError` for integers.
  * Source: Dauphin et al., "Language Modeling with Gated Convolutional Networks", 2017; `torch.nn.GLU`.
- * Example: `new nn.GLU().forward(x)`.
+ * Example: `new nn.GLU().forward(randn([2, 6]))`.
  */
 export class GLU extends Module {
   readonly dim: number;

@@ -18,7 +18,18 @@ export interface LayerNormOptions {
   bias?: boolean;
 }
 
-/** Normalizes over the last dimensions to mean 0 and variance 1, then scales by `weight` and shifts by `bias`. */
+/**
+ * (x − mean) / √(variance + eps) · weight + bias, with mean and variance over the last dimensions, in training and
+ * out of it.
+ *
+ * Takes x of [*, normalizedShape…] and a floating dtype; gives x's shape. `normalizedShape` is the sizes of the last
+ * dimensions, or one size; `weight` and `bias` have that shape and start from ones and zeros. The variance divides
+ * by the count. Options are those of `LayerNormOptions`.
+ * Throws `ShapeError` for an input that does not end in `normalizedShape`, `ArgumentError` for a `normalizedShape`
+ * of no dimension.
+ * Source: Ba et al., "Layer Normalization", 2016; `torch.nn.LayerNorm`.
+ * Example: `new nn.LayerNorm(8).forward(randn([2, 5, 8]))`.
+ */
 export class LayerNorm extends Module {
   readonly normalizedShape: Shape;
   readonly eps: number;

@@ -10,7 +10,17 @@ import { Module } from "./module.ts";
 
 const signature = takes({ inFeatures: kind.number, outFeatures: kind.number }, { bias: kind.boolean });
 
-/** x · weightᵀ + bias, over the last dimension. `weight` is [outFeatures, inFeatures]. */
+/**
+ * x · weightᵀ + bias, over the last dimension.
+ *
+ * Takes x of [*, `inFeatures`] and of `weight`'s dtype; gives [*, `outFeatures`]. `weight` is [outFeatures,
+ * inFeatures] and `bias` [outFeatures], or null where the option `bias` is false; both are drawn uniformly from
+ * ±1/√inFeatures.
+ * Throws `ShapeError` for another last dimension, `DTypeError` for another dtype, `ArgumentError` for sizes that are
+ * no whole numbers.
+ * Source: `torch.nn.Linear`.
+ * Example: `new nn.Linear(3, 4, { bias: false }).forward(randn([2, 3]))`.
+ */
 export class Linear extends Module {
   readonly inFeatures: number;
   readonly outFeatures: number;

@@ -23,7 +23,7 @@ export interface LocalResponseNormOptions {
  * Takes x of [N, C, …], three dimensions or more; gives its shape. `size` has no default.
  * Throws `ShapeError` for fewer dimensions, `ArgumentError` for a size that is no whole number above 0.
  * Source: Krizhevsky et al., "ImageNet Classification with Deep Convolutional Neural Networks", 2012;
- * `torch.nn.LocalResponseNorm`. Example: `new nn.LocalResponseNorm(5).forward(x)`.
+ * `torch.nn.LocalResponseNorm`. Example: `new nn.LocalResponseNorm(3).forward(randn([1, 4, 2, 2]))`.
  */
 export class LocalResponseNorm extends Module {
   readonly size: number;

@@ -2,7 +2,15 @@ import { Items, items, named, requireModule, requireName } from "./items.ts";
 import { type Member, Module } from "./module.ts";
 import type { contents } from "./paths.ts";
 
-/** Modules by name, found by walking under it. */
+/**
+ * Modules by name, found by walking under it.
+ *
+ * Takes an object of `modules`, none unless given; gives a module without a `forward` of its own: `get(name)` is a
+ * module of it. Order is that of insertion.
+ * Throws `ArgumentError` for what is no module, and for a name that is empty, has a dot, or is not there.
+ * Source: `torch.nn.ModuleDict`.
+ * Example: `new nn.ModuleDict({ left: new nn.Linear(2, 3), right: new nn.Linear(2, 3) }).get("left").forward(randn([1, 2]))`.
+ */
 export class ModuleDict<D extends Record<string, Module> = Record<string, Module>> extends Module {
   declare readonly [contents]?: D;
   private readonly [items] = new Items(new Map<string, Module>());

@@ -2,7 +2,15 @@ import { Items, items, placeIn, requireModule } from "./items.ts";
 import { type Member, Module } from "./module.ts";
 import type { contents } from "./paths.ts";
 
-/** Modules in a row, found by walking under their index. */
+/**
+ * Modules in a row, found by walking under their index.
+ *
+ * Takes a list of `modules`, none unless given; gives a module without a `forward` of its own, which can be
+ * iterated: `at(i)` is a module of it, negative ones counted from the end.
+ * Throws `ArgumentError` for what is no module, `IndexError` for an index that is not there.
+ * Source: `torch.nn.ModuleList`.
+ * Example: `[...new nn.ModuleList([new nn.Linear(2, 3), new nn.Linear(3, 1)])].reduce((x, layer) => layer.forward(x), randn([4, 2]))`.
+ */
 export class ModuleList<M extends Module = Module> extends Module {
   declare readonly [contents]?: readonly M[];
   private readonly [items]: Items<M[]>;

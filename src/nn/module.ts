@@ -66,6 +66,22 @@ const joinPath = (path: string, name: string): string => (path === "" ? name : `
 /**
  * A part of a network: a plain class whose parameters, buffers and submodules are its own fields (arrays of them
  * too), found by walking. What a parameter is called is the path to it: `hiddenTask1.weight`.
+ *
+ * Takes no arguments. A class that extends it has a `forward`, which takes and gives what it likes;
+ * `net.parameters()`, `net.stateDict()` and others give what the walk finds.
+ * Throws `ArgumentError` in a walk for modules or parameters in a plain object, a `Map` or a `Set`, which it does
+ * not enter.
+ * Source: `torch.nn.Module`.
+ * Example:
+ * ```ts
+ * class Scale extends nn.Module {
+ *   factor = new nn.Parameter(ones([1]));
+ *   forward(x: Tensor) {
+ *     return x.mul(this.factor);
+ *   }
+ * }
+ * return new Scale().forward(randn([2, 3]));
+ * ```
  */
 export abstract class Module extends Watched {
   declare readonly [ownNames]?: keyof Module;

@@ -22,7 +22,8 @@ export interface PairwiseDistanceOptions {
  * Takes two tensors of [N, D] or [D] that broadcast together, of any shape and dtype; gives their shape without the last
  * dimension, or with 1 for it. The distance is in the units of the inputs.
  * Throws `ShapeError` for shapes that do not broadcast.
- * Source: `torch.nn.PairwiseDistance`. Example: `new nn.PairwiseDistance({ p: 1 }).forward(a, b)`.
+ * Source: `torch.nn.PairwiseDistance`.
+ * Example: `new nn.PairwiseDistance({ p: 1 }).forward(randn([2, 4]), randn([2, 4]))`.
  */
 export class PairwiseDistance extends Module {
   readonly norm: number;

@@ -8,7 +8,8 @@ import { parameterLines, parameterOf } from "./parameter-list.ts";
 /**
  * Parameters by name, found by walking under it.
  *
- * Takes parameters, and tensors of which it makes parameters. A name is not empty and has no dot.
+ * Takes an object of `values`, none unless given: parameters, and tensors of which it makes parameters. A name is not
+ * empty and has no dot. Gives a module without a `forward`: `get(name)` is a parameter of it.
  * Throws `ArgumentError` for what is no tensor, and for a name that is not there or cannot be.
  * Source: `torch.nn.ParameterDict`. Example: `scales = new nn.ParameterDict({ left: ones([3]), right: ones([3]) })`.
  */

@@ -8,7 +8,8 @@ import { type Member, Module } from "./module.ts";
 /**
  * Parameters in a row, found by walking under their index.
  *
- * Takes parameters, and tensors of which it makes parameters. Indices count from the end where they are negative.
+ * Takes a list of `values`, none unless given: parameters, and tensors of which it makes parameters. Gives a module without
+ * a `forward`: `at(i)` is a parameter of it, negative indices counted from the end.
  * Throws `ArgumentError` for what is no tensor, `IndexError` for an index that is not there.
  * Source: `torch.nn.ParameterList`. Example: `scales = new nn.ParameterList([ones([3]), ones([4])])`.
  */

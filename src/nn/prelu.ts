@@ -20,7 +20,7 @@ export interface PReLUOptions {
  * [numParameters]. Weight decay moves slopes towards ReLU: name them apart where that is not meant.
  * Throws `ShapeError` where channels and slopes differ in number, `ArgumentError` for a number of slopes that cannot be.
  * Source: He et al., "Delving Deep into Rectifiers", 2015; `torch.nn.PReLU`.
- * Example: `new nn.PReLU({ numParameters: 3 }).forward(x)`.
+ * Example: `new nn.PReLU({ numParameters: 3 }).forward(randn([2, 3]))`.
  */
 export class PReLU extends Module {
   readonly numParameters: number;

@@ -22,7 +22,7 @@ export interface RReLUOptions {
  * Takes x of any shape and a floating dtype; gives its shape. The gradient goes through the slopes that were drawn.
  * Throws `ArgumentError` in `forward` where lower is above upper.
  * Source: Xu et al., "Empirical Evaluation of Rectified Activations in Convolutional Network", 2015; `torch.nn.RReLU`.
- * Example: `new nn.RReLU({ lower: 0.1, upper: 0.3 }).forward(x)`.
+ * Example: `new nn.RReLU({ lower: 0.1, upper: 0.3 }).forward(randn([2, 3]))`.
  */
 export class RReLU extends Module {
   readonly lower: number;

@@ -3,7 +3,15 @@ import { Items, items, placeIn, requireModule } from "./items.ts";
 import { type Layer, type Member, Module } from "./module.ts";
 import type { contents } from "./paths.ts";
 
-/** Layers one after the other, found by walking under their index. */
+/**
+ * Layers one after the other, found by walking under their index: each takes what the one before gives.
+ *
+ * Takes the `layers` one by one, modules with a `forward` of one tensor. `forward` takes what the first of them
+ * takes and gives what the last one gives; without layers, x itself.
+ * Throws `ArgumentError` for what is no module, `IndexError` for an index that is not there.
+ * Source: `torch.nn.Sequential`.
+ * Example: `new nn.Sequential(new nn.Linear(2, 3), new nn.ReLU()).forward(randn([4, 2]))`.
+ */
 export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends Module {
   declare readonly [contents]?: L;
   private readonly [items]: Items<Layer[]>;

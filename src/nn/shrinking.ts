@@ -7,7 +7,8 @@ import { Module } from "./module.ts";
  * x, or 0 where −lambda ≤ x ≤ lambda.
  *
  * Takes x of any shape; gives its shape. `lambda` is 0.5 unless given, in the units of x.
- * Source: `torch.nn.Hardshrink`. Example: `new nn.Hardshrink({ lambda: 0.1 }).forward(x)`.
+ * Throws `DTypeError` for bools.
+ * Source: `torch.nn.Hardshrink`. Example: `new nn.Hardshrink({ lambda: 0.1 }).forward(randn([3]))`.
  */
 export class Hardshrink extends Module {
   readonly lambda: number;
@@ -29,7 +30,7 @@ export class Hardshrink extends Module {
  *
  * Takes x of any shape; gives its shape. `lambda` is 0.5 unless given, in the units of x, and not negative.
  * Throws `ArgumentError` in `forward` for a negative lambda, as PyTorch does.
- * Source: `torch.nn.Softshrink`. Example: `new nn.Softshrink({ lambda: 0.1 }).forward(x)`.
+ * Source: `torch.nn.Softshrink`. Example: `new nn.Softshrink({ lambda: 0.1 }).forward(randn([3]))`.
  */
 export class Softshrink extends Module {
   readonly lambda: number;
@@ -50,7 +51,8 @@ export class Softshrink extends Module {
  * x where it is above `threshold`, else `value`.
  *
  * Takes x of any shape; gives its shape. Both numbers are in the units of x; neither has a default.
- * Source: `torch.nn.Threshold`. Example: `new nn.Threshold(0.1, 20).forward(x)`.
+ * Throws `ArgumentError` for what is no number.
+ * Source: `torch.nn.Threshold`. Example: `new nn.Threshold(0.1, 20).forward(randn([3]))`.
  */
 export class Threshold extends Module {
   readonly threshold: number;

@@ -26,14 +26,29 @@ abstract class AlongDimension extends Module {
   }
 }
 
-/** eˣ over its sum along a dimension. */
+/**
+ * eˣ over its sum along a dimension, without overflow.
+ *
+ * Takes x of any shape and a floating dtype; gives x's shape, summing to 1 along `dim`. Without one, or with null,
+ * that is the first dimension where x has 0, 1 or 3, else the second.
+ * Throws `IndexError` for a dimension that x does not have, `DTypeError` for integers.
+ * Source: `torch.nn.Softmax`.
+ * Example: `new nn.Softmax({ dim: 1 }).forward(randn([2, 3]))`.
+ */
 export class Softmax extends AlongDimension {
   forward(x: Tensor): Tensor {
     return x.softmax(dimOr(this.dim, x));
   }
 }
 
-/** The logarithm of softmax along a dimension. */
+/**
+ * The logarithm of softmax along a dimension: x − log Σ eˣ.
+ *
+ * Takes x of any shape and a floating dtype; gives x's shape. `dim` is as for `Softmax`.
+ * Throws `IndexError` for a dimension that x does not have, `DTypeError` for integers.
+ * Source: `torch.nn.LogSoftmax`.
+ * Example: `new nn.LogSoftmax({ dim: 1 }).forward(randn([2, 3]))`.
+ */
 export class LogSoftmax extends AlongDimension {
   forward(x: Tensor): Tensor {
     return x.logSoftmax(dimOr(this.dim, x));
@@ -45,7 +60,7 @@ export class LogSoftmax extends AlongDimension {
  *
  * Takes x of any shape and floating dtype; gives its shape, summing to 1 along `dim`.
  * Throws `IndexError` for a dimension that x does not have.
- * Source: `torch.nn.Softmin`. Example: `new nn.Softmin({ dim: 1 }).forward(x)`.
+ * Source: `torch.nn.Softmin`. Example: `new nn.Softmin({ dim: 1 }).forward(randn([2, 3]))`.
  */
 export class Softmin extends AlongDimension {
   forward(x: Tensor): Tensor {
@@ -58,7 +73,7 @@ export class Softmin extends AlongDimension {
  *
  * Takes x of [N, C, H, W] or [C, H, W]; gives its shape, summing to 1 over C.
  * Throws `ShapeError` for another number of dimensions.
- * Source: `torch.nn.Softmax2d`. Example: `new nn.Softmax2d().forward(x)`.
+ * Source: `torch.nn.Softmax2d`. Example: `new nn.Softmax2d().forward(randn([2, 3, 2, 2]))`.
  */
 export class Softmax2d extends Module {
   forward(x: Tensor): Tensor {

@@ -13,9 +13,9 @@ import { Tensor } from "../tensor/tensor.ts";
 const watch: ProxyHandler<object> = {
   get(target, key, receiver) {
     const value: unknown = Reflect.get(target, key, receiver);
-    // Methods are not fields; that there is no such field is something that a forward pass may depend on.
-    if (readsFields() && (value === undefined || Object.hasOwn(target, key)))
-      noteFieldRead(target, key, value);
+    // Neither methods nor what is computed at each reading are fields; that there is no such field is something that a
+    // forward pass may depend on.
+    if (readsFields() && Object.is(ownValue(target, key), value)) noteFieldRead(target, key, value);
     return value;
   },
   has(target, key) {

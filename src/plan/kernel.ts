@@ -6,7 +6,7 @@ import type { ElementwiseOp } from "../ir/evaluate-elementwise.ts";
  * What codegen turns into code. A `Kernel` is pure structure: extents, strides and pointers are arguments of a
  * call, so one piece of code serves every size. Its `key` is the identity in the cache of compiled code.
  */
-export type Kernel = LoopKernel | ContractKernel | AxisKernel;
+export type Kernel = LoopKernel | ContractKernel | AxisKernel | AttentionKernel;
 
 /** How a kernel reaches one buffer. Strides per loop dimension are arguments of the call. */
 export interface Access {
@@ -112,6 +112,31 @@ export interface AxisKernel {
   readonly accesses: readonly Access[];
 }
 
+/**
+ * softmax(query · keyᵀ · scale + mask) · value without scores in memory, or its gradients. Extents: batches, heads of keys,
+ * heads of queries that share one, queries, keys, size of keys, size of values; strides of all accesses are over these.
+ * Accesses: query, key, value, then the mask (unless it is "none") and dropout's key (unless `dropout` is 0). Then of
+ * attention itself its result, and each query's logarithm of the sum of exponentials; of the gradient that logarithm, each
+ * query's Σ gradient · result, the result's gradient, and the gradients of what it is `of`. Operands, the mask and gradients
+ * are packed along their last extent.
+ */
+export interface AttentionKernel {
+  readonly kind: "attention" | "attentionGradient";
+  readonly key: string;
+  readonly accesses: readonly Access[];
+  readonly causal: boolean;
+  readonly mask: "none" | "bool" | "bias";
+  readonly scale: number;
+  /** The probability with which a weight is dropped. */
+  readonly dropout: number;
+  /** Of the gradient: of which operands; else none. */
+  readonly of: readonly ("query" | "key" | "value")[];
+}
+
+/** Whether a kernel is attention's, or its gradient's. */
+export const isAttention = (kernel: Kernel): kernel is AttentionKernel =>
+  kernel.kind === "attention" || kernel.kind === "attentionGradient";
+
 /** One access's arguments: `buffer` is an index into the plan's buffers (-1: none), the rest is in elements. */
 export interface AccessArgs {
   readonly buffer: number;
@@ -153,7 +178,10 @@ export function accessesOf(body: readonly Value[], roots: readonly number[]): nu
   return [...found];
 }
 
-/** Kernels that there are, with the structures that they were made of, by `hashOf` these. */
+/** Of so many hashes kernels are known; beyond, those go that were asked for longest ago, and live on in their plans. */
+const mostKnown = 4096;
+
+/** Kernels that there are, with the structures that they were made of, by `hashOf` these, last asked for last. */
 const kernels = new Map<number, { readonly structure: object; readonly kernel: Kernel }[]>();
 
 /** The kernel of a structure: one object for it, however many plans call it. */
@@ -161,9 +189,12 @@ export function kernelOf<K extends Kernel>(structure: Omit<K, "key">): K {
   // Most calls are of kernels that there are: comparing data costs less than writing a text of them.
   const hash = hashOf(structure);
   const alike = kernels.get(hash) ?? [];
+  kernels.delete(hash);
+  kernels.set(hash, alike);
   const known = alike.find((entry) => sameData(entry.structure, structure));
   if (known !== undefined) return known.kernel as K;
   const kernel = { ...structure, key: exactText(structure) } as K;
-  if (alike.push({ structure, kernel }) === 1) kernels.set(hash, alike);
+  alike.push({ structure, kernel });
+  if (kernels.size > mostKnown) kernels.delete(kernels.keys().next().value!);
   return kernel;
 }

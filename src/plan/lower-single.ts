@@ -4,7 +4,9 @@ import { contiguousStrides, type Shape, sizeOf } from "../base/shape.ts";
 import { isOp, type Node, node } from "../ir/node.ts";
 import type { Locate } from "./body.ts";
 import { bytesUnder } from "./cost.ts";
+import { isAttentionNode } from "./join-gradients.ts";
 import { type AccessArgs, type AxisKernel, type KernelCall, kernelOf } from "./kernel.ts";
+import { attentionCall } from "./lower-attention.ts";
 import { lowerCopy, lowerWholeCopy } from "./lower-loop.ts";
 import { mergeStrides, viewOf } from "./view.ts";
 
@@ -46,7 +48,8 @@ export function lowerSingle(n: Node, buffer: number, locate: Locate, inPlace: bo
   else if (isOp(n, "argsort")) {
     const kind = n.attrs.descending ? "argsortDescending" : "argsort";
     calls.push(axisCall(kind, n, n.attrs.axis, n.src[0]!.shape, buffer, [n.src[0]!], locate));
-  } else throw new InternalError(`plan: ${n.op} has no kernel`);
+  } else if (isAttentionNode(n)) calls.push(attentionCall(n, buffer, locate));
+  else throw new InternalError(`plan: ${n.op} has no kernel`);
   return calls.filter((c) => c !== null);
 }
 

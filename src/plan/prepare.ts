@@ -2,6 +2,7 @@ import { sizeOf } from "../base/shape.ts";
 import { isOp, type Node, node, nodeLike, topological } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
 import { makingInPlaceOf } from "../ir/origin.ts";
+import { isAttentionNode, JoinedGradients, prepareAttention } from "./join-gradients.ts";
 import type { PlanGraph } from "./plan.ts";
 import { isWhole, mergeStrides, viewOf } from "./view.ts";
 
@@ -49,11 +50,17 @@ export function prepare(graph: PlanGraph): Prepared {
 function rewritten(roots: readonly Node[]): Node[] {
   const order = topological(roots);
   const made = new Array<Node>(order.length);
+  const gradients = new JoinedGradients(order);
   for (let place = 0; place < order.length; place++) {
     const n = order[place]!;
     let same = true;
     for (const s of n.src) if (made[s.index] !== s) same = false;
     makingInPlaceOf(n);
+    if (isOp(n, "attentionGradient")) {
+      const src = n.src.map((s) => made[s.index]!);
+      made[place] = gradients.part(n, src, rewrite);
+      continue;
+    }
     made[place] = rewrite(
       same
         ? n
@@ -83,6 +90,7 @@ function rewrite(n: Node): Node {
   if (isOp(n, "sum") || isOp(n, "maxReduce") || isOp(n, "minReduce") || isOp(n, "prod")) return reduction(n);
   if (isOp(n, "argmax") || isOp(n, "argsort") || isOp(n, "cumsum"))
     return node(n.op, [whole(n.src[0]!)], n.attrs as never, false);
+  if (isAttentionNode(n)) return prepareAttention(n, copyOf);
   if (isOp(n, "scatter") || isOp(n, "scatterAdd")) {
     const [data, indices, updates] = n.src as [Node, Node, Node];
     return node(

@@ -1,12 +1,17 @@
 import { Cell } from "../engine/cell.ts";
 import type { Node } from "../ir/node.ts";
-import { putRegion, takeRegion } from "./operations/region.ts";
 import { Stored } from "./stored.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
- * A tensor that a module keeps beside its parameters, such as running statistics: saved, never trained. A module that
- * follows its inputs writes it with `update`, so that freezing the module holds it still.
+ * A tensor that a module keeps beside its parameters, such as running statistics: saved, never trained. A module
+ * that follows its inputs writes it with `update`, so that freezing the module holds it still.
+ *
+ * Takes the `initial` value, a tensor of any shape and dtype, which is copied; gives a tensor that is overwritten in
+ * place. With `persistent: false` (true unless given) it is no part of the state dict.
+ * Throws `CaptureError` inside a captured function.
+ * Source: `torch.nn.Buffer`, and what `register_buffer` does.
+ * Example: `new nn.Buffer(arange(4), { persistent: false }).mul(2)`.
  */
 export class Buffer extends Stored {
   /** Whether it is part of the state dict. */
@@ -35,6 +40,6 @@ export class Buffer extends Stored {
     const open = this.notFrozen(null);
     if (open === "none") return;
     const next = this.fitting(value);
-    this.assign(open === null ? next : putRegion(this.node, open, takeRegion(next, open)));
+    this.assign(open === null ? next : open.put(this.node, open.take(next)));
   }
 }

@@ -5,12 +5,14 @@ import { restore } from "../ir/build.ts";
 import type { Node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import { abs, eq, full, mul, sign, sub, where } from "./operations/elementwise.ts";
-import { unsqueeze } from "./operations/movement.ts";
+import { indexSelect } from "./operations/indexing.ts";
+import { select, unsqueeze } from "./operations/movement.ts";
 import { floating } from "./operations/promote.ts";
 import { amax, norm } from "./operations/reduction.ts";
 import { stated } from "./operations/stated.ts";
 import { checked, takes } from "./signature.ts";
 import { Tensor } from "./tensor.ts";
+import { triuIndices } from "./triangle-indices.ts";
 
 /** Options of `cdist`. */
 export interface CdistOptions {
@@ -53,9 +55,38 @@ function distances(x1: Tensor, x2: Tensor, p: number): Node {
     );
   const [a, b] = [floating(x1.node), floating(x2.node)];
   if (x1.shape.at(-1) === 0) return full([...batch, x1.shape.at(-2)!, x2.shape.at(-2)!], 0, a.dtype);
-  const difference = sub(unsqueeze(a, -2), unsqueeze(b, -3));
-  return p === Number.POSITIVE_INFINITY ? largest(difference) : norm(difference, p, -1);
+  return lengths(sub(unsqueeze(a, -2), unsqueeze(b, -3)), p);
 }
+
+const lengths = (difference: Node, p: number): Node =>
+  p === Number.POSITIVE_INFINITY ? largest(difference) : norm(difference, p, -1);
+
+/**
+ * The distance of every two rows of a matrix: the p-norm of their difference, of the first row and each after it, then of
+ * the second, and so on.
+ *
+ * Takes [N, M] of a floating dtype; gives [N · (N − 1) / 2]. Gradients are those of `cdist`.
+ * Throws `ShapeError` for other shapes, `DTypeError` for integers.
+ * Source: `torch.nn.functional.pdist`. Example: `pdist(points).max()` is how far apart the farthest are.
+ */
+export const pdist = checked(
+  "pdist",
+  takes({ x: kind.tensor }, { p: kind.nonNegative }),
+  (x: Tensor, { p = 2 }: CdistOptions = {}): Tensor => {
+    if (x.ndim !== 2)
+      throw new ShapeError(`pdist: takes the rows of a matrix, not shape ${shapeText(x.shape)}`);
+    if (!isFloat(x.dtype))
+      throw new DTypeError(
+        `pdist: takes a floating-point tensor, this one is ${x.dtype}; cast it with to("f32")`,
+      );
+    const [count, columns] = x.shape as [number, number];
+    const pairs = triuIndices(count, count, { offset: 1 }).node;
+    const a = floating(x.node);
+    if (columns === 0) return new Tensor(full([pairs.shape[1]!], 0, a.dtype));
+    const [left, right] = [0, 1].map((side) => indexSelect(a, 0, select(pairs, 0, side))) as [Node, Node];
+    return new Tensor(lengths(sub(left, right), p));
+  },
+);
 
 /** The largest |x| along the last dimension. */
 function largest(x: Node): Node {

@@ -168,10 +168,59 @@ export const linspace = checked(
 
 function linspaceOf(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
   const dtype = options.dtype ?? "f32";
+  const value = lineOf(start, end, steps, dtype);
+  return finish(hostNode(stored("linspace", steps, value, dtype), dtype, [steps]), options);
+}
+
+/** Numbers evenly from start to end, counted in whole steps where the dtype is one of integers. */
+function lineOf(start: number, end: number, steps: number, dtype: DType): (i: number) => number {
   const [from, to] = isFloat(dtype) ? [start, end] : [Math.trunc(start), Math.trunc(end)];
   const step = (to - from) / (steps - 1);
   // From both ends to the middle, as PyTorch does, so that the last is exact.
-  const value = (i: number): number =>
-    steps === 1 ? from : i < steps / 2 ? from + i * step : to - (steps - 1 - i) * step;
-  return finish(hostNode(stored("linspace", steps, value, dtype), dtype, [steps]), options);
+  return (i) => (steps === 1 ? from : i < steps / 2 ? from + i * step : to - (steps - 1 - i) * step);
 }
+
+/**
+ * base to the power of `linspace(start, end, steps)`: the same ratio between neighbours.
+ *
+ * Gives [steps], f32 unless asked otherwise; `base` is 10. Throws `ShapeError` for a count that is no whole number from 0
+ * on, `ArgumentError` where an integer dtype does not hold a power.
+ * Source: `torch.logspace`. Example: `logspace(-4, -1, 4)` is 1e-4, 1e-3, 1e-2, 1e-1.
+ */
+export const logspace = checked(
+  "logspace",
+  takes({ start: endOfLine, end: endOfLine, steps: kind.size }, { ...tensorOptions, base: kind.number }),
+  (
+    start: number | Tensor,
+    end: number | Tensor,
+    steps: number,
+    options: TensorOptions & { base?: number } = {},
+  ): Tensor => {
+    const { base = 10, dtype = "f32" } = options;
+    const exponent = lineOf(numberOf(start), numberOf(end), steps, dtype);
+    const values = stored("logspace", steps, (i) => base ** exponent(i), dtype);
+    return finish(hostNode(values, dtype, [steps]), options);
+  },
+);
+
+/** A number as a tensor of shape []. */
+export const scalarTensor = checked(
+  "scalarTensor",
+  takes({ value: kind.scalar }, tensorOptions),
+  (value: number | boolean, options: TensorOptions = {}): Tensor =>
+    finish(filled([], value, options.dtype ?? "f32", "scalarTensor"), options),
+);
+
+/**
+ * Data as a tensor: one that is a tensor already is itself, unless another dtype is asked for; anything else is copied, as
+ * `tensor` does.
+ * Source: `torch.as_tensor`. Example: `asTensor(lengths, { dtype: "i32" })`.
+ */
+export const asTensor = checked(
+  "asTensor",
+  takes({ data: kind.anything }, { dtype: kind.dtype }),
+  (data: TensorData | Tensor, { dtype }: { dtype?: DType } = {}): Tensor => {
+    if (!(data instanceof Tensor)) return new Tensor(dataNode("asTensor", data, dtype));
+    return dtype === undefined || dtype === data.dtype ? data : data.to(dtype);
+  },
+);

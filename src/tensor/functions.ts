@@ -7,6 +7,7 @@ import * as elementwise from "./operations/elementwise.ts";
 import * as indexing from "./operations/indexing.ts";
 import * as linalg from "./operations/linalg.ts";
 import * as movement from "./operations/movement.ts";
+import * as normalization from "./operations/normalization.ts";
 import { broadcastShape } from "./operations/promote.ts";
 import { checked, takes, takesAny } from "./signature.ts";
 import { Tensor } from "./tensor.ts";
@@ -27,6 +28,8 @@ export const cat = checked(
 );
 /** As `cat`. */
 export const concat = cat;
+/** As `cat`. */
+export const concatenate = cat;
 /** Tensors of one shape joined along a new dimension. */
 export const stack = checked(
   "stack",
@@ -34,8 +37,20 @@ export const stack = checked(
   (tensors: readonly Tensor[], dim = 0): Tensor => new Tensor(movement.stack(nodes(tensors), dim)),
 );
 
-/** `then` where the condition holds, else `otherwise`. */
-export const where = checked(
+/**
+ * `then` where the condition holds, else `otherwise`. With the condition alone, which is read then, the indices where it
+ * holds, a vector for each dimension.
+ */
+export const where: {
+  (condition: Tensor): Tensor[];
+  (condition: Tensor, then: Tensor | Scalar, otherwise: Tensor | Scalar): Tensor;
+} = (condition: Tensor, ...values: [Tensor | Scalar, Tensor | Scalar] | []) =>
+  (values.length === 0 ? whereTrue(condition) : whereElse(condition, ...values)) as never;
+
+const whereTrue = checked("where", takes({ condition: kind.tensor }), (condition: Tensor): Tensor[] =>
+  condition.nonzero({ asTuple: true }),
+);
+const whereElse = checked(
   "where",
   takes({ condition: kind.tensor, input: kind.operand, other: kind.operand }),
   (condition: Tensor, then: Tensor | Scalar, otherwise: Tensor | Scalar): Tensor =>
@@ -80,7 +95,49 @@ export const layerNorm = checked(
     weight?: Tensor | null,
     bias?: Tensor | null,
     eps = 1e-5,
-  ): Tensor => new Tensor(linalg.layerNorm(x.node, normalizedShape, weight?.node, bias?.node, eps)),
+  ): Tensor => new Tensor(normalization.layerNorm(x.node, normalizedShape, weight?.node, bias?.node, eps)),
+);
+
+/**
+ * x / √(mean x² + eps) · weight, over the last dimensions: what `nn.RMSNorm` does, with a weight that is given.
+ *
+ * Takes x of a floating dtype and a shape that ends in `normalizedShape`, and a weight of `normalizedShape` or none.
+ * Without eps it is that of the dtype, 2⁻²³ for f32 and 2⁻⁵² for f64. Gives x's shape.
+ * Throws `ShapeError` for sizes that do not fit, `DTypeError` for integers.
+ * Source: `torch.nn.functional.rms_norm`. Example: `rmsNorm(randn([2, 4]), [4])`.
+ */
+export const rmsNorm = checked(
+  "rmsNorm",
+  takes({
+    x: kind.tensor,
+    normalizedShape: kind.shape,
+    weight: kind.nullable(kind.tensor),
+    eps: kind.nullable(kind.number),
+  }),
+  (x: Tensor, normalizedShape: readonly number[], weight?: Tensor | null, eps?: number | null): Tensor =>
+    new Tensor(normalization.rmsNorm(x.node, normalizedShape, weight?.node, eps)),
+);
+
+/**
+ * Normalizes groups of channels to mean 0 and variance 1: what `nn.GroupNorm` does, with parameters that are given.
+ *
+ * Takes x of [N, C, …] and a floating dtype, and `numGroups` that divides C; weight and bias of [C], or none; eps, 1e-5
+ * unless given, is added to the variance. Gives x's shape.
+ * Throws `ShapeError` for sizes that do not fit and for groups of a single value, `ArgumentError` for channels that do
+ * not divide, `DTypeError` for integers.
+ * Source: `torch.nn.functional.group_norm`. Example: `groupNorm(randn([2, 6, 4]), 3)`.
+ */
+export const groupNorm = checked(
+  "groupNorm",
+  takes({
+    x: kind.tensor,
+    numGroups: kind.whole,
+    weight: kind.nullable(kind.tensor),
+    bias: kind.nullable(kind.tensor),
+    eps: kind.maybe(kind.number),
+  }),
+  (x: Tensor, numGroups: number, weight?: Tensor | null, bias?: Tensor | null, eps = 1e-5): Tensor =>
+    new Tensor(normalization.groupNorm(x.node, numGroups, weight?.node, bias?.node, eps)),
 );
 
 /** 1 at each index, 0 elsewhere, along a new last dimension; without a count, as many classes as the largest index needs. */

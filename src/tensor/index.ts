@@ -2,10 +2,11 @@ export type { DType, TypedArray } from "../base/dtype.ts";
 export { enableGrad, type GradientOptions, isGradEnabled, noGrad } from "./autograd.ts";
 export { Buffer } from "./buffer.ts";
 export { capture } from "./capture.ts";
-export { type CdistOptions, cdist } from "./cdist.ts";
+export { type CdistOptions, cdist, pdist } from "./cdist.ts";
 export { checkpoint, checkpointSequential } from "./checkpoint.ts";
 export {
   arange,
+  asTensor,
   empty,
   emptyLike,
   eye,
@@ -13,8 +14,10 @@ export {
   full,
   fullLike,
   linspace,
+  logspace,
   ones,
   onesLike,
+  scalarTensor,
   type TensorOptions,
   tensor,
   zeros,
@@ -27,9 +30,10 @@ export {
   type ResultGradients,
 } from "./custom-function.ts";
 export type { TensorData } from "./data-node.ts";
-export { getRandomState, manualSeed, type RandomState, setRandomState } from "./draws.ts";
+export { Generator, getRandomState, manualSeed, type RandomState, setRandomState } from "./draws.ts";
 export { type EmbeddingOptions, embedding } from "./embedding.ts";
 export { erfinv } from "./erfinv.ts";
+export { type FloatInfo, finfo, type IntegerInfo, iinfo } from "./finfo.ts";
 export { FloatNumber, float } from "./float.ts";
 export { formatTensor } from "./format.ts";
 export {
@@ -37,8 +41,10 @@ export {
   broadcastTensors,
   cat,
   concat,
+  concatenate,
   einsum,
   equal,
+  groupNorm,
   isTensor,
   layerNorm,
   linear,
@@ -46,14 +52,19 @@ export {
   maximum,
   minimum,
   oneHot,
+  rmsNorm,
   slice,
   stack,
   where,
 } from "./functions.ts";
 export { type HistcOptions, histc } from "./histc.ts";
+export * as linalg from "./linalg.ts";
+export * as masked from "./masked.ts";
+export type { Unique, UniqueOptions } from "./methods/scattering.ts";
 export { mode } from "./mode.ts";
 export type { Nested } from "./nested.ts";
 export type { Slice } from "./operations/indexing.ts";
+export type { PadMode } from "./operations/padding.ts";
 export type { Dim, Indexed } from "./operations/reduction.ts";
 export { Parameter } from "./parameter.ts";
 export {
@@ -61,8 +72,10 @@ export {
   dropoutMask,
   multinomial,
   normal,
+  type RandomOptions,
   rand,
   randint,
+  randintLike,
   randLike,
   randn,
   randnLike,
@@ -72,6 +85,7 @@ export {
 export { Region } from "./region.ts";
 export { renorm } from "./renorm.ts";
 export { bucketize, isin, type SearchOptions, type SearchSortedOptions, searchsorted } from "./searching.ts";
+export { sinc } from "./sinc.ts";
 export {
   atleast1d,
   atleast2d,
@@ -92,4 +106,14 @@ export { Stored } from "./stored.ts";
 export { gradient, Tensor } from "./tensor.ts";
 export { type ContractedDims, tensordot } from "./tensordot.ts";
 export { cumulativeTrapezoid, type TrapezoidOptions, trapezoid } from "./trapezoid.ts";
+export { type TriangleOptions, trilIndices, triuIndices } from "./triangle-indices.ts";
+export { unravelIndex } from "./unravel-index.ts";
 export { vander } from "./vander.ts";
+export {
+  bartlettWindow,
+  blackmanWindow,
+  hammingWindow,
+  hannWindow,
+  kaiserWindow,
+  type WindowOptions,
+} from "./windows.ts";

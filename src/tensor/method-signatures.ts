@@ -22,9 +22,12 @@ import {
   wholeList,
   wholes,
 } from "./argument-kinds.ts";
-import { takes, takesAny } from "./signature.ts";
+import { generator } from "./draws.ts";
+import { assigning } from "./methods/in-place.ts";
+import { type Signature, takes, takesAny } from "./signature.ts";
 
 const none = takes();
+const drawn = { generator };
 const other = takes({ other: operand });
 const along = { dim: nullable(dims) };
 const keepdim = { keepdim: boolean };
@@ -36,6 +39,14 @@ const range = takes({}, { min: nullable(operand), max: nullable(operand) }, true
 const diagonal = takes({}, { offset: whole, dim1: dim, dim2: dim });
 const made = { dtype, requiresGrad: boolean };
 const interpolation = oneOf("linear", "lower", "higher", "midpoint", "nearest");
+const scatterReduce = takes(
+  { dim, index: tensor, source: tensor, reduce: oneOf("sum", "prod", "mean", "amax", "amin") },
+  { includeSelf: boolean },
+);
+const unique = takes(
+  {},
+  { sorted: boolean, returnInverse: boolean, returnCounts: boolean, dim: nullable(dim) },
+);
 const index = {
   what: 'a whole number, a slice(…), null, "...", or a tensor or a list of indices',
   ok: (x: unknown) =>
@@ -48,13 +59,25 @@ const index = {
   remedy: tensor.remedy!,
 };
 
-/** What each method of a tensor takes. `tensor.ts` does not compile where a method has no row. */
-export const methodSignatures = {
+const put = takes(
+  {
+    indices: {
+      what: 'a list of what at() takes: whole numbers, slice(…), null, "...", tensors or lists of indices',
+      ok: (x: unknown) => Array.isArray(x) && x.every(index.ok),
+      remedy: (x: unknown) => (tensor.ok(x) || whole.ok(x) ? "put it into a list" : null),
+    },
+    values: operand,
+  },
+  { accumulate: boolean },
+);
+
+const own = {
   // What a tensor is, and its value.
   size: takes({ dim: maybe(dim) }),
   requiresGrad_: takes({ requiresGrad: maybe(boolean) }),
   backward: takes({ gradient: nullable(tensor) }, { createGraph: boolean }),
   detach: none,
+  detach_: none,
   clone: none,
   keep: none,
   data: none,
@@ -69,7 +92,10 @@ export const methodSignatures = {
   float: none,
   double: none,
   int: none,
+  half: none,
+  bfloat16: none,
   bool: none,
+  isFloatingPoint: none,
   // In place.
   add_: times,
   sub_: times,
@@ -180,8 +206,8 @@ export const methodSignatures = {
   amin: takes(along, keepdim),
   any: takes(along, keepdim),
   all: takes(along, keepdim),
-  max: takes({ dim: maybe(dim) }, keepdim),
-  min: takes({ dim: maybe(dim) }, keepdim),
+  max: takes({ dim: maybe(either(dim, tensor)) }, keepdim),
+  min: takes({ dim: maybe(either(dim, tensor)) }, keepdim),
   argmax: alongOne,
   argmin: alongOne,
   countNonzero: takes(along),
@@ -214,7 +240,10 @@ export const methodSignatures = {
   narrow: takes({ dim, start: either(whole, tensor), length: whole }),
   select: takes({ dim, index: whole }),
   slice: takes({ dim, start: nullable(whole), end: nullable(whole), step: maybe(whole) }),
-  pad: takes({ padding: wholeList }, { value: real }),
+  pad: takes(
+    { padding: wholeList },
+    { mode: oneOf("constant", "reflect", "replicate", "circular"), value: real },
+  ),
   tril: takes({ diagonal: maybe(whole) }),
   triu: takes({ diagonal: maybe(whole) }),
   diagonal,
@@ -241,6 +270,11 @@ export const methodSignatures = {
   multiply: other,
   divide: takes({ other: operand }, { roundingMode: nullable(oneOf("trunc", "floor")) }),
   trueDivide: other,
+  greater: other,
+  greaterEqual: other,
+  less: other,
+  lessEqual: other,
+  notEqual: other,
   rsub: times,
   floatPower: takes({ exponent: operand }),
   fmax: matrix,
@@ -304,10 +338,7 @@ export const methodSignatures = {
   newEmpty: takes({ shape }, made),
   // Writing at indices, and shapes that depend on values.
   scatter: takes({ dim, index: tensor, source: operand }, { reduce: nullable(oneOf("add", "multiply")) }),
-  scatterReduce: takes(
-    { dim, index: tensor, source: tensor, reduce: oneOf("sum", "prod", "mean", "amax", "amin") },
-    { includeSelf: boolean },
-  ),
+  scatterReduce,
   indexAdd: takes({ dim, index: tensor, source: tensor }, { alpha: real }),
   indexCopy: takes({ dim, index: tensor, source: tensor }),
   indexFill: takes({ dim, index: tensor, value: operand }),
@@ -317,7 +348,11 @@ export const methodSignatures = {
   maskedSelect: takes({ mask: tensor }),
   nonzero: takes({}, { asTuple: boolean }),
   bincount: takes({}, { weights: tensor, minlength: size }),
-  unique: none,
+  argwhere: none,
+  unique: unique,
+  uniqueConsecutive: unique,
+  indexPut: put,
+  asStrided: takes({ size: shape, stride: shape, storageOffset: maybe(size) }),
   // Statistics and products.
   nansum: takes(along, { ...keepdim, dtype }),
   nanmean: takes(along, { ...keepdim, dtype }),
@@ -333,65 +368,34 @@ export const methodSignatures = {
   quantile: takes({ q: either(number, tensor), dim: nullable(dim) }, { ...keepdim, interpolation }),
   nanquantile: takes({ q: either(number, tensor), dim: nullable(dim) }, { ...keepdim, interpolation }),
   diff: takes({}, { n: whole, dim, prepend: tensor, append: tensor }),
-  cov: takes({}, { correction: number }),
+  cov: takes({}, { correction: number, fweights: nullable(tensor), aweights: nullable(tensor) }),
   corrcoef: none,
   mv: takes({ vec: tensor }),
   inner: matrix,
   trace: none,
   kron: matrix,
-  cross: takes({ other: tensor, dim: maybe(dim) }),
+  cross: takes({ other: tensor, dim: nullable(dim) }),
   addmm: scaled,
   addmv: scaled,
   addr: scaled,
   baddbmm: scaled,
   addbmm: scaled,
   // In place.
-  maskedFill_: takes({ mask: tensor, value: operand }),
-  maskedScatter_: takes({ mask: tensor, source: tensor }),
-  triu_: takes({ diagonal: maybe(whole) }),
-  tril_: takes({ diagonal: maybe(whole) }),
-  clip_: range,
-  clampMin_: takes({ min: operand }),
-  clampMax_: takes({ max: operand }),
   fillDiagonal_: takes({ value: scalar }),
-  scatter_: takes({ dim, index: tensor, source: operand }, { reduce: nullable(oneOf("add", "multiply")) }),
-  scatterAdd_: takes({ dim, index: tensor, source: tensor }),
-  indexAdd_: takes({ dim, index: tensor, source: tensor }, { alpha: real }),
-  indexCopy_: takes({ dim, index: tensor, source: tensor }),
-  indexFill_: takes({ dim, index: tensor, value: operand }),
-  lerp_: takes({ end: operand, weight: operand }),
-  addcmul_: takes({ tensor1: tensor, tensor2: tensor }, { value: real }),
-  addcdiv_: takes({ tensor1: tensor, tensor2: tensor }, { value: real }),
-  addmm_: scaled,
-  baddbmm_: scaled,
-  pow_: takes({ exponent: operand }),
-  remainder_: other,
-  floorDivide_: other,
-  nanToNum_: takes({}, { nan: number, posinf: number, neginf: number }),
-  neg_: none,
-  abs_: none,
-  sign_: none,
-  square_: none,
-  reciprocal_: none,
-  floor_: none,
-  ceil_: none,
-  trunc_: none,
-  frac_: none,
-  round_: none,
-  sqrt_: none,
-  rsqrt_: none,
-  exp_: none,
-  expm1_: none,
-  log_: none,
-  log1p_: none,
-  sin_: none,
-  cos_: none,
-  tanh_: none,
-  sigmoid_: none,
-  relu_: none,
-  erf_: none,
-  logicalNot_: none,
-  uniform_: takes({ from: maybe(number), to: maybe(number) }),
-  normal_: takes({ mean: maybe(number), std: maybe(nonNegative) }),
-  bernoulli_: takes({ p: maybe(either(number, tensor)) }),
+  squeeze_: takes({ dim: maybe(dims) }),
+  unsqueeze_: takes({ dim }),
+  transpose_: takes({ dim0: dim, dim1: dim }),
+  t_: none,
+  uniform_: takes({ from: maybe(number), to: maybe(number) }, drawn),
+  exponential_: takes({ lambd: maybe(number) }, drawn),
+  normal_: takes({ mean: maybe(number), std: maybe(nonNegative) }, drawn),
+  bernoulli_: takes({ p: maybe(either(number, tensor)) }, drawn),
+};
+
+/** What each method of a tensor takes. `tensor.ts` does not compile where a method has no row. */
+export const methodSignatures = {
+  ...own,
+  ...(Object.fromEntries(assigning.map((name) => [`${name}_`, own[name]])) as {
+    [K in (typeof assigning)[number] as `${K}_`]: Signature;
+  }),
 };

@@ -7,7 +7,15 @@ import type { Region } from "./region.ts";
 import { Stored } from "./stored.ts";
 import { refuseIntegerGradient, type Tensor } from "./tensor.ts";
 
-/** A tensor that is trained: what optimizers update and freezing holds still. */
+/**
+ * A tensor that is trained: what optimizers update and freezing holds still.
+ *
+ * Takes the `initial` value, a tensor of any shape and dtype, which is copied; gives a tensor that is overwritten in
+ * place. `requiresGrad` is true unless given.
+ * Throws `DTypeError` for integers that are to require a gradient, `CaptureError` inside a captured function.
+ * Source: `torch.nn.Parameter`.
+ * Example: `new nn.Parameter(zeros([3]), { requiresGrad: false }).add(1)`.
+ */
 export class Parameter extends Stored {
   readonly #requiresGrad = new Cell(true);
   readonly #hasGrad = new Cell(false);

@@ -6,7 +6,15 @@ import { cast, reshape, sliceAxis } from "../ir/build.ts";
 import { type Node, node, withGrad } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
 import type { TensorOptions } from "./create.ts";
-import { bits, normalNode, shr, uniformNode } from "./draws.ts";
+import {
+  bits,
+  exponentialNode,
+  type Generator,
+  generator as generatorKind,
+  normalNode,
+  shr,
+  uniformNode,
+} from "./draws.ts";
 import * as ops from "./operations/elementwise.ts";
 import { storedNumber } from "./operations/number.ts";
 import { broadcastShape } from "./operations/promote.ts";
@@ -15,22 +23,29 @@ import { topk } from "./operations/sorting.ts";
 import { checked, takes } from "./signature.ts";
 import { Tensor } from "./tensor.ts";
 
+/** Options of functions that draw. */
+export interface RandomOptions extends TensorOptions {
+  /** Whose numbers they are; the shared ones. */
+  generator?: Generator | null;
+}
+
 function make(
   op: string,
   shape: Shape,
-  options: TensorOptions,
-  draw: (shape: Shape, dtype: DType) => Node,
+  options: RandomOptions,
+  draw: (shape: Shape, dtype: DType, from?: Generator | null) => Node,
 ): Tensor {
   const dtype = options.dtype ?? "f32";
   if (!isFloat(dtype)) throw new DTypeError(`${op}: draws floating-point numbers, not ${dtype}; use randint`);
-  const value = withGrad(false, () => cast(draw([...shape], dtype), dtype));
+  const value = withGrad(false, () => cast(draw([...shape], dtype, options.generator), dtype));
   const result = new Tensor(value);
   // Numbers that several steps use are drawn once, not again in each.
   result.kept = !currentTrace().recording;
   return result.requiresGrad_(options.requiresGrad ?? false);
 }
 
-const tensorOptions = { dtype: kind.dtype, requiresGrad: kind.boolean };
+const drawn = { generator: generatorKind };
+const tensorOptions = { dtype: kind.dtype, requiresGrad: kind.boolean, ...drawn };
 const shaped = takes({ shape: kind.shape }, tensorOptions);
 const another = takes({ x: kind.tensor }, tensorOptions);
 
@@ -38,30 +53,30 @@ const another = takes({ x: kind.tensor }, tensorOptions);
 export const rand = checked(
   "rand",
   shaped,
-  (shape: Shape, options: TensorOptions = {}): Tensor => make("rand", shape, options, uniformNode),
+  (shape: Shape, options: RandomOptions = {}): Tensor => make("rand", shape, options, uniformNode),
 );
 /** Standard normal numbers. */
 export const randn = checked(
   "randn",
   shaped,
-  (shape: Shape, options: TensorOptions = {}): Tensor => make("randn", shape, options, normalNode),
+  (shape: Shape, options: RandomOptions = {}): Tensor => make("randn", shape, options, normalNode),
 );
 /** Uniform numbers in [low, high). */
 export const uniform = checked(
   "uniform",
   takes({ shape: kind.shape, low: kind.maybe(kind.number), high: kind.maybe(kind.number) }, tensorOptions),
-  (shape: Shape, low = 0, high = 1, options: TensorOptions = {}): Tensor =>
-    make("uniform", shape, options, (s, d) => ops.add(ops.mul(uniformNode(s, d), high - low), low)),
+  (shape: Shape, low = 0, high = 1, options: RandomOptions = {}): Tensor =>
+    make("uniform", shape, options, (s, d, g) => ops.add(ops.mul(uniformNode(s, d, g), high - low), low)),
 );
 /** Normal numbers of a mean and standard deviation: in a shape, or one for each element of tensors of them. */
 export const normal: {
-  (shape: Shape, mean?: number, std?: number, options?: TensorOptions): Tensor;
-  (mean: Tensor, std?: Tensor | number): Tensor;
-  (mean: number, std: Tensor): Tensor;
-} = (first: Shape | Tensor | number, second?: Tensor | number, ...rest: [number?, TensorOptions?]): Tensor =>
+  (shape: Shape, mean?: number, std?: number, options?: RandomOptions): Tensor;
+  (mean: Tensor, std?: Tensor | number, options?: { generator?: Generator | null }): Tensor;
+  (mean: number, std: Tensor, options?: { generator?: Generator | null }): Tensor;
+} = (first: Shape | Tensor | number, second?: Tensor | number, ...rest: unknown[]): Tensor =>
   first instanceof Tensor || second instanceof Tensor
     ? normalOfEach(first as Tensor | number, second, ...(rest as []))
-    : normalIn(first as Shape, second, ...rest);
+    : normalIn(first as Shape, second, ...(rest as []));
 
 const normalIn = checked(
   "normal",
@@ -69,14 +84,18 @@ const normalIn = checked(
     { shape: kind.shape, mean: kind.maybe(kind.number), std: kind.maybe(kind.nonNegative) },
     tensorOptions,
   ),
-  (shape: Shape, mean = 0, std = 1, options: TensorOptions = {}): Tensor =>
-    make("normal", shape, options, (s, d) => ops.add(ops.mul(normalNode(s, d), std), mean)),
+  (shape: Shape, mean = 0, std = 1, options: RandomOptions = {}): Tensor =>
+    make("normal", shape, options, (s, d, g) => ops.add(ops.mul(normalNode(s, d, g), std), mean)),
 );
 
 const normalOfEach = checked(
   "normal",
-  takes({ mean: kind.operand, std: kind.maybe(kind.operand) }),
-  (mean: Tensor | number, std: Tensor | number = 1): Tensor => {
+  takes({ mean: kind.operand, std: kind.maybe(kind.operand) }, drawn),
+  (
+    mean: Tensor | number,
+    std: Tensor | number = 1,
+    { generator }: { generator?: Generator | null } = {},
+  ): Tensor => {
     const [m, s] = [mean, std].map((x) => (x instanceof Tensor ? node("detach", [x.node], {}) : x)) as [
       Node | number,
       Node | number,
@@ -90,7 +109,9 @@ const normalOfEach = checked(
       );
     const dtype = (mean instanceof Tensor ? mean : (std as Tensor)).dtype;
     const shape = broadcastShape([m, s], "normal");
-    return make("normal", shape, { dtype }, (at, d) => ops.add(ops.mul(normalNode(at, d), s), m));
+    return make("normal", shape, { dtype, generator: generator ?? null }, (at, d, g) =>
+      ops.add(ops.mul(normalNode(at, d, g), s), m),
+    );
   },
 );
 
@@ -98,13 +119,13 @@ const normalOfEach = checked(
 export const randLike = checked(
   "randLike",
   another,
-  (x: Tensor, options: TensorOptions = {}): Tensor => rand(x.shape, { dtype: x.dtype, ...options }),
+  (x: Tensor, options: RandomOptions = {}): Tensor => rand(x.shape, { dtype: x.dtype, ...options }),
 );
 /** Standard normal numbers in another tensor's shape and dtype. */
 export const randnLike = checked(
   "randnLike",
   another,
-  (x: Tensor, options: TensorOptions = {}): Tensor => randn(x.shape, { dtype: x.dtype, ...options }),
+  (x: Tensor, options: RandomOptions = {}): Tensor => randn(x.shape, { dtype: x.dtype, ...options }),
 );
 
 /** Whole numbers in [low, high), i32 unless asked otherwise. */
@@ -114,32 +135,44 @@ export const randint = checked(
   randintOf,
 );
 
-function randintOf(low: number, high: number, shape: Shape, options: TensorOptions = {}): Tensor {
+function randintOf(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
   const count = high - low;
   if (!Number.isInteger(low) || !Number.isInteger(high) || count < 1 || count > 2 ** 31 - 1)
     throw new ArgumentError(
       `randint: from ${low} to below ${high}; it takes whole numbers, the first the smaller`,
     );
   for (const end of [low, high - 1]) storedNumber("randint", end, options.dtype ?? "i32");
-  const value = ops.add(ops.remainder(shr(bits([...shape]), 1), count), low);
+  const value = ops.add(ops.remainder(shr(bits([...shape], options.generator), 1), count), low);
   return new Tensor(cast(value, options.dtype ?? "i32")).requiresGrad_(options.requiresGrad ?? false);
 }
+
+/** Whole numbers in [low, high), in another tensor's shape and dtype. */
+export const randintLike = checked(
+  "randintLike",
+  takes({ x: kind.tensor, low: kind.number, high: kind.number }, tensorOptions),
+  (x: Tensor, low: number, high: number, options: RandomOptions = {}): Tensor =>
+    randintOf(low, high, x.shape, { dtype: x.dtype, ...options }),
+);
 
 /** The numbers from 0 to n - 1 in random order, i32. */
 export const randperm = checked(
   "randperm",
-  takes({ n: { ...kind.size, error: ArgumentError } }),
-  (n: number): Tensor => new Tensor(node("argsort", [bits([n])], { axis: 0, descending: false })),
+  takes({ n: { ...kind.size, error: ArgumentError } }, drawn),
+  (n: number, { generator }: { generator?: Generator | null } = {}): Tensor =>
+    new Tensor(node("argsort", [bits([n], generator)], { axis: 0, descending: false })),
 );
 
 /** 1 with each element's probability, else 0, in its dtype. */
-export const bernoulli = checked("bernoulli", takes({ probabilities: kind.tensor }), bernoulliOf);
+export const bernoulli = checked("bernoulli", takes({ probabilities: kind.tensor }, drawn), bernoulliOf);
 
-function bernoulliOf(probabilities: Tensor): Tensor {
+function bernoulliOf(
+  probabilities: Tensor,
+  { generator = null }: { generator?: Generator | null } = {},
+): Tensor {
   const p = probabilities.node;
   if (isFloat(p.dtype)) checkProbabilities("bernoulli", p);
-  return make("bernoulli", p.shape, { dtype: p.dtype }, (s, d) =>
-    cast(ops.lt(uniformNode(s, d), node("detach", [p], {})), d),
+  return make("bernoulli", p.shape, { dtype: p.dtype, generator }, (s, d, g) =>
+    cast(ops.lt(uniformNode(s, d, g), node("detach", [p], {})), d),
   );
 }
 
@@ -154,14 +187,14 @@ function checkProbabilities(op: string, p: Node): void {
 /** Indices drawn in proportion to weights along the last dimension, i32. */
 export const multinomial = checked(
   "multinomial",
-  takes({ weights: kind.tensor, count: kind.number }, { replacement: kind.boolean }),
+  takes({ weights: kind.tensor, count: kind.number }, { replacement: kind.boolean, ...drawn }),
   multinomialOf,
 );
 
 function multinomialOf(
   weights: Tensor,
   count: number,
-  { replacement = false }: { replacement?: boolean } = {},
+  { replacement = false, generator = null }: { replacement?: boolean; generator?: Generator | null } = {},
 ): Tensor {
   const w = node("detach", [weights.node], {});
   const rank = w.shape.length;
@@ -175,11 +208,11 @@ function multinomialOf(
       `multinomial: ${count} draws without replacement of ${classes}; draw fewer, or with replacement`,
     );
   // Without replacement: the largest of w / e for exponential e are drawn in that proportion, one after the other.
-  const exponential = (): Node => ops.neg(ops.log(ops.sub(1, uniformNode(w.shape, "f32"))));
-  if (!replacement) return new Tensor(topk(ops.div(w, exponential()), count, -1).indices);
+  if (!replacement)
+    return new Tensor(topk(ops.div(w, exponentialNode(w.shape, "f32", generator)), count, -1).indices);
   const levels = cumsum(w, -1);
   const total = sliceAxis(levels, rank - 1, classes! - 1, 1);
-  const drawnAt = ops.mul(uniformNode([...w.shape.slice(0, -1), count], "f32"), total);
+  const drawnAt = ops.mul(uniformNode([...w.shape.slice(0, -1), count], "f32", generator), total);
   const below = ops.le(
     reshape(levels, [...w.shape.slice(0, -1), 1, classes!]),
     reshape(drawnAt, [...drawnAt.shape, 1]),

@@ -53,8 +53,17 @@ export const columnStack = checked("columnStack", listed, (tensors: readonly Ten
   return new Tensor(cat(parts, 1));
 });
 
-const atLeastOf = (op: string, rank: number) =>
-  checked(op, takes({ x: kind.tensor }), (x: Tensor): Tensor => new Tensor(atLeast(x.node, rank)));
+/** Of one tensor, or of each in a list. */
+interface AtLeast {
+  (x: Tensor): Tensor;
+  (tensors: readonly Tensor[]): Tensor[];
+}
+const atLeastOf = (op: string, rank: number): AtLeast =>
+  checked(op, takes({ x: kind.either(kind.tensor, kind.tensors) }), (x: Tensor | readonly Tensor[]) =>
+    x instanceof Tensor
+      ? new Tensor(atLeast(x.node, rank))
+      : x.map((each) => new Tensor(atLeast(each.node, rank))),
+  ) as AtLeast;
 
 /** With at least one dimension. */
 export const atleast1d = atLeastOf("atleast1d", 1);

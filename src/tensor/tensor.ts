@@ -215,6 +215,13 @@ export class Tensor extends InPlaceMethods<Tensor> implements Holder {
     return new Tensor(node("detach", [this.node], {}));
   }
 
+  /** Cuts this off from autograd, and returns it. */
+  detach_(): this {
+    if (this.isLeaf) this.requiresGrad = false;
+    else this.place(node("detach", [this.node], {}));
+    return this;
+  }
+
   /** The same value as a tensor of its own, which it stays whatever becomes of this one. A gradient flows through. */
   clone(): Tensor {
     return new Tensor(isGradEnabled() ? this.node : node("detach", [this.node], {})).keep();
@@ -345,6 +352,11 @@ export class Tensor extends InPlaceMethods<Tensor> implements Holder {
       throw new ShapeError(
         `${op}: the result has shape ${shapeText(value.shape)}, this tensor ${shapeText(this.shape)}`,
       );
+    return this.become_(op, value);
+  }
+
+  /** Makes this stand for a new value of its dtype and any shape. */
+  protected override become_(op: string, value: Node): this {
     const [from, to] = [value.dtype, this.dtype];
     if ((isFloat(from) && !isFloat(to)) || (from !== "bool" && to === "bool"))
       throw new DTypeError(`${op}: a result of ${from} does not fit this tensor of ${to}; cast it first`);

@@ -131,3 +131,35 @@ describe("backward", () => {
     }
   });
 });
+
+describe("pieces of a value", () => {
+  const piece = (x: Node, start: number, size: number): Node =>
+    node("slice", [x], { start: [start], size: [size], step: [1] });
+  const ops = (root: Node): string[] => topological([root]).map((n) => n.op);
+
+  test("that lie side by side have one gradient of all, without zeros between them", () => {
+    const x = variable([1, 2, 3, 4, 5]);
+    const [a, b, c] = [piece(x, 0, 2), piece(x, 2, 2), piece(x, 4, 1)];
+    const root = add(node("sum", [mul(a, b)], { axes: [0] }), node("sum", [c], { axes: [0] }));
+    const g = backward(root, input([1], [])).get(x.attrs.owner)!;
+    expect(elementsOf(g)).toEqual([3, 4, 1, 2, 1]);
+    expect(ops(g)).not.toContain("pad");
+    expect(ops(g)).not.toContain("add");
+  });
+
+  test("that are taken twice, overlap, or leave a gap add up as they must", () => {
+    const x = variable([1, 2, 3, 4, 5, 6]);
+    const total = (y: Node): Node => node("sum", [y], { axes: [0] });
+    const root = [
+      mul(piece(x, 4, 2), piece(x, 4, 2)),
+      piece(x, 0, 2),
+      piece(x, 1, 2),
+      mul(piece(x, 2, 2), piece(x, 0, 2)),
+      piece(x, 0, 2),
+    ]
+      .map(total)
+      .reduce(add);
+    const g = backward(add(root, total(x)), input([1], [])).get(x.attrs.owner)!;
+    expect(elementsOf(g)).toEqual([1 + 2 + 3, 1 + 2 + 1 + 4, 1 + 1 + 1, 1 + 2, 1 + 10, 1 + 12]);
+  });
+});

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { backward } from "../../src/autodiff/backward.ts";
 import { vjpRules } from "../../src/autodiff/vjp.ts";
 import { sizeOf } from "../../src/base/shape.ts";
+import { attentionResults } from "../../src/ir/attention.ts";
 import { latestId, type Node, node, withGrad } from "../../src/ir/node.ts";
 import type { CustomCall, Op } from "../../src/ir/op.ts";
 import { allElementsOf, dataOf, elementsOf, filled, input, variable } from "../ir/values.ts";
@@ -214,6 +215,22 @@ const cases: { readonly [K in Op]: typeof none | readonly Case[] } = {
   ],
   argsort: none,
   cumsum: [matrix({ axis: 0 }, "cumsum"), matrix({ axis: 1 }, "cumsum", [2, 4])],
+  // Where gradients have gradients they come from plain operations; those of its kernel: test/nn.
+  attention: [
+    {
+      at: [
+        variable(generic(12), [1, 2, 1, 3, 2]),
+        variable(generic(8, 0.7), [1, 2, 2, 2]),
+        variable(generic(12, 1.1), [1, 2, 2, 3]),
+      ],
+      // The logarithms of sums beside the result are for its own gradient, and carry none.
+      f: (q, k, v) => {
+        const flat = node("attention", [q!, k!, v!], { causal: true, masked: false, scale: 0.7, dropout: 0 });
+        return attentionResults(flat, q!, v!).result;
+      },
+    },
+  ],
+  attentionGradient: none,
   randomBits: none,
 };
 

@@ -37,7 +37,7 @@ function carryOut(backend: Backend, word: number, timed: boolean) {
   const ends = new Float64Array(plan.calls.length).fill(Number.NaN);
   const none = new Float64Array(0);
   const failed = timed
-    ? executable.runTimed(bindings, none, [result], ends)
+    ? executable.run(bindings, none, [result], ends)
     : executable.run(bindings, none, [result]);
   const written = [...new Float32Array(held!.view().slice().buffer)];
   executable.free();

@@ -263,6 +263,52 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
     { src: [grid()], attrs: { axis: 1 }, shape: [2, 3], value: [1, 3, 6, 4, 9, 15] },
     { src: [grid("i32")], attrs: { axis: 0 }, shape: [2, 3], value: [1, 2, 3, 5, 7, 9] },
   ],
+  // Scores of 0 have equal weights; a query without keys gives 0.
+  attention: [
+    {
+      src: [v([0], "f64", [1, 1, 1, 1, 1]), v([1, -1], "f64", [1, 1, 2, 1]), v([2, 4], "f64", [1, 1, 2, 1])],
+      attrs: { causal: false, masked: false, scale: 1, dropout: 0 },
+      shape: [2],
+      value: [3, Math.log(2)],
+    },
+    {
+      src: [
+        v([0, 0], "f64", [1, 1, 1, 2, 1]),
+        v([1, -1], "f64", [1, 1, 2, 1]),
+        v([2, 4], "f64", [1, 1, 2, 1]),
+      ],
+      attrs: { causal: true, masked: false, scale: 1, dropout: 0 },
+      shape: [4],
+      value: [2, 3, 0, Math.log(2)],
+    },
+    {
+      src: [
+        v([0, 0], "f64", [1, 1, 1, 2, 1]),
+        v([1, -1], "f64", [1, 1, 2, 1]),
+        v([2, 4], "f64", [1, 1, 2, 1]),
+        v([0, 1, 0, 0], "bool", [1, 1, 1, 2, 2]),
+      ],
+      attrs: { causal: false, masked: true, scale: 1, dropout: 0 },
+      shape: [4],
+      value: [4, 0, 0, inf],
+    },
+  ],
+  attentionGradient: [
+    {
+      src: [
+        v([0], "f64", [1, 1, 1, 1, 1]),
+        v([1, -1], "f64", [1, 1, 2, 1]),
+        v([2, 4], "f64", [1, 1, 2, 1]),
+        v([0], "f64", [1, 1, 1, 1]),
+        v([12], "f64", [1, 1, 1, 1]),
+        v([4], "f64", [1, 1, 1, 1, 1]),
+      ],
+      attrs: { causal: false, masked: false, scale: 0.5, dropout: 0, of: [0, 2] },
+      // Weights of 1 (the sum's logarithm is taken as 0), slopes of 8 - 12 and 16 - 12, halved by the scale.
+      shape: [3],
+      value: [-4, 4, 4],
+    },
+  ],
   randomBits: [
     // Random123's known answers for counter (0, 0), and its neighbours in the same and the next block.
     { src: [v([0, 0], "i32")], attrs: { shape: [2] }, shape: [2], value: [0x6b200159, 0x99ba4efe | 0] },

@@ -158,6 +158,8 @@ const positional: Record<string, readonly string[]> = {
   Bilinear: ["in1Features", "in2Features", "outFeatures"],
   Embedding: ["numEmbeddings", "embeddingDim"],
   LayerNorm: ["normalizedShape"],
+  RMSNorm: ["normalizedShape"],
+  GroupNorm: ["numGroups", "numChannels"],
   Dropout: ["p"],
   Threshold: ["threshold", "value"],
   Unflatten: ["dim", "unflattenedSize"],

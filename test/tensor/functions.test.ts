@@ -1,8 +1,8 @@
 import * as thaw from "thaw/tensor";
 import { capture, type Tensor, tensor } from "thaw/tensor";
-import { gradcheck } from "thaw/testing";
 import { describe, expect, test } from "vitest";
 import { settings } from "../../src/base/settings.ts";
+import { checkSecondOrder } from "./second-derivatives.ts";
 
 // Values, gradients, dtypes and what is refused are compared with PyTorch's in test/oracle/samples; here is what that lacks.
 settings.backend = "reference";
@@ -32,17 +32,7 @@ describe("second derivatives", () => {
     ["erfinv", (a) => thaw.erfinv(a), [leaf([3], 1)]],
   ];
   test.each(functions)("of %s", async (_, fn, inputs) => {
-    const slope = (...given: Tensor[]) =>
-      thaw.enableGrad(() => {
-        const x = given.map((t) => (t.requiresGrad ? t : t.clone().requiresGrad_(true)));
-        const out = fn(...x);
-        const weights = thaw
-          .arange(out.numel, { dtype: "f64" })
-          .add(1)
-          .reshape([...out.shape]);
-        return thaw.gradient(out.mul(weights).sum(), x, { createGraph: true }).map((g) => g!);
-      });
-    await gradcheck(slope, inputs);
+    await checkSecondOrder(fn, inputs);
   });
 });
 

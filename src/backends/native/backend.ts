@@ -32,6 +32,7 @@ class NativeBackend implements Backend, Host {
   readonly runtime: Runtime;
   readonly cache: KernelStore;
   arena: NativeAllocation;
+  arenaVersion = 0;
   readonly #toolchain: Toolchain;
   readonly #products: ProductPolicy;
   /** Addresses of functions, by structure and form. */
@@ -70,6 +71,7 @@ class NativeBackend implements Backend, Host {
     // Nothing in it outlives a run, so the old arena goes before the new one comes. Where there is no memory for that, a
     // plan that needs less makes it again when it next runs.
     this.arena.free();
+    this.arenaVersion++;
     try {
       this.arena = this.memory.allocate(bytes);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { OutOfMemoryError } from "../../base/errors.ts";
 import { mib } from "../../base/mib.ts";
-import type { Allocation } from "../contract.ts";
+import { AddressedAllocation } from "../table.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Elements that a typed array has at most (in Node before 22), and bytes that koffi opens at a time. */
@@ -37,10 +37,8 @@ export class NativeMemory {
   }
 }
 
-/** A block of memory that knows its own address. */
-export class NativeAllocation implements Allocation {
-  readonly address: number;
-  readonly bytes: number;
+/** A block of the process's memory. */
+export class NativeAllocation extends AddressedAllocation {
   readonly #open: (from: number, length: number) => ArrayBuffer;
   #release: (() => void) | null;
   /** All of it, made when it is first asked for: V8 collects garbage sooner for every buffer that it knows of. */
@@ -52,8 +50,7 @@ export class NativeAllocation implements Allocation {
     open: (from: number, length: number) => ArrayBuffer,
     release: () => void,
   ) {
-    this.address = address;
-    this.bytes = bytes;
+    super(address, bytes);
     this.#open = open;
     this.#release = release;
   }
@@ -64,10 +61,6 @@ export class NativeAllocation implements Allocation {
     if (this.bytes > mostViewed) return new Uint8Array(this.#open(from, length));
     this.#view ??= new Uint8Array(this.#open(0, this.bytes));
     return length === this.bytes ? this.#view : this.#view.subarray(from, from + length);
-  }
-
-  write(bytes: Uint8Array, from: number): void {
-    this.view(from, bytes.length).set(bytes);
   }
 
   free(): void {

@@ -1,9 +1,6 @@
 import { preludeC } from "../../targets/c/prelude.ts";
 import type { CTarget } from "../../targets/c/target.ts";
 
-/** One row of a plan's table, in words of 8 bytes: function, arguments, range to cover, length of a task, status word. */
-export const row = { function: 0, args: 1, total: 2, chunk: 3, status: 4, words: 5 };
-
 /** Threads that one runtime may have beside its caller. */
 const mostWorkers = 255;
 
@@ -29,6 +26,7 @@ export const runtimeSource = (target: CTarget): string => `
 #include <time.h>
 ${preludeC(target, false)}
 typedef void kernel(const i64 *, i64, i64, char *);
+/** A row of a plan's table, as rowLayout lays it out. */
 typedef struct { kernel *run; const i64 *args; i64 total, chunk; const int *status; } row;
 
 enum { most_workers = ${mostWorkers}, spins = 3000, closed = 0x7fffffff };

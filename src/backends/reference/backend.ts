@@ -44,7 +44,13 @@ class ReferenceExecutable implements Executable {
     this.#plan = plan;
   }
 
-  run(bindings: readonly Binding[], scalars: Float64Array, results: readonly Result[]): number {
+  run(
+    bindings: readonly Binding[],
+    scalars: Float64Array,
+    results: readonly Result[],
+    ends?: Float64Array,
+  ): number {
+    const start = performance.now();
     const { graph } = this.#plan;
     const slots = new Map(graph.leaves.map((leaf, slot) => [leaf.attrs.source, slot]));
     const scalarOf = new Map<Node, number>(graph.scalars.map((scalar, i) => [scalar, scalars[i]!]));
@@ -60,21 +66,11 @@ class ReferenceExecutable implements Executable {
     const copies = graph.writes.map(({ value }) => values.get(value)!.slice());
     for (const [i, { slot }] of graph.writes.entries())
       elements(bindings[slot]!, graph.leaves[slot]!).set(copies[i]!);
-    return -1;
-  }
-
-  /** It has no kernels, so each call is given an equal part of the time; none where a check stops them. */
-  runTimed(
-    bindings: readonly Binding[],
-    scalars: Float64Array,
-    results: readonly Result[],
-    ends: Float64Array,
-  ): number {
-    const start = performance.now();
-    const failed = this.run(bindings, scalars, results);
-    if (failed >= 0) return failed;
-    const each = ((performance.now() - start) * 1e6) / Math.max(1, ends.length);
-    for (let i = 0; i < ends.length; i++) ends[i] = (i + 1) * each;
+    // There are no kernels, so each call is given an equal part of the time.
+    const each = ((performance.now() - start) * 1e6) / this.#plan.calls.length;
+    ends?.forEach((_, i) => {
+      ends[i] = (i + 1) * each;
+    });
     return -1;
   }
 

@@ -2,8 +2,8 @@ import type { DType, TypedArray } from "../../base/dtype.ts";
 import { BackendError, OutOfMemoryError } from "../../base/errors.ts";
 import { mib } from "../../base/mib.ts";
 import { settings } from "../../base/settings.ts";
-import type { Allocation } from "../contract.ts";
 import { allowedMemory } from "../memory-limit.ts";
+import { AddressedAllocation } from "../table.ts";
 
 const page = 65_536;
 /** Pages at the start. */
@@ -185,25 +185,18 @@ export class WasmMemory {
 }
 
 /** A block of the memory. */
-export class WasmAllocation implements Allocation {
-  readonly address: number;
-  readonly bytes: number;
+class WasmAllocation extends AddressedAllocation {
   readonly #memory: WasmMemory;
   #held = true;
 
   constructor(memory: WasmMemory, address: number, bytes: number) {
+    super(address, bytes);
     this.#memory = memory;
-    this.address = address;
-    this.bytes = bytes;
   }
 
   view(from = 0, length: number = this.bytes - from): Uint8Array {
     const first = this.address + from;
     return this.#memory.bytes.subarray(first, first + length);
-  }
-
-  write(bytes: Uint8Array, from: number): void {
-    this.view(from, bytes.length).set(bytes);
   }
 
   free(): void {

@@ -1,7 +1,8 @@
 import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "../../targets/wasm/emitter.ts";
+import { rowLayout } from "../table.ts";
 
-/** One row of a plan's table, in bytes: function, arguments, range to cover, length of a task, status word (0: none). */
-export const entry = { function: 0, args: 4, total: 8, chunk: 12, status: 16, bytes: 32 };
+/** Where the words of a row are. */
+export const entry = rowLayout(4);
 
 /**
  * The words that threads share, in bytes from the control block. `ticket` holds the number of the job (high half) and

@@ -1,4 +1,5 @@
 export {
+  calculateFanInAndFanOut,
   calculateGain,
   constant_,
   eye_,

@@ -75,7 +75,16 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number | null)
   }
 }
 
-/** How many inputs an output of a weight sees, and the other way round. */
+/**
+ * How many inputs an output of a weight sees, and the other way round: dimension 1 and dimension 0, each times what lies
+ * behind them.
+ *
+ * Throws `ShapeError` for fewer than two dimensions.
+ * Source: `torch.nn.init._calculate_fan_in_and_fan_out`. Example: `calculateFanInAndFanOut(layer.weight).fanIn ** -0.5`.
+ */
+export const calculateFanInAndFanOut = ({ shape }: Tensor): { fanIn: number; fanOut: number } =>
+  fans("calculateFanInAndFanOut", shape);
+
 function fans(op: string, shape: Shape): { fanIn: number; fanOut: number } {
   if (shape.length < 2)
     throw new ShapeError(

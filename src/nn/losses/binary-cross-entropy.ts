@@ -119,7 +119,17 @@ function binaryCrossEntropyWithLogitsOf(
 
 const buffered = (weight: Tensor | null): Buffer | null => (weight === null ? null : new Buffer(weight));
 
-/** `binaryCrossEntropy` as a module. */
+/**
+ * −(target · log input + (1 − target) · log(1 − input)) of probabilities; logarithms count as −100 at least.
+ * `BCEWithLogitsLoss` takes logits, and loses no digits near 0 and 1.
+ *
+ * Takes input and target of one shape and one floating dtype, all from 0 to 1. `reduction` is "mean" unless given:
+ * gives a scalar, or with "none" a loss for each element. `weight`, which is null unless given, is a factor of each,
+ * broadcast, and a buffer.
+ * Throws `ShapeError` for shapes that differ, `ArgumentError` for what is no probability, `DTypeError` for integers.
+ * Source: `torch.nn.BCELoss`.
+ * Example: `new nn.BCELoss().forward(tensor([0.2, 0.9]), tensor([0, 1]))`.
+ */
 export class BCELoss extends Module {
   weight: Buffer | null;
   readonly reduction: Reduction;
@@ -134,7 +144,16 @@ export class BCELoss extends Module {
   }
 }
 
-/** `binaryCrossEntropyWithLogits` as a module. */
+/**
+ * `BCELoss` of sigmoid(input), computed from the logits without overflow.
+ *
+ * Takes logits and targets from 0 to 1, of one shape and floating dtypes. `reduction` is "mean" unless given: gives
+ * a scalar, or with "none" a loss for each element. `weight`, a factor of each, and `posWeight`, one of the positive
+ * part, broadcast, and are buffers; both are null unless given.
+ * Throws `ShapeError` for shapes that do not fit, `DTypeError` for integers.
+ * Source: `torch.nn.BCEWithLogitsLoss`.
+ * Example: `new nn.BCEWithLogitsLoss({ posWeight: tensor([3, 1]) }).forward(randn([4, 2]), ones([4, 2]))`.
+ */
 export class BCEWithLogitsLoss extends Module {
   weight: Buffer | null;
   posWeight: Buffer | null;

@@ -96,7 +96,18 @@ function ofProbabilities(
   return div(sum(loss), sizeOf(loss.shape));
 }
 
-/** `crossEntropy` as a module. */
+/**
+ * −log softmax(input)[target]: cross entropy of logits, with classes or with probabilities.
+ *
+ * Takes logits of [C], [N, C] or [N, C, d…], and integer classes of [], [N] or [N, d…], or probabilities of the
+ * logits' shape. `reduction` is "mean" unless given: over the rows that are not ignored, weighted by their classes'
+ * `weight`, and NaN if there are none; gives a scalar, or with "none" a loss for each row. `ignoreIndex` is −100,
+ * `labelSmoothing` 0.
+ * Throws `ShapeError` for shapes that do not fit, `IndexError` for a target that is no class, `ArgumentError` for a
+ * smoothing that is not from 0 to 1, `DTypeError` for logits of integers.
+ * Source: `torch.nn.CrossEntropyLoss`.
+ * Example: `new nn.CrossEntropyLoss({ labelSmoothing: 0.1 }).forward(randn([2, 5]), tensor([1, 4], { dtype: "i32" }))`.
+ */
 export class CrossEntropyLoss extends Module {
   weight: Buffer | null;
   readonly ignoreIndex: number;

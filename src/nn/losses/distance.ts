@@ -88,7 +88,15 @@ function huberLossOf(
   });
 }
 
-/** `mseLoss` as a module. */
+/**
+ * (input − target)².
+ *
+ * Takes input and target of one shape, one of them of a floating dtype. `reduction` is "mean" unless given: gives a
+ * scalar, or with "none" a loss for each element.
+ * Throws `ShapeError` for shapes that differ: nothing is broadcast; `DTypeError` for two of integers.
+ * Source: `torch.nn.MSELoss`.
+ * Example: `new nn.MSELoss().forward(randn([2, 3]), zeros([2, 3]))`.
+ */
 export class MSELoss extends Module {
   readonly reduction: Reduction;
 
@@ -101,7 +109,15 @@ export class MSELoss extends Module {
   }
 }
 
-/** `l1Loss` as a module. */
+/**
+ * |input − target|. Its gradient is 0 where they are equal.
+ *
+ * Takes input and target of one shape, one of them of a floating dtype. `reduction` is "mean" unless given: gives a
+ * scalar, or with "none" a loss for each element.
+ * Throws `ShapeError` for shapes that differ, `DTypeError` for two of integers.
+ * Source: `torch.nn.L1Loss`.
+ * Example: `new nn.L1Loss({ reduction: "sum" }).forward(randn([2, 3]), zeros([2, 3]))`.
+ */
 export class L1Loss extends Module {
   readonly reduction: Reduction;
 
@@ -114,7 +130,15 @@ export class L1Loss extends Module {
   }
 }
 
-/** `smoothL1Loss` as a module. */
+/**
+ * ½d² / beta where |d| is below beta, |d| − ½beta beyond, d being input − target. With a beta of 0 it is `L1Loss`.
+ *
+ * Takes input and target of one shape, one of them of a floating dtype. `beta` is 1 unless given, in their units.
+ * `reduction` is "mean" unless given: gives a scalar, or with "none" a loss for each element.
+ * Throws `ShapeError` for shapes that differ, `ArgumentError` in `forward` for a negative beta.
+ * Source: Girshick, "Fast R-CNN", 2015; `torch.nn.SmoothL1Loss`.
+ * Example: `new nn.SmoothL1Loss({ beta: 0.5 }).forward(randn([2, 3]), zeros([2, 3]))`.
+ */
 export class SmoothL1Loss extends Module {
   readonly reduction: Reduction;
   readonly beta: number;
@@ -129,7 +153,15 @@ export class SmoothL1Loss extends Module {
   }
 }
 
-/** `huberLoss` as a module. */
+/**
+ * ½d² where |d| is at most delta, delta · (|d| − ½delta) beyond, d being input − target.
+ *
+ * Takes input and target of one shape, one of them of a floating dtype. `delta` is 1 unless given, in their units.
+ * `reduction` is "mean" unless given: gives a scalar, or with "none" a loss for each element.
+ * Throws `ShapeError` for shapes that differ, `ArgumentError` in `forward` for a delta that is not above 0.
+ * Source: Huber, "Robust Estimation of a Location Parameter", 1964; `torch.nn.HuberLoss`.
+ * Example: `new nn.HuberLoss({ delta: 2 }).forward(randn([2, 3]), zeros([2, 3]))`.
+ */
 export class HuberLoss extends Module {
   readonly reduction: Reduction;
   readonly delta: number;

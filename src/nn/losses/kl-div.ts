@@ -39,7 +39,17 @@ function klDivOf(
   return new Tensor(div(sum(loss), loss.shape[0] ?? 1));
 }
 
-/** `klDiv` as a module. */
+/**
+ * target · (log target − input): the divergence of the distribution whose log-probabilities are the input from the
+ * target's. Where the target is 0 it is 0.
+ *
+ * Takes log-probabilities and probabilities of one shape, with `logTarget` (false unless given) log-probabilities
+ * twice. `reduction` is "mean" unless given, over all elements; "batchmean" divides by the first dimension alone,
+ * which is the divergence's definition. Gives a scalar, or with "none" a loss for each element.
+ * Throws `ShapeError` for shapes that differ, `DTypeError` for integers.
+ * Source: Kullback and Leibler, "On Information and Sufficiency", 1951; `torch.nn.KLDivLoss`.
+ * Example: `new nn.KLDivLoss({ reduction: "batchmean" }).forward(randn([2, 5]).logSoftmax(1), randn([2, 5]).softmax(1))`.
+ */
 export class KLDivLoss extends Module {
   readonly reduction: Reduction | "batchmean";
   readonly logTarget: boolean;

@@ -66,7 +66,17 @@ function stirling(t: Node): Node {
   return maskedFill(approximate, le(t, 1), 0);
 }
 
-/** `poissonNllLoss` as a module. */
+/**
+ * e^input − target · input, or input − target · log(input + eps) where `logInput` is false: counts that are
+ * Poisson's.
+ *
+ * Takes an input and targets, counts that are not negative, which broadcast. `logInput` is true, `full` false and
+ * `eps` 1e-8 unless given. `reduction` is "mean" unless given: gives a scalar, or with "none" a loss for each
+ * element.
+ * Throws `ShapeError` for shapes that do not broadcast.
+ * Source: `torch.nn.PoissonNLLLoss`.
+ * Example: `new nn.PoissonNLLLoss().forward(randn([4]), tensor([0, 2, 1, 5]))`.
+ */
 export class PoissonNLLLoss extends Module {
   readonly logInput: boolean;
   readonly full: boolean;
@@ -146,7 +156,18 @@ function fitted(op: string, variance: Node, { shape }: Tensor): Node {
   return variance;
 }
 
-/** `gaussianNllLoss` as a module. */
+/**
+ * ½ (log variance + (input − target)² / variance): targets that are normal around the input.
+ *
+ * Takes an input and targets of [N, *], and variances, not negative: of the input's shape, with 1 for one dimension
+ * of it, without its last dimension, or one number for all. `full` is false and `eps`, the least that a variance
+ * counts as, 1e-6 unless given. `reduction` is "mean" unless given: gives a scalar, or with "none" a loss for each
+ * element.
+ * Throws `ArgumentError` for a negative variance, `ShapeError` for variances of another shape.
+ * Source: Nix and Weigend, "Estimating the mean and variance of the target probability distribution", 1994;
+ * `torch.nn.GaussianNLLLoss`.
+ * Example: `new nn.GaussianNLLLoss().forward(randn([4, 2]), randn([4, 2]), ones([4, 2]))`.
+ */
 export class GaussianNLLLoss extends Module {
   readonly full: boolean;
   readonly eps: number;

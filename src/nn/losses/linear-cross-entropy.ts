@@ -89,10 +89,12 @@ export interface LinearCrossEntropyLossOptions extends Omit<LinearCrossEntropyOp
 /**
  * A linear layer and the `crossEntropy` of its logits, as one loss.
  *
- * Takes an input of [N, inFeatures] or [inFeatures]. Its `linear.weight` is [numClasses · outFeatures…, inFeatures].
+ * Takes an input of [N, `inFeatures`] or [inFeatures], and targets as `CrossEntropyLoss` does for logits of [N, `numClasses`,
+ * outFeatures…]; gives a scalar, or with a reduction of "none" a loss for each row. Its `linear.weight` is [numClasses ·
+ * outFeatures…, inFeatures]. Options are those of `LinearCrossEntropyLossOptions`.
  * Throws `ArgumentError` for a smoothing that cannot be, `ShapeError` for a weight that is not [numClasses].
  * Source: `torch.nn.LinearCrossEntropyLoss`, without its options of chunks, which change memory alone.
- * Example: `new nn.LinearCrossEntropyLoss(512, 32000).forward(hidden, tokens)`.
+ * Example: `new nn.LinearCrossEntropyLoss(4, 9).forward(randn([2, 4]), tensor([7, 0], { dtype: "i32" }))`.
  */
 export class LinearCrossEntropyLoss extends Module {
   readonly numClasses: number;

@@ -78,7 +78,18 @@ function requirePower(op: string, p: number): void {
   if (p !== 1 && p !== 2) throw new ArgumentError(`${op}: p is ${p}; it is 1 or 2`);
 }
 
-/** `multiMarginLoss` as a module. */
+/**
+ * Σ max(0, margin − input[target] + input[c])^p over the classes c beside the target, over how many classes there
+ * are: the hinge loss of several classes.
+ *
+ * Takes scores of [N, C] with integer classes of [N], or of [C] with one class. `p` is 1 unless given, `margin` 1 in
+ * the units of the scores, `weight`, one for each class, null. `reduction` is "mean" unless given: gives a scalar,
+ * or with "none" a loss for each row.
+ * Throws `ArgumentError` for a p that is neither 1 nor 2, `ShapeError` for other shapes, `IndexError` for a target
+ * that is no class, `DTypeError` for scores of integers, targets of floats, or weights of another dtype.
+ * Source: `torch.nn.MultiMarginLoss`.
+ * Example: `new nn.MultiMarginLoss({ p: 2 }).forward(randn([2, 5]), tensor([2, 0], { dtype: "i32" }))`.
+ */
 export class MultiMarginLoss extends Module {
   readonly p: 1 | 2;
   readonly margin: number;

@@ -83,7 +83,17 @@ function multilabelMarginLossOf(
   return new Tensor(reduceLoss(op, input.ndim === 2 ? loss : reshape(loss, []), reduction));
 }
 
-/** `multilabelMarginLoss` as a module. */
+/**
+ * Σ max(0, 1 − (input[y] − input[c])) over the classes y that a row belongs to and the classes c that it does not,
+ * over how many classes there are.
+ *
+ * Takes scores of [N, C] or [C], and integer targets of the same shape: the classes of a row, from the first on, up
+ * to the first −1. `reduction` is "mean" unless given: gives a scalar, or with "none" a loss for each row.
+ * Throws `ShapeError` for other shapes, `IndexError` for a target that is neither a class nor −1, `DTypeError` for
+ * scores of integers and targets of floats.
+ * Source: `torch.nn.MultiLabelMarginLoss`.
+ * Example: `new nn.MultiLabelMarginLoss().forward(randn([1, 4]), tensor([[3, 0, -1, 1]], { dtype: "i32" }))`.
+ */
 export class MultiLabelMarginLoss extends Module {
   readonly reduction: Reduction;
 
@@ -131,7 +141,16 @@ function multilabelSoftMarginLossOf(
   return new Tensor(reduceLoss(op, div(sum(weighted, input.ndim - 1), classes), reduction));
 }
 
-/** `multilabelSoftMarginLoss` as a module. */
+/**
+ * The mean over classes of −(target · log sigmoid(input) + (1 − target) · log sigmoid(−input)).
+ *
+ * Takes logits of [N, C] or [*, C], and targets of 0 and 1 that broadcast with them. `weight`, a factor of each
+ * class, is null unless given. `reduction` is "mean" unless given: gives a scalar, or with "none" a loss for each
+ * row.
+ * Throws `ShapeError` for a scalar, and for shapes that do not broadcast; `DTypeError` for logits of integers.
+ * Source: `torch.nn.MultiLabelSoftMarginLoss`.
+ * Example: `new nn.MultiLabelSoftMarginLoss().forward(randn([2, 3]), tensor([[1, 0, 1], [0, 0, 1]]))`.
+ */
 export class MultiLabelSoftMarginLoss extends Module {
   weight: Buffer | null;
   readonly reduction: Reduction;

@@ -61,7 +61,18 @@ export function alongClasses(op: string, weight: Tensor, scores: Node): Node {
   );
 }
 
-/** `nllLoss` as a module. */
+/**
+ * −input[target]: what log-probabilities say of the right class.
+ *
+ * Takes log-probabilities of [C], [N, C] or [N, C, d…], and integer classes of [], [N] or [N, d…]. `weight`, one for
+ * each class, is null and `ignoreIndex` −100 unless given. `reduction` is "mean" unless given: over the rows that
+ * are not ignored, weighted by their classes, and NaN if there are none; gives a scalar, or with "none" a loss for
+ * each row.
+ * Throws `ShapeError` for shapes that do not fit, `IndexError` for a target that is no class, `DTypeError` for
+ * integers and for weights of another dtype.
+ * Source: `torch.nn.NLLLoss`.
+ * Example: `new nn.NLLLoss().forward(randn([2, 5]).logSoftmax(1), tensor([1, 4], { dtype: "i32" }))`.
+ */
 export class NLLLoss extends Module {
   weight: Buffer | null;
   readonly ignoreIndex: number;

@@ -49,7 +49,16 @@ function marginRankingLossOf(
   return new Tensor(reduceLoss("marginRankingLoss", clamp(add(floating(ranked), margin), 0), reduction));
 }
 
-/** `marginRankingLoss` as a module. */
+/**
+ * max(0, −target · (input1 − input2) + margin): the first should be the larger where the target is 1, the second
+ * where it is −1.
+ *
+ * Takes two inputs and targets of as many dimensions, which broadcast. `margin` is 0 unless given, in the units of
+ * the inputs. `reduction` is "mean" unless given: gives a scalar, or with "none" a loss for each element.
+ * Throws `ShapeError` for tensors that differ in how many dimensions they have, or do not broadcast.
+ * Source: `torch.nn.MarginRankingLoss`.
+ * Example: `new nn.MarginRankingLoss({ margin: 0.1 }).forward(randn([2]), randn([2]), tensor([1, -1]))`.
+ */
 export class MarginRankingLoss extends Module {
   readonly margin: number;
   readonly reduction: Reduction;
@@ -101,7 +110,15 @@ function cosineEmbeddingLossOf(
 /** What PyTorch adds to the squares of both lengths. */
 const tiny = 1e-12;
 
-/** `cosineEmbeddingLoss` as a module. */
+/**
+ * 1 − cos(input1, input2) where the target is 1, max(0, cos(input1, input2) − margin) where it is −1, else 0.
+ *
+ * Takes inputs of [N, D] with targets of [N], or of [D] with one target, a scalar. `margin`, a cosine from −1 to 1,
+ * is 0 unless given. `reduction` is "mean" unless given: gives a scalar, or with "none" a loss for each row.
+ * Throws `ShapeError` for other shapes.
+ * Source: `torch.nn.CosineEmbeddingLoss`.
+ * Example: `new nn.CosineEmbeddingLoss().forward(randn([2, 4]), randn([2, 4]), tensor([1, -1]))`.
+ */
 export class CosineEmbeddingLoss extends Module {
   readonly margin: number;
   readonly reduction: Reduction;

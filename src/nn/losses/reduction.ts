@@ -11,6 +11,7 @@ export type Reduction = "none" | "mean" | "sum";
 
 /** Options that every loss has. */
 export interface LossOptions {
+  /** "mean" unless given. */
   reduction?: Reduction;
 }
 

@@ -24,7 +24,15 @@ function softMarginLossOf(input: Tensor, target: Tensor, { reduction = "mean" }:
   return new Tensor(reduceLoss("softMarginLoss", log1p(exp(mul(neg(target.node), x))), reduction));
 }
 
-/** `softMarginLoss` as a module. */
+/**
+ * log(1 + e^(−target · input)): logistic loss. Large wrong answers overflow to infinity, as they do in PyTorch.
+ *
+ * Takes an input of any shape and a floating dtype, and targets of 1 and −1 that broadcast with it. `reduction` is
+ * "mean" unless given: gives a scalar, or with "none" a loss for each element.
+ * Throws `ShapeError` for shapes that do not broadcast, `DTypeError` for an input of integers.
+ * Source: `torch.nn.SoftMarginLoss`.
+ * Example: `new nn.SoftMarginLoss().forward(randn([2]), tensor([1, -1]))`.
+ */
 export class SoftMarginLoss extends Module {
   readonly reduction: Reduction;
 
@@ -69,7 +77,16 @@ function hingeEmbeddingLossOf(
   return new Tensor(reduceLoss("hingeEmbeddingLoss", add(apart, alike), reduction));
 }
 
-/** `hingeEmbeddingLoss` as a module. */
+/**
+ * input where the target is 1, max(0, margin − input) where it is −1: the input is a distance, small between what is
+ * alike and at least the margin between what is not. Any other target counts as both.
+ *
+ * Takes an input of any shape, and targets that broadcast with it. `margin` is 1 unless given, in the units of the
+ * input. `reduction` is "mean" unless given: gives a scalar, or with "none" a loss for each element.
+ * Throws `ShapeError` for shapes that do not broadcast.
+ * Source: `torch.nn.HingeEmbeddingLoss`.
+ * Example: `new nn.HingeEmbeddingLoss().forward(tensor([0.3, 0.4]), tensor([1, -1]))`.
+ */
 export class HingeEmbeddingLoss extends Module {
   readonly margin: number;
   readonly reduction: Reduction;

@@ -133,7 +133,18 @@ function requireMargin(op: string, margin: number): void {
   if (!(margin > 0)) throw new ArgumentError(`${op}: margin is ${margin}; it must be above 0`);
 }
 
-/** `tripletMarginLoss` as a module. */
+/**
+ * max(0, margin + ‖anchor − positive‖ − ‖anchor − negative‖), with distances of p-norm.
+ *
+ * Takes three tensors of [N, D] or [D], of as many dimensions. `margin` is 1 unless given, in the units of the
+ * inputs, `p` 2, `eps`, which is added to every difference, 1e-6, and `swap` false. `reduction` is "mean" unless
+ * given: gives a scalar, or with "none" a loss for each row.
+ * Throws `ArgumentError` for a margin that is not above 0, `ShapeError` for tensors that differ in how many
+ * dimensions they have, or do not broadcast.
+ * Source: Balntas et al., "Learning Shallow Convolutional Feature Descriptors with Triplet Losses", 2016;
+ * `torch.nn.TripletMarginLoss`.
+ * Example: `new nn.TripletMarginLoss().forward(randn([2, 4]), randn([2, 4]), randn([2, 4]))`.
+ */
 export class TripletMarginLoss extends Module {
   readonly margin: number;
   readonly p: number;
@@ -155,7 +166,18 @@ export class TripletMarginLoss extends Module {
   }
 }
 
-/** `tripletMarginWithDistanceLoss` as a module. A distance that is a module is a part of this one. */
+/**
+ * `TripletMarginLoss` with a distance of one's own: max(0, margin + d(anchor, positive) − d(anchor, negative)).
+ *
+ * Takes three tensors of as many dimensions. `distanceFunction` is a function of two tensors or a module, which is
+ * then a part of this one; `PairwiseDistance` unless given. `margin` is 1 unless given, in the units of the
+ * distance, `swap` false. `reduction` is "mean" unless given: gives a scalar, or with "none" what the distance has
+ * the shape of.
+ * Throws `ArgumentError` for a margin that is not above 0, `ShapeError` for tensors that differ in how many
+ * dimensions they have.
+ * Source: `torch.nn.TripletMarginWithDistanceLoss`.
+ * Example: `new nn.TripletMarginWithDistanceLoss({ distanceFunction: (x, y) => x.sub(y).abs().amax(1) }).forward(randn([2, 4]), randn([2, 4]), randn([2, 4]))`.
+ */
 export class TripletMarginWithDistanceLoss extends Module {
   readonly distanceFunction: Distance;
   readonly margin: number;

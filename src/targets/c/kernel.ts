@@ -1,13 +1,14 @@
 import { argsLayout } from "../../codegen/args.ts";
+import { lowerAttention } from "../../codegen/attention.ts";
 import { lowerAxis } from "../../codegen/axis.ts";
 import { hasDoubles } from "../../codegen/body.ts";
 import { lowerContract } from "../../codegen/contract.ts";
 import { lowerLoop } from "../../codegen/loop.ts";
 import type { ProductForm } from "../../codegen/product-policy.ts";
-import type { Kernel } from "../../plan/kernel.ts";
+import { isAttention, type Kernel } from "../../plan/kernel.ts";
 import { shapeOf } from "./forms.ts";
 import { printC, vectorsOf } from "./print.ts";
-import { productsC } from "./products.ts";
+import { attentionC, productsC } from "./products.ts";
 import type { CTarget } from "./target.ts";
 import { productTiles } from "./tile.ts";
 import type { CUnit } from "./writer.ts";
@@ -28,6 +29,10 @@ export function emitKernelC(kernel: Kernel, form: string, target: CTarget): CUni
       wide,
       productTiles(policy),
     );
+  }
+  if (isAttention(kernel)) {
+    const policy = attentionC(target);
+    return printC(lowerAttention(kernel, policy), layout, target, false, productTiles(policy.product));
   }
   if (kernel.kind !== "loop") {
     return printC(lowerAxis(kernel, vectorsOf(target, wide).lanes), layout, target, wide);

@@ -1,3 +1,4 @@
+import { type AttentionPolicy, attentionScratch } from "../../codegen/attention-policy.ts";
 import { type ProductPolicy, productScratch } from "../../codegen/product-policy.ts";
 import { vectorsOf } from "./print.ts";
 import type { CTarget } from "./target.ts";
@@ -37,6 +38,16 @@ export function productsC(target: CTarget, wide: boolean): ProductPolicy {
   };
 }
 
+/** How C does attention. */
+export function attentionC(target: CTarget): AttentionPolicy {
+  const product = productsC(target, false);
+  const rows = Math.ceil(48 / product.tile.rows) * product.tile.rows;
+  return { product, tileRows: null, rows, keys: 256 };
+}
+
 /** Scratch of a thread, in bytes. */
 export const scratchBytes = (target: CTarget): number =>
-  Math.max(...[false, true].map((wide) => productScratch(productsC(target, wide))));
+  Math.max(
+    ...[false, true].map((wide) => productScratch(productsC(target, wide))),
+    attentionScratch(attentionC(target)),
+  );

@@ -7,6 +7,8 @@ const lesser = [8, 4, 2, 1];
 
 /** Where the elements of a tile's operands are: bytes from one to the next along rows, depths and so on; constants. */
 interface Layout {
+  /** What tiles of this layout are called after. */
+  readonly name: string;
   readonly leftRow: number;
   readonly leftDepth: number;
   readonly rightDepth: number;
@@ -14,7 +16,7 @@ interface Layout {
 }
 
 /**
- * tile_R_V(a, b, depth, sums, keep): multiplies one packed panel of R rows with V vectors of columns, and adds the
+ * name_R_V(a, b, depth, sums, keep): multiplies one packed panel of R rows with V vectors of columns, and adds the
  * products to rows of sums, or starts those where `keep` is 0. Written out, so that every compiler keeps the sums in
  * registers.
  */
@@ -24,7 +26,7 @@ export function writeTile(w: CWriter, rows: number, vectors: number, bytes: numb
   };
   const place = (r: number, v: number) => `*(v_f32_m *)(sums + ${r * layout.sumRow + v * bytes})`;
   w.block(
-    `static void tile_${rows}_${vectors}(const char *a, const char *b, i64 depth, char *sums, int keep)`,
+    `static void ${layout.name}_${rows}_${vectors}(const char *a, const char *b, i64 depth, char *sums, int keep)`,
     () => {
       each((name) => w.line(`vf ${name} = {0};`));
       w.block("if (keep)", () => each((name, r, v) => w.line(`${name} = ${place(r, v)};`)));
@@ -41,15 +43,14 @@ export function writeTile(w: CWriter, rows: number, vectors: number, bytes: numb
 }
 
 /**
- * multiply(rows, columns, …): a panel of so many rows, tile by tile, with panels of columns that lie `next` bytes apart, of
+ * name(rows, columns, …): a panel of so many rows, tile by tile, with panels of columns that lie `next` bytes apart, of
  * which the last may be less wide.
  */
 function writeMultiply(w: CWriter, rows: number, vectors: number, bytes: number, layout: Layout): void {
   const heights = [rows, ...lesser.filter((height) => height < rows)];
   for (const height of heights) for (let v = vectors; v >= 1; v--) writeTile(w, height, v, bytes, layout);
   const width = (vectors * bytes) / 4;
-  const head =
-    "static void multiply(i64 rows, i64 columns, const char *left, const char *b, i64 depth, i64 next, char *sums, int keep)";
+  const head = `static void ${layout.name}(i64 rows, i64 columns, const char *left, const char *b, i64 depth, i64 next, char *sums, int keep)`;
   w.block(head, () => {
     w.block(`for (; columns > 0; columns -= ${width}, b += next, sums += ${width * 4})`, () => {
       w.line("const char *a = left;");
@@ -60,7 +61,7 @@ function writeMultiply(w: CWriter, rows: number, vectors: number, bytes: number,
           w.line(`case ${(v * bytes) / 4}:`);
           for (const height of heights) {
             const on = `some -= ${height}, a += ${height * layout.leftRow}, to += ${height * layout.sumRow}`;
-            w.line(`for (; some >= ${height}; ${on}) tile_${height}_${v}(a, b, depth, to, keep);`);
+            w.line(`for (; some >= ${height}; ${on}) ${layout.name}_${height}_${v}(a, b, depth, to, keep);`);
           }
           w.line("break;");
         }
@@ -75,17 +76,17 @@ export function productTiles({ registers, tile: { rows, columns } }: ProductPoli
   const bytes = registers.lanes * 4;
   const tile = (keep: 0 | 1) => (w: CWriter, operands: readonly COperand[], define: Define) => {
     const [sums, left, right] = operands as [COperand, COperand, COperand];
-    define("multiply", (d) =>
-      writeMultiply(d, rows, vectors, bytes, {
-        leftRow: Number(left.strides[0]),
-        leftDepth: Number(left.strides[1]),
-        rightDepth: Number(right.strides[1]),
-        sumRow: Number(sums.strides[0]),
-      }),
-    );
+    const [leftRow, leftDepth, sumRow] = [left.strides[0], left.strides[1], sums.strides[0]].map(Number) as [
+      number,
+      number,
+      number,
+    ];
+    const name = `multiply_${leftRow}_${leftDepth}_${sumRow}`;
+    const layout = { name, leftRow, leftDepth, rightDepth: Number(right.strides[1]), sumRow };
+    define(name, (d) => writeMultiply(d, rows, vectors, bytes, layout));
     const [height, width] = sums.sizes;
     w.line(
-      `multiply(${height}, ${width}, ${left.pointer}, ${right.pointer}, ${left.sizes[1]}, ${right.strides[0]}, ${sums.pointer}, ${keep});`,
+      `${name}(${height}, ${width}, ${left.pointer}, ${right.pointer}, ${left.sizes[1]}, ${right.strides[0]}, ${sums.pointer}, ${keep});`,
     );
   };
   return { begin: tile(0), goOn: tile(1) };

@@ -1,13 +1,14 @@
 import { argsLayout } from "../../codegen/args.ts";
+import { lowerAttention } from "../../codegen/attention.ts";
 import { lowerAxis } from "../../codegen/axis.ts";
 import { hasDoubles } from "../../codegen/body.ts";
 import { lowerContract } from "../../codegen/contract.ts";
 import { lowerLoop } from "../../codegen/loop.ts";
 import type { ProductForm } from "../../codegen/product-policy.ts";
-import type { Kernel } from "../../plan/kernel.ts";
+import { isAttention, type Kernel } from "../../plan/kernel.ts";
 import type { MemoryImport } from "./emitter.ts";
 import { printWasm } from "./print.ts";
-import { productsWasm } from "./products.ts";
+import { attentionWasm, productsWasm } from "./products.ts";
 import { productTiles } from "./tile.ts";
 
 /**
@@ -24,6 +25,10 @@ export function emitKernelWasm(
   const wide = hasDoubles(kernel);
   if (kernel.kind === "contract") {
     const lowered = lowerContract(kernel, form, productsWasm(wide));
+    return printWasm(lowered, layout, memory, relaxed, productTiles(relaxed));
+  }
+  if (isAttention(kernel)) {
+    const lowered = lowerAttention(kernel, attentionWasm);
     return printWasm(lowered, layout, memory, relaxed, productTiles(relaxed));
   }
   const lanes = wide ? 2 : 4;

@@ -1,3 +1,4 @@
+import { type AttentionPolicy, attentionScratch } from "../../codegen/attention-policy.ts";
 import { type ProductPolicy, productScratch } from "../../codegen/product-policy.ts";
 import { rows, vectors } from "./tile.ts";
 
@@ -9,6 +10,17 @@ export const productsWasm = (wide: boolean): ProductPolicy => ({
   largest: { rows: 256, columns: 384 },
 });
 
+/** How wasm does attention. */
+export const attentionWasm: AttentionPolicy = {
+  product: productsWasm(false),
+  tileRows: rows,
+  rows: 32,
+  keys: 128,
+};
+
 /** Scratch of a thread, in bytes. */
 export const scratchBytes = (): number =>
-  Math.max(...[false, true].map((wide) => productScratch(productsWasm(wide))));
+  Math.max(
+    ...[false, true].map((wide) => productScratch(productsWasm(wide))),
+    attentionScratch(attentionWasm),
+  );

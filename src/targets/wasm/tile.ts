@@ -126,12 +126,11 @@ export function productTiles(relaxed: boolean): WasmTiles {
         const stride = o.strides[d]!;
         return "bytes" in stride ? stride.bytes : 0;
       };
-      const micro = define("micro", ["i32", "i32", "i32", "i32", "i32", "i32", "i32"], (m) =>
-        writeMicro(m, relaxed, {
-          leftRow: bytes(left, 0),
-          leftDepth: bytes(left, 1),
-          sumRow: bytes(sums, 0),
-        }),
+      const layout = { leftRow: bytes(left, 0), leftDepth: bytes(left, 1), sumRow: bytes(sums, 0) };
+      const micro = define(
+        `micro ${Object.values(layout)}`,
+        ["i32", "i32", "i32", "i32", "i32", "i32", "i32"],
+        (m) => writeMicro(m, relaxed, layout),
       );
       left.pointer();
       right.pointer();

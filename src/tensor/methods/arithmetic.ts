@@ -22,6 +22,26 @@ export abstract class ArithmeticMethods<T extends HasNode> extends IndexingMetho
   divide(other: T | number | boolean, options?: { roundingMode?: RoundingMode }): T {
     return this.div(other, options);
   }
+  /** As `gt`. */
+  greater(other: T | number | boolean): T {
+    return this.gt(other);
+  }
+  /** As `ge`. */
+  greaterEqual(other: T | number | boolean): T {
+    return this.ge(other);
+  }
+  /** As `lt`. */
+  less(other: T | number | boolean): T {
+    return this.lt(other);
+  }
+  /** As `le`. */
+  lessEqual(other: T | number | boolean): T {
+    return this.le(other);
+  }
+  /** As `ne`. */
+  notEqual(other: T | number | boolean): T {
+    return this.ne(other);
+  }
   /** this / other, in floating point. */
   trueDivide(other: T | number | boolean): T {
     return this.wrap(div(this.node, operandOf(other)));

@@ -1,4 +1,4 @@
-import type { DType } from "../../base/dtype.ts";
+import { type DType, isFloat } from "../../base/dtype.ts";
 import { cast } from "../../ir/build.ts";
 import * as act from "../operations/activation.ts";
 import * as ops from "../operations/elementwise.ts";
@@ -374,6 +374,18 @@ export abstract class ElementwiseMethods<T extends HasNode> extends Methods<T> {
   /** As i32. */
   int(): T {
     return this.to("i32");
+  }
+  /** As f16. */
+  half(): T {
+    return this.to("f16");
+  }
+  /** As bf16. */
+  bfloat16(): T {
+    return this.to("bf16");
+  }
+  /** Whether its dtype is one of floating-point numbers. */
+  isFloatingPoint(): boolean {
+    return isFloat(this.node.dtype);
   }
   /** As bool: not 0. */
   bool(): T {

@@ -12,25 +12,27 @@ interface SortOptions {
   stable?: boolean;
 }
 
+/** What `at` takes for a dimension. */
+export type IndexOf<T> = number | ops.Slice | null | "..." | T | readonly number[];
+
 /** Methods that index, sort and multiply matrices, named and behaving as PyTorch's. */
 export abstract class IndexingMethods<T extends HasNode> extends MovementMethods<T> {
   /**
    * `x[i, …]`: numbers, `slice(start, stop, step)`, null for a new dimension, "...", and tensors or lists of indices. A
    * bool tensor picks the elements where it is true: it is read, since the result's shape depends on it.
    */
-  at(...indices: (number | ops.Slice | null | "..." | T | readonly number[])[]): T {
-    return this.wrap(
-      ops.at(
-        this.node,
-        indices.map((i) => {
-          if (i === null || typeof i !== "object") return i;
-          if (Array.isArray(i)) return hostNode(Int32Array.from(i), "i32", [i.length]);
-          if (!("node" in i)) return i as ops.Slice;
-          if (i.node.dtype !== "bool") return i.node;
-          return { mask: i.node, values: this.valuesFor("at with a mask", i) };
-        }),
-      ),
-    );
+  at(...indices: IndexOf<T>[]): T {
+    return this.wrap(ops.at(this.node, this.indicesFrom("at", indices)));
+  }
+  /** Indices as operations take them; bool tensors are read. */
+  protected indicesFrom(op: string, indices: readonly IndexOf<T>[]): ops.Index[] {
+    return indices.map((i) => {
+      if (i === null || typeof i !== "object") return i;
+      if (Array.isArray(i)) return hostNode(Int32Array.from(i), "i32", [i.length]);
+      if (!("node" in i)) return i as ops.Slice;
+      if (i.node.dtype !== "bool") return i.node;
+      return { mask: i.node, values: this.valuesFor(`${op} with a mask`, i) };
+    });
   }
   /** Elements at indices along a dimension. */
   gather(dim: number, index: T): T {

@@ -1,6 +1,7 @@
 import { ShapeError } from "../../base/errors.ts";
 import type { Shape } from "../../base/shape.ts";
 import * as ops from "../operations/movement.ts";
+import { type PadMode, padBy } from "../operations/padding.ts";
 import type { HasNode } from "./base.ts";
 import { ReductionMethods } from "./reduction.ts";
 
@@ -109,9 +110,12 @@ export abstract class MovementMethods<T extends HasNode> extends ReductionMethod
   slice(dim: number, start?: number | null, end?: number | null, step = 1): T {
     return this.wrap(ops.slice(this.node, dim, start, end, step));
   }
-  /** A constant around it: pairs (before, after) from the last dimension on. */
-  pad(padding: readonly number[], { value = 0 }: { value?: number } = {}): T {
-    return this.wrap(ops.pad(this.node, padding, value));
+  /**
+   * With elements around it: pairs (before, after) from the last dimension on, negative ones crop. They are `value` (0), or
+   * by `mode` the mirror image ("reflect"), the outermost element ("replicate"), or what comes round again ("circular").
+   */
+  pad(padding: readonly number[], { mode = "constant", value }: { mode?: PadMode; value?: number } = {}): T {
+    return this.wrap(padBy(this.node, padding, mode, value));
   }
   /** The lower triangle. */
   tril(diagonal = 0): T {

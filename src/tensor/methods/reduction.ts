@@ -63,17 +63,21 @@ export abstract class ReductionMethods<T extends HasNode> extends ElementwiseMet
   all(dim?: ops.Dim, { keepdim = false }: Keepdim = {}): T {
     return this.wrap(ops.all(this.node, dim, keepdim));
   }
-  /** The largest: of all, or along a dimension with where it is. */
+  /** The largest: of all, or along a dimension with where it is; with another tensor, the larger of each two. */
   max(): T;
   max(dim: number, options?: Keepdim): ops.Indexed<T>;
-  max(dim?: number, { keepdim = false }: Keepdim = {}): T | ops.Indexed<T> {
+  max(other: T): T;
+  max(dim?: number | T, { keepdim = false }: Keepdim = {}): T | ops.Indexed<T> {
+    if (typeof dim === "object") return this.maximum(dim);
     if (dim === undefined) return this.wrap(ops.extremeOfAll("max", this.node));
     return this.wrapBoth(ops.maxAlong(this.node, dim, keepdim));
   }
-  /** The smallest: of all, or along a dimension with where it is. */
+  /** The smallest: of all, or along a dimension with where it is; with another tensor, the smaller of each two. */
   min(): T;
   min(dim: number, options?: Keepdim): ops.Indexed<T>;
-  min(dim?: number, { keepdim = false }: Keepdim = {}): T | ops.Indexed<T> {
+  min(other: T): T;
+  min(dim?: number | T, { keepdim = false }: Keepdim = {}): T | ops.Indexed<T> {
+    if (typeof dim === "object") return this.minimum(dim);
     if (dim === undefined) return this.wrap(ops.extremeOfAll("min", this.node));
     return this.wrapBoth(ops.minAlong(this.node, dim, keepdim));
   }

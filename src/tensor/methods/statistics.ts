@@ -92,9 +92,21 @@ export abstract class StatisticsMethods<T extends HasNode> extends ScatteringMet
   diff({ n = 1, dim = -1, prepend, append }: { n?: number; dim?: number; prepend?: T; append?: T } = {}): T {
     return this.wrap(ops.diff(this.node, n, dim, prepend?.node, append?.node));
   }
-  /** How the rows of a matrix vary together. */
-  cov({ correction = 1 }: { correction?: number } = {}): T {
-    return this.wrap(ops.cov(this.node, correction));
+  /**
+   * How the rows of a matrix vary together; each column is an observation. `fweights`, whole numbers, are how often each was
+   * made, `aweights` how much it counts: [columns], neither negative.
+   */
+  cov({
+    correction = 1,
+    fweights,
+    aweights,
+  }: {
+    correction?: number;
+    fweights?: T | null;
+    aweights?: T | null;
+  } = {}): T {
+    const weights = { frequencies: fweights?.node, importances: aweights?.node };
+    return this.wrap(ops.cov(this.node, correction, weights));
   }
   /** Correlations of the rows of a matrix. */
   corrcoef(): T {
@@ -116,9 +128,9 @@ export abstract class StatisticsMethods<T extends HasNode> extends ScatteringMet
   kron(other: T): T {
     return this.wrap(products.kron(this.node, other.node));
   }
-  /** The cross product of vectors of three along a dimension. */
-  cross(other: T, dim = -1): T {
-    return this.wrap(products.cross(this.node, other.node, dim));
+  /** The cross product of vectors of three along a dimension: the first that has size 3, unless given. */
+  cross(other: T, dim?: number | null): T {
+    return this.wrap(products.cross(this.node, other.node, dim ?? null));
   }
   /** beta · this + alpha · a · b, of two matrices. */
   addmm(a: T, b: T, { beta = 1, alpha = 1 }: Scales = {}): T {

@@ -35,7 +35,7 @@ export function floatPower(a: Operand, b: Operand): Node {
 export function heaviside(a: Operand, atZero: Operand): Node {
   const [x, y] = meet("heaviside", [a, atZero]) as [Node, Node];
   const step = cast(gt(x, 0), x.dtype);
-  return node("detach", [where(isnan(x), x, where(eq(x, 0), y, step))], {});
+  return node("detach", [where(eq(x, 0), y, step)], {});
 }
 
 /** b − alpha · a. */

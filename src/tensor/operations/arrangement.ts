@@ -6,7 +6,7 @@ import { type Node, node } from "../../ir/node.ts";
 import { dimOf } from "./dims.ts";
 import { where } from "./elementwise.ts";
 import { flip, movedim, permute, reshape, slice, split, transpose } from "./movement.ts";
-import { broadcastTo } from "./promote.ts";
+import { broadcastTo, computeDtype } from "./promote.ts";
 
 /** Every dimension in reverse order. */
 export const reversed = (x: Node): Node =>
@@ -132,19 +132,31 @@ export function diagEmbed(x: Node, offset: number, dim1: number, dim2: number): 
 
 /** x with the elements that a selection picks replaced, in order, by those of a source of the selection's shape. */
 export function replaced(op: string, x: Node, pick: (places: Node) => Node, source: Node): Node {
-  const count = sizeOf(x.shape);
-  const places = pick(build.reshape(node("iota", [], { shape: [count], axis: 0, dtype: "i32" }), x.shape));
+  const places = placesOf(x, pick);
   if (!sameShape(places.shape, source.shape))
     throw new ShapeError(
       `${op}: a source of shape ${shapeText(source.shape)} for elements of shape ${shapeText(places.shape)}; they must be equal`,
     );
+  return written(x, places, build.cast(source, x.dtype), false);
+}
+
+/** Where the elements that a selection picks are in x, laid out in one row. */
+export const placesOf = (x: Node, pick: (places: Node) => Node): Node =>
+  pick(build.reshape(node("iota", [], { shape: [sizeOf(x.shape)], axis: 0, dtype: "i32" }), x.shape));
+
+/** x with values of its dtype at places of it, one for each, or with these added. */
+export function written(x: Node, places: Node, values: Node, accumulate: boolean): Node {
   const chosen = [sizeOf(places.shape)];
   if (chosen[0] === 0) return x;
-  const values = build.reshape(build.cast(source, x.dtype), chosen);
-  const flat = node("scatter", [build.reshape(x, [count]), build.reshape(places, chosen), values], {
-    axis: 0,
-  });
-  return build.reshape(flat, x.shape);
+  const dtype = computeDtype(x.dtype);
+  const [flat, updates] = [build.reshape(x, [sizeOf(x.shape)]), build.reshape(values, chosen)].map((n) =>
+    build.cast(n, dtype),
+  ) as [Node, Node];
+  const operands = [flat, build.reshape(places, chosen), updates];
+  const result = accumulate
+    ? node("scatterAdd", operands, { axis: 0 })
+    : node("scatter", operands, { axis: 0 });
+  return build.cast(build.reshape(result, x.shape), x.dtype);
 }
 
 /** Matrices along the diagonal of one. */

@@ -208,11 +208,11 @@ export type Index = number | Slice | null | "..." | Node | Mask;
 const isMask = (i: Index): i is Mask => i !== null && typeof i === "object" && "mask" in i;
 
 /** The indices of what a mask picks, a vector for each of its dimensions; a scalar picks all or nothing of a new one. */
-function placesOf({ mask, values }: Mask, shape: Shape, axis: number): Node[] {
+function placesOf(op: string, { mask, values }: Mask, shape: Shape, axis: number): Node[] {
   const sizes = mask.shape.length === 0 ? [1] : mask.shape;
   if (sizes.some((n, i) => n !== shape[axis + i]))
     throw new IndexError(
-      `at: a mask of shape ${shapeText(mask.shape)} for dimensions ${shapeText(shape.slice(axis, axis + sizes.length))} of shape ${shapeText(shape)}`,
+      `${op}: a mask of shape ${shapeText(mask.shape)} for dimensions ${shapeText(shape.slice(axis, axis + sizes.length))} of shape ${shapeText(shape)}`,
     );
   const found: number[][] = [];
   for (let i = 0; i < values.length; i++) if (values[i] !== 0) found.push(indexAt(i, sizes));
@@ -228,15 +228,15 @@ function placesOf({ mask, values }: Mask, shape: Shape, axis: number): Node[] {
 const isNode = (i: Index): i is Node => i !== null && typeof i === "object" && "op" in i;
 
 /** `x[i, …]` by Python's and NumPy's rules. */
-export function at(input: Node, indices: readonly Index[]): Node {
+export function at(input: Node, indices: readonly Index[], op = "at"): Node {
   const given = indices.reduce<number>(
     (n, i) => n + (isMask(i) ? i.mask.shape.length : i === null || i === "..." ? 0 : 1),
     0,
   );
   const rank = input.shape.length;
   if (given > rank)
-    throw new IndexError(`at: ${given} indices for a tensor of shape ${shapeText(input.shape)}`);
-  if (indices.filter((i) => i === "...").length > 1) throw new ArgumentError('at: "..." twice');
+    throw new IndexError(`${op}: ${given} indices for a tensor of shape ${shapeText(input.shape)}`);
+  if (indices.filter((i) => i === "...").length > 1) throw new ArgumentError(`${op}: "..." twice`);
   const all: Slice = { start: null, stop: null, step: 1 };
   const rest = new Array<Index>(rank - given).fill(all);
   const ellipsis = indices.indexOf("...");
@@ -250,18 +250,18 @@ export function at(input: Node, indices: readonly Index[]): Node {
     else if (typeof index === "number") x = select(x, axis, index);
     else if (isMask(index)) {
       if (index.mask.shape.length === 0) x = unsqueeze(x, axis);
-      for (const places of placesOf(index, x.shape, axis)) advanced.push({ axis: axis++, index: places });
+      for (const places of placesOf(op, index, x.shape, axis)) advanced.push({ axis: axis++, index: places });
     } else if (isNode(index)) advanced.push({ axis: axis++, index });
     else if (index !== "...") x = sliceDim(x, axis++, index.start, index.stop, index.step);
   }
-  return advanced.length === 0 ? x : takeAll(x, advanced);
+  return advanced.length === 0 ? x : takeAll(op, x, advanced);
 }
 
 /** Several dimensions by tensors of indices that broadcast together; negative ones count from the end. */
-function takeAll(x: Node, advanced: readonly { axis: number; index: Node }[]): Node {
+function takeAll(op: string, x: Node, advanced: readonly { axis: number; index: Node }[]): Node {
   const shape = broadcastShape(
     advanced.map((a) => a.index),
-    "at",
+    op,
   );
   const axes = advanced.map((a) => a.axis);
   const rest = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
@@ -269,7 +269,7 @@ function takeAll(x: Node, advanced: readonly { axis: number; index: Node }[]): N
   let flat: Node = filled(0, shape, "i32");
   for (const { axis, index } of advanced) {
     const size = x.shape[axis]!;
-    flat = add(mul(flat, size), broadcastTo(fromFront("at", index, size), shape, "at"));
+    flat = add(mul(flat, size), broadcastTo(fromFront(op, index, size), shape, op));
   }
   const merged = reshape(permute(x, [...axes, ...rest]), [
     sizeOf(axes.map((a) => x.shape[a]!)),
@@ -286,4 +286,28 @@ function takeAll(x: Node, advanced: readonly { axis: number; index: Node }[]): N
     ...order.slice(0, front),
     ...order.slice(front + axes[0]!),
   ]);
+}
+
+/** Elements of the flattened tensor at offset + Σ iₖ · strideₖ, which may lie over each other. */
+export function asStrided(x: Node, size: Shape, stride: readonly number[], offset: number): Node {
+  if (size.length !== stride.length)
+    throw new ShapeError(
+      `asStrided: a shape of ${size.length} dimensions and ${stride.length} strides; give one for each`,
+    );
+  if (stride.some((s) => s < 0) || offset < 0)
+    throw new ArgumentError(
+      `asStrided: strides [${stride}] and an offset of ${offset}; they are from 0 on, use flip() to go backwards`,
+    );
+  if (sizeOf(size) === 0) return filled(0, size, x.dtype);
+  const last = size.reduce((at, n, i) => at + (n - 1) * stride[i]!, offset);
+  const count = sizeOf(x.shape);
+  if (last >= count)
+    throw new ShapeError(
+      `asStrided: shape ${shapeText(size)} with strides [${stride}] from ${offset} on reaches element ${last} of a tensor of shape ${shapeText(x.shape)}, which has ${count}`,
+    );
+  let places = filled(offset, size, "i32");
+  for (const [axis, step] of stride.entries())
+    places = add(places, mul(node("iota", [], { shape: size, axis, dtype: "i32" }), step));
+  const taken = node("gather", [reshape(x, [count]), reshape(places, [sizeOf(size)])], { axis: 0 });
+  return reshape(taken, size);
 }

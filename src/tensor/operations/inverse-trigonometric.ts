@@ -8,6 +8,7 @@ import {
   ge,
   gt,
   isinf,
+  log,
   log1p,
   lt,
   maximum,
@@ -16,11 +17,12 @@ import {
   neg,
   or,
   sqrt,
+  square,
   sub,
   where,
 } from "./elementwise.ts";
 import { constant, floating, meetFloating, type Operand } from "./promote.ts";
-import { stated } from "./stated.ts";
+import { flat, type Slope, stated } from "./stated.ts";
 
 /** Whether the sign bit of a number is set, that of −0 too. */
 export function signbit(x: Node): Node {
@@ -31,7 +33,10 @@ export function signbit(x: Node): Node {
 /** The magnitude of one number with the sign of another. */
 export function copysign(a: Operand, b: Operand): Node {
   const [x, y] = meetFloating("copysign", [a, b]) as [Node, Node];
-  return where(eq(signbit(x), signbit(y)), x, neg(x));
+  const value = where(eq(signbit(x), signbit(y)), x, neg(x));
+  const none = eq(x, 0);
+  const slope: Slope = (g) => where(none, 0, mul(g, div(value, where(none, 1, x))));
+  return stated(value, [x, slope], [y, flat]);
 }
 
 // Coefficients of Moshier's Cephes library (atan.c): x + x³ P(x²) / Q(x²) up to 0.66 is right to the last digit of f64.
@@ -118,24 +123,38 @@ const ratioAngle = (sine: Node, cosine: Node): Node => atanOfUnit(div(sine, cosi
 /** The arc cosine. */
 export const acos = (x: Node): Node => sub(Math.PI / 2, asin(x));
 
+/** Beyond it the square of a number, more or less 1, is its square. */
+const far = 1e8;
+
+/** log 2x, where 2x may be infinite. */
+const logOfTwice = (x: Node): Node => add(log(x), Math.LN2);
+
 /** The inverse of the hyperbolic sine. */
 export function asinh(input: Node): Node {
   const x = floating(input);
   const sign = signOf(x);
   const size = mul(x, sign);
-  const square = mul(size, size);
-  const result = log1p(add(size, div(square, add(sqrt(add(square, 1)), 1))));
-  return mul(result, sign);
+  const isFar = gt(size, far);
+  const near = where(isFar, 1, size);
+  const squared = mul(near, near);
+  const result = log1p(add(near, div(squared, add(sqrt(add(squared, 1)), 1))));
+  const value = mul(where(isFar, logOfTwice(where(isFar, size, 1)), result), sign);
+  return stated(value, [x, (g) => div(g, sqrt(add(square(x), 1)))]);
 }
 
 /** The inverse of the hyperbolic cosine. */
 export function acosh(input: Node): Node {
-  const above = sub(floating(input), 1);
-  return log1p(add(above, sqrt(mul(above, add(above, 2)))));
+  const x = floating(input);
+  const isFar = gt(x, far);
+  const above = sub(where(isFar, 1, x), 1);
+  const near = log1p(add(above, sqrt(mul(above, add(above, 2)))));
+  const value = where(isFar, logOfTwice(where(isFar, x, 1)), where(lt(x, 1), Number.NaN, near));
+  return stated(value, [x, (g) => div(g, sqrt(sub(square(x), 1)))]);
 }
 
 /** The inverse of the hyperbolic tangent. */
 export function atanh(input: Node): Node {
   const x = floating(input);
-  return mul(sub(log1p(x), log1p(neg(x))), 0.5);
+  const value = mul(sub(log1p(x), log1p(neg(x))), 0.5);
+  return stated(value, [x, (g) => div(g, sub(1, square(x)))]);
 }

@@ -1,10 +1,9 @@
 import { DTypeError, ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, sameShape, shapeText } from "../../base/shape.ts";
-import { cast, permute, reshape } from "../../ir/build.ts";
+import { permute, reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
-import { add, div, mul, sqrt, square, sub } from "./elementwise.ts";
+import { add, mul } from "./elementwise.ts";
 import { widen } from "./promote.ts";
-import { mean } from "./reduction.ts";
 
 /** Two factors of one dtype, widened where they are of a storage dtype. */
 export function factors(op: string, a: Node, b: Node): [Node, Node] {
@@ -162,30 +161,4 @@ export function linear(x: Node, weight: Node, bias?: Node): Node {
       `linear: a bias of shape ${shapeText(bias.shape)} for a result of shape ${shapeText(product.shape)}`,
     );
   return result;
-}
-
-/** Normalizes over the last dimensions, then scales and shifts. */
-export function layerNorm(
-  x: Node,
-  normalizedShape: readonly number[],
-  weight?: Node,
-  bias?: Node,
-  eps = 1e-5,
-): Node {
-  const rank = normalizedShape.length;
-  const tail = x.shape.slice(x.shape.length - rank);
-  if (rank === 0 || shapeText(tail) !== shapeText(normalizedShape))
-    throw new ShapeError(
-      `layerNorm: an input of shape ${shapeText(x.shape)} does not end in ${shapeText(normalizedShape)}`,
-    );
-  for (const p of [weight, bias])
-    if (p !== undefined && shapeText(p.shape) !== shapeText(normalizedShape))
-      throw new ShapeError(
-        `layerNorm: weight and bias have shape ${shapeText(normalizedShape)}, not ${shapeText(p.shape)}`,
-      );
-  const dims = normalizedShape.map((_, i) => x.shape.length - rank + i);
-  const centred = sub(x, mean(x, dims, true));
-  let y = div(centred, sqrt(add(mean(square(centred), dims, true), eps)));
-  if (weight !== undefined) y = mul(y, weight);
-  return bias === undefined ? y : cast(add(y, bias), y.dtype);
 }

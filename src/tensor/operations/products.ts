@@ -90,7 +90,8 @@ export function kron(a: Node, b: Node): Node {
 }
 
 /** The cross product of vectors of three along a dimension. */
-export function cross(a: Node, b: Node, dim: number): Node {
+export function cross(a: Node, b: Node, given: number | null): Node {
+  const dim = given ?? a.shape.indexOf(3);
   if (a.shape.at(dim) !== 3 || b.shape.at(dim) !== 3)
     throw new ShapeError(
       `cross: dimension ${dim} of ${shapeText(a.shape)} and ${shapeText(b.shape)} must have size 3 in both`,

@@ -3,12 +3,14 @@ import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../base/er
 import { type Shape, sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import { cast, filled, filledLike, pad, reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
+import { written } from "./arrangement.ts";
 import { dimOf } from "./dims.ts";
 import { add, eq, mul, sub, truth, where } from "./elementwise.ts";
 import { alongDim, checkedIndices, fromFront, scatterAdd } from "./indexing.ts";
 import { integerQuotient } from "./integer-division.ts";
 import { unsqueeze } from "./movement.ts";
-import { broadcastTo, computeDtype, constant, type Operand } from "./promote.ts";
+import { numberOf, storedNumber } from "./number.ts";
+import { broadcastShape, broadcastTo, computeDtype, constant, type Operand } from "./promote.ts";
 import { amax, amin, prod, sum } from "./reduction.ts";
 import { stated } from "./stated.ts";
 
@@ -79,6 +81,10 @@ export function scatterReduce(
   reduce: ScatterReduce,
   includeSelf = true,
 ): Node {
+  if (input.dtype === "bool" && source.dtype === "bool") {
+    const [numbers, updates] = [cast(input, "i32"), cast(source, "i32")];
+    return truth(scatterReduce(numbers, dim, index, updates, reduce, includeSelf));
+  }
   const { x, axis, indices } = alongDim("scatterReduce", input, dim, index);
   if (sizeOf(index.shape) === 0) return input;
   const updates = updatesFor("scatterReduce", x, indices, source);
@@ -219,11 +225,12 @@ export function put(input: Node, index: Node, source: Node, accumulate: boolean)
 }
 
 /** x with the elements where a mask is true replaced by those of a source, one after the other. */
-export function maskedScatter(input: Node, mask: Node, source: Node): Node {
+export function maskedScatter(given: Node, mask: Node, source: Node): Node {
   if (mask.dtype !== "bool")
     throw new DTypeError(
       `maskedScatter: the mask is ${mask.dtype}, not bool; compare it with something first`,
     );
+  const input = broadcastTo(given, broadcastShape([given, mask], "maskedScatter"), "maskedScatter");
   if (source.dtype !== input.dtype)
     throw new DTypeError(
       `maskedScatter: the source is ${source.dtype}, the tensor ${input.dtype}; cast one to the other`,
@@ -244,4 +251,40 @@ export function maskedScatter(input: Node, mask: Node, source: Node): Node {
     );
   const values = node("gather", [reshape(source, [sizeOf(source.shape)]), places], { axis: 0 });
   return where(reshape(chosen, input.shape), reshape(values, input.shape), input);
+}
+
+/** Values that are put into x, in its dtype: a number as it is assigned, a tensor only if it has that dtype. */
+export function valuesFor(op: string, x: Node, values: Operand): Node {
+  const number = numberOf(values);
+  if (number !== null) return constant(storedNumber(op, number, x.dtype), x.dtype);
+  const given = values as Node;
+  if (given.dtype !== x.dtype)
+    throw new DTypeError(
+      `${op}: the values are ${given.dtype}, the tensor ${x.dtype}; cast one to the other`,
+    );
+  return given;
+}
+
+/** x with a scalar where a mask of its first dimensions is true. */
+export function whereMask(op: string, x: Node, mask: Node, value: Node): Node {
+  const rank = mask.shape.length;
+  if (rank > x.shape.length || mask.shape.some((n, i) => n !== x.shape[i]))
+    throw new IndexError(
+      `${op}: a mask of shape ${shapeText(mask.shape)} for a tensor of shape ${shapeText(x.shape)}; it must have its first sizes`,
+    );
+  const wide = broadcastTo(reshape(mask, [...mask.shape, ...x.shape.slice(rank).map(() => 1)]), x.shape, op);
+  return cast(where(wide, value, x), x.dtype);
+}
+
+/** x with values that broadcast to places of it put there, or added. */
+export function putAt(op: string, x: Node, places: Node, values: Node, accumulate: boolean): Node {
+  // Sizes of 1 in front stand for nothing, as in an assignment.
+  const extra = Math.max(0, values.shape.length - places.shape.length);
+  const fitted = values.shape.slice(0, extra).every((n) => n === 1)
+    ? reshape(values, values.shape.slice(extra))
+    : values;
+  const wide = broadcastTo(fitted, places.shape, op);
+  if (accumulate && x.dtype === "bool")
+    return truth(written(cast(x, "i32"), places, cast(wide, "i32"), true));
+  return written(x, places, wide, accumulate);
 }

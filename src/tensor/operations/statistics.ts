@@ -1,8 +1,9 @@
-import type { DType } from "../../base/dtype.ts";
+import { type DType, isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { shapeText, sizeOf } from "../../base/shape.ts";
 import { cast, reshape } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
+import { checkElements } from "./check-elements.ts";
 import { dimOf } from "./dims.ts";
 import {
   ceil,
@@ -12,6 +13,7 @@ import {
   floorDivide,
   isnan,
   lerp,
+  lt,
   maximum,
   mul,
   not,
@@ -23,7 +25,7 @@ import {
 import { mm } from "./linalg.ts";
 import { cat, diagonal, movedim, narrow, transpose, unsqueeze } from "./movement.ts";
 import { broadcastTo, constant, floating } from "./promote.ts";
-import { any, type Dim, type Indexed, mean, meanable, sum } from "./reduction.ts";
+import { any, type Dim, type Indexed, meanable, sum } from "./reduction.ts";
 import { argsort } from "./sorting.ts";
 
 /** The sum of what is not NaN. */
@@ -137,7 +139,7 @@ export function quantile(
   const part = broadcastTo(reshape(cast(q, x.dtype), [...outer.map(() => 1), ks]), ranks, op);
   const present = op === "quantile" ? mul(absent, 0) : absent;
   const most = maximum(sub(count - 1, present), 0);
-  const rank = node("detach", [mul(part, cast(broadcastTo(most, ranks, op), x.dtype))], {});
+  const rank = mul(part, cast(broadcastTo(most, ranks, op), x.dtype));
   const hasNone =
     op === "quantile"
       ? any(isnan(line), -1, true)
@@ -179,14 +181,50 @@ export function diff(input: Node, n: number, dim: number, prepend?: Node, append
   return x;
 }
 
-/** How the rows of a matrix vary together; a vector is one row. */
-export function cov(input: Node, correction: number): Node {
+/** How often observations count, as whole numbers or by how much they are to be relied on. */
+export interface CovWeights {
+  readonly frequencies?: Node | undefined;
+  readonly importances?: Node | undefined;
+}
+
+/** How the rows of a matrix vary together; a vector is one row. One row has a variance, of shape []. */
+export function cov(input: Node, correction: number, { frequencies, importances }: CovWeights = {}): Node {
   if (input.shape.length > 2)
     throw new ShapeError(`cov: takes at most 2 dimensions, not shape ${shapeText(input.shape)}`);
   const x = floating(input.shape.length === 2 ? input : reshape(input, [1, sizeOf(input.shape)]));
-  const centred = sub(x, mean(x, 1, true));
-  const product = div(mm(centred, transpose(centred, 0, 1)), Math.max(0, x.shape[1]! - correction));
-  return input.shape.length === 2 ? product : reshape(product, []);
+  const count = x.shape[1]!;
+  const weights: Node[] = [];
+  for (const [name, w] of [
+    ["fweights", frequencies],
+    ["aweights", importances],
+  ] as const) {
+    if (w === undefined) continue;
+    if (w.shape.length > 1 || sizeOf(w.shape) !== count)
+      throw new ShapeError(
+        `cov: ${name} of shape ${shapeText(w.shape)} for ${count} observations; there is one for each`,
+      );
+    if ((name === "fweights") === isFloat(w.dtype) || w.dtype === "bool")
+      throw new DTypeError(
+        `cov: ${name} are ${name === "fweights" ? "integers" : "floating point"}, not ${w.dtype}; cast them with to()`,
+      );
+    const error = (v?: number): ArgumentError =>
+      new ArgumentError(`cov: one of the ${name}${v === undefined ? "" : `, ${v},`} is negative; none is`);
+    const checked = checkElements(w, { meets: (v) => !(v < 0), fails: () => lt(w, 0), error }, () =>
+      node("detach", [w], {}),
+    );
+    weights.push(cast(reshape(checked ?? w, [count]), x.dtype));
+  }
+  const w = weights.length === 2 ? mul(weights[0]!, weights[1]!) : weights[0];
+  const total = w === undefined ? constant(count, x.dtype) : sum(w);
+  const average = div(sum(w === undefined ? x : mul(x, w), 1, true), total);
+  const centred = sub(x, average);
+  const left =
+    importances === undefined || correction === 0
+      ? sub(total, correction)
+      : sub(total, div(mul(sum(mul(w!, weights.at(-1)!)), correction), total));
+  const right = transpose(w === undefined ? centred : mul(centred, w), 0, 1);
+  const product = div(mm(centred, right), clamp(left, 0));
+  return x.shape[0] === 1 ? reshape(product, []) : product;
 }
 
 /** Correlations of the rows of a matrix, from −1 to 1. */

@@ -85,6 +85,8 @@ const otherSurroundings = [
   "EMA",
   "dropout",
   "buffers",
+  "attention",
+  "norm layers",
   "capture",
   "resume",
 ] as const;

@@ -9,20 +9,36 @@ import { type Combination, optimizers } from "./axes.ts";
 export type AnyOptimizer = Optimizer<{ lr: number }>;
 type Make = new (params: unknown, options: object) => AnyOptimizer;
 
-/** x · weightᵀ, from a given weight: drawing one would take longer than all the rest of a combination. */
+/**
+ * x · weightᵀ, from a given weight (drawing one would take longer than all the rest of a combination), and what some
+ * surroundings make of it: normal values, by a batch, a row or a group, or what rows attend to, as queries, keys and
+ * values at once.
+ */
 class Branch extends nn.Module {
   weight: Parameter;
   norm: nn.BatchNorm1d | null;
+  norms: nn.Sequential | null;
+  attends: boolean;
 
-  constructor(weight: number[][] | Parameter, { norm = false }: { norm?: boolean } = {}) {
+  constructor(weight: number[][] | Parameter, surrounding?: string) {
     super();
     this.weight = weight instanceof Parameter ? weight : new Parameter(tensor(weight));
-    this.norm = norm ? new nn.BatchNorm1d(3, { affine: false }) : null;
+    this.norm = surrounding === "buffers" ? new nn.BatchNorm1d(3, { affine: false }) : null;
+    this.norms =
+      surrounding === "norm layers"
+        ? new nn.Sequential(
+            new nn.RMSNorm(3, { elementwiseAffine: false }),
+            new nn.GroupNorm(1, 3, { affine: false }),
+            new nn.LayerNorm(3, { elementwiseAffine: false }),
+          )
+        : null;
+    this.attends = surrounding === "attention";
   }
 
   forward(x: Tensor): Tensor {
     const y = linear(x, this.weight);
-    return this.norm === null ? y : this.norm.forward(y);
+    if (this.attends) return nn.scaledDotProductAttention(y, y, y);
+    return (this.norm ?? this.norms)?.forward(y) ?? y;
   }
 }
 
@@ -64,7 +80,7 @@ export class Network extends nn.Module {
 
   constructor(surrounding: string) {
     super();
-    this.held = new Branch(heldWeight, { norm: surrounding === "buffers" });
+    this.held = new Branch(heldWeight, surrounding);
     this.tied = surrounding === "tied weights" ? new Branch(this.held.weight) : null;
     this.dropout = surrounding === "dropout" ? new nn.Dropout(0.5) : null;
   }

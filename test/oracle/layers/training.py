@@ -160,6 +160,10 @@ def default_cases():
     assert (nn.PReLU(3).weight == 0.25).all()
     rows.append({"module": "PReLU", "options": {"numParameters": 3}, "weight": {"value": 0.25}})
     rows.append({"module": "LayerNorm", "options": {"normalizedShape": [6]}, "weight": {"value": 1.0}, "bias": {"value": 0.0}})
+    assert (nn.RMSNorm(6).weight == 1).all()
+    rows.append({"module": "RMSNorm", "options": {"normalizedShape": [6]}, "weight": {"value": 1.0}})
+    assert (nn.GroupNorm(2, 6).weight == 1).all() and (nn.GroupNorm(2, 6).bias == 0).all()
+    rows.append({"module": "GroupNorm", "options": {"numGroups": 2, "numChannels": 6}, "weight": {"value": 1.0}, "bias": {"value": 0.0}})
     return rows
 
 

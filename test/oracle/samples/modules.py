@@ -13,14 +13,16 @@ from samples.draw import seeded, spread
 from samples.record import doubtful
 from samples.sizes import sizes
 
-# Modules of module_db that thaw is to have; its others are convolutions, pools, padding, norms of groups, recurrent and
-# attention layers.
+# Modules of module_db that thaw is to have; its others are convolutions, pools, recurrent and attention
+# layers.
 NAMES = """
 BatchNorm1d BatchNorm2d BatchNorm3d CELU CosineEmbeddingLoss ELU L1Loss SmoothL1Loss Linear Bilinear KLDivLoss MSELoss
 MarginRankingLoss MultiLabelMarginLoss MultiMarginLoss SoftMarginLoss MultiLabelSoftMarginLoss NLLLoss GaussianNLLLoss
 PoissonNLLLoss HingeEmbeddingLoss HuberLoss BCELoss BCEWithLogitsLoss CrossEntropyLoss GELU GLU Hardshrink Hardswish
-Hardtanh LayerNorm Embedding ReLU LeakyReLU ReLU6 PReLU Sigmoid LogSigmoid SiLU Softmax Softmax2d LogSoftmax Softmin
-Softplus Softshrink Softsign Tanh Tanhshrink Threshold Mish SELU
+Hardtanh LayerNorm RMSNorm GroupNorm Embedding ReLU LeakyReLU ReLU6 PReLU Sigmoid LogSigmoid SiLU Softmax Softmax2d LogSoftmax Softmin
+Softplus Softshrink Softsign Tanh Tanhshrink Threshold Mish SELU CircularPad1d CircularPad2d CircularPad3d ConstantPad1d
+ConstantPad2d ConstantPad3d ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d
+ReplicationPad3d ZeroPad1d ZeroPad2d ZeroPad3d InstanceNorm1d InstanceNorm2d InstanceNorm3d
 """.split()
 
 # What module_db has not, and more configurations of what it has: constructor's arguments, shapes of inputs.
@@ -44,11 +46,17 @@ MORE = [
     ("Linear", {"in_features": 4, "out_features": 3}, [[0, 4]]),
     ("LayerNorm", {"normalized_shape": [3, 4]}, [[2, 3, 4]]), ("LayerNorm", {"normalized_shape": 4, "elementwise_affine": False}, [[2, 4]]),
     ("LayerNorm", {"normalized_shape": [4], "eps": 0.1, "bias": False}, [[2, 4]]),
+    ("RMSNorm", {"normalized_shape": [3, 4]}, [[2, 3, 4]]), ("RMSNorm", {"normalized_shape": 4, "elementwise_affine": False}, [[2, 4]]),
+    ("RMSNorm", {"normalized_shape": [4], "eps": 0.1}, [[4]]), ("RMSNorm", {"normalized_shape": 4}, [[0, 4]]),
+    ("GroupNorm", {"num_groups": 2, "num_channels": 4}, [[3, 4]]), ("GroupNorm", {"num_groups": 1, "num_channels": 4, "eps": 0.1}, [[2, 4, 3]]),
+    ("GroupNorm", {"num_groups": 3, "num_channels": 3, "affine": False}, [[2, 3, 2, 2]]), ("GroupNorm", {"num_groups": 2, "num_channels": 4, "bias": False}, [[1, 4, 3]]),
+    ("GroupNorm", {"num_groups": 2, "num_channels": 4}, [[0, 4, 3]]),
     ("BatchNorm1d", {"num_features": 3}, [[4, 3]]), ("BatchNorm1d", {"num_features": 3, "momentum": None}, [[4, 3, 2]]),
     ("BatchNorm1d", {"num_features": 3, "affine": False, "momentum": 0.3}, [[4, 3]]),
     ("BatchNorm2d", {"num_features": 2, "track_running_stats": False}, [[2, 2, 3, 2]]), ("BatchNorm2d", {"num_features": 2, "eps": 0.1}, [[2, 2, 3, 2]]),
     ("BatchNorm3d", {"num_features": 2}, [[2, 2, 2, 2, 2]]),
     ("Bilinear", {"in1_features": 2, "in2_features": 3, "out_features": 4, "bias": False}, [[3, 2], [3, 3]]),
+    ("PixelShuffle", {"upscale_factor": 2}, [[1, 8, 2, 3]]), ("PixelUnshuffle", {"downscale_factor": 2}, [[2, 4, 6]]),
     ("MSELoss", {"reduction": "sum"}, [[3, 4]] * 2), ("MSELoss", {"reduction": "none"}, [[3, 4]] * 2), ("L1Loss", {"reduction": "none"}, [[3, 4]] * 2),
     ("SmoothL1Loss", {"beta": 0.3}, [[3, 4]] * 2), ("SmoothL1Loss", {"beta": 0.0}, [[3, 4]] * 2), ("HuberLoss", {"delta": 0.3}, [[3, 4]] * 2),
     ("KLDivLoss", {"reduction": "batchmean", "log_target": True}, [[3, 4]] * 2), ("SoftMarginLoss", {"reduction": "none"}, [[3, 4]] * 2),
@@ -87,6 +95,8 @@ def of_module_db(seed, shapes, kept):
     infos = {info.name.removeprefix("nn."): info for info in module_db}
     for name in NAMES:
         info = infos[name]
+        # Padding is much alike, and large.
+        most = max(2, kept // 6) if "Pad" in name else kept
         modes = (True, False) if info.train_and_eval_differ else (True,)
         drawn = []
         for round in range(60):
@@ -105,9 +115,9 @@ def of_module_db(seed, shapes, kept):
                     except TypeError:
                         continue
                     drawn.append((name, dtype, Drawn(info.module_cls, made, list(i.forward_input.args), training)))
-            if len(drawn) >= kept:
+            if len(drawn) >= most:
                 break
-        yield from spread(drawn, max(kept, len(drawn) // (round + 1)) if round == 0 else kept)
+        yield from spread(drawn, max(kept, len(drawn) // (round + 1)) if round == 0 and most == kept else most)
 
 
 def fixture(name, dtype, drawn):

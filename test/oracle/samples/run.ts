@@ -27,6 +27,8 @@ type Args = Record<string, unknown>;
 
 /** Arguments that are called otherwise: PyTorch has several ways to say them. */
 const adapted: Record<string, (args: Args) => Args> = {
+  "masked.var": unbiased,
+  "masked.std": unbiased,
   var: unbiased,
   std: unbiased,
   var_mean: unbiased,
@@ -114,8 +116,9 @@ function firstOperand(on: unknown, other: unknown): unknown {
 }
 
 function functionOf(name: string): (...args: unknown[]) => unknown {
-  const [of, key] = name.startsWith("nn.") ? [nn, name.slice(3)] : [thaw, name];
-  const found = (of as Record<string, unknown>)[key] ?? (thaw as Record<string, unknown>)[key];
+  const [space, key] = name.includes(".") ? (name.split(".") as [string, string]) : ["", name];
+  const of = { "": thaw, nn, linalg: thaw.linalg, masked: thaw.masked }[space];
+  const found = (of as Record<string, unknown> | undefined)?.[key];
   if (typeof found !== "function") throw new Missing(`no function ${name}`);
   return found as (...args: unknown[]) => unknown;
 }

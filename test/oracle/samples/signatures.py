@@ -28,6 +28,8 @@ logaddexp2: input other
 xlogy: input other
 hypot: input other
 atan2: input other
+copysign: input other
+heaviside: input values
 eq: input other
 ne: input other
 lt: input other
@@ -59,6 +61,8 @@ sqrt: input
 rsqrt: input
 exp: input
 exp2: input
+deg2rad: input
+rad2deg: input
 log: input
 log2: input
 log10: input
@@ -70,6 +74,9 @@ tan: input
 asin: input
 acos: input
 atan: input
+asinh: input
+acosh: input
+atanh: input
 sinh: input
 cosh: input
 tanh: input
@@ -118,14 +125,24 @@ nn.functional.softmin: input dim dtype
 nn.functional.normalize: input p dim eps
 nn.functional.cosine_similarity: x1 x2 dim eps
 nn.functional.pairwise_distance: x1 x2 p eps keepdim
+nn.functional.scaled_dot_product_attention: query key value attn_mask dropout_p is_causal scale enable_gqa
 nn.functional.bilinear: input1 input2 weight bias
 nn.functional.linear: input weight bias
 nn.functional.layer_norm: input normalized_shape weight bias eps
+nn.functional.rms_norm: input normalized_shape weight eps
+nn.functional.group_norm: input num_groups weight bias eps
 nn.functional.batch_norm: input running_mean running_var weight bias training momentum eps
 nn.functional.embedding: weight input padding_idx max_norm norm_type scale_grad_by_freq sparse
 nn.functional.embedding_bag: weight input offsets mode per_sample_weights padding_idx include_last_offset max_norm norm_type scale_grad_by_freq
 nn.functional.one_hot: input num_classes
 nn.functional.pad/constant: input pad mode value
+nn.functional.pad/reflect: input pad mode value
+nn.functional.pad/replicate: input pad mode value
+nn.functional.pad/replicate_negative: input pad mode value
+nn.functional.pad/circular: input pad mode value
+nn.functional.pixel_shuffle: input upscale_factor
+nn.functional.pixel_unshuffle: input downscale_factor
+nn.functional.channel_shuffle: input groups
 nn.functional.dropout: input p training
 nn.functional.cross_entropy: input target weight ignore_index reduction label_smoothing
 nn.functional.nll_loss: input target weight ignore_index reduction
@@ -182,6 +199,24 @@ cummin: input dim
 softmax: input dim dtype
 log_softmax: input dim dtype
 logsumexp: input dim keepdim
+logcumsumexp: input dim
+median: input dim keepdim
+nanmedian: input dim keepdim
+kthvalue: input k dim keepdim
+quantile: input q dim keepdim interpolation
+nanquantile: input q dim keepdim interpolation
+diff: input n dim prepend append
+cov: input correction fweights aweights
+corrcoef: input
+linalg.inv: A
+linalg.det: A
+linalg.solve: A B left
+linalg.solve_triangular: A B upper left unitriangular
+linalg.norm: A ord dim keepdim dtype
+masked.sum: input dim keepdim dtype mask
+masked.mean: input dim keepdim dtype mask
+masked.var: input dim unbiased keepdim dtype mask
+masked.std: input dim unbiased keepdim dtype mask
 mode: input dim keepdim
 histc: input bins min max
 searchsorted: input values right side sorter
@@ -207,6 +242,21 @@ sort: input dim descending stable
 msort: input
 topk: input k dim largest sorted
 cdist: input x2 p compute_mode
+nn.functional.pdist: input p
+sinc: input
+index_put: input indices values accumulate
+as_strided: input size stride storage_offset
+argwhere: input
+unique: input sorted return_inverse return_counts dim
+unique_consecutive: input return_inverse return_counts dim
+unravel_index: indices shape
+masked_scatter: input mask source
+scatter_reduce/sum: input dim index src reduce include_self
+scatter_reduce/prod: input dim index src reduce include_self
+scatter_reduce/mean: input dim index src reduce include_self
+scatter_reduce/amax: input dim index src reduce include_self
+scatter_reduce/amin: input dim index src reduce include_self
+put: input index source accumulate
 tensordot: a b dims
 matmul: input other
 mm: input mat2
@@ -220,6 +270,9 @@ addmv: input mat vec beta alpha
 addbmm: input batch1 batch2 beta alpha
 baddbmm: input batch1 batch2 beta alpha
 trace: input
+kron: input other
+cross: input other dim
+addr: input vec1 vec2 beta alpha
 reshape: input shape
 reshape_as: input other
 view: input shape
@@ -260,6 +313,10 @@ split_with_sizes: input split_sizes dim
 chunk: input chunks dim
 unbind: input dim
 unfold: input dimension size step
+diagonal_scatter: input src offset dim1 dim2
+select_scatter: input src dim index
+slice_scatter: input src dim start end step
+dsplit: input indices
 hsplit: input indices
 vsplit: input indices
 tensor_split: input indices dim
@@ -267,6 +324,14 @@ __getitem__: input index
 cat: tensors dim
 stack: tensors dim
 hstack: tensors
+dstack: tensors
+column_stack: tensors
+block_diag: *tensors
+cartesian_prod: *tensors
+combinations: input r with_replacement
+atleast_1d: input
+atleast_2d: input
+atleast_3d: input
 vstack: tensors
 meshgrid/variadic_tensors: *tensors
 meshgrid/list_of_tensors: *tensors
@@ -283,6 +348,10 @@ new_full: input size fill_value dtype
 eye: n m dtype
 arange: start end step dtype
 linspace: start end steps dtype
+logspace: start end steps base dtype
+scalar_tensor: value dtype
+tril_indices: row col offset dtype
+triu_indices: row col offset dtype
 clone: input
 contiguous: input
 fill: input value
@@ -291,6 +360,8 @@ float: input
 double: input
 int: input
 bool: input
+half: input
+bfloat16: input
 item: input
 """
 

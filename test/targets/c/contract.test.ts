@@ -96,7 +96,7 @@ function check(compiler: string, target: CTarget, options: readonly string[]): v
 
 test.each([16, 64] as const)("the text of a tile, vectors of %i bytes", async (vectorBytes) => {
   const w = new CWriter();
-  const layout = { leftRow: 1600, leftDepth: 4, rightDepth: 3 * vectorBytes, sumRow: 816 };
+  const layout = { name: "tile", leftRow: 1600, leftDepth: 4, rightDepth: 3 * vectorBytes, sumRow: 816 };
   writeTile(w, 2, 2, vectorBytes, layout);
   await expect(w.toString()).toMatchFileSnapshot(`golden/tile-${vectorBytes}.c`);
 });

@@ -155,6 +155,30 @@ describe("values and gradients have the same bits", () => {
     });
   });
 
+  test("of layers of a transformer, whose attention is one kernel", async () => {
+    const arena: number[] = [];
+    await expectSame((wrap) => {
+      const layers = [0, 1, 2, 3, 4, 5].map(
+        () =>
+          new nn.TransformerEncoderLayer(32, 4, { dimFeedforward: 64, batchFirst: true, normFirst: true }),
+      );
+      const net = new nn.ModuleList(layers);
+      const step = trainStep(new optim.SGD(net, { lr: 0.1 }), {
+        loss: (x: Tensor) =>
+          layers
+            .reduce((h, layer) => wrap(layer, h), x)
+            .pow(2)
+            .mean(),
+        trains: "**",
+      });
+      const x = randn([2, 24, 32]);
+      arena.push(step.explain(x).cost.arenaBytes);
+      const loss = step(x);
+      return loss.then((value) => [tensor([value], { dtype: "f64" }), ...net.parameters()]);
+    });
+    expect(arena[1]).toBeLessThan(arena[0]! / 2);
+  });
+
   test("of tied weights, which every block reads before the update", async () => {
     await expectSame(async (wrap) => {
       const layer = new Residual(8);

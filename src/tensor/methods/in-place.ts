@@ -35,9 +35,6 @@ export const assigning = [
   "scatterReduce",
   "cumsum",
   "indexFill",
-  "indexPut",
-  "scatterReduce",
-  "cumsum",
   "lerp",
   "addcmul",
   "addcdiv",
@@ -179,7 +176,7 @@ export interface InPlaceMethods<T extends HasNode> {
   indexAdd_(dim: number, index: T, source: T, options?: { alpha?: number }): this;
   /** As `indexCopy`. */
   indexCopy_(dim: number, index: T, source: T): this;
-  /** As `indexPut`. */
+  /** As `indexPut`: `x[i, …] = values`. */
   indexPut_(
     indices: readonly IndexOf<T>[],
     values: T | number | boolean,
@@ -219,22 +216,6 @@ export interface InPlaceMethods<T extends HasNode> {
   neg_(): this;
   /** As `abs`. */
   abs_(): this;
-  /** As `indexPut`: `x[i, …] = values`. */
-  indexPut_(
-    indices: readonly IndexOf<T>[],
-    values: T | number | boolean,
-    options?: { accumulate?: boolean },
-  ): this;
-  /** As `scatterReduce`. */
-  scatterReduce_(
-    dim: number,
-    index: T,
-    source: T,
-    reduce: ScatterReduce,
-    options?: { includeSelf?: boolean },
-  ): this;
-  /** As `cumsum`. */
-  cumsum_(dim: number, options?: { dtype?: DType }): this;
   /** As `sign`. */
   sign_(): this;
   /** As `square`. */

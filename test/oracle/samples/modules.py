@@ -25,6 +25,9 @@ ConstantPad2d ConstantPad3d ReflectionPad1d ReflectionPad2d ReflectionPad3d Repl
 ReplicationPad3d ZeroPad1d ZeroPad2d ZeroPad3d InstanceNorm1d InstanceNorm2d InstanceNorm3d
 """.split()
 
+# Those that are called with masks, by name.
+MASKED = "MultiheadAttention TransformerEncoderLayer TransformerDecoderLayer TransformerEncoder Transformer".split()
+
 # What module_db has not, and more configurations of what it has: constructor's arguments, shapes of inputs.
 MORE = [
     ("Identity", {}, [[2, 3]]),
@@ -67,8 +70,25 @@ MORE = [
 class Drawn:
     """A module's class, its constructor's arguments, the call's, and the mode."""
 
-    def __init__(self, cls, made, called, training):
-        self.cls, self.made, self.called, self.training = cls, made, called, training
+    def __init__(self, cls, made, called, training, masks=None):
+        self.cls, self.made, self.called, self.training, self.masks = cls, made, called, training, masks or {}
+
+
+def written(argument):
+    """A constructor's argument as a fixture has it: a layer by what its own was given, a function by its name."""
+    if isinstance(argument, nn.TransformerEncoderLayer):
+        options = {
+            "d_model": argument.linear1.in_features,
+            "nhead": argument.self_attn.num_heads,
+            "dim_feedforward": argument.linear1.out_features,
+            "dropout": argument.dropout.p,
+            "activation": argument.activation.__name__,
+            "batch_first": argument.self_attn.batch_first,
+            "norm_first": argument.norm_first,
+            "bias": argument.linear1.bias is not None,
+        }
+        return {"layer": {k: encode.value(v) for k, v in options.items()}}
+    return argument.__name__ if argument is torch.nn.functional.gelu else encode.value(argument)
 
 
 def constructor(cls, args, kwargs):
@@ -93,10 +113,10 @@ def own(seed):
 def of_module_db(seed, shapes, kept):
     """Those of module_db: drawn again and again, with seeds of their own, until there are enough of each module."""
     infos = {info.name.removeprefix("nn."): info for info in module_db}
-    for name in NAMES:
+    for name in [*NAMES, *MASKED]:
         info = infos[name]
-        # Padding is much alike, and large.
-        most = max(2, kept // 6) if "Pad" in name else kept
+        # Padding is much alike, and large; modules with masks have many parameters.
+        most = max(2, kept // 6) if "Pad" in name else max(2, kept // 2) if name in MASKED else kept
         modes = (True, False) if info.train_and_eval_differ else (True,)
         drawn = []
         for round in range(60):
@@ -108,13 +128,14 @@ def of_module_db(seed, shapes, kept):
                 except Exception:
                     continue
                 for i in inputs:
-                    if i.forward_input is None or i.forward_input.kwargs:
+                    if i.forward_input is None or (i.forward_input.kwargs and name not in MASKED):
                         continue
+                    masks = {k: v for k, v in i.forward_input.kwargs.items() if v is not None}
                     try:
                         made = constructor(info.module_cls, i.constructor_input.args, i.constructor_input.kwargs)
                     except TypeError:
                         continue
-                    drawn.append((name, dtype, Drawn(info.module_cls, made, list(i.forward_input.args), training)))
+                    drawn.append((name, dtype, Drawn(info.module_cls, made, list(i.forward_input.args), training, masks)))
             if len(drawn) >= most:
                 break
         yield from spread(drawn, max(kept, len(drawn) // (round + 1)) if round == 0 and most == kept else most)
@@ -135,25 +156,29 @@ def fixture(name, dtype, drawn):
                 if b.is_floating_point() and key.startswith("running"):
                     b.add_(torch.randint(0, 5, b.shape) / 8)
         state = {k: v.detach().clone() for k, v in module.state_dict().items() if k in dict(module.named_parameters()) or k.startswith(("running", "num_batches"))}
-        found = ran(module, drawn.called, None)
+        found = ran(module, drawn.called, None, drawn.masks)
         entry = {
             "op": f"nn.{name}",
             "kind": "sample",
             "training": int(drawn.training),
-            "init": {k: encode.value(v) for k, v in drawn.made.items()},
+            "init": {k: written(v) for k, v in drawn.made.items()},
             "state": {k: encode.value(v) for k, v in state.items()},
             "args": [encode.value(a) for a in drawn.called],
             "out": encode.value(found["out"]),
             "after": {k: encode.value(v.detach()) for k, v in module.named_buffers() if k in state},
         }
+        if drawn.masks:
+            entry["masks"] = encode.value(drawn.masks)
         if found["cot"] is not None:
-            entry["cot"] = encode.tensor(found["cot"])
+            entry["cot"] = encode.value(found["cot"])
             entry["grads"] = [None if g is None else encode.tensor(g) for g in found["grads"]]
         if dtype == torch.float32:
             wide = drawn.cls(**{k: encode.mapped(v, widened) for k, v in made.items()}).double().train(drawn.training)
             wide.load_state_dict({k: widened(v) for k, v in state.items()}, strict=False)
-            better = ran(wide, encode.mapped(drawn.called, lambda t: widened(t.detach()).requires_grad_(t.requires_grad)), found["cot"])
-            worst, _ = doubtful([found["out"], *(found["grads"] or [])], [better["out"], *(better["grads"] or [])])
+            called = encode.mapped(drawn.called, lambda t: widened(t.detach()).requires_grad_(t.requires_grad))
+            better = ran(wide, called, found["cot"], drawn.masks)
+            flat = [[*encode.leaves(f["out"]), *(f["grads"] or [])] for f in (found, better)]
+            worst, _ = doubtful(*flat)
             if worst > 0.25:
                 entry["loose"] = min(1e6, int(2 + 4 * worst))
         return entry
@@ -167,24 +192,27 @@ def widened(t):
     return t.double() if t.dtype == torch.float32 else t
 
 
-def ran(module, called, cotangent):
-    """The output, and the gradients of inputs and then of parameters."""
+def ran(module, called, cotangent, masks):
+    """The output, or outputs, and the gradients of inputs and then of parameters."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         inputs = [a.detach().clone().requires_grad_(a.requires_grad) if isinstance(a, torch.Tensor) else a for a in called]
-        out = module(*inputs)
+        out = module(*inputs, **masks)
     wanted = [t for t in inputs if isinstance(t, torch.Tensor) and t.requires_grad] + list(module.parameters())
-    if not out.requires_grad or not wanted:
+    outs = encode.leaves(out)
+    if not outs[0].requires_grad or not wanted:
         return {"out": out, "cot": None, "grads": None}
-    cot = (torch.randint(1, 17, out.shape) / 8 - 1.0625 if cotangent is None else cotangent).to(out.dtype)
-    return {"out": out, "cot": cot, "grads": list(torch.autograd.grad(out, wanted, cot, allow_unused=True))}
+    given = [None] * len(outs) if cotangent is None else encode.leaves(cotangent)
+    cots = [(torch.randint(1, 17, o.shape) / 8 - 1.0625 if c is None else c).to(o.dtype) for o, c in zip(outs, given)]
+    grads = torch.autograd.grad(outs, wanted, cots, allow_unused=True)
+    return {"out": out, "cot": cots[0] if isinstance(out, torch.Tensor) else cots, "grads": list(grads)}
 
 
 def errors(seed):
     """What constructors and calls must refuse."""
     found = []
     infos = {info.name.removeprefix("nn."): info for info in module_db}
-    for name in NAMES:
+    for name in [*NAMES, *MASKED]:
         info = infos[name]
         if info.module_error_inputs_func is None:
             continue

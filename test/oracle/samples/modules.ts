@@ -16,8 +16,10 @@ export interface ModuleSample extends Closeness {
   /** Parameters and buffers. */
   state?: Record<string, Written>;
   args: Arg[] | null;
+  /** Options of the call: masks. */
+  masks?: Record<string, Arg>;
   out?: Arg;
-  cot?: Written;
+  cot?: Written | Written[];
   /** Of the inputs that take a gradient, and then of the parameters. */
   grads?: (Written | null)[];
   /** Buffers after the call. */
@@ -56,6 +58,10 @@ const positional: { readonly [name: string]: readonly string[] } = {
   CircularPad3d: ["padding"],
   PixelShuffle: ["upscale_factor"],
   PixelUnshuffle: ["downscale_factor"],
+  MultiheadAttention: ["embed_dim", "num_heads"],
+  TransformerEncoderLayer: ["d_model", "nhead"],
+  TransformerDecoderLayer: ["d_model", "nhead"],
+  TransformerEncoder: ["encoder_layer", "num_layers"],
   Dropout: ["p"],
   Threshold: ["threshold", "value"],
 };
@@ -66,24 +72,34 @@ const renamed: { readonly [name: string]: string } = { lambd: "lambda" };
 /** Options that say how and not what. */
 const ignored = new Set(["inplace", "sparse", "scale_grad_by_freq", "_freeze"]);
 
-function made(sample: ModuleSample): nn.Module & { forward(...args: unknown[]): unknown } {
-  const name = sample.op.replace("nn.", "");
-  const Class = (nn as unknown as Record<string, new (...args: unknown[]) => ReturnType<typeof made>>)[name];
+type Made = nn.Module & { forward(...args: unknown[]): unknown };
+
+function made(sample: ModuleSample): Made {
+  const module = constructed(sample.op.replace("nn.", ""), sample.init);
+  return sample.training === 1 ? module.train() : module.eval();
+}
+
+function constructed(name: string, init: Record<string, Arg>): Made {
+  const Class = (nn as unknown as Record<string, new (...args: unknown[]) => Made>)[name];
   if (Class === undefined) throw new Error(`missing: no module ${name}`);
   const first = positional[name] ?? [];
   const value = (arg: Arg): unknown => {
+    if (isLayer(arg)) return constructed("TransformerEncoderLayer", arg.layer);
     const read = argumentOf(arg, []);
     return read instanceof PythonFloat ? read.value : (read ?? undefined);
   };
   const options: Record<string, unknown> = {};
-  for (const [key, arg] of Object.entries(sample.init))
+  for (const [key, arg] of Object.entries(init))
     if (!first.includes(key) && !ignored.has(key))
       options[renamed[key] ?? camel(key)] = arg === null ? null : value(arg);
-  const args = first.map((key) => value(sample.init[key] ?? null));
+  const args = first.map((key) => value(init[key] ?? null));
   if (Object.keys(options).length > 0) args.push(options);
-  const module = new Class(...args);
-  return sample.training === 1 ? module.train() : module.eval();
+  return new Class(...args);
 }
+
+/** A layer among arguments, by what its constructor is given. */
+const isLayer = (arg: unknown): arg is { layer: Record<string, Arg> } =>
+  typeof arg === "object" && arg !== null && "layer" in arg;
 
 /** What is wrong with what a module of thaw gives for a sample, or null. */
 export function moduleFailureOf(sample: ModuleSample): string | null {
@@ -101,12 +117,25 @@ function agreement(sample: ModuleSample): string | null {
   if (wrong !== null) return wrong;
   const leaves: Tensor[] = [];
   const args = sample.args!.map((arg) => argumentOf(arg, leaves));
-  const out = module.forward(...args);
-  const outWrong = difference(out, sample.out as Written, sample);
-  if (outWrong !== null) return outWrong;
+  const masks = Object.entries(sample.masks ?? {}).map(
+    ([k, arg]) => [camel(k), argumentOf(arg, [])] as const,
+  );
+  if (masks.length > 0) args.push(Object.fromEntries(masks));
+  const outs = [module.forward(...args)].flat() as Tensor[];
+  for (const [i, want] of [sample.out as Written | Written[]].flat().entries()) {
+    const outWrong = difference(outs[i], want, sample);
+    if (outWrong !== null) return outWrong;
+  }
   if (sample.cot !== undefined) {
     leaves.push(...module.parameters());
-    const found = thaw.gradient(out as Tensor, leaves, { gradient: tensorOf(sample.cot, false) });
+    const terms = [sample.cot].flat().map((cot, i) => outs[i]!.mul(tensorOf(cot, false)).sum());
+    const found =
+      terms.length === 1
+        ? thaw.gradient(outs[0]!, leaves, { gradient: tensorOf([sample.cot].flat()[0]!, false) })
+        : thaw.gradient(
+            terms.reduce((a, b) => a.add(b)),
+            leaves,
+          );
     for (const [i, want] of sample.grads!.entries()) {
       const got = found[i];
       if (want === null || got === null) {
@@ -138,7 +167,11 @@ function setState(module: nn.Module, state: Record<string, Written>): string | n
   for (const [name, written] of Object.entries(state)) {
     const path = camel(name);
     const value = tensorOf(written, false);
-    if (parameters.has(path)) (module as unknown as Record<string, Parameter>)[path] = new Parameter(value);
+    if (parameters.has(path) && path.includes(".")) {
+      if (parameters.get(path)!.dtype !== value.dtype) module.to(value.dtype);
+      loaded[path] = value;
+    } else if (parameters.has(path))
+      (module as unknown as Record<string, Parameter>)[path] = new Parameter(value);
     else if (buffers.has(path)) loaded[path] = value.to(buffers.get(path)!.dtype);
     else return `missing: no ${path}`;
   }

@@ -1,3 +1,4 @@
+import { sizeOf } from "../base/shape.ts";
 import { isGradEnabled, isOp, type Node, node, topological } from "../ir/node.ts";
 import type { Block } from "../ir/op.ts";
 import { makingInPlaceOf } from "../ir/origin.ts";
@@ -71,9 +72,13 @@ export class Recomputation {
 const isMember = ({ first, last }: Block, n: Node): boolean =>
   n.id > first && n.id <= last && n.src.length > 0 && !isOp(n, "variable");
 
+/** Whether a node is a number or two that the host gives, as the key of random bits is: to keep those costs least. */
+const isOfHost = (n: Node): boolean =>
+  sizeOf(n.shape) <= 2 && (n.op === "hostScalar" || (n.src.length > 0 && n.src.every(isOfHost)));
+
 function copyIn(at: Copied, n: Node): Node {
   return copied(n, at.copies, (other) => {
-    if (isMember(at.block, other)) return null;
+    if (isMember(at.block, other) && !isOfHost(other)) return null;
     if (constantOf(other) !== null) return other;
     const outside = at.around === null ? other : copyIn(at.around, other);
     return node("barrier", [outside], { phase: at.phase });

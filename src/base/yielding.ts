@@ -77,6 +77,10 @@ export function awaitStart(isStarting: () => boolean): void {
   waits = 0;
 }
 
+/** Settles when what has been starting has started, or the event loop has had turns for it for half a second. */
+export const untilStarted = (): Promise<void> =>
+  turning ?? (starting() ? (turning = turn()) : Promise.resolve());
+
 /** Has a function called in a task of its own, soon: a page's timers wait 4 ms, and a second in a tab behind others. */
 function nextTask(fn: () => void): void {
   if (immediate !== undefined) immediate(fn);

@@ -19,13 +19,20 @@ import { type Node, node } from "./node.ts";
 import type { OpAttrs } from "./op.ts";
 
 /** The result of an attention node, [N, H, G, L, V], and the logarithms of its sums, [N, H, G, L]: views. */
-export function attentionResults(flat: Node, query: Node, value: Node): { result: Node; logSums: Node } {
+export function attentionResults(
+  flat: Node,
+  query: Node,
+  value: Node,
+  { byHead }: AttentionAttrs,
+): { result: Node; logSums: Node } {
   const [n, h, g, l] = query.shape as [number, number, number, number, number];
   const rows = n * h * g * l;
   const v = value.shape[3]!;
-  const result = reshape(sliceAxis(flat, 0, 0, rows * v), [n, l, h, g, v]);
+  const result = sliceAxis(flat, 0, 0, rows * v);
   return {
-    result: permute(result, [0, 2, 3, 1, 4]),
+    result: byHead
+      ? reshape(result, [n, h, g, l, v])
+      : permute(reshape(result, [n, l, h, g, v]), [0, 2, 3, 1, 4]),
     logSums: reshape(sliceAxis(flat, 0, rows * v, rows), [n, h, g, l]),
   };
 }

@@ -68,8 +68,8 @@ const named: { readonly [K in Op]: { readonly [A in keyof OpAttrs[K]]-?: true } 
   scatter: { axis: true },
   argsort: { axis: true, descending: true },
   cumsum: { axis: true },
-  attention: { causal: true, masked: true, scale: true, dropout: true },
-  attentionGradient: { causal: true, masked: true, scale: true, dropout: true, of: true },
+  attention: { causal: true, masked: true, scale: true, dropout: true, byHead: true },
+  attentionGradient: { causal: true, masked: true, scale: true, dropout: true, byHead: true, of: true },
   randomBits: { shape: true },
 };
 

@@ -25,7 +25,7 @@ function parts(n: Node<"attention"> | Node<"attentionGradient">, src: readonly T
   const [query, key, value, ...more] = src as [TypedArray, TypedArray, TypedArray, ...TypedArray[]];
   const mask = attrs.masked ? more.shift()! : null;
   const random = attrs.dropout > 0 ? more.shift()! : null;
-  const { scale, causal, dropout } = attrs;
+  const { scale, causal, dropout, byHead } = attrs;
   const isBool = operands.mask?.dtype === "bool";
   /** Whether dropout keeps a weight, by its number among all; counters have 64 bits. */
   const keeps = (row: number, s: number): boolean => {
@@ -49,7 +49,7 @@ function parts(n: Node<"attention"> | Node<"attentionGradient">, src: readonly T
       const [l, of] = [row % queries, Math.floor(row / queries)];
       const [g, head] = [of % group, Math.floor(of / group)];
       const [h, batch] = [head % heads, Math.floor(head / heads)];
-      body(row, head, ((batch * queries + l) * heads + h) * group + g);
+      body(row, head, byHead ? row : ((batch * queries + l) * heads + h) * group + g);
     }
   };
   const kept = dropout > 0 && dropout < 1 ? 1 / (1 - dropout) : 1;
@@ -86,7 +86,7 @@ export function evaluateAttentionGradient(
   const p = parts(n, src);
   const { heads, keys, size, width, query, key, value, more, scale, kept, keeps, score, eachRow } = p;
   const [logSums, deltas, gradient] = more as [TypedArray, TypedArray, TypedArray];
-  const shapes = gradientShapes(p.operands);
+  const shapes = gradientShapes(p.operands, n.attrs);
   const zeros = (name: AttentionOperand): Float64Array => new Float64Array(sizeOf(shapes[name]));
   const sums = { query: zeros("query"), key: zeros("key"), value: zeros("value") };
   eachRow((row, head, at) => {
@@ -95,7 +95,8 @@ export function evaluateAttentionGradient(
       const x = score(row, head, s);
       if (x === -Infinity) continue;
       const weight = Math.exp(x - logSums[row]!);
-      const [from, to] = [head * keys + s, (batch * keys + s) * heads + h];
+      const from = head * keys + s;
+      const to = n.attrs.byHead ? from : (batch * keys + s) * heads + h;
       const factor = keeps(row, s) ? kept : 0;
       let ofWeight = 0;
       for (let c = 0; c < width; c++) {

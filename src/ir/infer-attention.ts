@@ -31,7 +31,7 @@ export function attentionOperands(src: readonly Node[], { masked, dropout }: Att
 /** The shape of the scores, [N, H, G, L, S]. */
 const scoresShape = (query: Node, key: Node): Shape => [...query.shape.slice(0, 4), key.shape[2]!];
 
-/** Shape and dtype of attention: its result as [N, L, H, G, V], then the logarithms of sums as [N, H, G, L]. */
+/** Shape and dtype of attention: its result as [N, H, G, L, V] or [N, L, H, G, V], then the logarithms of sums as [N, H, G, L]. */
 export function inferAttention(src: readonly Node[], attrs: AttentionAttrs): { shape: Shape; dtype: DType } {
   const { value, rest } = checked("attention", src, attrs);
   if (rest.length > 0) throw new ShapeError(`attention: ${rest.length} operands too many`);
@@ -39,10 +39,15 @@ export function inferAttention(src: readonly Node[], attrs: AttentionAttrs): { s
   return { shape: [rows * (value.shape[3]! + 1)], dtype: value.dtype };
 }
 
-/** The shapes in memory of gradients: [N, L, H, G, E] of queries, [N, S, H, E] of keys, [N, S, H, V] of values. */
-export function gradientShapes({ query, key, value }: { query: Node; key: Node; value: Node }): {
-  readonly [K in AttentionOperand]: Shape;
-} {
+/**
+ * The shapes in memory of gradients: those of operands, or else [N, L, H, G, E] of queries, [N, S, H, E] of keys and
+ * [N, S, H, V] of values.
+ */
+export function gradientShapes(
+  { query, key, value }: { readonly [K in AttentionOperand]: Node },
+  { byHead }: AttentionAttrs,
+): { readonly [K in AttentionOperand]: Shape } {
+  if (byHead) return { query: query.shape, key: key.shape, value: value.shape };
   const [n, h, g, l, e] = query.shape as [number, number, number, number, number];
   const [s, v] = [key.shape[2]!, value.shape[3]!];
   return { query: [n, l, h, g, e], key: [n, s, h, e], value: [n, s, h, v] };
@@ -61,7 +66,7 @@ export function inferAttentionGradient(
     throw new ShapeError(
       `attentionGradient: rows of shapes ${operands.rest.map((n) => shapeText(n.shape)).join(", ")}, not ${wanted.map(shapeText).join(", ")}`,
     );
-  const shapes = gradientShapes(operands);
+  const shapes = gradientShapes(operands, attrs);
   return {
     shape: [attrs.of.reduce((all, i) => all + sizeOf(shapes[attentionNames[i]!]), 0)],
     dtype: operands.query.dtype,

@@ -157,9 +157,10 @@ export interface OpAttrs {
   /**
    * query, key, value, the mask (of bools, or of numbers that are added) if there is one, the key of dropout's random bits (unless `dropout` is 0) →
    * softmax(query · keyᵀ · scale + mask) · value, and each query's logarithm of the sum of exponentials (Infinity where it
-   * attends to nothing), in one vector; see ir/attention.ts for shapes.
+   * attends to nothing), in one vector; see ir/infer-attention.ts for shapes. `byHead`: results and gradients lie in memory
+   * by heads first, not by positions.
    */
-  attention: { causal: boolean; masked: boolean; scale: number; dropout: number };
+  attention: { causal: boolean; masked: boolean; scale: number; dropout: number; byHead: boolean };
   /**
    * What attention takes, then the logarithms that it gave, each query's Σ gradient · result, and the result's gradient →
    * the gradients of some operands (0, 1, 2: of the query, key, value), in one vector.

@@ -1,7 +1,6 @@
 import { Resident } from "../engine/trace.ts";
 import { add, full, mul } from "../tensor/operations/elementwise.ts";
 import { reshape } from "../tensor/operations/movement.ts";
-import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { type Region, union } from "../tensor/region.ts";
 import type { GradientTransform } from "./gradient-transform.ts";
@@ -113,5 +112,5 @@ export class Accumulator {
 export function widened(p: Parameter, gradient: Node, from: Region | null, to: Region | null): Node {
   if (from === to) return gradient;
   const place = to === null ? from! : within(from!, to);
-  return putRegion(full(partShape(p, to), 0, stateDtype(p)), place, reshape(gradient, place.partShape));
+  return place.put(full(partShape(p, to), 0, stateDtype(p)), reshape(gradient, place.partShape));
 }

@@ -20,7 +20,6 @@ import type { Module } from "../nn/module.ts";
 import type { Buffer } from "../tensor/buffer.ts";
 import { lerp, like } from "../tensor/operations/elementwise.ts";
 import { computeDtype, widen } from "../tensor/operations/promote.ts";
-import { putRegion, takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -162,10 +161,10 @@ export class EMA {
         return;
       }
       updated.push(average);
-      const part = (x: Node): Node => widen(region === null ? x : takeRegion(x, region));
+      const part = (x: Node): Node => widen(region === null ? x : region.take(x));
       const before = tensor.resident.node;
       const next = lerp(part(before), part(member.resident.node), weightOf(average));
-      tensor.resident.assign(region === null ? next : putRegion(before, region, next));
+      tensor.resident.assign(region === null ? next : region.put(before, next));
     };
     writingAs("EMA", () => {
       for (const average of this.#parameters) {

@@ -1,7 +1,6 @@
 import { sizeOf } from "../base/shape.ts";
 import { hostNode } from "../engine/trace.ts";
 import { like } from "../tensor/operations/elementwise.ts";
-import { putRegion, takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -126,7 +125,7 @@ export function flattened(members: readonly Member[], of: (p: Parameter) => Tens
     const value = of(member.parameter);
     if (value !== null) {
       const { node } = value.detach();
-      flat.set(new Tensor(member.region === null ? node : takeRegion(node, member.region)).dataSync(), at);
+      flat.set(new Tensor(member.region === null ? node : member.region.take(node)).dataSync(), at);
     }
     at += sizeOfMember(member);
   }
@@ -146,7 +145,7 @@ export function assignFlat(members: readonly Member[], flat: Float64Array): void
       parameter.dtype,
       "LBFGS",
     );
-    parameter.assign(region === null ? value : putRegion(parameter.resident.node, region, value));
+    parameter.assign(region === null ? value : region.put(parameter.resident.node, value));
     at += size;
   }
 }

@@ -9,7 +9,6 @@ import { noGrad } from "../tensor/autograd.ts";
 import { zerosLike } from "../tensor/create.ts";
 import { like } from "../tensor/operations/elementwise.ts";
 import { widen } from "../tensor/operations/promote.ts";
-import { putRegion, takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { dtypeChanges } from "../tensor/stored.ts";
@@ -318,7 +317,7 @@ export abstract class Optimizer<
             const { region } = one.part;
             const given = narrowTo(gradient, regions.get(parameter) ?? null, region);
             const next = this.#write(one, before, given, scalars);
-            parameter.assign(region === null ? next : putRegion(parameter.resident.node, region, next));
+            parameter.assign(region === null ? next : region.put(parameter.resident.node, next));
           }
         }
       }),
@@ -370,7 +369,7 @@ export abstract class Optimizer<
     const warm = this.#policies.rewarm(parameter);
     // A rate that rises again is a part's own, and so is every number made of it.
     const options = warm === 0 ? group : withRate(group, () => warmth(part, warm));
-    const value = widen(region === null ? before : takeRegion(before, region));
+    const value = widen(region === null ? before : region.take(before));
     const gradient = like(given, shape, dtype, "gradient");
     const run = (value: Node, gradient: Node, off: readonly string[] = []): ChainOutput =>
       runChain(chain, {

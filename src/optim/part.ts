@@ -1,5 +1,4 @@
 import { reshape } from "../tensor/operations/movement.ts";
-import { takeRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Region } from "../tensor/region.ts";
 import type { ParamGroup } from "./param-group.ts";
@@ -71,8 +70,8 @@ export function narrowTo(
   computed?: ReadonlySet<Node>,
 ): Node {
   if (outer === inner) return value;
-  if (outer === null) return takeRegion(value, inner!, computed);
-  return reshape(takeRegion(value, within(inner!, outer), computed), inner!.partShape);
+  if (outer === null) return inner!.take(value, computed);
+  return reshape(within(inner!, outer).take(value, computed), inner!.partShape);
 }
 
 /** A part that a step updates: its group, and the tensors the step added to its state. */

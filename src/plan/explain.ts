@@ -56,7 +56,7 @@ export function explainPlan(plan: Pick<Plan, "calls" | "arenaBytes">): PlanExpla
         shapeText(k.extents),
         `${count(k.flops)}FLOP`,
         `${count(k.bytes)}B`,
-        k.recomputedFlops > 0 ? `${k.name} (once more)` : k.name,
+        k.recomputedFlops > k.flops / 2 ? `${k.name} (once more)` : k.name,
       ]);
       const widths = [0, 1, 2, 3, 4].map((c) => Math.max(...rows.map((r) => r[c]!.length), 0));
       const lines = rows.map((r) => r.map((cell, c) => (c < 5 ? cell.padEnd(widths[c]!) : cell)).join("  "));

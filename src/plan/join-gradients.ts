@@ -48,7 +48,7 @@ export class JoinedGradients {
     const whole =
       this.#made.get(key) ?? prepare(node("attentionGradient", needed, { ...n.attrs, of }, false));
     this.#made.set(key, whole);
-    const shapes = gradientShapes(operands);
+    const shapes = gradientShapes(operands, n.attrs);
     const before = of.slice(0, of.indexOf(n.attrs.of[0]!));
     const start = before.reduce((sum, i) => sum + sizeOf(shapes[attentionNames[i]!]), 0);
     return sliceAxis(whole, 0, start, sizeOf(n.shape));

@@ -178,7 +178,10 @@ export function accessesOf(body: readonly Value[], roots: readonly number[]): nu
   return [...found];
 }
 
-/** Kernels that there are, with the structures that they were made of, by `hashOf` these. */
+/** Of so many hashes kernels are known; beyond, those go that were asked for longest ago, and live on in their plans. */
+const mostKnown = 4096;
+
+/** Kernels that there are, with the structures that they were made of, by `hashOf` these, last asked for last. */
 const kernels = new Map<number, { readonly structure: object; readonly kernel: Kernel }[]>();
 
 /** The kernel of a structure: one object for it, however many plans call it. */
@@ -186,9 +189,12 @@ export function kernelOf<K extends Kernel>(structure: Omit<K, "key">): K {
   // Most calls are of kernels that there are: comparing data costs less than writing a text of them.
   const hash = hashOf(structure);
   const alike = kernels.get(hash) ?? [];
+  kernels.delete(hash);
+  kernels.set(hash, alike);
   const known = alike.find((entry) => sameData(entry.structure, structure));
   if (known !== undefined) return known.kernel as K;
   const kernel = { ...structure, key: exactText(structure) } as K;
-  if (alike.push({ structure, kernel }) === 1) kernels.set(hash, alike);
+  alike.push({ structure, kernel });
+  if (kernels.size > mostKnown) kernels.delete(kernels.keys().next().value!);
   return kernel;
 }

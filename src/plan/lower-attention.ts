@@ -18,8 +18,8 @@ const dims = {
   result: [0, 1, 2, 3, 6],
 } as const;
 
-/** The dimensions of what gradients and results are in memory, as those of the operands lie there. */
-const stored = {
+/** The dimensions of what gradients and results are in memory by positions, as those of the operands lie there then. */
+const byPosition = {
   query: [0, 3, 1, 2, 5],
   key: [0, 4, 1, 5],
   value: [0, 4, 1, 6],
@@ -59,6 +59,7 @@ export function attentionCall(n: AttentionNode, buffer: number, locate: Locate):
   if (random !== null) read(random, dims.random);
   if (isOp(n, "attentionGradient"))
     for (const [i, x] of rest.entries()) read(x, i < 2 ? dims.rows : dims.result);
+  const stored = n.attrs.byHead ? dims : byPosition;
   let offset = 0;
   const write = (along: readonly number[]): void => {
     const shape: Shape = along.map((d) => extents[d]!);

@@ -38,18 +38,20 @@ export function lower(
       made.push(lowerContract(cluster, clusters.prologues, locate, stores));
     else made.push(lowerLoop(cluster, locate, stores));
     const nodes = cluster?.nodes ?? [copy!.from];
-    const recomputed = nodes.reduce(
-      (flops, n) => (clusters.phases?.copies.has(n) ? flops + flopsOf(n) : flops),
-      0,
-    );
+    const copies = nodes.filter((n) => clusters.phases?.copies.has(n));
     const scopes = notesScopes() ? scopesOf(nodes) : [];
-    const noted = { ...(scopes.length > 0 && { scopes }), ...(recomputed > 0 && { recomputed }) };
-    for (const call of made)
-      if (call !== null) calls.push(scopes.length > 0 || recomputed > 0 ? { ...call, ...noted } : call);
+    for (const call of made) {
+      if (call === null) continue;
+      const recomputed = cluster?.kind === "single" ? copies.length * call.flops : totalFlops(copies);
+      const noted = { ...(scopes.length > 0 && { scopes }), ...(recomputed > 0 && { recomputed }) };
+      calls.push(scopes.length > 0 || recomputed > 0 ? { ...call, ...noted } : call);
+    }
   }
   const { inputs, outputs, buffers, arenaBytes } = memory;
   return { inputs, scalars: graph.scalars.map((s) => s.dtype), buffers, arenaBytes, calls, outputs };
 }
+
+const totalFlops = (nodes: readonly Node[]): number => nodes.reduce((sum, n) => sum + flopsOf(n), 0);
 
 /** What nodes are made for, each once. */
 const scopesOf = (nodes: readonly Node[]): string[] => [

@@ -1,6 +1,5 @@
 import { Cell } from "../engine/cell.ts";
 import type { Node } from "../ir/node.ts";
-import { putRegion, takeRegion } from "./operations/region.ts";
 import { Stored } from "./stored.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -41,6 +40,6 @@ export class Buffer extends Stored {
     const open = this.notFrozen(null);
     if (open === "none") return;
     const next = this.fitting(value);
-    this.assign(open === null ? next : putRegion(this.node, open, takeRegion(next, open)));
+    this.assign(open === null ? next : open.put(this.node, open.take(next)));
   }
 }

@@ -27,7 +27,7 @@ type Callable<A extends unknown[], R> = ((...inputs: A) => R) | { forward(...inp
  */
 export function checkpoint<A extends unknown[], R>(fn: Callable<A, R>, ...inputs: A): R {
   const first = latestId();
-  const result = callOf(fn)(...inputs);
+  const result = callOf("checkpoint", fn)(...inputs);
   if (isPromiseLike(result)) {
     disown(result);
     throw new ArgumentError(
@@ -37,11 +37,11 @@ export function checkpoint<A extends unknown[], R>(fn: Callable<A, R>, ...inputs
   return isGradEnabled() ? asResult(result, { first, last: latestId() }) : result;
 }
 
-function callOf<A extends unknown[], R>(fn: Callable<A, R>): (...inputs: A) => R {
+function callOf<A extends unknown[], R>(op: string, fn: Callable<A, R>): (...inputs: A) => R {
   if (typeof fn === "function") return fn;
   if (typeof fn?.forward === "function") return (...inputs) => fn.forward(...inputs);
   throw new ArgumentError(
-    `checkpoint: ${fn === null ? "null" : typeof fn} is no function, and no module with a forward pass`,
+    `${op}: ${fn === null ? "null" : typeof fn} is no function, and no module with a forward pass`,
   );
 }
 
@@ -57,4 +57,33 @@ function asResult<R>(result: R, block: Block): R {
   if (Array.isArray(result)) return result.map((x) => asResult(x, block)) as R;
   if (!isPlainObject(result)) return result;
   return Object.fromEntries(Object.entries(result).map(([name, x]) => [name, asResult(x, block)])) as R;
+}
+
+/**
+ * A chain of layers in segments of equal length, of which all but the last are computed by `checkpoint`: the last is the
+ * first that the backward pass needs.
+ *
+ * Takes functions or modules of one argument (an array, an `nn.Sequential`), the number of segments, and the input of
+ * the first; gives the result of the last. What is left over by the division belongs to the last segment.
+ * Throws `ArgumentError` for no layers, and where the number is not whole, or not from 1 to that of the layers.
+ * Source: `torch.utils.checkpoint.checkpoint_sequential`. Example: `checkpointSequential(net, 4, x)`.
+ */
+export function checkpointSequential<T>(
+  layers: Iterable<Callable<[input: T], T>>,
+  segments: number,
+  input: T,
+): T {
+  const all = [...layers].map((layer) => callOf("checkpointSequential", layer));
+  if (!Number.isInteger(segments) || segments < 1 || segments > all.length)
+    throw new ArgumentError(
+      `checkpointSequential: ${segments} segments of ${all.length} layers; give a whole number from 1 to that of the layers`,
+    );
+  const size = Math.floor(all.length / segments);
+  const run =
+    (from: number, to: number) =>
+    (x: T): T =>
+      all.slice(from, to).reduce((y, layer) => layer(y), x);
+  let result = input;
+  for (let i = 1; i < segments; i++) result = checkpoint(run((i - 1) * size, i * size), result);
+  return run((segments - 1) * size, all.length)(result);
 }

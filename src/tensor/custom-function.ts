@@ -267,10 +267,12 @@ function gradientFor(x: Node, g: unknown, i: number): Node {
 /** Runs `fn` and lets go of the tensors that it makes: what is not kept is no value that a step has to compute. */
 function asTemporary<T>(fn: () => T): T {
   const trace = currentTrace();
-  const before = new Set(trace.pending);
+  const { pending } = trace;
+  const count = pending.length;
   try {
     return fn();
   } finally {
-    trace.pending = trace.pending.filter((holder) => holder.kept || before.has(holder));
+    // Where it has read a value, what was pending has been sorted out already.
+    if (trace.pending === pending) pending.push(...pending.splice(count).filter(({ kept }) => kept));
   }
 }

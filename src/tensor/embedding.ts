@@ -8,7 +8,6 @@ import { add, and, div, full, gt, mul, sub, where } from "./operations/elementwi
 import * as indexing from "./operations/indexing.ts";
 import { reshape, unsqueeze } from "./operations/movement.ts";
 import { norm } from "./operations/reduction.ts";
-import { putRegion, takeRegion } from "./operations/region.ts";
 import { Parameter } from "./parameter.ts";
 import { checked, takes } from "./signature.ts";
 import { Tensor } from "./tensor.ts";
@@ -72,7 +71,7 @@ function shorten(index: Node, weight: Tensor, maxNorm: number, normType: number)
     const lengths = norm(table, normType, 1, true);
     const long = and(gt(unsqueeze(counts(index, weight), 1), 0), gt(lengths, maxNorm));
     const shortened = where(long, mul(table, div(maxNorm, add(lengths, 1e-7))), table);
-    const value = part === null ? shortened : putRegion(table, part, takeRegion(shortened, part));
+    const value = part === null ? shortened : part.put(table, part.take(shortened));
     weight.copy_(new Tensor(value));
   });
 }

@@ -3,7 +3,7 @@ export { enableGrad, type GradientOptions, isGradEnabled, noGrad } from "./autog
 export { Buffer } from "./buffer.ts";
 export { capture } from "./capture.ts";
 export { type CdistOptions, cdist, pdist } from "./cdist.ts";
-export { checkpoint } from "./checkpoint.ts";
+export { checkpoint, checkpointSequential } from "./checkpoint.ts";
 export {
   arange,
   asTensor,

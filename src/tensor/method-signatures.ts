@@ -23,7 +23,8 @@ import {
   wholes,
 } from "./argument-kinds.ts";
 import { generator } from "./draws.ts";
-import { takes, takesAny } from "./signature.ts";
+import { assigning } from "./methods/in-place.ts";
+import { type Signature, takes, takesAny } from "./signature.ts";
 
 const none = takes();
 const drawn = { generator };
@@ -70,8 +71,7 @@ const put = takes(
   { accumulate: boolean },
 );
 
-/** What each method of a tensor takes. `tensor.ts` does not compile where a method has no row. */
-export const methodSignatures = {
+const own = {
   // What a tensor is, and its value.
   size: takes({ dim: maybe(dim) }),
   requiresGrad_: takes({ requiresGrad: maybe(boolean) }),
@@ -381,60 +381,21 @@ export const methodSignatures = {
   baddbmm: scaled,
   addbmm: scaled,
   // In place.
-  maskedFill_: takes({ mask: tensor, value: operand }),
-  maskedScatter_: takes({ mask: tensor, source: tensor }),
-  triu_: takes({ diagonal: maybe(whole) }),
-  tril_: takes({ diagonal: maybe(whole) }),
-  clip_: range,
-  clampMin_: takes({ min: operand }),
-  clampMax_: takes({ max: operand }),
   fillDiagonal_: takes({ value: scalar }),
-  scatter_: takes({ dim, index: tensor, source: operand }, { reduce: nullable(oneOf("add", "multiply")) }),
-  scatterAdd_: takes({ dim, index: tensor, source: tensor }),
-  indexAdd_: takes({ dim, index: tensor, source: tensor }, { alpha: real }),
-  indexCopy_: takes({ dim, index: tensor, source: tensor }),
-  indexPut_: put,
-  scatterReduce_: scatterReduce,
-  cumsum_: takes({ dim }, { dtype }),
   squeeze_: takes({ dim: maybe(dims) }),
   unsqueeze_: takes({ dim }),
   transpose_: takes({ dim0: dim, dim1: dim }),
   t_: none,
-  indexFill_: takes({ dim, index: tensor, value: operand }),
-  lerp_: takes({ end: operand, weight: operand }),
-  addcmul_: takes({ tensor1: tensor, tensor2: tensor }, { value: real }),
-  addcdiv_: takes({ tensor1: tensor, tensor2: tensor }, { value: real }),
-  addmm_: scaled,
-  baddbmm_: scaled,
-  pow_: takes({ exponent: operand }),
-  remainder_: other,
-  floorDivide_: other,
-  nanToNum_: takes({}, { nan: number, posinf: number, neginf: number }),
-  neg_: none,
-  abs_: none,
-  sign_: none,
-  square_: none,
-  reciprocal_: none,
-  floor_: none,
-  ceil_: none,
-  trunc_: none,
-  frac_: none,
-  round_: none,
-  sqrt_: none,
-  rsqrt_: none,
-  exp_: none,
-  expm1_: none,
-  log_: none,
-  log1p_: none,
-  sin_: none,
-  cos_: none,
-  tanh_: none,
-  sigmoid_: none,
-  relu_: none,
-  erf_: none,
-  logicalNot_: none,
   uniform_: takes({ from: maybe(number), to: maybe(number) }, drawn),
   exponential_: takes({ lambd: maybe(number) }, drawn),
   normal_: takes({ mean: maybe(number), std: maybe(nonNegative) }, drawn),
   bernoulli_: takes({ p: maybe(either(number, tensor)) }, drawn),
+};
+
+/** What each method of a tensor takes. `tensor.ts` does not compile where a method has no row. */
+export const methodSignatures = {
+  ...own,
+  ...(Object.fromEntries(assigning.map((name) => [`${name}_`, own[name]])) as {
+    [K in (typeof assigning)[number] as `${K}_`]: Signature;
+  }),
 };

@@ -1,10 +1,13 @@
-import type { Selection } from "../autodiff/places.ts";
+import { narrow, type Selection } from "../autodiff/narrow.ts";
 import { bytesOf } from "../base/dtype.ts";
 import { IndexError, ShapeError } from "../base/errors.ts";
 import { hashBytes } from "../base/hash.ts";
 import { RowRanges } from "../base/row-ranges.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
-import { Resident } from "../engine/trace.ts";
+import { Resident, storedLeaf } from "../engine/trace.ts";
+import { reshape } from "../ir/build.ts";
+import { type Node, node } from "../ir/node.ts";
+import { broadcastTo } from "./operations/promote.ts";
 
 /**
  * Some elements of a tensor of one shape: slices along a dimension (rows, channels), or single elements. Equal regions
@@ -23,6 +26,7 @@ export class Region {
   readonly numel: number;
   #selection: Selection | null = null;
   #complement: Region | null = null;
+  #rows: RowElements | null = null;
   /** What set operations have given: a switch of what is frozen asks for the same ones again and again. */
   readonly #results = {
     union: new WeakMap<Region, Region>(),
@@ -113,6 +117,11 @@ export class Region {
     }
     return this.#complement;
   }
+  /** What of a region (null: of all of the tensor) is not in it, or "none". */
+  outside(region: Region | null): Region | null | "none" {
+    // The region itself, where nothing of it is here: regions are told apart by identity.
+    return region?.intersect(this).isEmpty ? region : minus(region, this);
+  }
   /** What is in either. */
   union(other: Region): Region {
     return this.#with(other, "union");
@@ -189,6 +198,71 @@ export class Region {
       inverse: () => (inverse ??= inverted()).node,
     };
   }
+
+  /**
+   * What of `x` is in it, in `partShape`, computed without the rest wherever the graph allows; of what is in `computed`,
+   * since something else needs it whole, nothing costly is computed again.
+   */
+  take(x: Node, computed?: ReadonlySet<Node>): Node {
+    this.#requireShape("take", x);
+    if (this.isWhole) return reshape(x, this.partShape);
+    if (this.dim === null && storedLeaf(x) === null && !this.isEmpty) {
+      // Rows can be computed on their own where single elements cannot.
+      this.#rows ??= this.#inRows();
+      const { rows, elements } = this.#rows;
+      if (2 * rows.numel <= sizeOf(x.shape)) return elements.take(rows.take(x, computed), computed);
+    }
+    return narrow(this.#selectable(x), this.selection, computed);
+  }
+
+  /**
+   * `x` with what is in it replaced by `part`, of `partShape`. Assigned to the very value that `x` is, it is carried out
+   * in place: nothing else is touched.
+   */
+  put(x: Node, part: Node): Node {
+    this.#requireShape("put", x);
+    if (!sameShape(part.shape, this.partShape))
+      throw new ShapeError(
+        `put: ${this.text} of a tensor of shape ${shapeText(x.shape)} is of shape ` +
+          `${shapeText(this.partShape)}, what is to be put there of ${shapeText(part.shape)}`,
+      );
+    if (this.isEmpty) return x;
+    if (this.isWhole) return reshape(part, x.shape);
+    const { axis, count, indices } = this.selection;
+    const column = reshape(
+      indices,
+      this.partShape.map((_, i) => (i === axis ? count : 1)),
+    );
+    const lines = broadcastTo(column, this.partShape, "put");
+    return reshape(node("scatter", [this.#selectable(x), lines, part], { axis }), x.shape);
+  }
+
+  #requireShape(op: string, x: Node): void {
+    if (!sameShape(x.shape, this.shape))
+      throw new ShapeError(
+        `${op}: a region of tensors of shape ${shapeText(this.shape)}, and a tensor of shape ${shapeText(x.shape)}`,
+      );
+  }
+
+  /** A tensor as its selection takes it: in one line, for single elements. */
+  #selectable(x: Node): Node {
+    return this.dim === null ? reshape(x, [sizeOf(x.shape)]) : x;
+  }
+
+  #inRows(): RowElements {
+    const { shape, indices } = this;
+    const width = sizeOf(shape.slice(1));
+    const rows = Region.along(shape, 0, new Set(Array.from(indices, (i) => Math.floor(i / width))));
+    const place = new Map(Array.from(rows.indices, (row, i) => [row, i]));
+    const elements = Array.from(indices, (i) => place.get(Math.floor(i / width))! * width + (i % width));
+    return { rows, elements: Region.elements(rows.partShape, elements) };
+  }
+}
+
+/** Single elements as elements of the rows that they lie in. */
+interface RowElements {
+  readonly rows: Region;
+  readonly elements: Region;
 }
 
 /** Whether a set operation takes what is in one, in the other, or in both. */

@@ -4,7 +4,7 @@ import { sameShape, shapeText } from "../base/shape.ts";
 import { bumpEpoch, Cell, noteSurroundings } from "../engine/cell.ts";
 import { currentTrace, Resident } from "../engine/trace.ts";
 import { type Node, node, withGrad } from "../ir/node.ts";
-import { intersect, minus, type Region } from "./region.ts";
+import type { Region } from "./region.ts";
 import { Tensor } from "./tensor.ts";
 
 let changes = 0;
@@ -87,8 +87,7 @@ export abstract class Stored extends Tensor {
     const held = this.#frozen.value;
     if (held === "none") return region;
     if (held === "all") return "none";
-    // The region itself, where nothing of it is frozen: regions are told apart by identity.
-    return intersect(region, held)!.isEmpty ? region : minus(region, held);
+    return held.outside(region);
   }
 
   override get node(): Node {

@@ -23,7 +23,6 @@ import { noGrad } from "../tensor/autograd.ts";
 import { captureThen } from "../tensor/capture.ts";
 import { hasCustomGradients } from "../tensor/custom-function.ts";
 import { full } from "../tensor/operations/elementwise.ts";
-import { putRegion } from "../tensor/operations/region.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { whileTraining } from "../tensor/trained-now.ts";
@@ -372,5 +371,5 @@ const constant =
 /** A gradient of the shape of its parameter: zeros where that is not trained. */
 function wholeGradient(p: Parameter, gradient: Node, regions: Regions): Node {
   const region = regions.get(p)!;
-  return region === null ? gradient : putRegion(full(p.shape, 0, gradient.dtype), region, gradient);
+  return region === null ? gradient : region.put(full(p.shape, 0, gradient.dtype), gradient);
 }

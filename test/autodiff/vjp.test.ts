@@ -225,8 +225,8 @@ const cases: { readonly [K in Op]: typeof none | readonly Case[] } = {
       ],
       // The logarithms of sums beside the result are for its own gradient, and carry none.
       f: (q, k, v) => {
-        const flat = node("attention", [q!, k!, v!], { causal: true, masked: false, scale: 0.7, dropout: 0 });
-        return attentionResults(flat, q!, v!).result;
+        const attrs = { causal: true, masked: false, scale: 0.7, dropout: 0, byHead: false };
+        return attentionResults(node("attention", [q!, k!, v!], attrs), q!, v!, attrs).result;
       },
     },
   ],

@@ -36,7 +36,7 @@ function graphOf({ sizes, causal = false, dropout = 0, mask, of = [0, 1, 2] }: C
   const own = mask === "prefix" ? [n, 1, 1, 1, s] : [n, 1, g, l, s];
   const given = mask === undefined ? null : input(own, mask === "bias" ? "f32" : "bool");
   const random = input([2], "i32");
-  const attrs = { causal, masked: mask !== undefined, scale: 0.4, dropout };
+  const attrs = { causal, masked: mask !== undefined, scale: 0.4, dropout, byHead: causal };
   const src = [
     query,
     key,
@@ -45,10 +45,10 @@ function graphOf({ sizes, causal = false, dropout = 0, mask, of = [0, 1, 2] }: C
     ...(dropout > 0 ? [random] : []),
   ];
   const flat = node("attention", src, attrs);
-  const { result, logSums } = attentionResults(flat, query, value);
+  const { result, logSums } = attentionResults(flat, query, value, attrs);
   const gradient = input([n, h, g, l, v]);
   const deltas = node("sum", [node("mul", [gradient, result], {})], { axes: [4] });
-  const shapes = gradientShapes({ query, key, value });
+  const shapes = gradientShapes({ query, key, value }, attrs);
   const gradients = of.map((i) => {
     const part = node("attentionGradient", [...src, logSums, deltas, gradient], { ...attrs, of: [i] });
     return node("reshape", [part], { shape: shapes[attentionNames[i]!] });

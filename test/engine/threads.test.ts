@@ -14,6 +14,18 @@ test("setThreads has so many threads compute, and the backend says what there ar
   }
 });
 
+test("workers join while setThreads is awaited, without a step", async () => {
+  const backend = currentBackend() as ReturnType<typeof currentBackend> & { readonly workersReady?: number };
+  const before = backend.threads;
+  try {
+    // Without a turn of the event loop this has no end. Threads of native need none.
+    do await setThreads(2);
+    while (backend.workersReady === 0);
+  } finally {
+    setThreads(before);
+  }
+});
+
 test.each([0, -1, 1.5, Number.NaN, 257, "2" as unknown as number])("setThreads refuses %s", (count) => {
   const before = currentBackend().threads;
   expect(() => setThreads(count)).toThrow(ArgumentError);

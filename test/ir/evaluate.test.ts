@@ -267,7 +267,7 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
   attention: [
     {
       src: [v([0], "f64", [1, 1, 1, 1, 1]), v([1, -1], "f64", [1, 1, 2, 1]), v([2, 4], "f64", [1, 1, 2, 1])],
-      attrs: { causal: false, masked: false, scale: 1, dropout: 0 },
+      attrs: { causal: false, masked: false, scale: 1, dropout: 0, byHead: true },
       shape: [2],
       value: [3, Math.log(2)],
     },
@@ -277,7 +277,7 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
         v([1, -1], "f64", [1, 1, 2, 1]),
         v([2, 4], "f64", [1, 1, 2, 1]),
       ],
-      attrs: { causal: true, masked: false, scale: 1, dropout: 0 },
+      attrs: { causal: true, masked: false, scale: 1, dropout: 0, byHead: true },
       shape: [4],
       value: [2, 3, 0, Math.log(2)],
     },
@@ -288,7 +288,7 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
         v([2, 4], "f64", [1, 1, 2, 1]),
         v([0, 1, 0, 0], "bool", [1, 1, 1, 2, 2]),
       ],
-      attrs: { causal: false, masked: true, scale: 1, dropout: 0 },
+      attrs: { causal: false, masked: true, scale: 1, dropout: 0, byHead: true },
       shape: [4],
       value: [4, 0, 0, inf],
     },
@@ -303,7 +303,7 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
         v([12], "f64", [1, 1, 1, 1]),
         v([4], "f64", [1, 1, 1, 1, 1]),
       ],
-      attrs: { causal: false, masked: false, scale: 0.5, dropout: 0, of: [0, 2] },
+      attrs: { causal: false, masked: false, scale: 0.5, dropout: 0, byHead: false, of: [0, 2] },
       // Weights of 1 (the sum's logarithm is taken as 0), slopes of 8 - 12 and 16 - 12, halved by the scale.
       shape: [3],
       value: [-4, 4, 4],

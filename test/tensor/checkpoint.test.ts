@@ -4,6 +4,7 @@ import * as optim from "thaw/optim";
 import {
   capture,
   checkpoint,
+  checkpointSequential,
   fromArray,
   getRandomState,
   gradient,
@@ -152,6 +153,30 @@ describe("values and gradients have the same bits", () => {
         .backward();
       return [x.grad, y.grad];
     });
+  });
+
+  test("of layers of a transformer, whose attention is one kernel", async () => {
+    const arena: number[] = [];
+    await expectSame((wrap) => {
+      const layers = [0, 1, 2, 3, 4, 5].map(
+        () =>
+          new nn.TransformerEncoderLayer(32, 4, { dimFeedforward: 64, batchFirst: true, normFirst: true }),
+      );
+      const net = new nn.ModuleList(layers);
+      const step = trainStep(new optim.SGD(net, { lr: 0.1 }), {
+        loss: (x: Tensor) =>
+          layers
+            .reduce((h, layer) => wrap(layer, h), x)
+            .pow(2)
+            .mean(),
+        trains: "**",
+      });
+      const x = randn([2, 24, 32]);
+      arena.push(step.explain(x).cost.arenaBytes);
+      const loss = step(x);
+      return loss.then((value) => [tensor([value], { dtype: "f64" }), ...net.parameters()]);
+    });
+    expect(arena[1]).toBeLessThan(arena[0]! / 2);
   });
 
   test("of tied weights, which every block reads before the update", async () => {
@@ -344,6 +369,30 @@ describe("what a function does to the outside", () => {
     });
     await expect(async () => step(tensor([1, 5], { dtype: "i32" }))).rejects.toThrow(IndexError);
   });
+});
+
+test("a chain of layers is computed again in segments, but for the last", async () => {
+  await expectSame((wrap) => {
+    const net = new nn.Sequential(...[0, 1, 2, 3, 4].map(() => new Residual(8)));
+    const x = randn([4, 8]);
+    const y = wrap === plainly ? net.forward(x) : checkpointSequential(net, 2, x);
+    y.pow(2).sum().backward();
+    return [y, ...gradsOf(net)];
+  });
+  const x = tensor([1], { requiresGrad: true });
+  for (const [layers, segments] of [
+    [2, 3],
+    [2, 0],
+    [2, 1.5],
+    [0, 1],
+  ] as const)
+    expect(() =>
+      checkpointSequential(
+        Array.from({ length: layers }, () => (a: Tensor) => a.exp()),
+        segments,
+        x,
+      ),
+    ).toThrow(`checkpointSequential: ${segments} segments of ${layers} layers; give a whole number`);
 });
 
 test("without gradients it is the function alone; what it has not made stays what it is", () => {

@@ -1,7 +1,7 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
-import { productForm } from "../../codegen/product-policy.ts";
-import type { KernelCall } from "../../plan/kernel.ts";
+import { type ProductForm, productForm } from "../../codegen/product-policy.ts";
+import type { Kernel, KernelCall } from "../../plan/kernel.ts";
 import { emitKernelWasm } from "../../targets/wasm/kernel.ts";
 import { scratchBytes } from "../../targets/wasm/products.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";
@@ -16,9 +16,18 @@ import { control, emitWalker } from "./walker.ts";
 
 /**
  * Workers take memory and some 50 ms to start, which a loop repays: they are started unasked after so many runs that
- * gain by threads, or, from the second on, once such runs have taken so many milliseconds of this thread.
+ * gain by threads, or, from the second on, once such runs have taken so many milliseconds of this thread; or after the
+ * first, where that alone is so long that a start is little beside it.
  */
-const beforeWorkers = { runs: 8, milliseconds: 50 };
+const beforeWorkers = { runs: 8, milliseconds: 50, millisecondsOfOne: 200 };
+
+/** A compiled kernel: its place in the table, its module for workers, and how many executables call it. */
+interface Compiled {
+  readonly index: number;
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  users: number;
+}
 
 /** WebAssembly SIMD from our own byte emitter: one memory, one table of kernels, one arena for all plans. */
 class WasmBackend implements Backend, Host {
@@ -36,12 +45,19 @@ class WasmBackend implements Backend, Host {
   readonly #base: number;
   readonly #walker: Uint8Array<ArrayBuffer>;
   readonly #scratch: number;
-  readonly #kernels = new Map<string, number>();
-  readonly #bytes: Uint8Array[] = [];
+  /** By key, that last which was asked for last; and by place in the table. */
+  readonly #kernels = new Map<string, Compiled>();
+  readonly #places: Compiled[] = [];
+  /** Places in the table that have been given up. */
+  readonly #free: number[] = [];
+  readonly #mostKernels: number;
+  #kernelsCompiled = 0;
   #arenaBytes = 0;
   #pool: WorkerPool | null = null;
 
-  constructor() {
+  /** Keeps so many kernels; more only as long as executables call them. */
+  constructor(mostKernels: number) {
+    this.#mostKernels = mostKernels;
     if (typeof WebAssembly !== "object") throw new BackendError("wasm: this engine has no WebAssembly");
     this.#features = detectFeatures();
     if (!this.#features.simd) throw new BackendError("wasm: this engine's WebAssembly has no SIMD");
@@ -78,20 +94,47 @@ class WasmBackend implements Backend, Host {
     return this.memory.allocate(bytes);
   }
 
-  /** The number of a kernel in the table; compiled at first use. */
-  kernelIndex(call: KernelCall): number {
+  /** The place of a kernel in the table, which it keeps until `letGo` of it; compiled unless it is there. */
+  hold(call: KernelCall): number {
     const form = productForm(call);
     const key = `${form} ${call.kernel.key}`;
-    const known = this.#kernels.get(key);
-    if (known !== undefined) return known;
-    const bytes = emitKernelWasm(call.kernel, this.memory, this.#features.relaxed, form);
+    const known = this.#kernels.get(key) ?? this.#compile(key, call.kernel, form);
+    known.users++;
+    this.#kernels.delete(key);
+    this.#kernels.set(key, known);
+    return known.index;
+  }
+
+  /** Takes back one `hold`. */
+  letGo(index: number): void {
+    this.#places[index]!.users--;
+  }
+
+  #compile(key: string, kernel: Kernel, form: ProductForm): Compiled {
+    const bytes = emitKernelWasm(kernel, this.memory, this.#features.relaxed, form);
     const { run } = this.#instantiate(bytes);
-    const index = this.#table.grow(1);
+    this.#makeRoom();
+    const index = this.#free.pop() ?? this.#table.grow(1);
     this.#table.set(index, run as () => void);
-    this.#kernels.set(key, index);
-    this.#bytes.push(bytes);
-    this.#pool?.publish(index, bytes);
-    return index;
+    this.#kernelsCompiled++;
+    if (this.#pool !== null) {
+      const most = Math.max(this.#mostKernels, this.#kernels.size);
+      if (this.#pool.published >= 2 * most) this.#pool.renew(this.#kernels.values());
+      this.#pool.publish({ index, bytes });
+    }
+    return (this.#places[index] = { index, key, bytes, users: 0 });
+  }
+
+  /** Drops kernels that nothing calls, those first that were asked for longest ago, until there is room for another. */
+  #makeRoom(): void {
+    if (this.#kernels.size < this.#mostKernels) return;
+    for (const { index, key, users } of this.#kernels.values()) {
+      if (users > 0) continue;
+      this.#kernels.delete(key);
+      this.#table.set(index, null);
+      this.#free.push(index);
+      if (this.#kernels.size < this.#mostKernels) return;
+    }
   }
 
   /** Makes room for a plan's scratch; where there is none, a plan that needs less makes it again when it next runs. */
@@ -114,7 +157,7 @@ class WasmBackend implements Backend, Host {
   }
 
   kernelsCompiled(): number {
-    return this.#kernels.size;
+    return this.#kernelsCompiled;
   }
 
   describe(): string {
@@ -154,8 +197,8 @@ class WasmBackend implements Backend, Host {
   /** Whether what a run takes that gains by threads is to be said to `took`: until it is known that a loop runs here. */
   get countsTime(): boolean {
     const { runs, milliseconds } = this.#gaining;
-    const isLoop = runs >= beforeWorkers.runs || (runs > 1 && milliseconds >= beforeWorkers.milliseconds);
-    return this.#sharing !== null && !isLoop;
+    const long = runs > 1 ? beforeWorkers.milliseconds : beforeWorkers.millisecondsOfOne;
+    return this.#sharing !== null && runs < beforeWorkers.runs && milliseconds < long;
   }
 
   /** Notes a run that gains by threads. Workers start at its end, as those of a page need the turn that comes then. */
@@ -184,7 +227,7 @@ class WasmBackend implements Backend, Host {
     if (threads > 1 && this.#pool === null) {
       const newScratch = () => this.memory.reserve(scratchBytes());
       this.#pool = new WorkerPool(this.memory, this.#base, this.#walker, sourceOf(mathImports), newScratch);
-      for (const [index, bytes] of this.#bytes.entries()) this.#pool.publish(index, bytes);
+      for (const kernel of this.#kernels.values()) this.#pool.publish(kernel);
     }
     this.#pool?.resize(threads - 1);
   }
@@ -197,5 +240,8 @@ const notShared = (): string =>
     : "the page is not cross-origin isolated, so threads have no memory in common; serve it, and what it loads, with " +
       "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
 
-/** Makes the backend; throws `BackendError` where it cannot run. */
-export const createWasm = (): WasmBackend => new WasmBackend();
+/**
+ * Makes the backend; throws `BackendError` where it cannot run. It keeps so many kernels, some 3 kB each, beside those
+ * that executables call: a process that goes on for long with ever other networks does not fill its memory.
+ */
+export const createWasm = (mostKernels = 4096): WasmBackend => new WasmBackend(mostKernels);

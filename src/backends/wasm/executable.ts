@@ -22,7 +22,9 @@ export interface Host {
   /** Takes what a run that gains by threads has taken, where that is asked. */
   took(milliseconds: number): void;
   readonly walk: (table: number, rows: number, threads: number) => number;
-  kernelIndex(call: KernelCall): number;
+  /** The place of a kernel in the table, kept until `letGo` of it. */
+  hold(call: KernelCall): number;
+  letGo(index: number): void;
   reserveArena(bytes: number): void;
 }
 
@@ -34,6 +36,8 @@ export class WasmExecutable implements Executable, TableMemory {
   readonly #table: PlanTable;
   readonly #block = { at: 0, bytes: 0 };
   readonly #sizes: readonly number[];
+  /** The place in the table of each call's kernel. */
+  readonly #functions: number[] = [];
   #arenaVersion = -1;
   /** The memory as it was when the table was made, or a run began: neither makes it grow from then on. */
   #views: Views;
@@ -46,9 +50,14 @@ export class WasmExecutable implements Executable, TableMemory {
     host.reserveArena(plan.arenaBytes);
     const products = productsWasm(false);
     const tasks = plan.calls.map((c) => tasksOf(c, productTiling(products, productForm(c))));
-    const functions = plan.calls.map((c) => host.kernelIndex(c));
-    // Last, as an executable that cannot be made must leave nothing behind.
-    this.#table = new PlanTable(plan, this, functions, tasks);
+    // An executable that cannot be made must leave nothing behind.
+    try {
+      for (const call of plan.calls) this.#functions.push(host.hold(call));
+      this.#table = new PlanTable(plan, this, this.#functions, tasks);
+    } catch (error) {
+      this.#letGo();
+      throw error;
+    }
   }
 
   reserveTable(bytes: number): number {
@@ -133,5 +142,10 @@ export class WasmExecutable implements Executable, TableMemory {
 
   free(): void {
     this.#host.memory.release(this.#block.at, this.#block.bytes);
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    for (const index of this.#functions) this.#host.letGo(index);
   }
 }

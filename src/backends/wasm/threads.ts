@@ -15,7 +15,7 @@ interface Start {
 
 /**
  * A worker's whole program, as text so that it needs no file of its own: load what kernels there are, work until
- * there are more, and again.
+ * there are more, and again. It waits where memory that another thread has grown does not show yet.
  */
 const program = (math: string, words: typeof control) => `
 const math = ${math};
@@ -30,7 +30,6 @@ function begin({ memory, base, scratch, walker }) {
   while (Atomics.load(word(base + ${words.stop}), 0) === 0) {
     const generation = Atomics.load(word(base + ${words.generation}), 0);
     for (let at; (at = Atomics.load(word(link), 0)) !== 0; link = at) {
-      // Memory that another thread has grown shows here a moment later.
       while (memory.buffer.byteLength < at + ${header});
       const [, index, length] = new Int32Array(memory.buffer, at, 3);
       while (memory.buffer.byteLength < at + ${header} + length);
@@ -124,6 +123,12 @@ function reasonOf(error: unknown): string {
   return `no worker starts here: ${message}`;
 }
 
+/** A kernel as workers need it: its place in the table and its module. */
+interface Published {
+  readonly index: number;
+  readonly bytes: Uint8Array;
+}
+
 /** The workers of one memory. */
 export class WorkerPool {
   readonly #memory: WasmMemory;
@@ -135,6 +140,8 @@ export class WorkerPool {
   /** Scratch of each worker; kept for the one that takes its place. */
   readonly #scratch: number[] = [];
   #last: number;
+  /** Where published kernels are: address and length. */
+  #blocks: [at: number, size: number][] = [];
   #failure: string | null = null;
 
   constructor(memory: WasmMemory, base: number, walker: Uint8Array, math: string, newScratch: () => number) {
@@ -161,16 +168,35 @@ export class WorkerPool {
     return Atomics.load(this.#memory.views.i32, (this.#base + control.joined) / 4);
   }
 
+  /** Kernels made known so far, of which some may be in the places of others. */
+  get published(): number {
+    return this.#blocks.length;
+  }
+
   /** Makes a kernel known to workers. */
-  publish(index: number, bytes: Uint8Array): void {
-    const at = this.#memory.reserve(header + bytes.length);
+  publish({ index, bytes }: Published): void {
+    const size = header + bytes.length;
+    const at = this.#memory.reserve(size);
     const { i32, u8 } = this.#memory.views;
     u8.set(bytes, at + header);
     i32[at / 4 + 1] = index;
     i32[at / 4 + 2] = bytes.length;
     Atomics.store(i32, this.#last / 4, at);
     this.#last = at;
+    this.#blocks.push([at, size]);
     Atomics.add(i32, (this.#base + control.generation) / 4, 1);
+  }
+
+  /** Has workers know these kernels and no others. Others take their places, as those that there are may be reading. */
+  renew(kernels: Iterable<Published>): void {
+    const { size } = this;
+    this.stop();
+    this.#last = this.#base + control.kernels;
+    Atomics.store(this.#memory.views.i32, this.#last / 4, 0);
+    for (const [at, bytes] of this.#blocks) this.#memory.release(at, bytes);
+    this.#blocks = [];
+    for (const kernel of kernels) this.publish(kernel);
+    this.resize(size);
   }
 
   /** Starts or stops workers until there are `count`; none, and never again, where one cannot run. */

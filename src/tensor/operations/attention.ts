@@ -46,6 +46,7 @@ export function attention(query: Node, key: Node, value: Node, how: AttentionNod
     masked: given !== null,
     scale,
     dropout: dropped?.p ?? 0,
+    byHead: !isPermuted(query),
   };
   const src = [q, k, v, ...(given === null ? [] : [given]), ...(dropped === null ? [] : [dropped.key])];
   const isPrimitive =
@@ -54,9 +55,16 @@ export function attention(query: Node, key: Node, value: Node, how: AttentionNod
     sizeOf(q.shape) * sizeOf(v.shape) > 0 &&
     given?.tracked !== true;
   const result = isPrimitive
-    ? attentionResults(node("attention", src, attrs), q, v).result
+    ? attentionResults(node("attention", src, attrs), q, v, attrs).result
     : composedAttention(src, attrs).result;
   return reshape(result, [...batch, length, width]);
+}
+
+/** Whether a value is one whose dimensions have been exchanged, as heads are with positions; what it becomes will be too. */
+function isPermuted(x: Node): boolean {
+  let at = x;
+  while (at.op === "reshape" || at.op === "cast") at = at.src[0]!;
+  return at.op === "permute";
 }
 
 /** A mask for each pair of a query and a key. */

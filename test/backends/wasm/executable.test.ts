@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import type { LoadablePlan } from "../../../src/backends/contract.ts";
 import { createWasm } from "../../../src/backends/wasm/backend.ts";
+import { settings } from "../../../src/base/settings.ts";
 import type { KernelCall, LoopKernel } from "../../../src/plan/kernel.ts";
 import type { PlanBuffer } from "../../../src/plan/plan.ts";
-import { contractPlan } from "../../codegen/contract-plan.ts";
+import { contractPlan, type Product } from "../../codegen/contract-plan.ts";
 import { interpret } from "../../plan/interpret.ts";
 
 const graph: LoadablePlan["graph"] = {
@@ -206,4 +207,69 @@ test("products agree with kernels carried out element by element", () => {
   const result = new Float32Array(120);
   createWasm().load(plan).run(inputs, none, [result]);
   expect(result).toEqual(interpret(plan, inputs, []).outputs[0]);
+});
+
+test("workers are not started unasked before a loop is seen, or one run that is long", () => {
+  const startAfter = (...runs: number[]) => {
+    const { threads } = settings;
+    settings.threads = undefined;
+    const backend = createWasm();
+    settings.threads = threads;
+    for (const milliseconds of runs) backend.took(milliseconds);
+    const counts = backend.countsTime;
+    backend.setThreads(1);
+    return !counts;
+  };
+  expect(startAfter(150)).toBe(false);
+  expect(startAfter(200)).toBe(true);
+  expect(startAfter(20, 20)).toBe(false);
+  expect(startAfter(20, 40)).toBe(true);
+  expect(startAfter(...Array(7).fill(1))).toBe(false);
+  expect(startAfter(...Array(8).fill(1))).toBe(true);
+});
+
+test("kernels that nothing calls go where there are many, with workers too, and come back when they are asked for", async () => {
+  const backend = createWasm(2);
+  const variants: Partial<Product>[] = [
+    {},
+    { left: "m" },
+    { right: "n" },
+    { left: "m", right: "n" },
+    { batch: [2] },
+  ];
+  const plans = variants.map((more) => contractPlan({ m: 96, n: 96, k: 96, ...more }));
+  for (const { inputs } of plans)
+    for (const x of inputs) for (let i = 0; i < x.length; i++) x[i] = Math.sin(i);
+  const run = (executable: ReturnType<typeof backend.load>, { plan, inputs }: (typeof plans)[number]) => {
+    const result = new Float32Array(plan.outputs[0]!.shape[0]!);
+    executable.run(inputs, none, [result]);
+    return result;
+  };
+  const once = (p: (typeof plans)[number]) => {
+    const executable = backend.load(p.plan);
+    const result = run(executable, p);
+    executable.free();
+    return result;
+  };
+  const held = backend.load(plans[0]!.plan);
+  const results = plans.map(once);
+  expect(backend.kernelsCompiled()).toBe(plans.length);
+  // It has been called all the time; the last one is there still, and the others are not.
+  expect(once(plans[0]!)).toEqual(results[0]);
+  expect(once(plans[4]!)).toEqual(results[4]);
+  expect(backend.kernelsCompiled()).toBe(plans.length);
+  expect(once(plans[1]!)).toEqual(results[1]);
+  expect(backend.kernelsCompiled()).toBe(plans.length + 1);
+  backend.setThreads(2);
+  for (const p of plans) once(p);
+  const memory = backend.memoryInUse();
+  for (let again = 0; again < 2; again++)
+    for (const [i, p] of plans.entries()) {
+      await expect.poll(() => backend.workersReady, { timeout: 20_000 }).toBe(1);
+      expect(once(p)).toEqual(results[i]);
+      expect(run(held, plans[0]!)).toEqual(results[0]);
+    }
+  // Modules of four kernels at most, of some 5 kB each.
+  expect(backend.memoryInUse()).toBeLessThan(memory + 20_000);
+  backend.setThreads(1);
 });

@@ -74,7 +74,7 @@ function setUp(workers: number, kernels: number) {
     const bytes = counting(memory, index + 1);
     table.grow(1);
     table.set(index, instantiate(bytes).run as () => void);
-    pool.publish(index, bytes);
+    pool.publish({ index, bytes });
   };
   for (let i = 0; i < kernels; i++) publish(i);
   const rows = (list: readonly Row[]) => {

@@ -4,7 +4,6 @@ import { sameShape, sizeOf } from "../../src/base/shape.ts";
 import { commit, compile } from "../../src/engine/realize.ts";
 import { currentTrace, Resident } from "../../src/engine/trace.ts";
 import { type Node, node } from "../../src/ir/node.ts";
-import { putRegion, takeRegion } from "../../src/tensor/operations/region.ts";
 import { Region } from "../../src/tensor/region.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
@@ -38,7 +37,7 @@ describe("a part", () => {
   it("is what is in the region, in row-major order", () => {
     fc.assert(
       fc.property(regions, (region) => {
-        const part = takeRegion(resident(region.shape).node, region);
+        const part = region.take(resident(region.shape).node);
         expect(part.shape).toEqual(region.partShape);
         expect(read(part)).toEqual([...region.flat()]);
       }),
@@ -50,7 +49,7 @@ describe("a part", () => {
     fc.assert(
       fc.property(regions, (region) => {
         const x = resident(region.shape).node;
-        const put = putRegion(x, region, negated(takeRegion(x, region)));
+        const put = region.put(x, negated(region.take(x)));
         const inside = new Set(region.flat());
         expect(read(put)).toEqual(
           Array.from({ length: sizeOf(region.shape) }, (_, i) => (inside.has(i) ? -i : i)),
@@ -69,7 +68,7 @@ describe("a part", () => {
         let covered = Region.elements(shape, []);
         for (const region of list) {
           if (!sameShape(region.shape, shape)) continue;
-          value.assign(putRegion(value.node, region, negated(takeRegion(before, region))));
+          value.assign(region.put(value.node, negated(region.take(before))));
           covered = covered.union(region);
         }
         commit();
@@ -85,12 +84,12 @@ describe("a part", () => {
   it("is refused where the shapes are others", () => {
     const region = Region.along([4, 3], 0, [1]);
     const x = resident([3, 4]).node;
-    expect(() => takeRegion(x, region)).toThrowErrorMatchingInlineSnapshot(
-      `[ShapeError: takeRegion: a region of tensors of shape [4, 3], and a tensor of shape [3, 4]]`,
+    expect(() => region.take(x)).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: take: a region of tensors of shape [4, 3], and a tensor of shape [3, 4]]`,
     );
     const right = resident([4, 3]).node;
-    expect(() => putRegion(right, region, x)).toThrowErrorMatchingInlineSnapshot(
-      `[ShapeError: putRegion: [1] of a tensor of shape [4, 3] is of shape [1, 3], what is to be put there of [3, 4]]`,
+    expect(() => region.put(right, x)).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: put: [1] of a tensor of shape [4, 3] is of shape [1, 3], what is to be put there of [3, 4]]`,
     );
   });
 });
@@ -102,7 +101,7 @@ it("changes of two regions of a large tensor cost no more than the regions", () 
     Region.along([100_000, 64], 0, [3, 70_000, 99_999]),
     Region.elements([100_000, 64], [64, 700_000]),
   ])
-    table.assign(putRegion(table.node, region, negated(takeRegion(before, region))));
+    table.assign(region.put(table.node, negated(region.take(before))));
   const { plan } = compile({ outputs: [], writes: [...currentTrace().writes], checks: [] }).compiled;
   expect(plan.arenaBytes).toBeLessThan(2_000);
   expect(plan.explain().bytes).toBeLessThan(20_000);

@@ -18,6 +18,19 @@ from samples.sizes import sizes
 KEPT = {torch.float32: 14, torch.float64: 6, torch.int32: 6, torch.bool: 3, torch.uint8: 3, torch.float16: 2, torch.bfloat16: 2}
 
 
+# Operations that are made of others which are sampled: a third of that.
+FEW = set(
+    """
+argwhere atleast_1d atleast_2d atleast_3d half bfloat16 deg2rad rad2deg dstack column_stack dsplit block_diag
+cartesian_prod combinations addr diagonal_scatter select_scatter slice_scatter put copysign heaviside diff
+nn.functional.channel_shuffle nn.functional.pixel_shuffle nn.functional.pixel_unshuffle unique_consecutive
+logspace/tensor_overload scatter_reduce/sum scatter_reduce/prod scatter_reduce/mean scatter_reduce/amin masked.sum
+masked.var masked.std nanmedian nanquantile nn.functional.pad/replicate_negative linalg.norm/subgradients_at_zero
+as_strided/partial_views
+""".split()
+)
+
+
 def seeded(*what):
     """Seeds every generator by what is drawn, so that a new operation changes no other's samples."""
     seed = zlib.crc32(repr(what).encode())
@@ -68,7 +81,8 @@ def samples_of(info, seed, shapes, reference, scale, most):
     for dtype in supported(info):
         generator = seeded(name, str(dtype), seed)
         drawn = [s for s in inputs(info, dtype, reference, shapes) if elements(s) <= most]
-        for s in spread(drawn, max(1, round(KEPT.get(dtype, 6) * scale))):
+        kept = KEPT.get(dtype, 6) * scale / (3 if name in FEW else 1)
+        for s in spread(drawn, max(1, round(kept))):
             kwargs = {**s.kwargs, "stable": True} if name in ("sort", "argsort") else s.kwargs
             if name == "topk" and has_ties(s.input, *s.args, **s.kwargs):
                 continue

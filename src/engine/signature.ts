@@ -1,4 +1,5 @@
 import { dtypes } from "../base/dtype.ts";
+import { NumberList } from "../base/number-list.ts";
 import { attributeNames } from "../ir/attributes.ts";
 import { isOp, type Node, topological } from "../ir/node.ts";
 import { type Op, type OpAttrs, ops } from "../ir/op.ts";
@@ -23,21 +24,8 @@ const known = new Map(
 );
 const dtypeCode = new Map(Object.keys(dtypes).map((d, i) => [d, i]));
 
-/**
- * Where the numbers of a graph are collected before their count is known: one array for all graphs, since every round of a
- * loop by hand makes some. It is as long as the longest signature so far.
- */
-let collected = new Float64Array(1024);
-let count = 0;
-
-function push(x: number): void {
-  if (count === collected.length) {
-    const longer = new Float64Array(2 * count);
-    longer.set(collected);
-    collected = longer;
-  }
-  collected[count++] = x;
-}
+/** Where the numbers of a graph are collected: one list for all graphs, since every round of a loop by hand makes some. */
+const collected = new NumberList();
 
 /** A graph as numbers: equal numbers, equal plan. Leaves are numbered by first appearance. */
 export interface Signature {
@@ -55,13 +43,10 @@ export interface Signature {
 function pushAttrs(names: readonly string[], attrs: OpAttrs[Op]): void {
   for (let i = 0; i < names.length; i++) {
     const value = (attrs as Record<string, unknown>)[names[i]!];
-    if (typeof value === "number") push(value);
-    else if (typeof value === "string") push(dtypeCode.get(value)!);
-    else if (typeof value === "boolean") push(value ? 1 : 0);
-    else if (Array.isArray(value)) {
-      push(value.length);
-      for (const v of value) push(v as number);
-    }
+    if (typeof value === "number") collected.push(value);
+    else if (typeof value === "string") collected.push(dtypeCode.get(value)!);
+    else if (typeof value === "boolean") collected.push(value ? 1 : 0);
+    else if (Array.isArray(value)) collected.pushAll(value as number[]);
   }
 }
 
@@ -74,10 +59,10 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
   const scalars: Node<"hostScalar">[] = [];
   const constants: Node<"constant">[] = [];
   const constantPlaces: number[] = [];
-  count = 0;
+  collected.clear();
   for (const n of order) {
     const { code, plain, names, varies } = known.get(n.op)!;
-    push(code);
+    collected.push(code);
     if (isOp(n, "input")) {
       const storage = presentStorage(n);
       let slot = slots.get(storage);
@@ -87,32 +72,30 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
         storages.push(storage);
         leaves.push(n);
       }
-      push(slot);
-      push(storage.resident ? 1 : 0);
-      push(dtypeCode.get(n.dtype)!);
-      push(n.shape.length);
-      for (const d of n.shape) push(d);
+      collected.push(slot);
+      collected.push(storage.resident ? 1 : 0);
+      collected.push(dtypeCode.get(n.dtype)!);
+      collected.pushAll(n.shape);
     } else if (isOp(n, "hostScalar")) {
       scalars.push(n);
-      push(dtypeCode.get(n.dtype)!);
+      collected.push(dtypeCode.get(n.dtype)!);
     } else if (isOp(n, "constant")) {
       constants.push(n);
-      constantPlaces.push(count);
-      push(n.attrs.value);
-      push(dtypeCode.get(n.dtype)!);
+      constantPlaces.push(collected.length);
+      collected.push(n.attrs.value);
+      collected.push(dtypeCode.get(n.dtype)!);
     } else {
       // Of all others the code says how many there are.
-      if (varies) push(n.src.length);
-      for (const s of n.src) push(s.index);
+      if (varies) collected.push(n.src.length);
+      for (const s of n.src) collected.push(s.index);
       if (!plain) pushAttrs(names, n.attrs);
     }
   }
-  for (const root of roots) push(root.index);
-  for (const mark of marks) push(mark);
-  const numbers = collected.slice(0, count);
+  for (const root of roots) collected.push(root.index);
+  for (const mark of marks) collected.push(mark);
   return {
-    numbers,
-    hash: hashOf(numbers, constantPlaces),
+    numbers: collected.copy(),
+    hash: collected.hash(constantPlaces),
     order,
     storages,
     leaves,
@@ -120,21 +103,6 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
     constants,
     constantPlaces,
   };
-}
-
-/** A hash of numbers but for those in some places, which ascend. */
-function hashOf(numbers: Float64Array, but: readonly number[]): number {
-  let hash = numbers.length;
-  let from = 0;
-  for (let i = 0; i <= but.length; i++) {
-    const to = i < but.length ? but[i]! : numbers.length;
-    for (let at = from; at < to; at++) {
-      const x = numbers[at]! | 0;
-      hash = (Math.imul(hash, 31) + x + Math.imul(x, 458_759)) | 0;
-    }
-    from = to + 1;
-  }
-  return hash;
 }
 
 /** Whether two signatures stand for the same plan. */

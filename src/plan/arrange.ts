@@ -1,5 +1,5 @@
 import { isOp, type Node } from "../ir/node.ts";
-import { type Cluster, type Clusters, isComputed } from "./cluster.ts";
+import type { Cluster, Clusters } from "./cluster.ts";
 import { reads, stagesOf } from "./in-place.ts";
 import { dependsOn, type Ordered, precede } from "./precedence.ts";
 import { type Prepared, rootBasesOf } from "./prepare.ts";
@@ -26,25 +26,28 @@ export interface Arranged {
 }
 
 /** Orders kernels, so that checks come before writes, and writes after all that reads what they go over. */
-export function arrange(asked: Prepared, { list, of, prologues }: Clusters): Arranged {
+export function arrange(asked: Prepared, clusters: Clusters): Arranged {
   const { order, slot, writes } = asked;
+  const { list, of } = clusters;
   const jobs = new Map<Cluster, Job>();
   for (const c of list)
-    jobs.set(c, jobOf({ cluster: c, reads: reads(c, prologues), priority: c.nodes[0]!.index }));
+    jobs.set(c, jobOf({ cluster: c, reads: reads(c, clusters), priority: c.nodes[0]!.index }));
   for (const [c, job] of jobs) for (const d of c.deps) precede(jobs.get(d)!, job);
-  const homeOf = (n: Node): Job => jobs.get(of.get(n)!)!;
+  const homeOf = (n: Node): Job => jobs.get(of[n.index]!)!;
   const outputBases = new Set(asked.outputs.map((n) => viewOf(n).base));
   const rootBases = rootBasesOf(asked);
-  /** Who reads what an input slot holds, or another kernel's result. */
-  const readers = new Map<number | Node, Set<Job>>();
+  /** Who reads what an input slot holds, by slot, and another kernel's result, by its place. */
+  const readersOfSlot = new Array<Job[] | undefined>(asked.slots).fill(undefined);
+  const readersOf = new Array<Job[] | undefined>(order.length).fill(undefined);
   const needed = new Set(rootBases);
-  for (const [c, job] of jobs)
+  for (const job of jobs.values())
     for (const n of job.reads) {
-      const at = slot(n) >= 0 ? slot(n) : n;
-      const known = readers.get(at);
-      if (known === undefined) readers.set(at, new Set([job]));
-      else known.add(job);
-      if (at === n && isComputed(n) && of.get(n) !== c) needed.add(n);
+      const at = slot(n);
+      const [list, key] = at >= 0 ? [readersOfSlot, at] : [readersOf, n.index];
+      const known = list[key];
+      if (known === undefined) list[key] = [job];
+      else if (known.at(-1) !== job) known.push(job);
+      if (of[n.index] !== undefined) needed.add(n);
     }
 
   const checks = asked.checks.map((from) => {
@@ -61,11 +64,12 @@ export function arrange(asked: Prepared, { list, of, prologues }: Clusters): Arr
     // A stage that is stored elsewhere too, or asked for as it is before the next, cannot only be in the slot.
     const elsewhere = (n: Node) =>
       inPlace.has(n) || (n === w.value ? isOp(n, "scatter") && outputBases.has(n) : rootBases.has(n));
-    const stages = stagesOf(w, of.get(w.value)!, prologues, slot);
+    const stages = stagesOf(w, of[w.value.index]!, clusters, slot);
     // What a stage overwrites must have been read by all who need it, and nothing is overwritten before the checks.
     const steps = stages.map((value, i) => {
       const job = homeOf(value);
-      const before = [...(readers.get(i === 0 ? w.slot : stages[i - 1]!) ?? [])].filter((r) => r !== job);
+      const readers = i === 0 ? readersOfSlot[w.slot] : readersOf[stages[i - 1]!.index];
+      const before = (readers ?? []).filter((r) => r !== job);
       if (i === 0 && lastCheck !== undefined) before.push(lastCheck);
       return { job, before };
     });

@@ -22,6 +22,8 @@ export interface Prepared {
   readonly checks: readonly Node[];
   /** The input slot of a leaf; -1 of anything else. */
   readonly slot: (n: Node) => number;
+  /** How many input slots there are. */
+  readonly slots: number;
 }
 
 /** The bases of all that is asked of a graph. */
@@ -43,6 +45,7 @@ export function prepare(graph: PlanGraph): Prepared {
     writes: graph.writes.map(({ slot }, i) => ({ slot, value: baseOf(o + i) })),
     checks: graph.checks.map((_, i) => baseOf(o + w + i)),
     slot: (n) => (isOp(n, "input") ? slots.get(n.attrs.source.id)! : -1),
+    slots: graph.leaves.length,
   };
 }
 

@@ -30,8 +30,7 @@ export function arrange(asked: Prepared, clusters: Clusters): Arranged {
   const { order, slot, writes } = asked;
   const { list, of } = clusters;
   const jobs = new Map<Cluster, Job>();
-  for (const c of list)
-    jobs.set(c, jobOf({ cluster: c, reads: reads(c, clusters), priority: c.nodes[0]!.index }));
+  for (const c of list) jobs.set(c, jobOf({ cluster: c }, reads(c, clusters), c.nodes[0]!.index));
   for (const [c, job] of jobs) for (const d of c.deps) precede(jobs.get(d)!, job);
   const homeOf = (n: Node): Job => jobs.get(of[n.index]!)!;
   const outputBases = new Set(asked.outputs.map((n) => viewOf(n).base));
@@ -40,18 +39,23 @@ export function arrange(asked: Prepared, clusters: Clusters): Arranged {
   const readersOfSlot = new Array<Job[] | undefined>(asked.slots).fill(undefined);
   const readersOf = new Array<Job[] | undefined>(order.length).fill(undefined);
   const needed = new Set(rootBases);
+  const read = (readers: (Job[] | undefined)[], at: number, job: Job): void => {
+    const known = readers[at];
+    if (known === undefined) readers[at] = [job];
+    else if (known.at(-1) !== job) known.push(job);
+  };
   for (const job of jobs.values())
     for (const n of job.reads) {
       const at = slot(n);
-      const [list, key] = at >= 0 ? [readersOfSlot, at] : [readersOf, n.index];
-      const known = list[key];
-      if (known === undefined) list[key] = [job];
-      else if (known.at(-1) !== job) known.push(job);
-      if (of[n.index] !== undefined) needed.add(n);
+      if (at >= 0) read(readersOfSlot, at, job);
+      else if (of[n.index] !== undefined) {
+        read(readersOf, n.index, job);
+        needed.add(n);
+      }
     }
 
   const checks = asked.checks.map((from) => {
-    const job = jobOf({ copy: { from, check: true, slot: -1 }, reads: [from], priority: -1 });
+    const job = jobOf({ copy: { from, check: true, slot: -1 } }, [from], -1);
     precede(homeOf(from), job);
     return job;
   });
@@ -82,11 +86,7 @@ export function arrange(asked: Prepared, clusters: Clusters): Arranged {
       for (const { job, before } of steps) for (const b of before) precede(b, job);
     } else
       late.push(
-        jobOf({
-          copy: { from: w.value, check: false, slot: w.slot },
-          reads: [w.value],
-          priority: Number.MAX_SAFE_INTEGER,
-        }),
+        jobOf({ copy: { from: w.value, check: false, slot: w.slot } }, [w.value], Number.MAX_SAFE_INTEGER),
       );
   }
   // Work whose results all go over inputs frees memory: it runs as soon as it can.
@@ -95,6 +95,18 @@ export function arrange(asked: Prepared, clusters: Clusters): Arranged {
   return { jobs: [...schedule([...jobs.values(), ...checks]), ...late], needed, inPlace };
 }
 
-function jobOf(job: Pick<Job, "reads" | "priority"> & Partial<Pick<Job, "cluster" | "copy">>): Job {
-  return { cluster: null, copy: null, ...job, deps: new Set(), users: new Set(), seen: 0 };
+function jobOf(
+  { cluster, copy }: Partial<Pick<Job, "cluster" | "copy">>,
+  reads: readonly Node[],
+  priority: number,
+): Job {
+  return {
+    cluster: cluster ?? null,
+    copy: copy ?? null,
+    reads,
+    priority,
+    deps: new Set(),
+    users: new Set(),
+    seen: 0,
+  };
 }

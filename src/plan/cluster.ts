@@ -142,7 +142,7 @@ export function clusterize(asked: Prepared): Clusters {
     a.fold ??= b.fold;
     if (asRows) for (const n of b.nodes) a.rows.add(n);
     for (const n of b.rows) a.rows.add(n);
-    a.nodes = [...a.nodes, ...b.nodes].sort((x, y) => x.index - y.index);
+    a.nodes = inOrder(a.nodes, b.nodes);
     for (const n of b.nodes) of[n.index] = a;
     list.delete(b);
     for (const d of b.deps) {
@@ -175,7 +175,8 @@ export function clusterize(asked: Prepared): Clusters {
       sources.push(c);
     }
     home = null;
-    const fuses = isElement(n) || isReduce(n);
+    const reduces = isReduce(n);
+    const fuses = reduces || isElement(n);
     if (fuses)
       for (const c of sources.toReversed()) {
         if (!fits(c, n, of) || isBefore(c)) continue;
@@ -190,7 +191,7 @@ export function clusterize(asked: Prepared): Clusters {
       }
     if (home === null)
       list.add((home = emptyCluster(isOp(n, "dot") ? "contract" : fuses ? "loop" : "single", n)));
-    if (isReduce(n)) {
+    if (reduces) {
       home.fold ??= foldOf(home.shape, reducedAxes(n));
       home.rows.add(n);
     } else if (home.nodes.length > 0 && !sameShape(squeeze(n.shape), home.shape)) home.rows.add(n);
@@ -216,6 +217,14 @@ function emptyCluster(kind: Cluster["kind"], n: Node): Cluster {
     users: new Set(),
     seen: 0,
   };
+}
+
+/** Two lists of nodes, each by their places in the order, as one. */
+function inOrder(a: readonly Node[], b: readonly Node[]): Node[] {
+  const both: Node[] = [];
+  for (let i = 0, j = 0; i < a.length || j < b.length; )
+    both.push(j === b.length || (i < a.length && a[i]!.index < b[j]!.index) ? a[i++]! : b[j++]!);
+  return both;
 }
 
 const isMap = (c: Cluster): boolean => c.kind === "loop" && c.fold === null;

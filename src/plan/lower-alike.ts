@@ -35,8 +35,8 @@ export class Lowering {
   readonly #known = new Map<number, Lowered[]>();
   readonly #key = new NumberList();
   /** Buffers of the present cluster, and its members, each at its place among them. */
-  #buffers: number[] = [];
-  #members: Node[] = [];
+  readonly #buffers: number[] = [];
+  readonly #members: Node[] = [];
 
   constructor(prologues: ReadonlySet<Node>, locate: Locate, stores: (n: Node) => readonly number[]) {
     this.#prologues = prologues;
@@ -74,8 +74,8 @@ export class Lowering {
   #describe(c: Cluster): void {
     const key = this.#key;
     key.clear();
-    this.#buffers = [];
-    this.#members = [];
+    this.#buffers.length = 0;
+    this.#members.length = 0;
     key.push(c.kind === "contract" ? 1 : 0);
     key.pushAll(c.shape);
     key.pushAll(foldedAxes(c));

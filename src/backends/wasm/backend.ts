@@ -1,5 +1,6 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
+import { codeKey } from "../../codegen/code-key.ts";
 import { productForm } from "../../codegen/product-policy.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
 import { emitKernelWasm } from "../../targets/wasm/kernel.ts";
@@ -81,7 +82,7 @@ class WasmBackend implements Backend, Host {
   /** The number of a kernel in the table; compiled at first use. */
   kernelIndex(call: KernelCall): number {
     const form = productForm(call);
-    const key = `${form} ${call.kernel.key}`;
+    const key = codeKey(call.kernel, form);
     const known = this.#kernels.get(key);
     if (known !== undefined) return known;
     const bytes = emitKernelWasm(call.kernel, this.memory, this.#features.relaxed, form);

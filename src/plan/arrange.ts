@@ -29,10 +29,10 @@ export interface Arranged {
 export function arrange(asked: Prepared, clusters: Clusters): Arranged {
   const { order, slot, writes } = asked;
   const { list, of } = clusters;
-  const jobs = new Map<Cluster, Job>();
-  for (const c of list) jobs.set(c, jobOf({ cluster: c }, reads(c, clusters), c.nodes[0]!.index));
-  for (const [c, job] of jobs) for (const d of c.deps) precede(jobs.get(d)!, job);
-  const homeOf = (n: Node): Job => jobs.get(of[n.index]!)!;
+  /** The clusters' own, at their places in the list. */
+  const jobs = list.map((c) => jobOf({ cluster: c }, reads(c, clusters), c.nodes[0]!.index));
+  for (const c of list) for (const d of c.deps) precede(jobs[d.place]!, jobs[c.place]!);
+  const homeOf = (n: Node): Job => jobs[of[n.index]!.place]!;
   const outputBases = new Set(asked.outputs.map((n) => viewOf(n).base));
   const rootBases = rootBasesOf(asked);
   /** Who reads what an input slot holds, by slot, and another kernel's result, by its place. */
@@ -44,8 +44,9 @@ export function arrange(asked: Prepared, clusters: Clusters): Arranged {
     if (known === undefined) readers[at] = [job];
     else if (known.at(-1) !== job) known.push(job);
   };
-  for (const job of jobs.values())
-    for (const n of job.reads) {
+  for (const job of jobs)
+    for (let i = 0; i < job.reads.length; i++) {
+      const n = job.reads[i]!;
       const at = slot(n);
       if (at >= 0) read(readersOfSlot, at, job);
       else if (of[n.index] !== undefined) {
@@ -90,9 +91,9 @@ export function arrange(asked: Prepared, clusters: Clusters): Arranged {
       );
   }
   // Work whose results all go over inputs frees memory: it runs as soon as it can.
-  for (const [c, job] of jobs)
-    if (c.nodes.every((n) => !needed.has(n) || inPlace.has(n))) job.priority -= order.length;
-  return { jobs: [...schedule([...jobs.values(), ...checks]), ...late], needed, inPlace };
+  for (const c of list)
+    if (c.nodes.every((n) => !needed.has(n) || inPlace.has(n))) jobs[c.place]!.priority -= order.length;
+  return { jobs: [...schedule([...jobs, ...checks]), ...late], needed, inPlace };
 }
 
 function jobOf(

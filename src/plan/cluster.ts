@@ -17,10 +17,12 @@ export interface Cluster extends Ordered<Cluster> {
   fold: Fold | null;
   /** Its members, by their places in the order. */
   nodes: Node[];
-  /** Members that have one value a row rather than one an element. */
-  readonly rows: Set<Node>;
+  /** Members that have one value a row rather than one an element: few, if any. */
+  readonly rows: Node[];
   /** Scratch of `clusterize`: the node that it was last found to be an operand of. */
   last: Node | null;
+  /** Its place in the list of all, once that is there. */
+  place: number;
 }
 
 /** What the reductions of a cluster fold. */
@@ -66,7 +68,7 @@ export const foldedAxes = ({ fold }: Cluster): readonly number[] => fold?.axes ?
 
 /** The strides of a member's values in memory of its own: one a row, or one an element. */
 export const memberStrides = (c: Cluster, member: Node): readonly number[] =>
-  c.rows.has(member) ? c.fold!.rowStrides : c.strides;
+  c.rows.includes(member) ? c.fold!.rowStrides : c.strides;
 
 /** The reductions of a cluster of some shape over some of its axes. */
 function foldOf(shape: Shape, axes: readonly number[]): Fold {
@@ -86,7 +88,7 @@ function isOwn(c: Cluster, s: Node, asRow: boolean): boolean {
   const { base, offset, strides } = viewOf(s);
   if (offset !== 0) return false;
   const own = squeezeStrides(s.shape, strides);
-  const isRow = c.fold !== null && c.rows.has(base);
+  const isRow = c.fold !== null && c.rows.includes(base);
   if (asRow) return isRow && sameShape(own, c.fold!.rowStrides);
   return sameShape(own, isRow ? c.fold!.strides : c.strides);
 }
@@ -140,8 +142,7 @@ export function clusterize(asked: Prepared): Clusters {
     if (a.fold !== null && b.fold !== null && !sameShape(a.fold.axes, b.fold.axes)) return null;
     if (dependsOn(a, b) || dependsOn(b, a)) return null;
     a.fold ??= b.fold;
-    if (asRows) for (const n of b.nodes) a.rows.add(n);
-    for (const n of b.rows) a.rows.add(n);
+    a.rows.push(...(asRows ? b.nodes : b.rows));
     a.nodes = inOrder(a.nodes, b.nodes);
     for (const n of b.nodes) of[n.index] = a;
     list.delete(b);
@@ -157,7 +158,7 @@ export function clusterize(asked: Prepared): Clusters {
   };
 
   /** The clusters that a node's operands come from, in the order of these. */
-  let sources: Cluster[] = [];
+  const sources: Cluster[] = [];
   let home: Cluster | null = null;
   /** Whether a kernel of another operand runs after that of `c`, and so between it and one that had the node too. */
   const isBefore = (c: Cluster): boolean => {
@@ -167,9 +168,9 @@ export function clusterize(asked: Prepared): Clusters {
 
   for (const n of order) {
     if (!isComputed(n) || prologues.has(n)) continue;
-    sources = [];
-    for (const s of n.src) {
-      const c = of[viewOf(s).base.index];
+    sources.length = 0;
+    for (let i = 0; i < n.src.length; i++) {
+      const c = of[viewOf(n.src[i]!).base.index];
       if (c === undefined || c.last === n) continue;
       c.last = n;
       sources.push(c);
@@ -178,14 +179,15 @@ export function clusterize(asked: Prepared): Clusters {
     const reduces = isReduce(n);
     const fuses = reduces || isElement(n);
     if (fuses)
-      for (const c of sources.toReversed()) {
+      for (let i = sources.length - 1; i >= 0; i--) {
+        const c = sources[i]!;
         if (!fits(c, n, of) || isBefore(c)) continue;
         if (home === null) home = c;
         else {
           const merged: Cluster | null = merge(home, c);
           if (merged === null) continue;
-          const gone = merged === home ? c : home;
-          sources = sources.filter((s) => s !== gone);
+          // Of the two, which come no earlier than this, one is gone.
+          sources.splice(sources.indexOf(merged === home ? c : home), 1);
           home = merged;
         }
       }
@@ -193,13 +195,15 @@ export function clusterize(asked: Prepared): Clusters {
       list.add((home = emptyCluster(isOp(n, "dot") ? "contract" : fuses ? "loop" : "single", n)));
     if (reduces) {
       home.fold ??= foldOf(home.shape, reducedAxes(n));
-      home.rows.add(n);
-    } else if (home.nodes.length > 0 && !sameShape(squeeze(n.shape), home.shape)) home.rows.add(n);
+      home.rows.push(n);
+    } else if (home.nodes.length > 0 && !sameShape(squeeze(n.shape), home.shape)) home.rows.push(n);
     home.nodes.push(n);
     of[n.index] = home;
     for (const c of sources) if (c !== home) precede(c, home);
   }
-  return { list: [...list], of, prologues };
+  const all = [...list];
+  for (let i = 0; i < all.length; i++) all[i]!.place = i;
+  return { list: all, of, prologues };
 }
 
 /** A cluster that is to begin with a node. */
@@ -211,8 +215,9 @@ function emptyCluster(kind: Cluster["kind"], n: Node): Cluster {
     strides: contiguousStrides(shape),
     fold: null,
     nodes: [],
-    rows: new Set(),
+    rows: [],
     last: null,
+    place: -1,
     deps: new Set(),
     users: new Set(),
     seen: 0,
@@ -238,7 +243,10 @@ function findPrologues(order: readonly Node[], roots: ReadonlySet<Node>): Set<No
   const dots = order.filter((n) => isOp(n, "dot"));
   if (dots.length === 0) return found;
   const uses = new Int32Array(order.length);
-  for (const n of order) if (isComputed(n)) for (const s of n.src) uses[viewOf(s).base.index]!++;
+  for (let at = 0; at < order.length; at++) {
+    const n = order[at]!;
+    if (isComputed(n)) for (let i = 0; i < n.src.length; i++) uses[viewOf(n.src[i]!).base.index]!++;
+  }
   /** Adds a node, and what it is made of, to `members`; false where it, or some of that, is no part of a prologue. */
   const gather = (n: Node, members: Node[]): boolean => {
     if (ops[n.op].kind !== "elementwise" || uses[n.index] !== 1 || roots.has(n) || usesDouble(n))

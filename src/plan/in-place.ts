@@ -57,7 +57,7 @@ function addReads(n: Node, c: Cluster, clusters: Clusters, found: Node[]): void 
 
 /** Whether every element of slot `w.slot` that a kernel reads is the one it then overwrites. */
 function readsOnlyItself(c: Cluster, clusters: Clusters, w: Write, slot: (n: Node) => number): boolean {
-  const asRow = c.rows.has(w.value);
+  const asRow = c.rows.includes(w.value);
   const own = memberStrides(c, w.value);
   for (const n of c.nodes) {
     for (const s of n.src) {
@@ -70,7 +70,7 @@ function readsOnlyItself(c: Cluster, clusters: Clusters, w: Write, slot: (n: Nod
       }
       if (slot(view.base) !== w.slot) continue;
       const strides = squeezeStrides(s.shape, view.strides);
-      const level = isOp(n, "dot") || isOp(n, "gather") || c.rows.has(n) !== asRow;
+      const level = isOp(n, "dot") || isOp(n, "gather") || c.rows.includes(n) !== asRow;
       if (level || view.offset !== 0 || !sameShape(strides, own)) return false;
     }
   }

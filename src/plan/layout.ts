@@ -37,11 +37,14 @@ export function layOut(
   const made = new Int32Array(order.length).fill(-1);
   const lastUse = new Int32Array(order.length).fill(-1);
   const lastOfSlot = new Array<number>(graph.leaves.length).fill(0);
-  for (const [step, { cluster, copy, reads }] of jobs.entries()) {
-    for (const n of cluster?.nodes ?? []) made[n.index] = step;
+  for (let step = 0; step < end; step++) {
+    const { cluster, copy, reads } = jobs[step]!;
+    const nodes = cluster?.nodes ?? [];
+    for (let i = 0; i < nodes.length; i++) made[nodes[i]!.index] = step;
     // What is copied over an input after everything else is there until the end.
     const last = copy !== null && !copy.check ? end : step;
-    for (const n of reads) {
+    for (let i = 0; i < reads.length; i++) {
+      const n = reads[i]!;
       lastUse[n.index] = last;
       if (slot(n) >= 0) lastOfSlot[slot(n)] = step;
     }

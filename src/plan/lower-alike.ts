@@ -80,7 +80,7 @@ export class Lowering {
     key.pushAll(c.shape);
     key.pushAll(foldedAxes(c));
     for (const n of c.nodes) {
-      key.push(c.rows.has(n) ? 1 : 0);
+      key.push(c.rows.includes(n) ? 1 : 0);
       this.#node(n);
       const stores = this.#stores(n);
       key.push(stores.length);
@@ -93,30 +93,36 @@ export class Lowering {
     const key = this.#key;
     key.push(opCode.get(n.op)!);
     key.push(dtypeCode.get(n.dtype)!);
-    key.pushAll(n.shape);
-    // All other attributes of what a loop or a product has for members are in shapes, dtypes and the cluster.
-    if (isOp(n, "gather")) key.push(n.attrs.axis);
-    else if (isOp(n, "dot")) {
+    // Of all others the shape follows from the cluster's, and attributes from shapes and dtypes.
+    if (isOp(n, "randomBits")) key.pushAll(n.shape);
+    else if (isOp(n, "gather")) {
+      key.pushAll(n.shape);
+      key.push(n.attrs.axis);
+    } else if (isOp(n, "dot")) {
       key.pushAll(n.attrs.leftBatch);
       key.pushAll(n.attrs.rightBatch);
       key.pushAll(n.attrs.leftContract);
       key.pushAll(n.attrs.rightContract);
     }
-    for (const s of n.src) this.#operand(s);
+    for (let i = 0; i < n.src.length; i++) this.#operand(n.src[i]!);
   }
 
   #operand(s: Node): void {
     const key = this.#key;
     const { base, offset, strides } = viewOf(s);
+    const member = this.#members.indexOf(base);
+    if (member >= 0) {
+      // A value in registers: a member finds its own, however it looks at it.
+      key.push(operandKind.member);
+      key.push(member);
+      return;
+    }
     key.pushAll(s.shape);
     key.push(offset);
     key.pushAll(strides);
-    const member = this.#members.indexOf(base);
-    if (member >= 0) {
-      key.push(operandKind.member);
-      key.push(member);
-    } else if (this.#prologues.has(base)) {
+    if (this.#prologues.has(base)) {
       key.push(operandKind.prologue);
+      key.pushAll(base.shape);
       this.#node(base);
     } else if (isOp(base, "constant") && isInline(base)) {
       key.push(operandKind.inline);

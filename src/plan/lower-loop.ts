@@ -40,9 +40,9 @@ export function lowerLoop(
         dtype: valueDType(n.dtype),
         args: [body.operand(n.src[0]!, full)],
       });
-    else value = body.compute(n, c.rows.has(n) ? row : full);
+    else value = body.compute(n, c.rows.includes(n) ? row : full);
     body.define(n, value);
-    const strides = c.rows.has(n) ? c.fold!.strides : c.strides;
+    const strides = c.rows.includes(n) ? c.fold!.strides : c.strides;
     for (const buffer of stores(n)) body.store(value, { dtype: n.dtype, buffer, offset: 0, strides });
   }
   return finishLoop(body, c.shape, kept, reduced);

@@ -55,16 +55,13 @@ function rewritten(roots: readonly Node[]): Node[] {
   for (let place = 0; place < order.length; place++) {
     const n = order[place]!;
     let same = true;
-    for (const s of n.src) if (made[s.index] !== s) same = false;
+    const src = new Array<Node>(n.src.length);
+    for (let i = 0; i < src.length; i++) {
+      src[i] = made[n.src[i]!.index]!;
+      if (src[i] !== n.src[i]) same = false;
+    }
     makingInPlaceOf(n);
-    made[place] = rewrite(
-      same
-        ? n
-        : nodeLike(
-            n,
-            n.src.map((s) => made[s.index]!),
-          ),
-    );
+    made[place] = rewrite(same ? n : nodeLike(n, src));
   }
   makingInPlaceOf(null);
   return roots.map((r) => asRoot(made[r.index]!));

@@ -132,7 +132,9 @@ export class NativeExecutable implements Executable {
       constant++;
     }
     let args = first;
-    for (const [i, call] of plan.calls.entries()) {
+    // Once a plan, and so in code that is never hot: loops of indices make no garbage there.
+    for (let i = 0; i < plan.calls.length; i++) {
+      const call = plan.calls[i]!;
       const layout = layouts[i]!;
       const at = i * row.words;
       const { total, chunk, block } = tasks[i]!;
@@ -140,12 +142,14 @@ export class NativeExecutable implements Executable {
       this.#set(at + row.args, address + args * 8);
       this.#set(at + row.total, total);
       this.#set(at + row.chunk, chunk);
-      for (const [d, word] of layout.extents.entries()) this.#set(args + word, call.extents[d]!);
+      for (let d = 0; d < layout.extents.length; d++) this.#set(args + layout.extents[d]!, call.extents[d]!);
       for (const [d, word] of layout.block.entries()) this.#set(args + word, block[d]!);
-      for (const [a, access] of layout.accesses.entries()) {
+      for (let a = 0; a < layout.accesses.length; a++) {
+        const access = layout.accesses[a]!;
         const { buffer: from, offset, strides, axisStride } = call.accesses[a]!;
         const size = elementBytes(call, a);
-        for (const [d, word] of access.strides.entries()) this.#set(args + word, strides[d]! * size);
+        for (let d = 0; d < access.strides.length; d++)
+          this.#set(args + access.strides[d]!, strides[d]! * size);
         if (access.axisStride >= 0) this.#set(args + access.axisStride, (axisStride ?? 0) * size);
         this.#point(from, args + access.pointer, offset * size, scalars);
       }

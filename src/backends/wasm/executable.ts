@@ -88,7 +88,9 @@ export class WasmExecutable implements Executable {
       constant += 8;
     }
     let args = this.#block + first;
-    for (const [i, call] of plan.calls.entries()) {
+    // Once a plan, and so in code that is never hot: loops of indices make no garbage there.
+    for (let i = 0; i < plan.calls.length; i++) {
+      const call = plan.calls[i]!;
       const layout = layouts[i]!;
       const row = (this.#block + i * entry.bytes) / 4;
       const { total, chunk, block } = tasks[i]!;
@@ -96,12 +98,14 @@ export class WasmExecutable implements Executable {
       i32[row + entry.args / 4] = args;
       i32[row + entry.total / 4] = total;
       i32[row + entry.chunk / 4] = chunk;
-      for (const [d, at] of layout.extents.entries()) i32[(args + at) / 4] = call.extents[d]!;
+      for (let d = 0; d < layout.extents.length; d++) i32[(args + layout.extents[d]!) / 4] = call.extents[d]!;
       for (const [d, at] of layout.block.entries()) i32[(args + at) / 4] = block[d]!;
-      for (const [a, access] of layout.accesses.entries()) {
+      for (let a = 0; a < layout.accesses.length; a++) {
+        const access = layout.accesses[a]!;
         const { buffer, offset, strides, axisStride } = call.accesses[a]!;
         const size = elementBytes(call, a);
-        for (const [d, at] of access.strides.entries()) i32[(args + at) / 4] = strides[d]! * size;
+        for (let d = 0; d < access.strides.length; d++)
+          i32[(args + access.strides[d]!) / 4] = strides[d]! * size;
         if (access.axisStride >= 0) i32[(args + access.axisStride) / 4] = (axisStride ?? 0) * size;
         this.#point(buffer, args + access.pointer, offset * size);
       }

@@ -1,8 +1,8 @@
 import { dtypes } from "../base/dtype.ts";
 import { NumberList } from "../base/number-list.ts";
-import { attributeNames } from "../ir/attributes.ts";
+import { pushAttributes } from "../ir/attributes.ts";
 import { isOp, type Node, topological } from "../ir/node.ts";
-import { type Op, type OpAttrs, ops } from "../ir/op.ts";
+import { type Op, ops } from "../ir/op.ts";
 import { presentStorage, type Storage } from "./storage.ts";
 
 /** What a signature has of an operation, looked up once a node. */
@@ -10,7 +10,6 @@ interface Known {
   readonly code: number;
   /** Whether it has no attributes that a plan depends on. */
   readonly plain: boolean;
-  readonly names: readonly string[];
   /** Whether it takes any number of operands. */
   readonly varies: boolean;
 }
@@ -19,7 +18,7 @@ const known = new Map(
   (Object.keys(ops) as Op[]).map((op, code): [Op, Known] => {
     const { kind, operands } = ops[op];
     const plain = (kind === "elementwise" && op !== "cast") || kind === "identity";
-    return [op, { code, plain, names: attributeNames[op], varies: operands < 0 }];
+    return [op, { code, plain, varies: operands < 0 }];
   }),
 );
 const dtypeCode = new Map(Object.keys(dtypes).map((d, i) => [d, i]));
@@ -40,16 +39,6 @@ export interface Signature {
   readonly constantPlaces: readonly number[];
 }
 
-function pushAttrs(names: readonly string[], attrs: OpAttrs[Op]): void {
-  for (let i = 0; i < names.length; i++) {
-    const value = (attrs as Record<string, unknown>)[names[i]!];
-    if (typeof value === "number") collected.push(value);
-    else if (typeof value === "string") collected.push(dtypeCode.get(value)!);
-    else if (typeof value === "boolean") collected.push(value ? 1 : 0);
-    else if (Array.isArray(value)) collected.pushAll(value as number[]);
-  }
-}
-
 /** The signature of the graph under `roots`; the roots' positions are part of it. */
 export function signatureOf(roots: readonly Node[], marks: readonly number[]): Signature {
   const order = topological(roots);
@@ -61,7 +50,7 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
   const constantPlaces: number[] = [];
   collected.clear();
   for (const n of order) {
-    const { code, plain, names, varies } = known.get(n.op)!;
+    const { code, plain, varies } = known.get(n.op)!;
     collected.push(code);
     if (isOp(n, "input")) {
       const storage = presentStorage(n);
@@ -88,7 +77,7 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
       // Of all others the code says how many there are.
       if (varies) collected.push(n.src.length);
       for (const s of n.src) collected.push(s.index);
-      if (!plain) pushAttrs(names, n.attrs);
+      if (!plain) pushAttributes(collected, n);
     }
   }
   for (const root of roots) collected.push(root.index);

@@ -1,6 +1,7 @@
 import { dtypes } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { NumberList } from "../base/number-list.ts";
+import { pushAttributes } from "../ir/attributes.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { type Op, ops } from "../ir/op.ts";
 import { isInline, type Locate } from "./body.ts";
@@ -93,17 +94,10 @@ export class Lowering {
     const key = this.#key;
     key.push(opCode.get(n.op)!);
     key.push(dtypeCode.get(n.dtype)!);
-    // Of all others the shape follows from the cluster's, and attributes from shapes and dtypes.
-    if (isOp(n, "randomBits")) key.pushAll(n.shape);
-    else if (isOp(n, "gather")) {
-      key.pushAll(n.shape);
-      key.push(n.attrs.axis);
-    } else if (isOp(n, "dot")) {
-      key.pushAll(n.attrs.leftBatch);
-      key.pushAll(n.attrs.rightBatch);
-      key.pushAll(n.attrs.leftContract);
-      key.pushAll(n.attrs.rightContract);
-    }
+    pushAttributes(key, n);
+    // Of others the shape follows from the cluster's: theirs are looked at as they are, axes of size 1 included.
+    const { kind } = ops[n.op];
+    if (kind !== "elementwise" && kind !== "reduce") key.pushAll(n.shape);
     for (let i = 0; i < n.src.length; i++) this.#operand(n.src[i]!);
   }
 

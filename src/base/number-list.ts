@@ -1,5 +1,3 @@
-const none: readonly number[] = [];
-
 /**
  * A list of numbers to look something up by. One is filled again and again, and is as long as the longest so far; its
  * content is copied where it is to be kept.
@@ -7,10 +5,6 @@ const none: readonly number[] = [];
 export class NumberList {
   #numbers = new Float64Array(1024);
   #count = 0;
-
-  get length(): number {
-    return this.#count;
-  }
 
   clear(): void {
     this.#count = 0;
@@ -31,18 +25,12 @@ export class NumberList {
     for (let i = 0; i < list.length; i++) this.push(list[i]!);
   }
 
-  /** A number that lists share which are equal but for what stands in some places, which ascend. */
-  hash(but: readonly number[] = none): number {
-    const numbers = this.#numbers;
+  /** A number that equal lists share. */
+  hash(): number {
     let hash = this.#count;
-    let from = 0;
-    for (let i = 0; i <= but.length; i++) {
-      const to = i < but.length ? but[i]! : this.#count;
-      for (let at = from; at < to; at++) {
-        const x = numbers[at]! | 0;
-        hash = (Math.imul(hash, 31) + x + Math.imul(x, 458_759)) | 0;
-      }
-      from = to + 1;
+    for (let i = 0; i < this.#count; i++) {
+      const x = this.#numbers[i]! | 0;
+      hash = (Math.imul(hash, 31) + x + Math.imul(x, 458_759)) | 0;
     }
     return hash;
   }

@@ -117,7 +117,7 @@ export class PlanTable {
       }
       const layout = layouts[i]!;
       const set = (words: readonly number[], values: readonly number[], unit: number): void => {
-        for (const [d, w] of words.entries()) memory.store(args + w * word, values[d]! * unit);
+        for (let d = 0; d < words.length; d++) memory.store(args + words[d]! * word, values[d]! * unit);
       };
       set(layout.extents, call.extents, 1);
       set(layout.block, block, 1);

@@ -30,8 +30,18 @@ function rankOf(kernel: Kernel): number {
 const gathered = (kernel: Kernel): Set<number> =>
   new Set(bodiesOf(kernel).flatMap((body) => body.flatMap((v) => (v.op === "gather" ? [v.access] : []))));
 
-/** The argument block of a kernel; offsets and size are in words, times `word`. */
+const layouts = new WeakMap<Kernel, Map<number, ArgsLayout>>();
+
+/** The argument block of a kernel; offsets and size are in words, times `word`. Calls of one kernel share it. */
 export function argsLayout(kernel: Kernel, word = 1): ArgsLayout {
+  let ofKernel = layouts.get(kernel);
+  if (ofKernel === undefined) layouts.set(kernel, (ofKernel = new Map()));
+  let layout = ofKernel.get(word);
+  if (layout === undefined) ofKernel.set(word, (layout = layoutOf(kernel, word)));
+  return layout;
+}
+
+function layoutOf(kernel: Kernel, word: number): ArgsLayout {
   const rank = rankOf(kernel);
   const withAxis = gathered(kernel);
   let next = 0;

@@ -1,4 +1,6 @@
-import type { Op, OpAttrs } from "./op.ts";
+import { dtypes } from "../base/dtype.ts";
+import type { NumberList } from "../base/number-list.ts";
+import type { Node, Op, OpAttrs } from "./op.ts";
 
 /** Every attribute of every primitive; one that is left out, or is none, does not compile. */
 const named: { readonly [K in Op]: { readonly [A in keyof OpAttrs[K]]-?: true } } = {
@@ -80,3 +82,17 @@ const named: { readonly [K in Op]: { readonly [A in keyof OpAttrs[K]]-?: true } 
 export const attributeNames = Object.fromEntries(
   Object.entries(named).map(([op, names]) => [op, Object.keys(names)]),
 ) as Record<string, readonly string[]> as { readonly [K in Op]: readonly string[] };
+
+const dtypeCode = new Map(Object.keys(dtypes).map((d, i) => [d, i]));
+
+/** Writes the attributes of a node down as numbers; those that are objects or functions are for the caller to see to. */
+export function pushAttributes(list: NumberList, { op, attrs }: Node): void {
+  const names = attributeNames[op];
+  for (let i = 0; i < names.length; i++) {
+    const value = (attrs as Record<string, unknown>)[names[i]!];
+    if (typeof value === "number") list.push(value);
+    else if (typeof value === "string") list.push(dtypeCode.get(value)!);
+    else if (typeof value === "boolean") list.push(value ? 1 : 0);
+    else if (Array.isArray(value)) list.pushAll(value as number[]);
+  }
+}

@@ -86,9 +86,10 @@ const smallInteger = 0x3fff_ffff;
 
 function hashOf(op: Op, src: readonly Node[], attrs: OpAttrs[Op]): number {
   let hash = codeOf[op];
-  for (const s of src) hash = Math.imul(hash, 31) + s.id;
-  for (const name of attributeNames[op])
-    hash = Math.imul(hash, 31) + hashValue((attrs as Record<string, unknown>)[name]);
+  for (let i = 0; i < src.length; i++) hash = Math.imul(hash, 31) + src[i]!.id;
+  const names = attributeNames[op];
+  for (let i = 0; i < names.length; i++)
+    hash = Math.imul(hash, 31) + hashValue((attrs as Record<string, unknown>)[names[i]!]);
   // Ids follow each other, and so would hashes: long runs of places that are taken, each to be walked to its end.
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b_3c6d);
   return (hash ^ (hash >>> 13)) & smallInteger;
@@ -100,7 +101,7 @@ function hashValue(value: unknown): number {
   if (typeof value === "boolean") return value ? 1 : 0;
   if (Array.isArray(value)) {
     let hash = value.length;
-    for (const v of value as number[]) hash = Math.imul(hash, 31) + v;
+    for (let i = 0; i < value.length; i++) hash = Math.imul(hash, 31) + (value[i] as number);
     return hash | 0;
   }
   // A source; a function (hostScalar's) is told apart by comparison only.

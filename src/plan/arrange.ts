@@ -1,5 +1,5 @@
 import { isOp, type Node } from "../ir/node.ts";
-import { type Cluster, type Clusters, isComputed } from "./cluster.ts";
+import type { Cluster, Clusters } from "./cluster.ts";
 import { reads, stagesOf } from "./in-place.ts";
 import { dependsOn, type Ordered, precede } from "./precedence.ts";
 import { type Prepared, rootBasesOf } from "./prepare.ts";
@@ -26,31 +26,39 @@ export interface Arranged {
 }
 
 /** Orders kernels, so that checks come before writes, and writes after all that reads what they go over. */
-export function arrange(asked: Prepared, { list, of, prologues }: Clusters): Arranged {
+export function arrange(asked: Prepared, clusters: Clusters): Arranged {
   const { order, slot, writes } = asked;
-  const jobs = new Map<Cluster, Job>();
-  for (const c of list) {
-    const priority = c.phase * 2 * order.length + c.nodes[0]!.index;
-    jobs.set(c, jobOf({ cluster: c, reads: reads(c, prologues), priority }));
-  }
-  for (const [c, job] of jobs) for (const d of c.deps) precede(jobs.get(d)!, job);
-  const homeOf = (n: Node): Job => jobs.get(of.get(n)!)!;
+  const { list, of } = clusters;
+  /** The clusters' own, at their places in the list. */
+  const jobs = list.map((c) =>
+    jobOf({ cluster: c }, reads(c, clusters), c.phase * 2 * order.length + c.nodes[0]!.index),
+  );
+  for (const c of list) for (const d of c.deps) precede(jobs[d.place]!, jobs[c.place]!);
+  const homeOf = (n: Node): Job => jobs[of[n.index]!.place]!;
   const outputBases = new Set(asked.outputs.map((n) => viewOf(n).base));
   const rootBases = rootBasesOf(asked);
-  /** Who reads what an input slot holds, or another kernel's result. */
-  const readers = new Map<number | Node, Set<Job>>();
+  /** Who reads what an input slot holds, by slot, and another kernel's result, by its place. */
+  const readersOfSlot = new Array<Job[] | undefined>(asked.slots).fill(undefined);
+  const readersOf = new Array<Job[] | undefined>(order.length).fill(undefined);
   const needed = new Set(rootBases);
-  for (const [c, job] of jobs)
-    for (const n of job.reads) {
-      const at = slot(n) >= 0 ? slot(n) : n;
-      const known = readers.get(at);
-      if (known === undefined) readers.set(at, new Set([job]));
-      else known.add(job);
-      if (at === n && isComputed(n) && of.get(n) !== c) needed.add(n);
+  const read = (readers: (Job[] | undefined)[], at: number, job: Job): void => {
+    const known = readers[at];
+    if (known === undefined) readers[at] = [job];
+    else if (known.at(-1) !== job) known.push(job);
+  };
+  for (const job of jobs)
+    for (let i = 0; i < job.reads.length; i++) {
+      const n = job.reads[i]!;
+      const at = slot(n);
+      if (at >= 0) read(readersOfSlot, at, job);
+      else if (of[n.index] !== undefined) {
+        read(readersOf, n.index, job);
+        needed.add(n);
+      }
     }
 
   const checks = asked.checks.map((from) => {
-    const job = jobOf({ copy: { from, check: true, slot: -1 }, reads: [from], priority: -1 });
+    const job = jobOf({ copy: { from, check: true, slot: -1 } }, [from], -1);
     precede(homeOf(from), job);
     return job;
   });
@@ -63,11 +71,12 @@ export function arrange(asked: Prepared, { list, of, prologues }: Clusters): Arr
     // A stage that is stored elsewhere too, or asked for as it is before the next, cannot only be in the slot.
     const elsewhere = (n: Node) =>
       inPlace.has(n) || (n === w.value ? isOp(n, "scatter") && outputBases.has(n) : rootBases.has(n));
-    const stages = stagesOf(w, of.get(w.value)!, prologues, slot);
+    const stages = stagesOf(w, of[w.value.index]!, clusters, slot);
     // What a stage overwrites must have been read by all who need it, and nothing is overwritten before the checks.
     const steps = stages.map((value, i) => {
       const job = homeOf(value);
-      const before = [...(readers.get(i === 0 ? w.slot : stages[i - 1]!) ?? [])].filter((r) => r !== job);
+      const readers = i === 0 ? readersOfSlot[w.slot] : readersOf[stages[i - 1]!.index];
+      const before = (readers ?? []).filter((r) => r !== job);
       if (i === 0 && lastCheck !== undefined) before.push(lastCheck);
       return { job, before };
     });
@@ -80,19 +89,27 @@ export function arrange(asked: Prepared, { list, of, prologues }: Clusters): Arr
       for (const { job, before } of steps) for (const b of before) precede(b, job);
     } else
       late.push(
-        jobOf({
-          copy: { from: w.value, check: false, slot: w.slot },
-          reads: [w.value],
-          priority: Number.MAX_SAFE_INTEGER,
-        }),
+        jobOf({ copy: { from: w.value, check: false, slot: w.slot } }, [w.value], Number.MAX_SAFE_INTEGER),
       );
   }
   // Work whose results all go over inputs frees memory: in its phase, it runs as soon as it can.
-  for (const [c, job] of jobs)
-    if (c.nodes.every((n) => !needed.has(n) || inPlace.has(n))) job.priority -= order.length;
-  return { jobs: [...schedule([...jobs.values(), ...checks]), ...late], needed, inPlace };
+  for (const c of list)
+    if (c.nodes.every((n) => !needed.has(n) || inPlace.has(n))) jobs[c.place]!.priority -= order.length;
+  return { jobs: [...schedule([...jobs, ...checks]), ...late], needed, inPlace };
 }
 
-function jobOf(job: Pick<Job, "reads" | "priority"> & Partial<Pick<Job, "cluster" | "copy">>): Job {
-  return { cluster: null, copy: null, ...job, deps: new Set(), users: new Set(), seen: 0 };
+function jobOf(
+  { cluster, copy }: Partial<Pick<Job, "cluster" | "copy">>,
+  reads: readonly Node[],
+  priority: number,
+): Job {
+  return {
+    cluster: cluster ?? null,
+    copy: copy ?? null,
+    reads,
+    priority,
+    deps: new Set(),
+    users: new Set(),
+    seen: 0,
+  };
 }

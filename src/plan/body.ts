@@ -29,7 +29,7 @@ export const valueDType = (dtype: DType): DType =>
  * Whether a constant is part of the code. Other floats (an epsilon, one over the size of a batch) are arguments, so
  * that another batch does not make other kernels.
  */
-const isInline = ({ dtype, attrs: { value } }: Node<"constant">): boolean =>
+export const isInline = ({ dtype, attrs: { value } }: Node<"constant">): boolean =>
   !isFloat(dtype) || !Number.isFinite(value) || [0, 0.5, 1, 2].includes(Math.abs(value));
 
 /**

@@ -1,7 +1,6 @@
 import { dtypes } from "../base/dtype.ts";
 import { contiguousStrides, type Shape, sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
-import type { View } from "../ir/op.ts";
 import { ops } from "../ir/op.ts";
 import { type Phases, phasesOf } from "./phases.ts";
 import { dependsOn, type Ordered, precede } from "./precedence.ts";
@@ -15,17 +14,36 @@ export interface Cluster extends Ordered<Cluster> {
   readonly shape: Shape;
   /** When it runs: after all of earlier phases. */
   readonly phase: number;
-  /** The axes of `shape` that its reductions fold, or null while there is none. */
-  reduced: readonly number[] | null;
+  /** With what strides an element finds its own value of a member that has one an element. */
+  readonly strides: readonly number[];
+  /** Its reductions; null while there is none. */
+  fold: Fold | null;
+  /** Its members, by their places in the order. */
   nodes: Node[];
-  /** Members that have one value a row rather than one an element. */
-  readonly rows: Set<Node>;
+  /** Members that have one value a row rather than one an element: few, if any. */
+  readonly rows: Node[];
+  /** Scratch of `clusterize`: the node that it was last found to be an operand of. */
+  last: Node | null;
+  /** Its place in the list of all, once that is there. */
+  place: number;
+}
+
+/** What the reductions of a cluster fold. */
+interface Fold {
+  /** The axes of the cluster's shape that they run over. */
+  readonly axes: readonly number[];
+  /** The shape of the rows that are left, and strides within it. */
+  readonly rowShape: Shape;
+  readonly rowStrides: readonly number[];
+  /** With what strides an element finds the value of its row. */
+  readonly strides: readonly number[];
 }
 
 /** A graph cut into kernels. */
 export interface Clusters {
   readonly list: readonly Cluster[];
-  readonly of: ReadonlyMap<Node, Cluster>;
+  /** The cluster of a node, by the node's place in the order; none of what no kernel computes, or only a prologue. */
+  readonly of: readonly (Cluster | undefined)[];
   /** Elementwise nodes over leaves only, used by one product: evaluated while its operand is packed. */
   readonly prologues: ReadonlySet<Node>;
   readonly phases: Phases | null;
@@ -49,46 +67,54 @@ const squeeze = (shape: Shape): Shape => (shape.includes(1) ? shape.filter((d) =
 export const squeezeStrides = (shape: Shape, strides: readonly number[]): readonly number[] =>
   shape.includes(1) ? strides.filter((_, i) => shape[i] !== 1) : strides;
 
-/** The shape of a cluster's rows. */
-export const rowShape = (c: Cluster): number[] => c.shape.filter((_, i) => !c.reduced?.includes(i));
+/** The axes of a cluster's shape that its reductions fold. */
+export const foldedAxes = ({ fold }: Cluster): readonly number[] => fold?.axes ?? [];
 
-/** The strides with which an element of the cluster finds its own value of a member. */
-function ownStrides(c: Cluster, member: Node): number[] {
-  if (!c.rows.has(member)) return contiguousStrides(c.shape);
-  const strides = contiguousStrides(rowShape(c));
+/** The strides of a member's values in memory of its own: one a row, or one an element. */
+export const memberStrides = (c: Cluster, member: Node): readonly number[] =>
+  c.rows.includes(member) ? c.fold!.rowStrides : c.strides;
+
+/** The reductions of a cluster of some shape over some of its axes. */
+function foldOf(shape: Shape, axes: readonly number[]): Fold {
+  const rowShape = shape.filter((_, i) => !axes.includes(i));
+  const rowStrides = contiguousStrides(rowShape);
   let next = 0;
-  return c.shape.map((_, i) => (c.reduced!.includes(i) ? 0 : strides[next++]!));
+  return {
+    axes,
+    rowShape,
+    rowStrides,
+    strides: shape.map((_, i) => (axes.includes(i) ? 0 : rowStrides[next++]!)),
+  };
 }
 
-/** Whether `view`, seen from an element (or a row) of the cluster, is that element's own value. */
-function isOwn(c: Cluster, n: Node, view: View, asRow: boolean): boolean {
-  if (view.offset !== 0) return false;
-  const strides = squeezeStrides(n.shape, view.strides);
-  if (asRow) return c.rows.has(view.base) && sameShape(strides, contiguousStrides(rowShape(c)));
-  return sameShape(strides, ownStrides(c, view.base));
+/** Whether operand `s`, seen from an element (or a row) of the cluster, is that element's own value. */
+function isOwn(c: Cluster, s: Node, asRow: boolean): boolean {
+  const { base, offset, strides } = viewOf(s);
+  if (offset !== 0) return false;
+  const own = squeezeStrides(s.shape, strides);
+  const isRow = c.fold !== null && c.rows.includes(base);
+  if (asRow) return isRow && sameShape(own, c.fold!.rowStrides);
+  return sameShape(own, isRow ? c.fold!.strides : c.strides);
 }
 
-/** How `n` would belong to `c`: as a value per element, per row, or not at all. */
-function fit(c: Cluster, n: Node, of: ReadonlyMap<Node, Cluster>): "full" | "row" | null {
-  if (c.kind === "single" || c.nodes.length >= maxNodes) return null;
-  const inside = (s: Node) => of.get(viewOf(s).base) === c;
-  // A value of a storage type is rounded by its way through memory.
-  if (n.src.some((s) => inside(s) && !dtypes[s.dtype].compute)) return null;
-  if (c.kind === "contract" && usesDouble(n)) return null;
-  if (isReduce(n)) {
-    const source = n.src[0]!;
-    if (c.kind !== "loop" || !sameShape(squeeze(source.shape), c.shape)) return null;
-    const axes = reducedAxes(n);
-    if (c.reduced !== null && !sameShape(c.reduced, axes)) return null;
-    return !inside(source) || isOwn(c, source, viewOf(source), false) ? "row" : null;
+/** Whether `n` may belong to `c`, which computes some of its operands, as a value per element or per row. */
+function fits(c: Cluster, n: Node, of: Clusters["of"]): boolean {
+  if (c.kind === "single" || c.nodes.length >= maxNodes) return false;
+  if (c.kind === "contract" && usesDouble(n)) return false;
+  const reduces = isReduce(n);
+  const shape = squeeze(reduces ? n.src[0]!.shape : n.shape);
+  const full = sameShape(shape, c.shape);
+  if (!full && (reduces || c.fold === null || !sameShape(shape, c.fold.rowShape))) return false;
+  if (reduces && (c.kind !== "loop" || (c.fold !== null && !sameShape(c.fold.axes, reducedAxes(n)))))
+    return false;
+  const indirect = isOp(n, "gather") || isOp(n, "randomBits");
+  for (let i = 0; i < n.src.length; i++) {
+    const s = n.src[i]!;
+    if (of[viewOf(s).base.index] !== c) continue;
+    // A value of a storage type is rounded by its way through memory; what is picked from has to be there.
+    if (!dtypes[s.dtype].compute || (indirect && i === 0) || !isOwn(c, s, !full)) return false;
   }
-  const shape = squeeze(n.shape);
-  if (isOp(n, "gather") && inside(n.src[0]!)) return null;
-  if (isOp(n, "randomBits") && inside(n.src[0]!)) return null;
-  if (sameShape(shape, c.shape))
-    return n.src.every((s) => !inside(s) || isOwn(c, s, viewOf(s), false)) ? "full" : null;
-  if (c.reduced === null || !sameShape(shape, rowShape(c))) return null;
-  return n.src.every((s) => !inside(s) || isOwn(c, s, viewOf(s), true)) ? "row" : null;
+  return true;
 }
 
 /** A reduction's axes, counted without axes of size 1. */
@@ -106,7 +132,7 @@ function reducedAxes(n: Node): number[] {
  */
 export function clusterize(asked: Prepared): Clusters {
   const { order } = asked;
-  const of = new Map<Node, Cluster>();
+  const of = new Array<Cluster | undefined>(order.length).fill(undefined);
   const roots = rootBasesOf(asked);
   const prologues = findPrologues(order, roots);
   const phases = phasesOf(order, roots);
@@ -114,19 +140,18 @@ export function clusterize(asked: Prepared): Clusters {
 
   /** Joins `b` to `a`, or gives null where they do not go together. */
   const merge = (a: Cluster, b: Cluster): Cluster | null => {
-    const asRows = a.kind === "loop" && isMap(b) && a.reduced !== null && sameShape(b.shape, rowShape(a));
+    const asRows = a.kind === "loop" && isMap(b) && a.fold !== null && sameShape(b.shape, a.fold.rowShape);
     if (!asRows && !sameShape(a.shape, b.shape)) return null;
     if (a.phase !== b.phase) return null;
     if (a.nodes.length + b.nodes.length > maxNodes || a.kind === "single" || b.kind === "single") return null;
     if (b.kind === "contract") return a.kind === "contract" ? null : merge(b, a);
-    if (a.kind === "contract" && (b.reduced !== null || b.nodes.some(usesDouble))) return null;
-    if (a.reduced !== null && b.reduced !== null && !sameShape(a.reduced, b.reduced)) return null;
+    if (a.kind === "contract" && (b.fold !== null || b.nodes.some(usesDouble))) return null;
+    if (a.fold !== null && b.fold !== null && !sameShape(a.fold.axes, b.fold.axes)) return null;
     if (dependsOn(a, b) || dependsOn(b, a)) return null;
-    a.reduced ??= b.reduced;
-    if (asRows) for (const n of b.nodes) a.rows.add(n);
-    for (const n of b.rows) a.rows.add(n);
-    a.nodes = [...a.nodes, ...b.nodes].sort((x, y) => x.index - y.index);
-    for (const n of b.nodes) of.set(n, a);
+    a.fold ??= b.fold;
+    a.rows.push(...(asRows ? b.nodes : b.rows));
+    a.nodes = inOrder(a.nodes, b.nodes);
+    for (const n of b.nodes) of[n.index] = a;
     list.delete(b);
     for (const d of b.deps) {
       d.users.delete(b);
@@ -139,60 +164,84 @@ export function clusterize(asked: Prepared): Clusters {
     return a;
   };
 
+  /** The clusters that a node's operands come from, in the order of these. */
+  const sources: Cluster[] = [];
+  let home: Cluster | null = null;
+  /** Whether a kernel of another operand runs after that of `c`, and so between it and one that had the node too. */
+  const isBefore = (c: Cluster): boolean => {
+    for (const s of sources) if (s !== c && s !== home && dependsOn(s, c)) return true;
+    return false;
+  };
+
   for (const n of order) {
     if (!isComputed(n) || prologues.has(n)) continue;
-    const sources = new Set<Cluster>();
-    for (const s of n.src) {
-      const c = of.get(viewOf(s).base);
-      if (c !== undefined) sources.add(c);
+    sources.length = 0;
+    for (let i = 0; i < n.src.length; i++) {
+      const c = of[viewOf(n.src[i]!).base.index];
+      if (c === undefined || c.last === n) continue;
+      c.last = n;
+      sources.push(c);
     }
     const phase = phases?.of[n.index] ?? 0;
-    let home: Cluster | null = null;
-    if (isElement(n) || isReduce(n)) {
-      // Where another operand is computed out of a cluster, its kernel runs between the cluster's and the node.
-      const isBefore = (c: Cluster): boolean => {
-        for (const s of sources) if (s !== c && s !== home && dependsOn(s, c)) return true;
-        return false;
-      };
-      for (const c of [...sources].reverse()) {
-        if (c.phase !== phase || fit(c, n, of) === null || isBefore(c)) continue;
+    home = null;
+    const reduces = isReduce(n);
+    const fuses = reduces || isElement(n);
+    if (fuses)
+      for (let i = sources.length - 1; i >= 0; i--) {
+        const c = sources[i]!;
+        if (c.phase !== phase || !fits(c, n, of) || isBefore(c)) continue;
         if (home === null) home = c;
         else {
-          const merged = merge(home, c);
+          const merged: Cluster | null = merge(home, c);
           if (merged === null) continue;
-          sources.delete(merged === home ? c : home);
+          // Of the two, which come no earlier than this, one is gone.
+          sources.splice(sources.indexOf(merged === home ? c : home), 1);
           home = merged;
         }
       }
-    }
-    if (home === null) {
-      const kind = isOp(n, "dot") ? "contract" : isElement(n) || isReduce(n) ? "loop" : "single";
-      const shape = squeeze(isReduce(n) ? n.src[0]!.shape : n.shape);
-      home = {
-        kind,
-        shape,
-        phase,
-        reduced: null,
-        nodes: [],
-        rows: new Set(),
-        deps: new Set(),
-        users: new Set(),
-        seen: 0,
-      };
-      list.add(home);
-    }
-    if (isReduce(n)) {
-      home.reduced = reducedAxes(n);
-      home.rows.add(n);
-    } else if (home.nodes.length > 0 && !sameShape(squeeze(n.shape), home.shape)) home.rows.add(n);
+    if (home === null)
+      list.add((home = emptyCluster(isOp(n, "dot") ? "contract" : fuses ? "loop" : "single", n, phase)));
+    if (reduces) {
+      home.fold ??= foldOf(home.shape, reducedAxes(n));
+      home.rows.push(n);
+    } else if (home.nodes.length > 0 && !sameShape(squeeze(n.shape), home.shape)) home.rows.push(n);
     home.nodes.push(n);
-    of.set(n, home);
+    of[n.index] = home;
     for (const c of sources) if (c !== home) precede(c, home);
   }
-  return { list: [...list], of, prologues, phases };
+  const all = [...list];
+  for (let i = 0; i < all.length; i++) all[i]!.place = i;
+  return { list: all, of, prologues, phases };
 }
 
-const isMap = (c: Cluster): boolean => c.kind === "loop" && c.reduced === null;
+/** A cluster that is to begin with a node. */
+function emptyCluster(kind: Cluster["kind"], n: Node, phase: number): Cluster {
+  const shape = squeeze(isReduce(n) ? n.src[0]!.shape : n.shape);
+  return {
+    kind,
+    shape,
+    phase,
+    strides: contiguousStrides(shape),
+    fold: null,
+    nodes: [],
+    rows: [],
+    last: null,
+    place: -1,
+    deps: new Set(),
+    users: new Set(),
+    seen: 0,
+  };
+}
+
+/** Two lists of nodes, each by their places in the order, as one. */
+function inOrder(a: readonly Node[], b: readonly Node[]): Node[] {
+  const both: Node[] = [];
+  for (let i = 0, j = 0; i < a.length || j < b.length; )
+    both.push(j === b.length || (i < a.length && a[i]!.index < b[j]!.index) ? a[i++]! : b[j++]!);
+  return both;
+}
+
+const isMap = (c: Cluster): boolean => c.kind === "loop" && c.fold === null;
 
 /** Products work in lanes of 32 bits: what needs f64 stays out of their kernels. */
 const usesDouble = (n: Node): boolean => n.dtype === "f64" || n.src.some((s) => s.dtype === "f64");
@@ -203,7 +252,10 @@ function findPrologues(order: readonly Node[], roots: ReadonlySet<Node>): Set<No
   const dots = order.filter((n) => isOp(n, "dot"));
   if (dots.length === 0) return found;
   const uses = new Int32Array(order.length);
-  for (const n of order) if (isComputed(n)) for (const s of n.src) uses[viewOf(s).base.index]!++;
+  for (let at = 0; at < order.length; at++) {
+    const n = order[at]!;
+    if (isComputed(n)) for (let i = 0; i < n.src.length; i++) uses[viewOf(n.src[i]!).base.index]!++;
+  }
   /** Adds a node, and what it is made of, to `members`; false where it, or some of that, is no part of a prologue. */
   const gather = (n: Node, members: Node[]): boolean => {
     if (ops[n.op].kind !== "elementwise" || uses[n.index] !== 1 || roots.has(n) || usesDouble(n))

@@ -1,6 +1,6 @@
-import { contiguousStrides, sameShape } from "../base/shape.ts";
+import { sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
-import { type Cluster, rowShape, squeezeStrides } from "./cluster.ts";
+import { type Cluster, type Clusters, memberStrides, squeezeStrides } from "./cluster.ts";
 import { isWhole, viewOf } from "./view.ts";
 
 /** A write of a prepared graph: the base of its value, and the input slot that it goes over. */
@@ -17,11 +17,11 @@ interface Write {
 export function stagesOf(
   w: Write,
   c: Cluster,
-  prologues: ReadonlySet<Node>,
+  clusters: Clusters,
   slot: (n: Node) => number,
 ): readonly Node[] {
   if (c.kind === "single") return scatters(w, slot);
-  return readsOnlyItself(c, prologues, w, slot) ? [w.value] : [];
+  return readsOnlyItself(c, clusters, w, slot) ? [w.value] : [];
 }
 
 /** The stages of a value that replaces elements of the slot by one scatter or several: nothing else is touched. */
@@ -41,39 +41,36 @@ function scatters(w: Write, slot: (n: Node) => number): readonly Node[] {
 }
 
 /** The bases that a cluster's kernel reads from memory, members of its own left out. */
-export function reads(c: Cluster, prologues: ReadonlySet<Node>): Node[] {
-  const members = new Set(c.nodes);
+export function reads(c: Cluster, clusters: Clusters): Node[] {
   const found: Node[] = [];
-  const visit = (n: Node): void => {
-    for (const s of n.src) {
-      const { base } = viewOf(s);
-      if (prologues.has(base)) visit(base);
-      else if (!members.has(base)) found.push(base);
-    }
-  };
-  for (const n of c.nodes) visit(n);
+  for (const n of c.nodes) addReads(n, c, clusters, found);
   return found;
 }
 
+function addReads(n: Node, c: Cluster, clusters: Clusters, found: Node[]): void {
+  for (const s of n.src) {
+    const { base } = viewOf(s);
+    if (clusters.prologues.has(base)) addReads(base, c, clusters, found);
+    else if (clusters.of[base.index] !== c) found.push(base);
+  }
+}
+
 /** Whether every element of slot `w.slot` that a kernel reads is the one it then overwrites. */
-function readsOnlyItself(
-  c: Cluster,
-  prologues: ReadonlySet<Node>,
-  w: Write,
-  slot: (n: Node) => number,
-): boolean {
-  const asRow = c.rows.has(w.value);
-  const own = contiguousStrides(asRow ? rowShape(c) : c.shape);
+function readsOnlyItself(c: Cluster, clusters: Clusters, w: Write, slot: (n: Node) => number): boolean {
+  const asRow = c.rows.includes(w.value);
+  const own = memberStrides(c, w.value);
   for (const n of c.nodes) {
     for (const s of n.src) {
       const view = viewOf(s);
-      if (prologues.has(view.base)) {
-        if (reads({ ...c, nodes: [view.base] }, prologues).some((b) => slot(b) === w.slot)) return false;
+      if (clusters.prologues.has(view.base)) {
+        const found: Node[] = [];
+        addReads(view.base, c, clusters, found);
+        if (found.some((b) => slot(b) === w.slot)) return false;
         continue;
       }
       if (slot(view.base) !== w.slot) continue;
       const strides = squeezeStrides(s.shape, view.strides);
-      const level = isOp(n, "dot") || isOp(n, "gather") || c.rows.has(n) !== asRow;
+      const level = isOp(n, "dot") || isOp(n, "gather") || c.rows.includes(n) !== asRow;
       if (level || view.offset !== 0 || !sameShape(strides, own)) return false;
     }
   }

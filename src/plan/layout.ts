@@ -28,31 +28,35 @@ const bytesOf = (n: Node): number => Math.max(1, sizeOf(n.shape)) * dtypes[n.dty
 /** Gives everything that a plan computes its place in one arena, and numbers its buffers. */
 export function layOut(
   graph: PlanGraph,
-  { outputs, slot }: Prepared,
+  { order, outputs, slot }: Prepared,
   { jobs, needed, inPlace }: Arranged,
   resident: (leaf: Node<"input">) => boolean,
 ): Layout {
   const end = jobs.length;
-  const made = new Map<Node, number>();
-  const lastUse = new Map<Node, number>();
+  // By place in the order: the steps that make a node and that use it last; -1: none.
+  const made = new Int32Array(order.length).fill(-1);
+  const lastUse = new Int32Array(order.length).fill(-1);
   const lastOfSlot = new Array<number>(graph.leaves.length).fill(0);
-  for (const [step, { cluster, copy, reads }] of jobs.entries()) {
-    for (const n of cluster?.nodes ?? []) made.set(n, step);
+  for (let step = 0; step < end; step++) {
+    const { cluster, copy, reads } = jobs[step]!;
+    const nodes = cluster?.nodes ?? [];
+    for (let i = 0; i < nodes.length; i++) made[nodes[i]!.index] = step;
     // What is copied over an input after everything else is there until the end.
     const last = copy !== null && !copy.check ? end : step;
-    for (const n of reads) {
-      lastUse.set(n, last);
+    for (let i = 0; i < reads.length; i++) {
+      const n = reads[i]!;
+      lastUse[n.index] = last;
       if (slot(n) >= 0) lastOfSlot[slot(n)] = step;
     }
   }
   const outputBases = new Set(outputs.map((n) => viewOf(n).base));
-  for (const n of outputBases) lastUse.set(n, end);
+  for (const n of outputBases) lastUse[n.index] = end;
   const spans: Span[] = [];
   const spanOf = new Map<Node, number>();
   for (const n of needed) {
     if (inPlace.has(n) && !outputBases.has(n)) continue;
-    const first = made.get(n)!;
-    spanOf.set(n, spans.push({ bytes: bytesOf(n), first, last: lastUse.get(n) ?? first }) - 1);
+    const first = made[n.index]!;
+    spanOf.set(n, spans.push({ bytes: bytesOf(n), first, last: Math.max(first, lastUse[n.index]!) }) - 1);
   }
   const statusSpan = new Map<Job, number>();
   for (const [step, job] of jobs.entries())

@@ -2,7 +2,7 @@ import { contiguousStrides } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import type { View } from "../ir/op.ts";
 import { Body, closeAccesses, collapse, type Locate, type OpenAccess, valueDType } from "./body.ts";
-import { type Cluster, rowShape, squeezeStrides } from "./cluster.ts";
+import { type Cluster, foldedAxes, squeezeStrides } from "./cluster.ts";
 import { costOf } from "./cost.ts";
 import { type KernelCall, kernelOf, type LoopKernel, type ReduceKind } from "./kernel.ts";
 import { viewOf } from "./view.ts";
@@ -21,7 +21,7 @@ export function lowerLoop(
   stores: (n: Node) => readonly number[],
 ): KernelCall | null {
   const rank = c.shape.length;
-  const reduced = c.reduced ?? [];
+  const reduced = foldedAxes(c);
   const kept = c.shape.map((_, i) => i).filter((i) => !reduced.includes(i));
   const full = (strides: readonly number[]) => strides;
   const row = (strides: readonly number[]) => {
@@ -30,8 +30,6 @@ export function lowerLoop(
     return out;
   };
   const body = new Body(locate);
-  const fullStrides = contiguousStrides(c.shape);
-  const rowStrides = row(contiguousStrides(rowShape(c)));
   for (const n of c.nodes) {
     const kind = reduceKinds[n.op];
     let value: number;
@@ -42,9 +40,9 @@ export function lowerLoop(
         dtype: valueDType(n.dtype),
         args: [body.operand(n.src[0]!, full)],
       });
-    else value = body.compute(n, c.rows.has(n) ? row : full);
+    else value = body.compute(n, c.rows.includes(n) ? row : full);
     body.define(n, value);
-    const strides = c.rows.has(n) ? rowStrides : fullStrides;
+    const strides = c.rows.includes(n) ? c.fold!.strides : c.strides;
     for (const buffer of stores(n)) body.store(value, { dtype: n.dtype, buffer, offset: 0, strides });
   }
   return finishLoop(body, c.shape, kept, reduced);

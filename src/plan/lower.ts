@@ -6,8 +6,8 @@ import { arrange } from "./arrange.ts";
 import { clusterize } from "./cluster.ts";
 import type { KernelCall } from "./kernel.ts";
 import { layOut } from "./layout.ts";
-import { lowerContract } from "./lower-contract.ts";
-import { lowerLoop, lowerWholeCopy } from "./lower-loop.ts";
+import { Lowering } from "./lower-alike.ts";
+import { lowerWholeCopy } from "./lower-loop.ts";
 import { lowerSingle } from "./lower-single.ts";
 import type { Plan, PlanGraph } from "./plan.ts";
 import { prepare } from "./prepare.ts";
@@ -23,6 +23,7 @@ export function lower(
   const clusters = clusterize(asked);
   const arranged = arrange(asked, clusters);
   const { locate, stores, status, ...memory } = layOut(graph, asked, arranged, resident);
+  const lowering = new Lowering(clusters.prologues, locate, stores);
   const calls: KernelCall[] = [];
   for (const job of arranged.jobs) {
     const { cluster, copy } = job;
@@ -34,9 +35,7 @@ export function lower(
     } else if (cluster.kind === "single") {
       const n = cluster.nodes[0]!;
       made.push(...lowerSingle(n, locate(n), locate, arranged.inPlace.has(n)));
-    } else if (cluster.kind === "contract")
-      made.push(lowerContract(cluster, clusters.prologues, locate, stores));
-    else made.push(lowerLoop(cluster, locate, stores));
+    } else made.push(lowering.call(cluster));
     const nodes = cluster?.nodes ?? [copy!.from];
     const copies = nodes.filter((n) => clusters.phases?.copies.has(n));
     const scopes = notesScopes() ? scopesOf(nodes) : [];

@@ -23,6 +23,8 @@ export interface Prepared {
   readonly checks: readonly Node[];
   /** The input slot of a leaf; -1 of anything else. */
   readonly slot: (n: Node) => number;
+  /** How many input slots there are. */
+  readonly slots: number;
 }
 
 /** The bases of all that is asked of a graph. */
@@ -44,6 +46,7 @@ export function prepare(graph: PlanGraph): Prepared {
     writes: graph.writes.map(({ slot }, i) => ({ slot, value: baseOf(o + i) })),
     checks: graph.checks.map((_, i) => baseOf(o + w + i)),
     slot: (n) => (isOp(n, "input") ? slots.get(n.attrs.source.id)! : -1),
+    slots: graph.leaves.length,
   };
 }
 
@@ -54,21 +57,17 @@ function rewritten(roots: readonly Node[]): Node[] {
   for (let place = 0; place < order.length; place++) {
     const n = order[place]!;
     let same = true;
-    for (const s of n.src) if (made[s.index] !== s) same = false;
+    const src = new Array<Node>(n.src.length);
+    for (let i = 0; i < src.length; i++) {
+      src[i] = made[n.src[i]!.index]!;
+      if (src[i] !== n.src[i]) same = false;
+    }
     makingInPlaceOf(n);
     if (isOp(n, "attentionGradient")) {
-      const src = n.src.map((s) => made[s.index]!);
       made[place] = gradients.part(n, src, rewrite);
       continue;
     }
-    made[place] = rewrite(
-      same
-        ? n
-        : nodeLike(
-            n,
-            n.src.map((s) => made[s.index]!),
-          ),
-    );
+    made[place] = rewrite(same ? n : nodeLike(n, src));
   }
   makingInPlaceOf(null);
   return roots.map((r) => asRoot(made[r.index]!));

@@ -52,28 +52,35 @@ const isMovement = (n: Node): boolean =>
   n.op === "reshape" || n.op === "permute" || n.op === "expand" || n.op === "slice" || n.op === "barrier";
 
 /** A node as its own memory, row-major. */
-const ownView = (n: Node): View => ({
-  base: n,
-  offset: 0,
-  strides: isOp(n, "iota") ? n.shape.map((_, i) => (i === n.attrs.axis ? 1 : 0)) : contiguousStrides(n.shape),
-});
+const ownView = (n: Node): View => ({ base: n, offset: 0, strides: ownStrides(n) });
+
+function ownStrides(n: Node): readonly number[] {
+  if (isOp(n, "iota")) return n.shape.map((_, i) => (i === n.attrs.axis ? 1 : 0));
+  // Most nodes have the shape of an operand, and so what that is reached by, where it is memory of its own.
+  const first = n.src[0];
+  const view = first === undefined || first.shape !== n.shape ? null : first.view;
+  return view !== null && view.base === first && !isOp(view.base, "iota")
+    ? view.strides
+    : contiguousStrides(n.shape);
+}
 
 function compose(n: Node): View {
   const source = n.src[0];
   if (isOp(n, "reshape")) {
     const v = source!.view!;
-    if (n.shape.includes(0)) return { ...v, strides: contiguousStrides(n.shape) };
+    if (n.shape.includes(0)) return { base: v.base, offset: v.offset, strides: contiguousStrides(n.shape) };
     const strides = reshapeStrides(source!.shape, v.strides, n.shape);
-    return strides === null ? ownView(n) : { ...v, strides };
+    return strides === null ? ownView(n) : { base: v.base, offset: v.offset, strides };
   }
   if (isOp(n, "barrier")) return source!.view!;
   if (isOp(n, "permute")) {
     const v = source!.view!;
-    return { ...v, strides: n.attrs.axes.map((a) => v.strides[a]!) };
+    return { base: v.base, offset: v.offset, strides: n.attrs.axes.map((a) => v.strides[a]!) };
   }
   if (isOp(n, "expand")) {
     const v = source!.view!;
-    return { ...v, strides: v.strides.map((s, i) => (source!.shape[i] === n.shape[i] ? s : 0)) };
+    const strides = v.strides.map((s, i) => (source!.shape[i] === n.shape[i] ? s : 0));
+    return { base: v.base, offset: v.offset, strides };
   }
   if (isOp(n, "slice")) {
     const v = source!.view!;

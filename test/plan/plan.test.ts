@@ -147,7 +147,7 @@ it("grows with the graph: a chain of residual blocks takes as long a block howev
     return performance.now() - start;
   };
   chain(200);
-  const shortest = (blocks: number) => Math.min(chain(blocks), chain(blocks));
+  const shortest = (blocks: number) => Math.min(...Array.from({ length: 5 }, () => chain(blocks)));
   expect(shortest(1500)).toBeLessThan(40 * shortest(150));
 });
 

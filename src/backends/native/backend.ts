@@ -1,5 +1,6 @@
 import { BackendError, CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
+import { codeKey } from "../../codegen/code-key.ts";
 import { type ProductPolicy, productForm, productTiling } from "../../codegen/product-policy.ts";
 import type { Tasks } from "../../codegen/tasks.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
@@ -82,7 +83,7 @@ class NativeBackend implements Backend, Host {
 
   functionsOf(calls: readonly KernelCall[]): number[] {
     const { target } = this.#toolchain;
-    const keys = calls.map((call) => `${formOf(call, target)} ${call.kernel.key}`);
+    const keys = calls.map((call) => codeKey(call.kernel, formOf(call, target)));
     const missing = [...new Set(keys)].filter((key) => !this.#functions.has(key));
     const units = missing.map((key): LazyUnit => {
       const call = calls[keys.indexOf(key)]!;

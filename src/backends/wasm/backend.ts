@@ -1,5 +1,6 @@
 import { BackendError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
+import { codeKey } from "../../codegen/code-key.ts";
 import { type ProductForm, productForm } from "../../codegen/product-policy.ts";
 import type { Kernel, KernelCall } from "../../plan/kernel.ts";
 import { emitKernelWasm } from "../../targets/wasm/kernel.ts";
@@ -97,7 +98,7 @@ class WasmBackend implements Backend, Host {
   /** The place of a kernel in the table, which it keeps until `letGo` of it; compiled unless it is there. */
   hold(call: KernelCall): number {
     const form = productForm(call);
-    const key = `${form} ${call.kernel.key}`;
+    const key = codeKey(call.kernel, form);
     const known = this.#kernels.get(key) ?? this.#compile(key, call.kernel, form);
     known.users++;
     this.#kernels.delete(key);

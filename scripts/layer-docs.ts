@@ -103,7 +103,7 @@ function parametersOf(
   const from = source.statements.find(
     (s): s is ts.ImportDeclaration =>
       ts.isImportDeclaration(s) &&
-      (s.importClause?.namedBindings as ts.NamedImports | undefined)?.elements.some(
+      (s.importClause?.namedBindings as Partial<ts.NamedImports> | undefined)?.elements?.some(
         (e) => e.name.text === base.text,
       ) === true,
   );

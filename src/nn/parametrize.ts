@@ -1,8 +1,10 @@
 import { ArgumentError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
 import { refuseChangeWhileRecording } from "../engine/trace.ts";
+import * as kind from "../tensor/argument-kinds.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { refuseUnless, takes } from "../tensor/signature.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { ModuleDict } from "./module-dict.ts";
@@ -44,6 +46,12 @@ export type Parametrized<M, N extends string, P extends Parametrization> = M & {
   readonly parametrizations: ModuleDict<{ [K in N]: P }>;
 };
 
+/** A module among arguments. */
+export const aModule: kind.Kind = { what: "a module", ok: (x) => x instanceof Module };
+const aFunction: kind.Kind = { what: "a function", ok: (x) => typeof x === "function" };
+const registers = takes({ module: aModule, name: kind.string, make: aFunction });
+const removes = takes({ module: aModule, name: kind.string });
+
 /** The parametrizations of a module, or null. */
 function heldBy(module: Module): ModuleDict | null {
   const { parametrizations } = module as { parametrizations?: unknown };
@@ -68,9 +76,8 @@ export function registerParametrization<M extends Module, const N extends string
   make: (parameter: Parameter) => P,
 ): Parametrized<M, N, P> {
   const op = "registerParametrization";
+  refuseUnless(op, registers, [module, name, make]);
   refuseChangeWhileRecording(op);
-  if (!(module instanceof Module))
-    throw new ArgumentError(`${op}: what "${name}" is to be of is no module, but ${typeof module}`);
   const dict = heldBy(module);
   if (dict?.has(name))
     throw new ArgumentError(
@@ -132,6 +139,7 @@ const computed = (name: string) => ({
  * Example: `nn.removeParametrizations(nn.weightNorm(new nn.Linear(4, 3)), "weight")`.
  */
 export function removeParametrizations<M extends Module>(module: M, name: string): M {
+  refuseUnless("removeParametrizations", removes, [module, name]);
   refuseChangeWhileRecording("removeParametrizations");
   const dict = heldBy(module);
   if (dict === null || !dict.has(name))

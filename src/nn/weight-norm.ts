@@ -1,10 +1,12 @@
 import { IndexError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
+import * as kind from "../tensor/argument-kinds.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { refuseUnless, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Module } from "./module.ts";
-import { Parametrization, type Parametrized, registerParametrization } from "./parametrize.ts";
+import { aModule, Parametrization, type Parametrized, registerParametrization } from "./parametrize.ts";
 
 /** Options of `weightNorm`. */
 export interface WeightNormOptions {
@@ -70,6 +72,8 @@ export class WeightNorm extends Parametrization {
   }
 }
 
+const signature = takes({ module: aModule }, { name: kind.string, dim: kind.nullable(kind.whole) });
+
 /**
  * Has a weight of a module computed as g · v / ‖v‖, and gives the module: `WeightNorm` in place of the parameter `name`,
  * "weight" unless given. What is trained, frozen and saved is `parametrizations.weight.original0` (g) and `…original1`
@@ -83,7 +87,9 @@ export class WeightNorm extends Parametrization {
  */
 export function weightNorm<M extends Module, const N extends string = "weight">(
   module: M,
-  { name = "weight" as N, dim = 0 }: WeightNormOptions & { name?: N } = {},
+  options: WeightNormOptions & { name?: N } = {},
 ): Parametrized<M, N, WeightNorm> {
+  refuseUnless("weightNorm", signature, [module, options]);
+  const { name = "weight" as N, dim = 0 } = options;
   return registerParametrization(module, name, (weight) => new WeightNorm(weight, { dim }));
 }

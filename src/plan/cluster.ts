@@ -56,7 +56,7 @@ const isElement = (n: Node): boolean =>
   ops[n.op].kind === "elementwise" || isOp(n, "gather") || isOp(n, "randomBits");
 
 /** Whether a node is computed by a kernel: neither a leaf nor a view of something else. */
-export function isComputed(n: Node): boolean {
+function isComputed(n: Node): boolean {
   const { kind } = ops[n.op];
   return kind === "movement" ? viewOf(n).base === n : kind !== "leaf";
 }

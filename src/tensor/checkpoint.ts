@@ -3,6 +3,7 @@ import { disown, isPromiseLike } from "../base/promise.ts";
 import { isPlainObject } from "../engine/call-key.ts";
 import { isGradEnabled, isOp, latestId, node } from "../ir/node.ts";
 import type { Block } from "../ir/op.ts";
+import { described } from "./argument-kinds.ts";
 import { Tensor } from "./tensor.ts";
 
 /** A function, or a module with its forward pass. */
@@ -73,6 +74,10 @@ export function checkpointSequential<T>(
   segments: number,
   input: T,
 ): T {
+  if (typeof (layers as Iterable<unknown> | null)?.[Symbol.iterator] !== "function")
+    throw new ArgumentError(
+      `checkpointSequential: layers is ${described(layers)}; give a list of functions and modules, or an nn.Sequential`,
+    );
   const all = [...layers].map((layer) => callOf("checkpointSequential", layer));
   if (!Number.isInteger(segments) || segments < 1 || segments > all.length)
     throw new ArgumentError(

@@ -48,7 +48,7 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
     }
     const terms = gradients.get(n);
     if (terms === undefined) continue;
-    const g = joined(terms).reduce(add);
+    const g = terms.length === 1 ? terms[0]! : joined(terms).reduce(add);
     if (collects(n)) {
       const before = byOwner.get(n.attrs.owner);
       byOwner.set(n.attrs.owner, before ? add(before, g) : g);

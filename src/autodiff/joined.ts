@@ -30,7 +30,7 @@ function pieceOf(term: Node): Piece | null {
  * each, and their sum, would go through memory several times. Terms that do not lie so are as they were.
  */
 export function joined(terms: readonly Node[]): readonly Node[] {
-  if (terms.length < 2) return terms;
+  if (!terms.some((t) => t.op === "pad")) return terms;
   const pieces = terms.map(pieceOf);
   const sorted = pieces.filter((p) => p !== null).sort((a, b) => a.axis - b.axis || a.start - b.start);
   if (sorted.length < 2) return terms;

@@ -2,7 +2,7 @@ import { dtypes } from "../base/dtype.ts";
 import { isAttention, type Kernel, type KernelCall } from "../plan/kernel.ts";
 import { bodiesOf } from "./body.ts";
 
-/** Where a kernel finds its arguments: offsets into its argument block, a word each. */
+/** Where a kernel finds its arguments: places in its argument block, a word each. */
 export interface ArgsLayout {
   readonly extents: readonly number[];
   /**
@@ -30,25 +30,20 @@ function rankOf(kernel: Kernel): number {
 const gathered = (kernel: Kernel): Set<number> =>
   new Set(bodiesOf(kernel).flatMap((body) => body.flatMap((v) => (v.op === "gather" ? [v.access] : []))));
 
-const layouts = new WeakMap<Kernel, Map<number, ArgsLayout>>();
+const layouts = new WeakMap<Kernel, ArgsLayout>();
 
-/** The argument block of a kernel; offsets and size are in words, times `word`. Calls of one kernel share it. */
-export function argsLayout(kernel: Kernel, word = 1): ArgsLayout {
-  let ofKernel = layouts.get(kernel);
-  if (ofKernel === undefined) layouts.set(kernel, (ofKernel = new Map()));
-  let layout = ofKernel.get(word);
-  if (layout === undefined) ofKernel.set(word, (layout = layoutOf(kernel, word)));
+/** The argument block of a kernel; places and size are in words. Calls of one kernel share it. */
+export function argsLayout(kernel: Kernel): ArgsLayout {
+  let layout = layouts.get(kernel);
+  if (layout === undefined) layouts.set(kernel, (layout = layoutOf(kernel)));
   return layout;
 }
 
-function layoutOf(kernel: Kernel, word: number): ArgsLayout {
+function layoutOf(kernel: Kernel): ArgsLayout {
   const rank = rankOf(kernel);
   const withAxis = gathered(kernel);
   let next = 0;
-  const slot = () => {
-    next += word;
-    return next - word;
-  };
+  const slot = () => next++;
   const slots = (count: number) => Array.from({ length: count }, slot);
   const extents = slots(rank);
   const accesses = kernel.accesses.map((_, i) => ({

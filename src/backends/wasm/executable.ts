@@ -3,6 +3,7 @@ import { sizeOf } from "../../base/shape.ts";
 import { productForm, productTiling } from "../../codegen/product-policy.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
+import { wordBytes } from "../../targets/wasm/addresses.ts";
 import { productsWasm } from "../../targets/wasm/products.ts";
 import type { Binding, Executable, LoadablePlan, Result } from "../contract.ts";
 import { PlanTable, type TableMemory } from "../table.ts";
@@ -30,7 +31,7 @@ export interface Host {
 
 /** A plan whose table lies in the memory of all kernels. */
 export class WasmExecutable implements Executable, TableMemory {
-  readonly word = 4;
+  readonly word = wordBytes;
   readonly #host: Host;
   readonly #plan: LoadablePlan;
   readonly #table: PlanTable;

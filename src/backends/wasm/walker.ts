@@ -1,8 +1,9 @@
+import { wordBytes } from "../../targets/wasm/addresses.ts";
 import { type FunctionBuilder, type MemoryImport, ModuleBuilder } from "../../targets/wasm/emitter.ts";
 import { rowLayout } from "../table.ts";
 
 /** Where the words of a row are. */
-export const entry = rowLayout(4);
+export const entry = rowLayout(wordBytes);
 
 /**
  * The words that threads share, in bytes from the control block. `ticket` holds the number of the job (high half) and

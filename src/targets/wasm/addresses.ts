@@ -8,6 +8,9 @@ import type { Operations, Values } from "./operations.ts";
 /** A stride in bytes: a local, or a number. */
 export type Stride = { readonly local: number } | { readonly bytes: number };
 
+/** Bytes of a word of arguments and tables, and of an address. */
+export const wordBytes = 4;
+
 const laneIndex = (value: number): Expr => ({ op: "const", type: { scalar: "index", lanes: 1 }, value });
 
 /**
@@ -47,14 +50,14 @@ export class Addresses {
     this.#cursors.keeps(name);
   }
 
-  /** A word of the argument block, in a local. */
+  /** The word at a place of the argument block, in a local. */
   #word(at: number): number {
     const known = this.#words.get(at);
     if (known !== undefined) return known;
     const local = this.#f.local("i32");
     this.#words.set(at, local);
     this.#f.get(0);
-    this.#f.memory("i32.load", at);
+    this.#f.memory("i32.load", at * wordBytes);
     this.#f.set(local);
     return local;
   }

@@ -21,7 +21,7 @@ export function emitKernelWasm(
   relaxed: boolean,
   form: ProductForm = "",
 ): Uint8Array<ArrayBuffer> {
-  const layout = argsLayout(kernel, 4);
+  const layout = argsLayout(kernel);
   const wide = hasDoubles(kernel);
   if (kernel.kind === "contract") {
     const lowered = lowerContract(kernel, form, productsWasm(wide));

@@ -19,7 +19,7 @@ import {
   localBytes,
   type Operation,
 } from "../../lowered/walk.ts";
-import { Addresses, type Stride } from "./addresses.ts";
+import { Addresses, type Stride, wordBytes } from "./addresses.ts";
 import { type FunctionBuilder, type MemoryImport, ModuleBuilder, type WasmType } from "./emitter.ts";
 import { importOf, localType, Operations, type Values } from "./operations.ts";
 
@@ -42,7 +42,7 @@ export type WasmTiles = {
   readonly [name: string]: (f: FunctionBuilder, operands: readonly WasmOperand[], define: Define) => void;
 };
 
-/** A lowered kernel as a module that exports `run(args, begin, end)`; `layout` says where its arguments are, in bytes. */
+/** A lowered kernel as a module that exports `run(args, begin, end)`; `layout` says where its arguments are. */
 export function printWasm(
   kernel: Lowered,
   layout: ArgsLayout,
@@ -146,7 +146,7 @@ class WasmPrinter implements Values {
         local += localBytes(access);
       } else {
         f.get(0);
-        f.memory("i32.load", this.#layout.accesses[memory.argument]!.pointer);
+        f.memory("i32.load", this.#layout.accesses[memory.argument]!.pointer * wordBytes);
       }
       f.set(pointer);
     }

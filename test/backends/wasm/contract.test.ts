@@ -91,16 +91,16 @@ test("without fused multiply-add", () => {
   const memory = new WasmMemory(8 * 2 ** 20);
   const { plan, inputs } = contractPlan({ m: 1, n: 5, k: 9 });
   const call = plan.calls[0]!;
-  const layout = argsLayout(call.kernel, 4);
-  const at = memory.reserve(layout.size);
+  const layout = argsLayout(call.kernel);
+  const at = memory.reserve(layout.size * 4);
   const words = memory.views.i32;
   const data = call.accesses.map(({ buffer }) => memory.reserve(4 * (inputs[buffer]?.length ?? 5)));
   for (const [i, x] of inputs.entries()) memory.views.f32.set(x, data[i]! / 4);
-  for (const [d, offset] of layout.extents.entries()) words[(at + offset) / 4] = call.extents[d]!;
-  for (const [d, offset] of layout.block.entries()) words[(at + offset) / 4] = [4, 8][d]!;
+  for (const [d, word] of layout.extents.entries()) words[at / 4 + word] = call.extents[d]!;
+  for (const [d, word] of layout.block.entries()) words[at / 4 + word] = [4, 8][d]!;
   for (const [a, { pointer, strides }] of layout.accesses.entries()) {
-    words[(at + pointer) / 4] = data[a]!;
-    for (const [d, offset] of strides.entries()) words[(at + offset) / 4] = call.accesses[a]!.strides[d]! * 4;
+    words[at / 4 + pointer] = data[a]!;
+    for (const [d, word] of strides.entries()) words[at / 4 + word] = call.accesses[a]!.strides[d]! * 4;
   }
   const module = new WebAssembly.Module(emitKernelWasm(call.kernel, memory, false));
   const env = { memory: memory.memory, scratch: memory.reserve(scratchBytes()) };

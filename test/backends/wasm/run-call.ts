@@ -16,7 +16,7 @@ export function runCall(
   relaxed = false,
 ): TypedArray[] {
   const { kernel, extents } = call;
-  const layout = argsLayout(kernel, 4);
+  const layout = argsLayout(kernel);
   const words = new Int32Array(memory.buffer);
   let next = 1024;
   const places = buffers.map((b) => {
@@ -25,13 +25,13 @@ export function runCall(
     next = Math.ceil((next + b.byteLength) / 64) * 64 + 64;
     return at;
   });
-  for (const [d, at] of layout.extents.entries()) words[at / 4] = extents[d]!;
+  for (const [d, at] of layout.extents.entries()) words[at] = extents[d]!;
   for (const [a, place] of layout.accesses.entries()) {
     const args = call.accesses[a]!;
     const size = args.buffer < 0 ? 1 : dtypes[kernel.accesses[a]!.dtype].bytes;
-    words[place.pointer / 4] = (args.buffer < 0 ? 0 : places[args.buffer]!) + args.offset * size;
-    for (const [d, at] of place.strides.entries()) words[at / 4] = args.strides[d]! * size;
-    if (place.axisStride >= 0) words[place.axisStride / 4] = args.axisStride! * size;
+    words[place.pointer] = (args.buffer < 0 ? 0 : places[args.buffer]!) + args.offset * size;
+    for (const [d, at] of place.strides.entries()) words[at] = args.strides[d]! * size;
+    if (place.axisStride >= 0) words[place.axisStride] = args.axisStride! * size;
   }
   const env = { memory, ...mathImports };
   const bytes = emitKernelWasm(kernel, import_, relaxed);

@@ -156,14 +156,20 @@ export function leasedNode(lease: Lease, shape: Shape): Node<"input"> {
 /** Is told of every assignment to a `Resident`, before it: which, its next value, and who assigns it, if they said. */
 export type AssignmentWatcher = (resident: Resident, value: Node, writer: string | null) => void;
 
-const watchers = new Cell<readonly AssignmentWatcher[]>([]);
+let watchers: readonly AssignmentWatcher[] = [];
+/** Watchers that there have ever been: what was recorded before one came has not told it anything. */
+const watched = new Cell(0);
 let writer: string | null = null;
 
-/** Has assignments watched, also in captured functions, which are recorded again for it; gives what ends it. */
+/**
+ * Has assignments watched, also in captured functions, which are recorded again for it; gives what ends it. The end costs
+ * no recording, as it may come at any time: with what is collected as garbage.
+ */
 export function watchAssignments(watcher: AssignmentWatcher): () => void {
-  watchers.value = [...watchers.peek(), watcher];
+  watchers = [...watchers, watcher];
+  watched.value = watched.peek() + 1;
   return () => {
-    watchers.value = watchers.peek().filter((other) => other !== watcher);
+    watchers = watchers.filter((other) => other !== watcher);
   };
 }
 
@@ -229,7 +235,7 @@ export class Resident {
   }
 
   assign(value: Node): void {
-    for (const watcher of watchers.value) watcher(this, value, writer);
+    if (watched.value > 0) for (const watcher of watchers) watcher(this, value, writer);
     if (!sameShape(value.shape, this.shape) || value.dtype !== this.dtype)
       throw new ShapeError(
         `assign: ${value.dtype}${shapeText(value.shape)} into ${this.storage.label || "a value"} of ${this.dtype}${shapeText(this.shape)}`,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { currentBackend } from "../../src/backends/registry.ts";
 import { planCounts } from "../../src/engine/index.ts";
+import { watchAssignments } from "../../src/engine/trace.ts";
 import * as nn from "../../src/nn/index.ts";
 import { AdamW, SGD } from "../../src/optim/index.ts";
 import {
@@ -480,4 +481,29 @@ describe("a number among the arguments", () => {
     const [a, b] = [net.weight.dataSync(), eager.weight.dataSync()];
     for (const [i, value] of a.entries()) expect(value).toBeCloseTo(b[i]!, 5);
   });
+});
+
+test("who watches assignments is told of a recorded one too, and costs no recording by going", () => {
+  const weight = new Parameter(zeros([2, 2]));
+  let recordings = 0;
+  const captured = capture((input: Tensor) => {
+    recordings++;
+    noGrad(() => weight.copy_(input));
+    return input.sum();
+  });
+  const go = (calls: number): number => {
+    const before = recordings;
+    for (let i = 0; i < calls; i++) captured(x);
+    return recordings - before;
+  };
+  go(5);
+  let told = 0;
+  const end = watchAssignments(() => void told++);
+  // At its 1st, 2nd, 3rd and 5th call a recording is made again.
+  expect(go(5)).toBe(4);
+  expect(told).toBeGreaterThanOrEqual(4);
+  end();
+  told = 0;
+  expect(go(3)).toBe(0);
+  expect(told).toBe(0);
 });

@@ -3,14 +3,9 @@ import { shapeText, sizeOf } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
 import { hostScalar } from "../engine/trace.ts";
 import { noGrad } from "../tensor/autograd.ts";
-import { Buffer } from "../tensor/buffer.ts";
-import { ones, zeros } from "../tensor/create.ts";
 import { refuseIntegers } from "../tensor/operations/promote.ts";
-import { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { ones_, zeros_ } from "./init/index.ts";
-import { Module } from "./module.ts";
-import { pythonFlag, pythonNumber } from "./repr.ts";
+import { ChannelNorm } from "./channel-norm.ts";
 
 /** Options of `BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`. */
 export interface BatchNormOptions {
@@ -42,21 +37,10 @@ const cumulative = Symbol("cumulative");
  * Source: Ioffe and Szegedy, "Batch Normalization", 2015; `torch.nn.modules.batchnorm._BatchNorm`.
  * Example: `new nn.Sequential(new nn.BatchNorm1d(3)).modules().filter((m) => m instanceof nn.BatchNorm)`.
  */
-export abstract class BatchNorm extends Module {
-  readonly numFeatures: number;
-  readonly eps: number;
-  weight: Parameter | null;
-  bias: Parameter | null;
-  readonly runningMean: Buffer | null;
-  readonly runningVar: Buffer | null;
-  /** Batches that entered the running statistics; i32, where PyTorch has int64. */
-  readonly numBatchesTracked: Buffer | null;
+export abstract class BatchNorm extends ChannelNorm {
   /** A number that recordings do not compare: it is an input of what they run. */
   private readonly [momentum] = Float64Array.of(0);
   private readonly [cumulative] = new Cell(false);
-
-  /** How many dimensions an input may have. */
-  protected abstract readonly ranks: readonly number[];
 
   constructor(
     numFeatures: number,
@@ -68,19 +52,8 @@ export abstract class BatchNorm extends Module {
       bias = true,
     }: BatchNormOptions = {},
   ) {
-    super();
-    if (!Number.isInteger(numFeatures) || numFeatures < 1)
-      throw new ArgumentError(
-        `${this.constructor.name}: numFeatures is ${numFeatures}; it is how many channels there are, at least 1`,
-      );
-    this.numFeatures = numFeatures;
-    this.eps = eps;
+    super(numFeatures, { eps, affine, bias, trackRunningStats });
     this.momentum = momentum;
-    this.weight = affine ? new Parameter(ones([numFeatures])) : null;
-    this.bias = affine && bias ? new Parameter(zeros([numFeatures])) : null;
-    this.runningMean = trackRunningStats ? new Buffer(zeros([numFeatures])) : null;
-    this.runningVar = trackRunningStats ? new Buffer(ones([numFeatures])) : null;
-    this.numBatchesTracked = trackRunningStats ? new Buffer(zeros([], { dtype: "i32" })) : null;
   }
 
   /** How much of a batch's statistics enters the running ones; null: each batch counts the same. It may be set. */
@@ -94,19 +67,6 @@ export abstract class BatchNorm extends Module {
       );
     this[cumulative].value = value === null;
     this[momentum][0] = value ?? 0;
-  }
-
-  /** Running statistics of mean 0 and variance 1, and no batches. */
-  resetRunningStats(): void {
-    if (this.runningMean !== null) zeros_(this.runningMean);
-    if (this.runningVar !== null) ones_(this.runningVar);
-    if (this.numBatchesTracked !== null) zeros_(this.numBatchesTracked);
-  }
-  /** Weights of 1, biases of 0, and running statistics as at the start. */
-  resetParameters(): void {
-    this.resetRunningStats();
-    if (this.weight !== null) ones_(this.weight);
-    if (this.bias !== null) zeros_(this.bias);
   }
 
   /** x: [N, C, …] of a floating dtype; in training with more than one value a channel. */
@@ -164,14 +124,8 @@ export abstract class BatchNorm extends Module {
   private refuse(x: Tensor): void {
     const name = this.constructor.name;
     const { shape } = x;
-    if (!this.ranks.includes(shape.length))
-      throw new ShapeError(
-        `${name}: takes an input of ${this.ranks.join(" or ")} dimensions, this one is ${shapeText(shape)}`,
-      );
-    if (shape[1] !== this.numFeatures)
-      throw new ShapeError(
-        `${name}: an input of shape ${shapeText(shape)} has ${shape[1]} channels, this layer ${this.numFeatures}`,
-      );
+    this.refuseRank(x);
+    this.refuseChannels(x, 1);
     refuseIntegers(name, x);
     const byBatch = this.byBatch;
     if (byBatch && sizeOf(shape) === this.numFeatures)
@@ -183,14 +137,6 @@ export abstract class BatchNorm extends Module {
       throw new ArgumentError(
         `${name}: eps is ${this.eps}; it must be above 0 in training, and not negative ever`,
       );
-  }
-
-  override extraRepr(): string {
-    const { numFeatures, eps, momentum, weight, bias, runningMean } = this;
-    return (
-      `${numFeatures}, eps=${pythonNumber(eps)}, momentum=${pythonNumber(momentum)}, affine=${pythonFlag(weight !== null)}, ` +
-      `bias=${pythonFlag(bias !== null)}, track_running_stats=${pythonFlag(runningMean !== null)}`
-    );
   }
 }
 

@@ -1,14 +1,9 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText, sizeOf } from "../base/shape.ts";
 import { noGrad } from "../tensor/autograd.ts";
-import { Buffer } from "../tensor/buffer.ts";
-import { ones, zeros } from "../tensor/create.ts";
 import { refuseIntegers } from "../tensor/operations/promote.ts";
-import { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { ones_, zeros_ } from "./init/index.ts";
-import { Module } from "./module.ts";
-import { pythonFlag, pythonNumber } from "./repr.ts";
+import { ChannelNorm } from "./channel-norm.ts";
 
 /** Options of `InstanceNorm1d`, `InstanceNorm2d` and `InstanceNorm3d`. */
 export interface InstanceNormOptions {
@@ -25,19 +20,8 @@ export interface InstanceNormOptions {
 }
 
 /** What `InstanceNorm1d` and others have in common. */
-abstract class InstanceNorm extends Module {
-  readonly numFeatures: number;
-  readonly eps: number;
+abstract class InstanceNorm extends ChannelNorm {
   readonly momentum: number;
-  weight: Parameter | null;
-  bias: Parameter | null;
-  readonly runningMean: Buffer | null;
-  readonly runningVar: Buffer | null;
-  /** 0 always, as in PyTorch. */
-  readonly numBatchesTracked: Buffer | null;
-
-  /** How many dimensions an input without a batch has. */
-  protected abstract readonly single: number;
 
   constructor(
     numFeatures: number,
@@ -49,50 +33,22 @@ abstract class InstanceNorm extends Module {
       trackRunningStats = false,
     }: InstanceNormOptions = {},
   ) {
-    super();
-    const name = new.target.name;
-    if (!Number.isInteger(numFeatures) || numFeatures < 1)
-      throw new ArgumentError(
-        `${name}: numFeatures is ${numFeatures}; it is how many channels there are, at least 1`,
-      );
+    super(numFeatures, { eps, affine, bias, trackRunningStats });
     if (!Number.isFinite(momentum))
-      throw new ArgumentError(`${name}: momentum is ${momentum}; it must be a finite number`);
-    this.numFeatures = numFeatures;
-    this.eps = eps;
+      throw new ArgumentError(
+        `${this.constructor.name}: momentum is ${momentum}; it must be a finite number`,
+      );
     this.momentum = momentum;
-    this.weight = affine ? new Parameter(ones([numFeatures])) : null;
-    this.bias = affine && bias ? new Parameter(zeros([numFeatures])) : null;
-    this.runningMean = trackRunningStats ? new Buffer(zeros([numFeatures])) : null;
-    this.runningVar = trackRunningStats ? new Buffer(ones([numFeatures])) : null;
-    this.numBatchesTracked = trackRunningStats ? new Buffer(zeros([], { dtype: "i32" })) : null;
-  }
-
-  /** Running statistics of mean 0 and variance 1. */
-  resetRunningStats(): void {
-    if (this.runningMean !== null) zeros_(this.runningMean);
-    if (this.runningVar !== null) ones_(this.runningVar);
-  }
-  /** Weights of 1, biases of 0, and running statistics as at the start. */
-  resetParameters(): void {
-    this.resetRunningStats();
-    if (this.weight !== null) ones_(this.weight);
-    if (this.bias !== null) zeros_(this.bias);
   }
 
   forward(x: Tensor): Tensor {
     const name = this.constructor.name;
-    const { single, numFeatures, runningMean, runningVar, weight, bias, momentum } = this;
-    const isSingle = x.ndim === single;
-    if (!isSingle && x.ndim !== single + 1)
-      throw new ShapeError(
-        `${name}: takes an input of ${single} or ${single + 1} dimensions, this one is ${shapeText(x.shape)}`,
-      );
+    const { numFeatures, runningMean, runningVar, weight, bias, momentum } = this;
+    this.refuseRank(x);
     refuseIntegers(name, x);
+    const isSingle = x.ndim === this.ranks[0];
+    this.refuseChannels(x, isSingle ? 0 : 1);
     const batch = isSingle ? x.unsqueeze(0) : x;
-    if (batch.shape[1] !== numFeatures)
-      throw new ShapeError(
-        `${name}: an input of shape ${shapeText(x.shape)} has ${batch.shape[1]} channels, this layer ${numFeatures}`,
-      );
     const perChannel = batch.shape.map((_, i) => (i === 1 ? numFeatures : 1));
     let mean: Tensor;
     let variance: Tensor;
@@ -129,11 +85,6 @@ abstract class InstanceNorm extends Module {
     const shifted = bias === null ? scaled : scaled.add(bias.reshape(perChannel));
     return isSingle ? shifted.squeeze(0) : shifted;
   }
-
-  override extraRepr(): string {
-    const { numFeatures, eps, momentum, weight, bias, runningMean } = this;
-    return `${numFeatures}, eps=${pythonNumber(eps)}, momentum=${pythonNumber(momentum)}, affine=${pythonFlag(weight !== null)}, bias=${pythonFlag(bias !== null)}, track_running_stats=${pythonFlag(runningMean !== null)}`;
-  }
 }
 
 /**
@@ -150,7 +101,7 @@ abstract class InstanceNorm extends Module {
  * Example: `new nn.InstanceNorm1d(3, { affine: true }).forward(randn([2, 3, 5]))`.
  */
 export class InstanceNorm1d extends InstanceNorm {
-  protected readonly single = 2;
+  protected readonly ranks = [2, 3];
 }
 
 /**
@@ -167,7 +118,7 @@ export class InstanceNorm1d extends InstanceNorm {
  * Example: `new nn.InstanceNorm2d(3, { affine: true }).forward(randn([2, 3, 4, 4]))`.
  */
 export class InstanceNorm2d extends InstanceNorm {
-  protected readonly single = 3;
+  protected readonly ranks = [3, 4];
 }
 
 /**
@@ -184,5 +135,5 @@ export class InstanceNorm2d extends InstanceNorm {
  * Example: `new nn.InstanceNorm3d(3, { affine: true }).forward(randn([2, 3, 2, 2, 2]))`.
  */
 export class InstanceNorm3d extends InstanceNorm {
-  protected readonly single = 4;
+  protected readonly ranks = [4, 5];
 }

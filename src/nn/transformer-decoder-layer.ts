@@ -5,13 +5,13 @@ import { Dropout } from "./dropout.ts";
 import { LayerNorm } from "./layer-norm.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
-import { MultiheadAttention, type MultiheadAttentionMasks } from "./multihead-attention.ts";
+import { MultiheadAttention } from "./multihead-attention.ts";
 import {
-  activated,
   layerOptions,
   type TransformerActivation,
   type TransformerLayerOptions,
 } from "./transformer-options.ts";
+import { attended, fed, throughParts } from "./transformer-parts.ts";
 
 /** What a forward pass of `TransformerDecoderLayer` leaves out: masks as those of `MultiheadAttention`. */
 export interface TransformerDecoderMasks {
@@ -107,26 +107,10 @@ export class TransformerDecoderLayer extends Module {
       keyPaddingMask: masks.memoryKeyPaddingMask,
       isCausal: masks.memoryIsCausal,
     };
-    const parts: [LayerNorm, (x: Tensor) => Tensor][] = [
+    return throughParts(tgt, this.normFirst, [
       [norm1, (x) => this.dropout1.forward(attended(this.selfAttn, x, x, own))],
       [norm2, (x) => this.dropout2.forward(attended(this.multiheadAttn, x, memory, other))],
-      [norm3, (x) => this.fed(x)],
-    ];
-    return parts.reduce(
-      (x, [norm, part]) => (this.normFirst ? x.add(part(norm.forward(x))) : norm.forward(x.add(part(x)))),
-      tgt,
-    );
-  }
-
-  private fed(x: Tensor): Tensor {
-    const hidden = this.dropout.forward(activated(this.activation, this.linear1.forward(x)));
-    return this.dropout3.forward(this.linear2.forward(hidden));
+      [norm3, (x) => this.dropout3.forward(fed(this, x))],
+    ]);
   }
 }
-
-const attended = (
-  attention: MultiheadAttention,
-  x: Tensor,
-  memory: Tensor,
-  masks: MultiheadAttentionMasks,
-): Tensor => attention.forward(x, memory, memory, { ...masks, needWeights: false })[0];

@@ -8,7 +8,7 @@ import {
   type TransformerDecoderLayer,
   type TransformerDecoderMasks,
 } from "./transformer-decoder-layer.ts";
-import { copiesOf } from "./transformer-options.ts";
+import { copiesOf } from "./transformer-parts.ts";
 
 /** A layer that `TransformerDecoder` can have several of. */
 export type DecoderLayer = Module & {

@@ -7,11 +7,11 @@ import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { MultiheadAttention } from "./multihead-attention.ts";
 import {
-  activated,
   layerOptions,
   type TransformerActivation,
   type TransformerLayerOptions,
 } from "./transformer-options.ts";
+import { attended, fed, throughParts } from "./transformer-parts.ts";
 
 /** What a forward pass of `TransformerEncoderLayer` leaves out: masks as those of `MultiheadAttention`. */
 export interface TransformerEncoderLayerMasks {
@@ -82,24 +82,11 @@ export class TransformerEncoderLayer extends Module {
   forward(src: Tensor, masks: TransformerEncoderLayerMasks = {}): Tensor {
     refuseUnless("TransformerEncoderLayer", signature, [src, masks]);
     const { norm1, norm2 } = this;
-    if (this.normFirst) {
-      const x = src.add(this.attended(norm1.forward(src), masks));
-      return x.add(this.fed(norm2.forward(x)));
-    }
-    const x = norm1.forward(src.add(this.attended(src, masks)));
-    return norm2.forward(x.add(this.fed(x)));
-  }
-
-  private attended(
-    x: Tensor,
-    { srcMask: attnMask, srcKeyPaddingMask: keyPaddingMask, isCausal }: TransformerEncoderLayerMasks,
-  ): Tensor {
-    const masks = { attnMask, keyPaddingMask, isCausal, needWeights: false };
-    return this.dropout1.forward(this.selfAttn.forward(x, x, x, masks)[0]);
-  }
-
-  private fed(x: Tensor): Tensor {
-    const hidden = this.dropout.forward(activated(this.activation, this.linear1.forward(x)));
-    return this.dropout2.forward(this.linear2.forward(hidden));
+    const { srcMask: attnMask, srcKeyPaddingMask: keyPaddingMask, isCausal } = masks;
+    const own = { attnMask, keyPaddingMask, isCausal };
+    return throughParts(src, this.normFirst, [
+      [norm1, (x) => this.dropout1.forward(attended(this.selfAttn, x, x, own))],
+      [norm2, (x) => this.dropout2.forward(fed(this, x))],
+    ]);
   }
 }

@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { type Layer, Module } from "./module.ts";
 import { ModuleList } from "./module-list.ts";
 import type { TransformerEncoderLayer, TransformerEncoderLayerMasks } from "./transformer-encoder-layer.ts";
-import { copiesOf } from "./transformer-options.ts";
+import { copiesOf } from "./transformer-parts.ts";
 
 /** What a forward pass of `TransformerEncoder` leaves out, in each of its layers. */
 export interface TransformerEncoderMasks extends Omit<TransformerEncoderLayerMasks, "srcMask"> {

@@ -64,19 +64,3 @@ export function layerOptions(
     );
   return { dimFeedforward, dropout, activation, layerNormEps, batchFirst, normFirst, bias };
 }
-
-/** What an activation makes of a tensor. */
-export function activated(activation: TransformerActivation, x: Tensor): Tensor {
-  if (activation === "relu") return x.relu();
-  if (activation === "gelu") return x.gelu();
-  return typeof activation === "function" ? activation(x) : activation.forward(x);
-}
-
-/** Copies of a layer, each with weights of its own that begin as the layer's. */
-export function copiesOf<L extends Module>(op: string, layer: L, count: number): L[] {
-  if (!(layer instanceof Module))
-    throw new ArgumentError(`${op}: the layer is ${kind.described(layer)}; it must be a module`);
-  if (!Number.isInteger(count) || count < 1)
-    throw new ArgumentError(`${op}: numLayers is ${count}; it is a whole number from 1 on`);
-  return Array.from({ length: count }, () => layer.clone());
-}

@@ -114,6 +114,12 @@ export class Attention {
     return { access, at, along: { dim: at.length - 1, packed: true, ...(live && { live }) } };
   }
 
+  /** A vector of packed elements, each times a factor; null: as they are. */
+  private scaled(access: number, at: readonly Expr[], live: Expr | undefined, factor: number | null): Expr {
+    const value = this.b.load(this.packed(access, at, live), this.lanes);
+    return factor === null ? value : mul(value, this.f32(factor));
+  }
+
   /** Copies rows of an operand into rows of a buffer, each times a factor; null: as they are. */
   packRows(
     to: number,
@@ -125,10 +131,9 @@ export class Attention {
   ): void {
     const { b } = this;
     b.for(rows, (r) =>
-      this.inVectors(size, (e, live) => {
-        const value = b.load(this.packed(source, [...from(r), e], live), this.lanes);
-        b.store(this.packed(to, [r, e]), factor === null ? value : mul(value, this.f32(factor)));
-      }),
+      this.inVectors(size, (e, live) =>
+        b.store(this.packed(to, [r, e]), this.scaled(source, [...from(r), e], live, factor)),
+      ),
     );
   }
 
@@ -147,10 +152,9 @@ export class Attention {
       const c = b.let("c", mul(panel, count(width)));
       const some = b.let("some", min(count(width), sub(size, c)));
       b.for(rows, (r) =>
-        this.inVectors(some, (e, live) => {
-          const value = b.load(this.packed(source, [...from(r), add(c, e)], live), this.lanes);
-          b.store(this.packed(to, [panel, r, e]), factor === null ? value : mul(value, this.f32(factor)));
-        }),
+        this.inVectors(some, (e, live) =>
+          b.store(this.packed(to, [panel, r, e]), this.scaled(source, [...from(r), add(c, e)], live, factor)),
+        ),
       );
     });
   }

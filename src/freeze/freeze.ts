@@ -6,11 +6,10 @@ import type { Module } from "../nn/module.ts";
 import type { Buffer } from "../tensor/buffer.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { minus, type Region, union } from "../tensor/region.ts";
-import type { Stored } from "../tensor/stored.ts";
+import type { FreezeHold, FrozenBy, FrozenLayer, FrozenPart, Stored } from "../tensor/stored.ts";
 import type { Checked } from "./checked.ts";
-import { holdModule, type ModuleHold, ModuleSelector, modulesOf, releaseModule } from "./module-selector.ts";
-import { flatten } from "./select.ts";
-import { selectStored } from "./select-stored.ts";
+import { holdModule, type ModuleHold, modulesOf, releaseModule } from "./module-selector.ts";
+import { type SelectedStored, selectStored } from "./select-stored.ts";
 import { type Selector, selectorText } from "./selector.ts";
 
 /** Parameters frozen (or unfrozen) until this is disposed of, as `using` does at the end of its block. */
@@ -38,9 +37,8 @@ export function freeze<M extends Module, const S extends Selector, T>(
   fn: () => T,
 ): T;
 export function freeze<T>(root: Module, selector: Selector, fn?: () => T): T | FreezeScope {
-  const scope = open("freeze", root, selector, true);
-  if (fn === undefined)
-    noteFrozen(root, scope.parameters, `freeze(${root.constructor.name}, ${selectorText(selector)})`);
+  const scope = new Scope("freeze", root, selector);
+  if (fn === undefined) noteFrozen(root, scope.parameters, scope.by.text);
   return run(scope, fn);
 }
 
@@ -55,32 +53,10 @@ export function unfreeze<M extends Module, const S extends Selector, T>(
   fn: () => T,
 ): T;
 export function unfreeze<T>(root: Module, selector: Selector, fn?: () => T): T | FreezeScope {
-  const scope = open("unfreeze", root, selector, false);
+  const scope = new Scope("unfreeze", root, selector);
   if (fn === undefined) forgetFrozen(root, scope.parameters);
   return run(scope, fn);
 }
-
-/** A scope, or a call. */
-interface Mark {
-  readonly text: string;
-}
-
-/** What a scope or call has frozen of a parameter, less what later ones have frozen or unfrozen. */
-interface Layer {
-  readonly region: Region | null;
-  readonly text: string;
-}
-
-/** What scopes and calls have made of a parameter or buffer. */
-interface Held {
-  /** Who was last: a later scope that has not been closed is found by it. */
-  readonly mark: Mark;
-  /** What they left frozen: if something else is, the flag has been set by itself since. */
-  readonly part: FrozenPart;
-  readonly layers: readonly Layer[];
-}
-
-const holders = new WeakMap<Stored, Held>();
 
 /**
  * The scope or call that has frozen a parameter or buffer, or some of it, as text: `freeze(Network, "embedding.weight[:32000]")`.
@@ -88,24 +64,15 @@ const holders = new WeakMap<Stored, Held>();
  */
 export function frozenBy(member: Parameter | Buffer): string | null {
   const layers = layersOf(member);
-  return layers.length === 0 ? null : [...new Set(layers.map(({ text }) => text))].join(" and ");
+  return layers.length === 0 ? null : [...new Set(layers.map(({ by }) => by.text))].join(" and ");
 }
 
-function layersOf(p: Stored): readonly Layer[] {
-  const held = holders.get(p);
-  return held !== undefined && held.part === frozenPart(p) ? held.layers : [];
-}
+const none: readonly FrozenLayer[] = [];
 
-/** What a scope puts back. */
-interface Before {
-  readonly path: string;
-  readonly member: Stored;
-  readonly frozen: FrozenPart;
-  readonly held: Held | undefined;
+function layersOf(p: Stored): readonly FrozenLayer[] {
+  const held = p.frozenHold;
+  return held !== null && held.part === frozenPart(p) ? held.layers : none;
 }
-
-/** What of a parameter is frozen; null: all of it. */
-type FrozenPart = Region | null | "none";
 
 const frozenPart = (p: Stored): FrozenPart => (p.frozen ? null : (p.frozenRegion ?? "none"));
 
@@ -121,66 +88,79 @@ function changed(before: FrozenPart, region: Region | null, frozen: boolean): Fr
 }
 
 /** The layers that are left below a region that is frozen or unfrozen. */
-function without(layers: readonly Layer[], region: Region | null): Layer[] {
-  return layers.flatMap(({ region: own, text }) => {
+function without(layers: readonly FrozenLayer[], region: Region | null): readonly FrozenLayer[] {
+  if (layers.length === 0) return layers;
+  return layers.flatMap(({ region: own, by }) => {
     const left = minus(own, region);
-    return left === "none" ? [] : [{ region: left, text }];
+    return left === "none" ? [] : [{ region: left, by }];
   });
 }
 
-function open(verb: string, root: Module, selector: Selector, frozen: boolean): FreezeScope {
-  const { parts, buffers } = selectStored(root, selector);
-  const mark: Mark = { text: `${verb}(${root.constructor.name}, ${selectorText(selector)})` };
-  const before: Before[] = [];
-  const set = (path: string, member: Stored, region: Region | null): void => {
-    const was = frozenPart(member);
-    before.push({ path, member, frozen: was, held: holders.get(member) });
-    const layers = without(layersOf(member), region);
-    if (frozen) layers.push({ region, text: mark.text });
-    const part = changed(was, region, frozen);
-    setFrozenPart(member, part);
-    holders.set(member, { mark, part, layers });
-  };
-  for (const [path, { parameter, region }] of parts) set(path, parameter, region);
-  for (const [buffer, region] of buffers) set(buffer.label, buffer, region);
-  const holds = flatten(selector)
-    .filter((entry) => entry instanceof ModuleSelector)
-    .flatMap((entry) =>
-      [...modulesOf(root, entry).values()].map((m) =>
-        frozen ? holdModule(m, entry.policy, mark) : releaseModule(m, mark),
-      ),
-    );
-  return {
-    // Few ask for it, and a scope is opened for a call at a time.
-    get parameters() {
-      return new Map([...parts].map(([path, { parameter }]) => [path, parameter]));
-    },
-    get buffers() {
-      return new Map([...buffers.keys()].map((buffer) => [buffer.label, buffer]));
-    },
-    [Symbol.dispose]: () => close(mark, before, holds),
-  };
+/** What a scope puts back. */
+interface Before {
+  readonly path: string;
+  readonly member: Stored;
+  readonly frozen: FrozenPart;
+  readonly hold: FreezeHold | null;
 }
 
-function close(mark: Mark, before: Before[], holds: ModuleHold[]): void {
-  for (const hold of holds) hold.check();
-  for (const { path, member } of before) {
-    const last = holders.get(member)?.mark;
-    if (last !== mark)
-      throw new ArgumentError(
-        `The scope of ${mark.text} was closed out of order: ${last?.text}, opened after it, still holds ${path}. ` +
-          "Close the inner scope first (end its function or block, or dispose of it); nothing was changed.",
-      );
+/**
+ * A scope or call. One is opened and closed around a single step, whose work has emptied the processor's caches: what
+ * few ask for is made when they do, and nothing is looked up twice.
+ */
+class Scope implements FreezeScope {
+  /** Stays with what it freezes until further notice: it holds on to no module. */
+  readonly by: FrozenBy;
+  readonly #selected: SelectedStored;
+  readonly #before: Before[] = [];
+  readonly #holds: ModuleHold[] = [];
+
+  constructor(verb: "freeze" | "unfreeze", root: Module, selector: Selector) {
+    const { parts, buffers, modules } = (this.#selected = selectStored(root, selector));
+    this.by = { text: `${verb}(${root.constructor.name}, ${selectorText(selector)})` };
+    const frozen = verb === "freeze";
+    for (const [path, { parameter, region }] of parts) this.#set(path, parameter, region, frozen);
+    for (const [buffer, region] of buffers) this.#set(buffer.label, buffer, region, frozen);
+    for (const entry of modules)
+      for (const m of modulesOf(root, entry).values())
+        this.#holds.push(frozen ? holdModule(m, entry.policy, this.by) : releaseModule(m, this.by));
   }
-  for (const { member, frozen, held } of before) {
-    setFrozenPart(member, frozen);
-    if (held === undefined) holders.delete(member);
-    else holders.set(member, held);
+
+  get parameters(): ReadonlyMap<string, Parameter> {
+    return new Map([...this.#selected.parts].map(([path, { parameter }]) => [path, parameter]));
   }
-  for (const undo of holds.reverse()) undo();
-  // Closing twice changes nothing more.
-  before.length = 0;
-  holds.length = 0;
+  get buffers(): ReadonlyMap<string, Buffer> {
+    return new Map([...this.#selected.buffers.keys()].map((buffer) => [buffer.label, buffer]));
+  }
+
+  #set(path: string, member: Stored, region: Region | null, frozen: boolean): void {
+    const was = frozenPart(member);
+    this.#before.push({ path, member, frozen: was, hold: member.frozenHold });
+    const left = without(layersOf(member), region);
+    const part = changed(was, region, frozen);
+    setFrozenPart(member, part);
+    member.frozenHold = { by: this.by, part, layers: frozen ? [...left, { region, by: this.by }] : left };
+  }
+
+  [Symbol.dispose](): void {
+    for (const hold of this.#holds) hold.check();
+    for (const { path, member } of this.#before) {
+      const last = member.frozenHold?.by;
+      if (last !== this.by)
+        throw new ArgumentError(
+          `The scope of ${this.by.text} was closed out of order: ${last?.text}, opened after it, still holds ${path}. ` +
+            "Close the inner scope first (end its function or block, or dispose of it); nothing was changed.",
+        );
+    }
+    for (const { member, frozen, hold } of this.#before) {
+      setFrozenPart(member, frozen);
+      member.frozenHold = hold;
+    }
+    for (const undo of this.#holds.reverse()) undo();
+    // Closing twice changes nothing more.
+    this.#before.length = 0;
+    this.#holds.length = 0;
+  }
 }
 
 /** Runs a function inside a scope and closes it after; if that fails too, its error has the function's as its cause. */

@@ -3,6 +3,7 @@ import type { Module, ParameterTree } from "../nn/module.ts";
 import { Buffer } from "../tensor/buffer.ts";
 import { intersect, type Region } from "../tensor/region.ts";
 import { globPattern } from "./glob.ts";
+import { ModuleSelector } from "./module-selector.ts";
 import { PartSet } from "./part-set.ts";
 import { indexedPath, parseRegion } from "./region-text.ts";
 import { remembered } from "./remembered.ts";
@@ -13,6 +14,8 @@ import { RegionSelector, type Selector } from "./selector.ts";
 export interface SelectedStored {
   readonly parts: SelectedParts;
   readonly buffers: ReadonlyMap<Buffer, Region | null>;
+  /** Its entries that name whole modules. */
+  readonly modules: readonly ModuleSelector[];
 }
 
 /**
@@ -23,6 +26,7 @@ export interface SelectedStored {
 export const selectStored: (root: Module, selector: Selector) => SelectedStored = remembered(find);
 
 function find(root: Module, tree: ParameterTree, selector: Selector): SelectedStored {
+  const modules = flatten(selector).filter((entry) => entry instanceof ModuleSelector);
   const paths = root.namedBuffers({ removeDuplicate: false });
   const parts = new PartSet<Buffer>();
   const rest: Selector[] = [];
@@ -34,10 +38,10 @@ function find(root: Module, tree: ParameterTree, selector: Selector): SelectedSt
   }
   const buffers = parts.left([]);
   // Where no buffer is named, what leaves one out is as wrong as what leaves out anything else that is not there.
-  if (buffers.size === 0) return { buffers, parts: selectParts(root, selector) };
+  if (buffers.size === 0) return { buffers, parts: selectParts(root, selector), modules };
   // What is left are no exclusions alone, which would mean everything but those.
   const alone = rest.length > 0 && rest.every(isExclusion);
-  return { buffers, parts: selectParts(root, alone ? ["!**", ...rest] : rest) };
+  return { buffers, parts: selectParts(root, alone ? ["!**", ...rest] : rest), modules };
 }
 
 /** What an entry names of buffers, and what else it names (null: nothing). */

@@ -12,6 +12,29 @@ let changes = 0;
 /** How many parameters and buffers have become of another dtype so far, anywhere. */
 export const dtypeChanges = (): number => changes;
 
+/** What of a tensor is frozen; null: all of it. */
+export type FrozenPart = Region | null | "none";
+
+/** A scope or call that freezes, as errors and reports show it: `freeze(Network, "bn.**")`. */
+export interface FrozenBy {
+  readonly text: string;
+}
+
+/** What a scope or call has frozen of a tensor, less what later ones have frozen or unfrozen. */
+export interface FrozenLayer {
+  readonly region: Region | null;
+  readonly by: FrozenBy;
+}
+
+/** What scopes and calls have made of what is frozen of a tensor. */
+export interface FreezeHold {
+  /** Who was last: a later scope that has not been closed is found by it. */
+  readonly by: FrozenBy;
+  /** What they left frozen: if something else is, the flag has been set by itself since. */
+  readonly part: FrozenPart;
+  readonly layers: readonly FrozenLayer[];
+}
+
 /** A tensor that lives in the engine's memory and is overwritten in place: a parameter or a buffer. */
 export abstract class Stored extends Tensor {
   #resident: Resident;
@@ -68,6 +91,9 @@ export abstract class Stored extends Tensor {
   set frozen(value: boolean) {
     this.#frozen.value = value ? "all" : "none";
   }
+
+  /** Which scopes and calls have made of `frozen` what it is, where any have: `freeze` and `unfreeze` set it. */
+  frozenHold: FreezeHold | null = null;
 
   /** What of it is frozen, where that is neither all of it nor nothing; null otherwise. */
   get frozenRegion(): Region | null {

@@ -1,5 +1,5 @@
 import { isOp, type Node } from "../ir/node.ts";
-import type { Cluster, Clusters } from "./cluster.ts";
+import type { Clusters, Group } from "./cluster.ts";
 import { reads, stagesOf } from "./in-place.ts";
 import { dependsOn, type Ordered, precede } from "./precedence.ts";
 import { type Prepared, rootBasesOf } from "./prepare.ts";
@@ -7,18 +7,22 @@ import { schedule } from "./schedule.ts";
 import { viewOf } from "./view.ts";
 
 /** One step of a plan: a cluster's kernel, or a copy that follows it. */
-export interface Job extends Ordered<Job> {
-  readonly cluster: Cluster | null;
+export interface Step {
+  readonly cluster: Group | null;
   /** A node copied into a status word or over an input. */
   readonly copy: { readonly from: Node; readonly check: boolean; readonly slot: number } | null;
   /** The bases that it reads from memory. */
   readonly reads: readonly Node[];
+}
+
+/** A step that is to be put in order. */
+interface Job extends Step, Ordered<Job> {
   priority: number;
 }
 
 /** The steps of a plan in their order, and where results are kept. */
 export interface Arranged {
-  readonly jobs: readonly Job[];
+  readonly steps: readonly Step[];
   /** Results that are stored, each in memory of its own unless it is made in place. */
   readonly needed: ReadonlySet<Node>;
   /** Results that are stored over an input slot. */
@@ -95,11 +99,11 @@ export function arrange(asked: Prepared, clusters: Clusters): Arranged {
   // Work whose results all go over inputs frees memory: in its phase, it runs as soon as it can.
   for (const c of list)
     if (c.nodes.every((n) => !needed.has(n) || inPlace.has(n))) jobs[c.place]!.priority -= order.length;
-  return { jobs: [...schedule([...jobs, ...checks]), ...late], needed, inPlace };
+  return { steps: [...schedule([...jobs, ...checks]), ...late], needed, inPlace };
 }
 
 function jobOf(
-  { cluster, copy }: Partial<Pick<Job, "cluster" | "copy">>,
+  { cluster, copy }: Partial<Pick<Step, "cluster" | "copy">>,
   reads: readonly Node[],
   priority: number,
 ): Job {

@@ -29,7 +29,7 @@ export const valueDType = (dtype: DType): DType =>
  * Whether a constant is part of the code. Other floats (an epsilon, one over the size of a batch) are arguments, so
  * that another batch does not make other kernels.
  */
-export const isInline = ({ dtype, attrs: { value } }: Node<"constant">): boolean =>
+export const isInline = (dtype: DType, value: number): boolean =>
   !isFloat(dtype) || !Number.isFinite(value) || [0, 0.5, 1, 2].includes(Math.abs(value));
 
 /**
@@ -71,7 +71,7 @@ export class Body {
   load(base: Node, offset: number, strides: readonly number[]): number {
     const dtype = valueDType(base.dtype);
     // As its own dtype holds it: 300 is 44 in i8, which is computed with as an i32.
-    if (isOp(base, "constant") && isInline(base))
+    if (isOp(base, "constant") && isInline(base.dtype, base.attrs.value))
       return this.constant(dtype, roundTo(base.dtype, base.attrs.value));
     if (isOp(base, "iota")) {
       const index = this.index(offset, strides);

@@ -7,20 +7,27 @@ import { dependsOn, type Ordered, precede } from "./precedence.ts";
 import { type Prepared, rootBasesOf } from "./prepare.ts";
 import { viewOf } from "./view.ts";
 
-/** Nodes that become one kernel. */
-export interface Cluster extends Ordered<Cluster> {
+/** What of a cluster its kernel is made of. */
+export interface Group {
   readonly kind: "loop" | "contract" | "single";
   /** The iteration space, axes of size 1 left out. */
   readonly shape: Shape;
-  /** When it runs: after all of earlier phases. */
-  readonly phase: number;
   /** With what strides an element finds its own value of a member that has one an element. */
   readonly strides: readonly number[];
   /** Its reductions; null while there is none. */
-  fold: Fold | null;
+  readonly fold: Fold | null;
   /** Its members, by their places in the order. */
-  nodes: Node[];
+  readonly nodes: readonly Node[];
   /** Members that have one value a row rather than one an element: few, if any. */
+  readonly rows: readonly Node[];
+}
+
+/** Nodes that become one kernel. */
+export interface Cluster extends Group, Ordered<Cluster> {
+  /** When it runs: after all of earlier phases. */
+  readonly phase: number;
+  fold: Fold | null;
+  nodes: Node[];
   readonly rows: Node[];
   /** Scratch of `clusterize`: the node that it was last found to be an operand of. */
   last: Node | null;
@@ -29,7 +36,7 @@ export interface Cluster extends Ordered<Cluster> {
 }
 
 /** What the reductions of a cluster fold. */
-interface Fold {
+export interface Fold {
   /** The axes of the cluster's shape that they run over. */
   readonly axes: readonly number[];
   /** The shape of the rows that are left, and strides within it. */
@@ -68,14 +75,14 @@ export const squeezeStrides = (shape: Shape, strides: readonly number[]): readon
   shape.includes(1) ? strides.filter((_, i) => shape[i] !== 1) : strides;
 
 /** The axes of a cluster's shape that its reductions fold. */
-export const foldedAxes = ({ fold }: Cluster): readonly number[] => fold?.axes ?? [];
+export const foldedAxes = ({ fold }: Group): readonly number[] => fold?.axes ?? [];
 
 /** The strides of a member's values in memory of its own: one a row, or one an element. */
-export const memberStrides = (c: Cluster, member: Node): readonly number[] =>
+export const memberStrides = (c: Group, member: Node): readonly number[] =>
   c.rows.includes(member) ? c.fold!.rowStrides : c.strides;
 
 /** The reductions of a cluster of some shape over some of its axes. */
-function foldOf(shape: Shape, axes: readonly number[]): Fold {
+export function foldOf(shape: Shape, axes: readonly number[]): Fold {
   const rowShape = shape.filter((_, i) => !axes.includes(i));
   const rowStrides = contiguousStrides(rowShape);
   let next = 0;
@@ -214,9 +221,12 @@ export function clusterize(asked: Prepared): Clusters {
   return { list: all, of, prologues, phases };
 }
 
+/** The iteration space of a kernel that begins with a node. */
+export const iterated = (n: Node): Shape => squeeze(isReduce(n) ? n.src[0]!.shape : n.shape);
+
 /** A cluster that is to begin with a node. */
 function emptyCluster(kind: Cluster["kind"], n: Node, phase: number): Cluster {
-  const shape = squeeze(isReduce(n) ? n.src[0]!.shape : n.shape);
+  const shape = iterated(n);
   return {
     kind,
     shape,

@@ -2,7 +2,7 @@ import { dtypes } from "../base/dtype.ts";
 import { numberText } from "../base/exact-text.ts";
 import { sizeOf } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
-import type { Arranged, Job } from "./arrange.ts";
+import type { Arranged, Step } from "./arrange.ts";
 import type { Locate } from "./body.ts";
 import { assignOffsets, type Span } from "./memory.ts";
 import type { PlanBuffer, PlanGraph, PlanInput, PlanOutput } from "./plan.ts";
@@ -20,7 +20,7 @@ export interface Layout {
   /** The buffers that a result is stored to: none where nothing outside of its kernel reads it. */
   readonly stores: (n: Node) => readonly number[];
   /** The buffer of a check's status word. */
-  readonly status: (job: Job) => number;
+  readonly status: (step: Step) => number;
 }
 
 const bytesOf = (n: Node): number => Math.max(1, sizeOf(n.shape)) * dtypes[n.dtype].bytes;
@@ -29,16 +29,16 @@ const bytesOf = (n: Node): number => Math.max(1, sizeOf(n.shape)) * dtypes[n.dty
 export function layOut(
   graph: PlanGraph,
   { order, outputs, slot }: Prepared,
-  { jobs, needed, inPlace }: Arranged,
+  { steps, needed, inPlace }: Arranged,
   resident: (leaf: Node<"input">) => boolean,
 ): Layout {
-  const end = jobs.length;
+  const end = steps.length;
   // By place in the order: the steps that make a node and that use it last; -1: none.
   const made = new Int32Array(order.length).fill(-1);
   const lastUse = new Int32Array(order.length).fill(-1);
   const lastOfSlot = new Array<number>(graph.leaves.length).fill(0);
   for (let step = 0; step < end; step++) {
-    const { cluster, copy, reads } = jobs[step]!;
+    const { cluster, copy, reads } = steps[step]!;
     const nodes = cluster?.nodes ?? [];
     for (let i = 0; i < nodes.length; i++) made[nodes[i]!.index] = step;
     // What is copied over an input after everything else is there until the end.
@@ -58,9 +58,9 @@ export function layOut(
     const first = made[n.index]!;
     spanOf.set(n, spans.push({ bytes: bytesOf(n), first, last: Math.max(first, lastUse[n.index]!) }) - 1);
   }
-  const statusSpan = new Map<Job, number>();
-  for (const [step, job] of jobs.entries())
-    if (job.copy?.check) statusSpan.set(job, spans.push({ bytes: 4, first: step, last: end }) - 1);
+  const statusSpan = new Map<Step, number>();
+  for (const [at, step] of steps.entries())
+    if (step.copy?.check) statusSpan.set(step, spans.push({ bytes: 4, first: at, last: end }) - 1);
   const inputSpans = graph.leaves.map((leaf, at) =>
     resident(leaf) ? -1 : spans.push({ bytes: bytesOf(leaf), first: -1, last: lastOfSlot[at]! }) - 1,
   );
@@ -104,6 +104,6 @@ export function layOut(
       if (!needed.has(n)) return [];
       return [own.get(n), inPlace.get(n)].filter((buffer) => buffer !== undefined);
     },
-    status: (job) => arena(statusSpan.get(job)!),
+    status: (step) => arena(statusSpan.get(step)!),
   };
 }

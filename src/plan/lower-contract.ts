@@ -1,7 +1,7 @@
 import { contiguousStrides } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { Body, closeAccesses, collapse, type Locate, type OpenAccess } from "./body.ts";
-import { type Cluster, permutationOf, squeezeStrides } from "./cluster.ts";
+import { type Group, permutationOf, squeezeStrides } from "./cluster.ts";
 import { costOf } from "./cost.ts";
 import { accessesOf, type ContractKernel, type KernelCall, kernelOf } from "./kernel.ts";
 import { dotRoles } from "./prepare.ts";
@@ -9,7 +9,7 @@ import { mergeStrides, viewOf } from "./view.ts";
 
 /** The call of a product with the elementwise nodes that follow it. */
 export function lowerContract(
-  c: Cluster,
+  c: Group,
   prologues: ReadonlySet<Node>,
   locate: Locate,
   stores: (n: Node) => readonly number[],

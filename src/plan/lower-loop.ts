@@ -2,7 +2,7 @@ import { contiguousStrides } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import type { View } from "../ir/op.ts";
 import { Body, closeAccesses, collapse, type Locate, type OpenAccess, valueDType } from "./body.ts";
-import { type Cluster, foldedAxes, squeezeStrides } from "./cluster.ts";
+import { foldedAxes, type Group, squeezeStrides } from "./cluster.ts";
 import { costOf } from "./cost.ts";
 import { type KernelCall, kernelOf, type LoopKernel, type ReduceKind } from "./kernel.ts";
 import { viewOf } from "./view.ts";
@@ -16,7 +16,7 @@ const reduceKinds: Partial<Record<Node["op"], ReduceKind>> = {
 
 /** The call of a cluster of elementwise nodes and reductions. `stores` gives, per node, the buffers it goes to. */
 export function lowerLoop(
-  c: Cluster,
+  c: Group,
   locate: Locate,
   stores: (n: Node) => readonly number[],
 ): KernelCall | null {

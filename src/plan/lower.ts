@@ -1,9 +1,10 @@
+import { InternalError } from "../base/errors.ts";
+import { sameData } from "../base/exact-text.ts";
 import { settings } from "../base/settings.ts";
 import type { Node } from "../ir/node.ts";
 import { notesScopes, scopeOf } from "../ir/origin.ts";
 import { verify } from "../ir/verify.ts";
-import { arrange } from "./arrange.ts";
-import { clusterize } from "./cluster.ts";
+import { Decisions, decideAnew } from "./decide.ts";
 import type { KernelCall } from "./kernel.ts";
 import { layOut } from "./layout.ts";
 import { Lowering } from "./lower-alike.ts";
@@ -13,31 +14,40 @@ import type { Plan, PlanGraph } from "./plan.ts";
 import { prepare } from "./prepare.ts";
 import { flopsOf } from "./recomputed.ts";
 
-/** Kernels, order and memory of a graph. */
+/** Kernels, order and memory of a plan. */
+export type Lowered = Omit<Plan, "id" | "graph" | "explain">;
+
+const taken = new Decisions();
+
+/**
+ * Kernels, order and memory of a graph. `decisions` are those about graphs before, which may hold for it; null: it gets its
+ * own. The result is the same.
+ */
 export function lower(
   graph: PlanGraph,
   resident: (leaf: Node<"input">) => boolean,
-): Omit<Plan, "id" | "graph" | "explain"> {
+  decisions: Decisions | null = taken,
+): Lowered {
   const asked = prepare(graph);
   if (settings.verify) verify(asked.order);
-  const clusters = clusterize(asked);
-  const arranged = arrange(asked, clusters);
-  const { locate, stores, status, ...memory } = layOut(graph, asked, arranged, resident);
-  const lowering = new Lowering(clusters.prologues, locate, stores);
+  const decided = decisions === null ? decideAnew(asked) : decisions.decide(graph, asked);
+  const { locate, stores, status, ...memory } = layOut(graph, asked, decided, resident);
+  const { buffers } = memory;
+  const lowering = new Lowering(decided.prologues, { buffers, locate, stores }, decided.alike);
   const calls: KernelCall[] = [];
-  for (const job of arranged.jobs) {
-    const { cluster, copy } = job;
+  for (const step of decided.steps) {
+    const { cluster, copy } = step;
     const made: (KernelCall | null)[] = [];
     if (cluster === null) {
       const { from, check, slot } = copy!;
-      const call = lowerWholeCopy(from, check ? status(job) : slot, locate);
+      const call = lowerWholeCopy(from, check ? status(step) : slot, locate);
       made.push(call === null ? null : { ...call, check });
     } else if (cluster.kind === "single") {
       const n = cluster.nodes[0]!;
-      made.push(...lowerSingle(n, locate(n), locate, arranged.inPlace.has(n)));
+      made.push(...lowerSingle(n, locate(n), locate, decided.inPlace.has(n)));
     } else made.push(lowering.call(cluster));
     const nodes = cluster?.nodes ?? [copy!.from];
-    const copies = nodes.filter((n) => clusters.phases?.copies.has(n));
+    const copies = decided.copies.size === 0 ? [] : nodes.filter((n) => decided.copies.has(n));
     const scopes = notesScopes() ? scopesOf(nodes) : [];
     for (const call of made) {
       if (call === null) continue;
@@ -46,8 +56,15 @@ export function lower(
       calls.push(scopes.length > 0 || recomputed > 0 ? { ...call, ...noted } : call);
     }
   }
-  const { inputs, outputs, buffers, arenaBytes } = memory;
-  return { inputs, scalars: graph.scalars.map((s) => s.dtype), buffers, arenaBytes, calls, outputs };
+  decided.remember(lowering.alike);
+  const { inputs, outputs, arenaBytes } = memory;
+  const scalars = graph.scalars.map((s) => s.dtype);
+  const lowered = { inputs, scalars, buffers, arenaBytes, calls, outputs };
+  if (settings.verify && decided.alike !== null && !sameData(lowered, lower(graph, resident, null)))
+    throw new InternalError(
+      "plan: what was decided about another graph of the same form is not right for this one",
+    );
+  return lowered;
 }
 
 const totalFlops = (nodes: readonly Node[]): number => nodes.reduce((sum, n) => sum + flopsOf(n), 0);

@@ -21,11 +21,12 @@ function alike({ outputs, writes }: Asked): { calls: number; kernels: number } {
   const asked = prepare(graph);
   const clusters = clusterize(asked);
   const arranged = arrange(asked, clusters);
-  const { locate, stores } = layOut(graph, asked, arranged, () => false);
-  const lowering = new Lowering(clusters.prologues, locate, stores);
+  const memory = layOut(graph, asked, arranged, () => false);
+  const { locate, stores } = memory;
+  const lowering = new Lowering(clusters.prologues, memory);
   let calls = 0;
   const kernels = new Set<unknown>();
-  for (const { cluster } of arranged.jobs) {
+  for (const { cluster } of arranged.steps) {
     if (cluster === null || cluster.kind === "single") continue;
     const alone =
       cluster.kind === "contract"

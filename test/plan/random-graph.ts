@@ -40,29 +40,48 @@ export type GraphRequest = Pick<PlanRequest, "outputs" | "writes">;
 
 /** Random graphs over a few inputs, some of them overwritten; null where nothing came of it. */
 export const randomRequest: fc.Arbitrary<() => GraphRequest | null> = fc
-  .tuple(
-    fc.array(fc.record({ kind: fc.nat(16), a: fc.nat(1000), b: fc.nat(1000), k: fc.nat(1000) }), {
-      minLength: 1,
-      maxLength: 14,
-    }),
-    fc.nat(1000),
-  )
-  .map(([steps, seed]) => () => {
-    const params = [input([3, 4]), input([4, 3]), input([4])];
-    const pool: Node[] = [...params, input([2, 3, 4]), input([1, 3])];
-    const pick = (i: number) => pool[i % pool.length]!;
-    for (const { kind, a, b, k } of steps) {
-      const made = build(kind, pick(a), pick(b), k, pool);
-      if (made !== null) pool.push(made);
-    }
-    const results = pool.slice(5);
-    const outputs = results.filter((_, i) => (seed + i) % 3 === 0);
-    const writes = params.flatMap((target) => {
-      const value = results.find((r) => r.shape.join() === target.shape.join() && r.dtype === "f32");
-      return value === undefined ? [] : [{ target, value }];
-    });
-    return outputs.length > 0 ? { outputs, writes } : null;
+  .tuple(randomSteps(14), fc.nat(1000))
+  .map(
+    ([steps, seed]) =>
+      () =>
+        requestOf(steps, seed, [3, 4]),
+  );
+
+/** The steps of a random graph, for any sizes of its inputs. */
+export type RandomSteps = readonly {
+  readonly kind: number;
+  readonly a: number;
+  readonly b: number;
+  readonly k: number;
+}[];
+
+/** Up to so many steps. */
+export function randomSteps(maxLength: number): fc.Arbitrary<RandomSteps> {
+  const step = fc.record({ kind: fc.nat(16), a: fc.nat(1000), b: fc.nat(1000), k: fc.nat(1000) });
+  return fc.array(step, { minLength: 1, maxLength });
+}
+
+/** The graph of some steps over inputs of so many rows and columns; null where nothing came of it. */
+export function requestOf(
+  steps: RandomSteps,
+  seed: number,
+  [rows, columns]: readonly [number, number],
+): GraphRequest | null {
+  const params = [input([rows, columns]), input([columns, rows]), input([columns])];
+  const pool: Node[] = [...params, input([2, rows, columns]), input([1, rows])];
+  const pick = (i: number) => pool[i % pool.length]!;
+  for (const { kind, a, b, k } of steps) {
+    const made = build(kind, pick(a), pick(b), k, pool);
+    if (made !== null) pool.push(made);
+  }
+  const results = pool.slice(5);
+  const outputs = results.filter((_, i) => (seed + i) % 3 === 0);
+  const writes = params.flatMap((target) => {
+    const value = results.find((r) => r.shape.join() === target.shape.join() && r.dtype === "f32");
+    return value === undefined ? [] : [{ target, value }];
   });
+  return outputs.length > 0 ? { outputs, writes } : null;
+}
 
 function build(kind: number, x: Node, y: Node, k: number, pool: Node[]): Node | null {
   const rank = x.shape.length;

@@ -1,0 +1,167 @@
+import { NumberList } from "../base/number-list.ts";
+import { contiguousStrides, sameShape } from "../base/shape.ts";
+import type { Node } from "../ir/node.ts";
+import { type Arranged, arrange, type Step } from "./arrange.ts";
+import { clusterize, foldOf, type Group, iterated } from "./cluster.ts";
+import { areRenamed, pushForm, type Sizes, sizesOf } from "./form.ts";
+import type { Alike } from "./lower-alike.ts";
+import type { PlanGraph } from "./plan.ts";
+import type { Prepared } from "./prepare.ts";
+
+/** What is decided about a graph before its kernels get memory. */
+export interface Decided extends Arranged {
+  readonly prologues: ReadonlySet<Node>;
+  /** What is computed once more. */
+  readonly copies: ReadonlySet<Node>;
+  /** Which of its clusters are alike; null: nobody has looked. */
+  readonly alike: Alike | null;
+  /** Has the decisions taken again for graphs of this form, once it is known which clusters are alike. */
+  readonly remember: (alike: Alike) => void;
+}
+
+/** The decisions about a graph, with nodes by their places in its order. */
+interface Remembered {
+  readonly form: Float64Array;
+  readonly sizes: Sizes;
+  readonly nodes: number;
+  readonly prologues: readonly number[];
+  readonly steps: readonly RememberedStep[];
+  readonly needed: readonly number[];
+  readonly inPlace: readonly (readonly [place: number, slot: number])[];
+  readonly alike: Alike;
+}
+
+interface RememberedStep {
+  readonly cluster: {
+    readonly kind: Group["kind"];
+    /** A member that has the cluster's iteration space. */
+    readonly like: number;
+    readonly folds: readonly number[] | null;
+    readonly nodes: readonly number[];
+    readonly rows: readonly number[];
+  } | null;
+  readonly copy: { readonly from: number; readonly check: boolean; readonly slot: number } | null;
+  readonly reads: readonly number[];
+}
+
+/** Graphs of fewer nodes are planned about as soon as what was decided is found. */
+const fewest = 64;
+/** Nodes of all graphs together that decisions are remembered of; those go first that were asked for longest ago. */
+const most = 150_000;
+
+const form = new NumberList();
+
+/**
+ * Decides which nodes of a prepared graph become one kernel, in which order kernels run, and which write in place. These
+ * decisions compare sizes with each other, with 0 and with 1, and nothing else of them. So where a graph is another one
+ * but for sizes, as with a further batch or sequence length, and has other sizes in the place of each without making any
+ * two equal or different that were not, the decisions are those of that graph, and are taken over.
+ */
+export class Decisions {
+  /** By the hash of the form, last asked for last. */
+  readonly #known = new Map<number, Remembered>();
+  #nodes = 0;
+
+  decide(graph: PlanGraph, asked: Prepared): Decided {
+    // Which nodes are computed once more, behind barriers, is told by more than is compared here.
+    if (asked.order.length < fewest || asked.order.some((n) => n.op === "barrier")) return decideAnew(asked);
+    form.clear();
+    pushForm(form, asked, new Map(graph.scalars.map((n, i) => [n, i])));
+    const hash = form.hash();
+    const found = this.#known.get(hash);
+    if (found !== undefined && form.equals(found.form) && areRenamed(found.sizes, asked)) {
+      this.#known.delete(hash);
+      this.#known.set(hash, found);
+      return again(found, asked);
+    }
+    const numbers = form.copy();
+    const decided = decideAnew(asked, (alike) =>
+      this.#keep(hash, remembered(numbers, asked, decided, alike)),
+    );
+    return decided;
+  }
+
+  #keep(hash: number, decisions: Remembered): void {
+    this.#nodes += decisions.nodes - (this.#known.get(hash)?.nodes ?? 0);
+    this.#known.delete(hash);
+    this.#known.set(hash, decisions);
+    for (const [oldest, { nodes }] of this.#known) {
+      if (this.#nodes <= most) break;
+      this.#known.delete(oldest);
+      this.#nodes -= nodes;
+    }
+  }
+}
+
+const forget = (): void => {};
+
+/** Decides about a graph whatever was decided about others. */
+export function decideAnew(asked: Prepared, remember: Decided["remember"] = forget): Decided {
+  const clusters = clusterize(asked);
+  const { prologues, phases } = clusters;
+  return {
+    ...arrange(asked, clusters),
+    prologues,
+    copies: phases?.copies ?? new Set(),
+    alike: null,
+    remember,
+  };
+}
+
+const places = (nodes: Iterable<Node>): number[] => Array.from(nodes, (n) => n.index);
+
+/** Decisions as they are remembered. */
+function remembered(
+  form: Float64Array,
+  asked: Prepared,
+  { steps, needed, inPlace, prologues }: Decided,
+  alike: Alike,
+): Remembered {
+  return {
+    form,
+    sizes: sizesOf(asked),
+    nodes: asked.order.length,
+    prologues: places(prologues),
+    steps: steps.map(({ cluster, copy, reads }) => ({
+      cluster: cluster && {
+        kind: cluster.kind,
+        like: cluster.nodes.find((n) => sameShape(iterated(n), cluster.shape))!.index,
+        folds: cluster.fold?.axes ?? null,
+        nodes: places(cluster.nodes),
+        rows: places(cluster.rows),
+      },
+      copy: copy && { ...copy, from: copy.from.index },
+      reads: places(reads),
+    })),
+    needed: places(needed),
+    inPlace: Array.from(inPlace, ([n, slot]) => [n.index, slot] as const),
+    alike,
+  };
+}
+
+/** What was decided about a graph, of one that is the same but for sizes. */
+function again({ steps, needed, inPlace, prologues, alike }: Remembered, { order }: Prepared): Decided {
+  const at = (place: number): Node => order[place]!;
+  return {
+    steps: steps.map(({ cluster, copy, reads }): Step => {
+      const from = copy && { ...copy, from: at(copy.from) };
+      if (cluster === null) return { cluster: null, copy: from, reads: reads.map(at) };
+      const shape = iterated(at(cluster.like));
+      const group: Group = {
+        kind: cluster.kind,
+        shape,
+        strides: contiguousStrides(shape),
+        fold: cluster.folds && foldOf(shape, cluster.folds),
+        nodes: cluster.nodes.map(at),
+        rows: cluster.rows.map(at),
+      };
+      return { cluster: group, copy: from, reads: reads.map(at) };
+    }),
+    needed: new Set(needed.map(at)),
+    inPlace: new Map(inPlace.map(([place, slot]) => [at(place), slot])),
+    prologues: new Set(prologues.map(at)),
+    copies: new Set(),
+    alike,
+    remember: forget,
+  };
+}

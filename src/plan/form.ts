@@ -75,8 +75,12 @@ export function sizesOf({ order }: Prepared): Sizes {
   for (let place = 0; place < order.length; place++) {
     const n = order[place]!;
     const view = viewOf(n);
-    shapeOf[place] = shapes.place(n.shape);
-    stridesOf[place] = strides.place(view.strides);
+    // Most nodes have the very lists of their first operand.
+    const first = n.src[0];
+    const sharesShape = first !== undefined && first.shape === n.shape;
+    shapeOf[place] = sharesShape ? shapeOf[first.index]! : shapes.place(n.shape);
+    const sharesStrides = first !== undefined && viewOf(first).strides === view.strides;
+    stridesOf[place] = sharesStrides ? stridesOf[first.index]! : strides.place(view.strides);
     offsets[place] = view.offset;
   }
   return {
@@ -109,27 +113,33 @@ class Lists {
 
 /**
  * Whether a graph of the same form has the sizes of another but for other numbers in the place of each: wherever two are
- * equal in one they are in the other, and 0 and 1 are themselves. So are strides of memory of its own, of every shape, and
- * counts of elements. Constants too are renamed, and stay in the code or outside.
+ * equal in one they are in the other, and 0 and 1 are themselves. Extents are compared with extents, strides with strides,
+ * those of a shape's own memory included, and counts of elements with such. Constants too have others in their place, and
+ * stay in the code or outside.
  */
 export function areRenamed(known: Sizes, { order }: Prepared): boolean {
   const shapes = new Array<Shape | undefined>(known.shapes.length).fill(undefined);
   const strides = new Array<readonly number[] | undefined>(known.strides.length).fill(undefined);
-  const sizes = new Renaming<number>([0, 1]);
+  const [extents, steps, counts, offsets] = [
+    new Renaming([0, 1]),
+    new Renaming([0, 1]),
+    new Renaming([0, 1]),
+    new Renaming([0]),
+  ];
   for (let place = 0; place < order.length; place++) {
     const n = order[place]!;
     const view = viewOf(n);
     if (!isFirst(shapes, known.shapeOf[place]!, n.shape)) return false;
     if (!isFirst(strides, known.stridesOf[place]!, view.strides)) return false;
     const offset = known.offsets[place]!;
-    if ((offset !== 0 || view.offset !== 0) && !sizes.fits(offset, view.offset)) return false;
+    if ((offset !== 0 || view.offset !== 0) && !offsets.fits(offset, view.offset)) return false;
   }
   for (const [i, from] of known.shapes.entries()) {
     const to = shapes[i]!;
-    if (!sizes.fitsAll(from, to) || !sizes.fits(sizeOf(from), sizeOf(to))) return false;
-    if (!sizes.fitsAll(contiguousStrides(from), contiguousStrides(to))) return false;
+    if (!extents.fitsAll(from, to) || !counts.fits(sizeOf(from), sizeOf(to))) return false;
+    if (!steps.fitsAll(contiguousStrides(from), contiguousStrides(to))) return false;
   }
-  for (const [i, from] of known.strides.entries()) if (!sizes.fitsAll(from, strides[i]!)) return false;
+  for (const [i, from] of known.strides.entries()) if (!steps.fitsAll(from, strides[i]!)) return false;
   const constants = new Renaming<string>([]);
   return constantsOf(order).every(({ text, isInline }, i) => {
     const from = known.constants[i]!;

@@ -1,9 +1,8 @@
-import { NumberList } from "../base/number-list.ts";
 import { contiguousStrides, sameShape } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import { type Arranged, arrange, type Step } from "./arrange.ts";
 import { clusterize, foldOf, type Group, iterated } from "./cluster.ts";
-import { areRenamed, pushForm, type Sizes, sizesOf } from "./form.ts";
+import { Form, formHash } from "./form.ts";
 import type { Alike } from "./lower-alike.ts";
 import type { PlanGraph } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
@@ -21,9 +20,7 @@ export interface Decided extends Arranged {
 
 /** The decisions about a graph, with nodes by their places in its order. */
 interface Remembered {
-  readonly form: Float64Array;
-  readonly sizes: Sizes;
-  readonly nodes: number;
+  readonly form: Form;
   readonly prologues: readonly number[];
   readonly steps: readonly RememberedStep[];
   readonly needed: readonly number[];
@@ -49,8 +46,6 @@ const fewest = 64;
 /** Nodes of all graphs together that decisions are remembered of; those go first that were asked for longest ago. */
 const most = 150_000;
 
-const form = new NumberList();
-
 /**
  * Decides which nodes of a prepared graph become one kernel, in which order kernels run, and which write in place. These
  * decisions compare sizes with each other, with 0 and with 1, and nothing else of them. So where a graph is another one
@@ -58,37 +53,34 @@ const form = new NumberList();
  * two equal or different that were not, the decisions are those of that graph, and are taken over.
  */
 export class Decisions {
-  /** By the hash of the form, last asked for last. */
+  /** By hash of the form, last asked for last. */
   readonly #known = new Map<number, Remembered>();
   #nodes = 0;
 
   decide(graph: PlanGraph, asked: Prepared): Decided {
-    // Which nodes are computed once more, behind barriers, is told by more than is compared here.
-    if (asked.order.length < fewest || asked.order.some((n) => n.op === "barrier")) return decideAnew(asked);
-    form.clear();
-    pushForm(form, asked, new Map(graph.scalars.map((n, i) => [n, i])));
-    const hash = form.hash();
+    const hash = asked.order.length < fewest ? null : formHash(asked);
+    if (hash === null) return decideAnew(asked);
+    const scalars = new Map(graph.scalars.map((n, i) => [n, i]));
     const found = this.#known.get(hash);
-    if (found !== undefined && form.equals(found.form) && areRenamed(found.sizes, asked)) {
+    if (found?.form.fits(asked, scalars)) {
       this.#known.delete(hash);
       this.#known.set(hash, found);
       return again(found, asked);
     }
-    const numbers = form.copy();
     const decided = decideAnew(asked, (alike) =>
-      this.#keep(hash, remembered(numbers, asked, decided, alike)),
+      this.#keep(hash, remembered(new Form(asked, scalars), decided, alike)),
     );
     return decided;
   }
 
   #keep(hash: number, decisions: Remembered): void {
-    this.#nodes += decisions.nodes - (this.#known.get(hash)?.nodes ?? 0);
+    this.#nodes += decisions.form.nodes - (this.#known.get(hash)?.form.nodes ?? 0);
     this.#known.delete(hash);
     this.#known.set(hash, decisions);
-    for (const [oldest, { nodes }] of this.#known) {
+    for (const [oldest, { form }] of this.#known) {
       if (this.#nodes <= most) break;
       this.#known.delete(oldest);
-      this.#nodes -= nodes;
+      this.#nodes -= form.nodes;
     }
   }
 }
@@ -111,16 +103,9 @@ export function decideAnew(asked: Prepared, remember: Decided["remember"] = forg
 const places = (nodes: Iterable<Node>): number[] => Array.from(nodes, (n) => n.index);
 
 /** Decisions as they are remembered. */
-function remembered(
-  form: Float64Array,
-  asked: Prepared,
-  { steps, needed, inPlace, prologues }: Decided,
-  alike: Alike,
-): Remembered {
+function remembered(form: Form, { steps, needed, inPlace, prologues }: Decided, alike: Alike): Remembered {
   return {
     form,
-    sizes: sizesOf(asked),
-    nodes: asked.order.length,
     prologues: places(prologues),
     steps: steps.map(({ cluster, copy, reads }) => ({
       cluster: cluster && {

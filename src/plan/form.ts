@@ -1,6 +1,6 @@
 import { dtypes } from "../base/dtype.ts";
 import { numberText } from "../base/exact-text.ts";
-import type { NumberList } from "../base/number-list.ts";
+import { NumberList } from "../base/number-list.ts";
 import { contiguousStrides, type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import { pushAttributes } from "../ir/attributes.ts";
 import { isOp, type Node } from "../ir/node.ts";
@@ -12,42 +12,47 @@ import { viewOf } from "./view.ts";
 const opCode = new Map(Object.keys(ops).map((op, code) => [op as Op, code]));
 const dtypeCode = new Map(Object.keys(dtypes).map((dtype, code) => [dtype, code]));
 
-/** Writes down all of a prepared graph but its sizes and constants; `scalars` has the place of each host scalar. */
-export function pushForm(list: NumberList, asked: Prepared, scalars: ReadonlyMap<Node, number>): void {
-  const { order, outputs, writes, checks, slot, slots } = asked;
-  list.push(order.length);
-  list.push(slots);
+/** What graphs of one form share that is quickly told; null where their decisions are not to be taken over. */
+export function formHash({ order, slots, outputs, writes, checks }: Prepared): number | null {
+  let hash = order.length;
+  for (const count of [slots, outputs.length, writes.length, checks.length])
+    hash = (Math.imul(hash, 31) + count) | 0;
   for (let place = 0; place < order.length; place++) {
-    const n = order[place]!;
-    const { kind } = ops[n.op];
-    list.push(opCode.get(n.op)!);
-    list.push(dtypeCode.get(n.dtype)!);
-    list.push(viewOf(n).base.index);
-    list.push(n.src.length);
-    for (let i = 0; i < n.src.length; i++) list.push(n.src[i]!.index);
-    if (isOp(n, "input")) list.push(slot(n));
-    else if (isOp(n, "hostScalar")) list.push(scalars.get(n)!);
-    // Of others the attributes are sizes and constants, or follow from the dtype; movement is told by views.
-    else if (kind === "reduce" || kind === "contraction" || (kind === "special" && !isOp(n, "randomBits")))
-      pushAttributes(list, n);
+    const { op } = order[place]!;
+    // Which nodes are computed once more, behind barriers, is told by more than is compared here.
+    if (op === "barrier") return null;
+    hash = (Math.imul(hash, 31) + opCode.get(op)!) | 0;
   }
+  return hash;
+}
+
+const list = new NumberList();
+
+/** Writes down all of a node but its sizes and constants; `scalars` has the place of each host scalar. */
+function describe(n: Node, { slot }: Prepared, scalars: ReadonlyMap<Node, number>): void {
+  const { kind } = ops[n.op];
+  list.clear();
+  list.push(opCode.get(n.op)!);
+  list.push(dtypeCode.get(n.dtype)!);
+  list.push(viewOf(n).base.index);
+  list.push(n.src.length);
+  for (let i = 0; i < n.src.length; i++) list.push(n.src[i]!.index);
+  if (isOp(n, "input")) list.push(slot(n));
+  else if (isOp(n, "hostScalar")) list.push(scalars.get(n)!);
+  // Of others the attributes are sizes and constants, or follow from the dtype; movement is told by views.
+  else if (kind === "reduce" || kind === "contraction" || (kind === "special" && !isOp(n, "randomBits")))
+    pushAttributes(list, n);
+}
+
+/** Writes down what is asked of a graph. */
+function describeRoots({ outputs, writes, checks }: Prepared): void {
+  list.clear();
   list.pushAll(outputs.map((n) => n.index));
   for (const write of writes) {
     list.push(write.slot);
     list.push(write.value.index);
   }
   list.pushAll(checks.map((n) => n.index));
-}
-
-/** The sizes and constants of a prepared graph, by the places of its nodes. Lists that are equal are one. */
-export interface Sizes {
-  readonly shapeOf: Int32Array;
-  readonly shapes: readonly Shape[];
-  readonly stridesOf: Int32Array;
-  readonly strides: readonly (readonly number[])[];
-  readonly offsets: Float64Array;
-  /** Numbers that may be buffers of a plan, in their order; whether they are. */
-  readonly constants: readonly Constant[];
 }
 
 interface Constant {
@@ -66,31 +71,96 @@ function constantsOf(order: readonly Node[]): Constant[] {
   return found;
 }
 
-/** The sizes and constants of a graph. */
-export function sizesOf({ order }: Prepared): Sizes {
-  const [shapes, strides] = [new Lists(), new Lists()];
-  const shapeOf = new Int32Array(order.length);
-  const stridesOf = new Int32Array(order.length);
-  const offsets = new Float64Array(order.length);
-  for (let place = 0; place < order.length; place++) {
-    const n = order[place]!;
-    const view = viewOf(n);
-    // Most nodes have the very lists of their first operand.
-    const first = n.src[0];
-    const sharesShape = first !== undefined && first.shape === n.shape;
-    shapeOf[place] = sharesShape ? shapeOf[first.index]! : shapes.place(n.shape);
-    const sharesStrides = first !== undefined && viewOf(first).strides === view.strides;
-    stridesOf[place] = sharesStrides ? stridesOf[first.index]! : strides.place(view.strides);
-    offsets[place] = view.offset;
+/** A prepared graph as numbers: what another must have too, and sizes and constants that may be others. */
+export class Form {
+  readonly nodes: number;
+  /** What is not size, node by node, and then what is asked. */
+  readonly #numbers: Float64Array;
+  // By the places of nodes: lists of sizes, of which equal ones are one, by their places among all.
+  readonly #shapeOf: Int32Array;
+  readonly #shapes: readonly Shape[];
+  readonly #stridesOf: Int32Array;
+  readonly #strides: readonly (readonly number[])[];
+  readonly #offsets: Float64Array;
+  readonly #constants: readonly Constant[];
+
+  constructor(asked: Prepared, scalars: ReadonlyMap<Node, number>) {
+    const { order } = asked;
+    const [shapes, strides] = [new Lists(), new Lists()];
+    const numbers = new NumberList();
+    this.nodes = order.length;
+    this.#shapeOf = new Int32Array(order.length);
+    this.#stridesOf = new Int32Array(order.length);
+    this.#offsets = new Float64Array(order.length);
+    for (let place = 0; place < order.length; place++) {
+      const n = order[place]!;
+      describe(n, asked, scalars);
+      numbers.add(list);
+      const view = viewOf(n);
+      // Most nodes have the very lists of their first operand.
+      const first = n.src[0];
+      const sharesShape = first !== undefined && first.shape === n.shape;
+      this.#shapeOf[place] = sharesShape ? this.#shapeOf[first.index]! : shapes.place(n.shape);
+      const sharesStrides = first !== undefined && viewOf(first).strides === view.strides;
+      this.#stridesOf[place] = sharesStrides ? this.#stridesOf[first.index]! : strides.place(view.strides);
+      this.#offsets[place] = view.offset;
+    }
+    describeRoots(asked);
+    numbers.add(list);
+    this.#numbers = numbers.copy();
+    this.#shapes = shapes.all;
+    this.#strides = strides.all;
+    this.#constants = constantsOf(order);
   }
-  return {
-    shapeOf,
-    shapes: shapes.all,
-    stridesOf,
-    strides: strides.all,
-    offsets,
-    constants: constantsOf(order),
-  };
+
+  /**
+   * Whether a graph is this one but for other numbers in the place of each size: wherever two are equal in one they are in
+   * the other, and 0 and 1 are themselves. Extents are compared with extents, strides with strides, those of a shape's own
+   * memory included, and counts of elements with such. Constants too have others in their place, and stay in the code or
+   * outside.
+   */
+  fits(asked: Prepared, scalars: ReadonlyMap<Node, number>): boolean {
+    const { order } = asked;
+    if (order.length !== this.nodes) return false;
+    const shapes = new Array<Shape | undefined>(this.#shapes.length).fill(undefined);
+    const strides = new Array<readonly number[] | undefined>(this.#strides.length).fill(undefined);
+    const offsets = new Renaming([0]);
+    let at = 0;
+    for (let place = 0; place < order.length; place++) {
+      const n = order[place]!;
+      describe(n, asked, scalars);
+      at = list.endIn(this.#numbers, at);
+      if (at < 0) return false;
+      const view = viewOf(n);
+      if (!isFirst(shapes, this.#shapeOf[place]!, n.shape)) return false;
+      if (!isFirst(strides, this.#stridesOf[place]!, view.strides)) return false;
+      const offset = this.#offsets[place]!;
+      if ((offset !== 0 || view.offset !== 0) && !offsets.fits(offset, view.offset)) return false;
+    }
+    describeRoots(asked);
+    if (list.endIn(this.#numbers, at) !== this.#numbers.length) return false;
+    return this.#areRenamed(shapes as Shape[], strides as (readonly number[])[]) && this.#hasLike(order);
+  }
+
+  /** Whether lists of sizes may be in the place of its own. */
+  #areRenamed(shapes: readonly Shape[], strides: readonly (readonly number[])[]): boolean {
+    const [extents, steps, counts] = [new Renaming([0, 1]), new Renaming([0, 1]), new Renaming([0, 1])];
+    for (const [i, from] of this.#shapes.entries()) {
+      const to = shapes[i]!;
+      if (!extents.fitsAll(from, to) || !counts.fits(sizeOf(from), sizeOf(to))) return false;
+      if (!steps.fitsAll(contiguousStrides(from), contiguousStrides(to))) return false;
+    }
+    return this.#strides.every((from, i) => steps.fitsAll(from, strides[i]!));
+  }
+
+  /** Whether a graph's constants may be in the place of its own. */
+  #hasLike(order: readonly Node[]): boolean {
+    const constants = new Renaming<string>([]);
+    return constantsOf(order).every(({ text, isInline }, i) => {
+      const from = this.#constants[i]!;
+      return from.isInline === isInline && constants.fits(from.text, text);
+    });
+  }
 }
 
 /** Lists of numbers, equal ones once. */
@@ -109,42 +179,6 @@ class Lists {
     this.#places.set(list, place);
     return place;
   }
-}
-
-/**
- * Whether a graph of the same form has the sizes of another but for other numbers in the place of each: wherever two are
- * equal in one they are in the other, and 0 and 1 are themselves. Extents are compared with extents, strides with strides,
- * those of a shape's own memory included, and counts of elements with such. Constants too have others in their place, and
- * stay in the code or outside.
- */
-export function areRenamed(known: Sizes, { order }: Prepared): boolean {
-  const shapes = new Array<Shape | undefined>(known.shapes.length).fill(undefined);
-  const strides = new Array<readonly number[] | undefined>(known.strides.length).fill(undefined);
-  const [extents, steps, counts, offsets] = [
-    new Renaming([0, 1]),
-    new Renaming([0, 1]),
-    new Renaming([0, 1]),
-    new Renaming([0]),
-  ];
-  for (let place = 0; place < order.length; place++) {
-    const n = order[place]!;
-    const view = viewOf(n);
-    if (!isFirst(shapes, known.shapeOf[place]!, n.shape)) return false;
-    if (!isFirst(strides, known.stridesOf[place]!, view.strides)) return false;
-    const offset = known.offsets[place]!;
-    if ((offset !== 0 || view.offset !== 0) && !offsets.fits(offset, view.offset)) return false;
-  }
-  for (const [i, from] of known.shapes.entries()) {
-    const to = shapes[i]!;
-    if (!extents.fitsAll(from, to) || !counts.fits(sizeOf(from), sizeOf(to))) return false;
-    if (!steps.fitsAll(contiguousStrides(from), contiguousStrides(to))) return false;
-  }
-  for (const [i, from] of known.strides.entries()) if (!steps.fitsAll(from, strides[i]!)) return false;
-  const constants = new Renaming<string>([]);
-  return constantsOf(order).every(({ text, isInline }, i) => {
-    const from = known.constants[i]!;
-    return from.isInline === isInline && constants.fits(from.text, text);
-  });
 }
 
 /** Whether a list is that in a place of others, or the first to be there. */

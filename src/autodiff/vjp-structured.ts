@@ -17,7 +17,11 @@ import { type Node, node } from "../ir/node.ts";
 
 /** Gradient rules of the primitives whose structure takes more than a line; the table is `vjp.ts`. */
 
-const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+function range(from: number, to: number): number[] {
+  const numbers = new Array<number>(to - from);
+  for (let i = from; i < to; i++) numbers[i - from] = i;
+  return numbers;
+}
 
 /** maxReduce and minReduce: in equal parts to every element that is the extremum (as `torch.amax`). */
 export function extremum(n: Node, g: Node, axes: readonly number[]): Node {
@@ -119,12 +123,11 @@ interface Side {
   readonly free: readonly number[];
 }
 
-const side = (x: Node, batch: readonly number[], contract: readonly number[]): Side => ({
-  x,
-  batch,
-  contract,
-  free: range(0, x.shape.length).filter((i) => !batch.includes(i) && !contract.includes(i)),
-});
+function side(x: Node, batch: readonly number[], contract: readonly number[]): Side {
+  const free: number[] = [];
+  for (let i = 0; i < x.shape.length; i++) if (!batch.includes(i) && !contract.includes(i)) free.push(i);
+  return { x, batch, contract, free };
+}
 
 /** dot, left operand. */
 export const dotLeft = (n: Node<"dot">, g: Node): Node => dotOperand(n, g, true);

@@ -11,12 +11,14 @@ export class NumberList {
   }
 
   push(x: number): void {
-    if (this.#count === this.#numbers.length) {
-      const longer = new Float64Array(2 * this.#count);
-      longer.set(this.#numbers);
-      this.#numbers = longer;
-    }
+    if (this.#count === this.#numbers.length) this.#grow(this.#count + 1);
     this.#numbers[this.#count++] = x;
+  }
+
+  #grow(count: number): void {
+    const longer = new Float64Array(2 * count);
+    longer.set(this.#numbers);
+    this.#numbers = longer;
   }
 
   /** Adds how many there are, and then each: lists one after the other stay apart. */
@@ -27,7 +29,10 @@ export class NumberList {
 
   /** Adds the numbers of another list. */
   add(other: NumberList): void {
-    for (let i = 0; i < other.#count; i++) this.push(other.#numbers[i]!);
+    const count = this.#count + other.#count;
+    if (count > this.#numbers.length) this.#grow(count);
+    for (let i = 0; i < other.#count; i++) this.#numbers[this.#count + i] = other.#numbers[i]!;
+    this.#count = count;
   }
 
   /** A number that equal lists share. */

@@ -100,13 +100,17 @@ export function decideAnew(asked: Prepared, remember: Decided["remember"] = forg
   };
 }
 
-const places = (nodes: Iterable<Node>): number[] => Array.from(nodes, (n) => n.index);
+function places(nodes: readonly Node[]): number[] {
+  const found = new Array<number>(nodes.length);
+  for (let i = 0; i < nodes.length; i++) found[i] = nodes[i]!.index;
+  return found;
+}
 
 /** Decisions as they are remembered. */
 function remembered(form: Form, { steps, needed, inPlace, prologues }: Decided, alike: Alike): Remembered {
   return {
     form,
-    prologues: places(prologues),
+    prologues: places([...prologues]),
     steps: steps.map(({ cluster, copy, reads }) => ({
       cluster: cluster && {
         kind: cluster.kind,
@@ -118,7 +122,7 @@ function remembered(form: Form, { steps, needed, inPlace, prologues }: Decided, 
       copy: copy && { ...copy, from: copy.from.index },
       reads: places(reads),
     })),
-    needed: places(needed),
+    needed: places([...needed]),
     inPlace: Array.from(inPlace, ([n, slot]) => [n.index, slot] as const),
     alike,
   };

@@ -166,18 +166,19 @@ export class Form {
 /** Lists of numbers, equal ones once. */
 class Lists {
   readonly all: (readonly number[])[] = [];
-  // Most lists are one object for many nodes: a text is made once for each object.
-  readonly #places = new Map<readonly number[], number>();
-  readonly #byText = new Map<string, number>();
+  readonly #places = new Map<number, number[]>();
 
   place(list: readonly number[]): number {
-    let place = this.#places.get(list);
-    if (place !== undefined) return place;
-    const text = list.join();
-    place = this.#byText.get(text);
-    if (place === undefined) this.#byText.set(text, (place = this.all.push(list) - 1));
-    this.#places.set(list, place);
-    return place;
+    let hash = list.length;
+    for (let i = 0; i < list.length; i++) hash = (Math.imul(hash, 31) + list[i]!) | 0;
+    const places = this.#places.get(hash);
+    if (places === undefined) {
+      this.#places.set(hash, [this.all.length]);
+      return this.all.push(list) - 1;
+    }
+    for (const place of places) if (sameShape(this.all[place]!, list)) return place;
+    places.push(this.all.length);
+    return this.all.push(list) - 1;
   }
 }
 

@@ -5,7 +5,7 @@ import { type Node, node } from "../../ir/node.ts";
 import { eq, ge, gt, isnan, mul, or, pow, refuseIntegerOperands, sub, where } from "./elementwise.ts";
 import { integerQuotient } from "./integer-division.ts";
 import { logaddexp } from "./logarithmic.ts";
-import { computeDtype, meet, meetFloating, type Operand, resultDtype } from "./promote.ts";
+import { computeDtype, meet, meetFloating, meetIn, type Operand, resultDtype } from "./promote.ts";
 
 /** The larger of two; a NaN only if both are. */
 export const fmax = (a: Operand, b: Operand): Node => apart("fmax", a, b, (x, y) => ge(x, y));
@@ -27,7 +27,7 @@ export function logaddexp2(a: Operand, b: Operand): Node {
 /** a to the power of b in f64, whatever they are. */
 export function floatPower(a: Operand, b: Operand): Node {
   const wide = (x: Operand): Operand => (typeof x === "object" ? cast(x, "f64") : x);
-  const [x, y] = meet("floatPower", [wide(a), wide(b)], "f64") as [Node, Node];
+  const [x, y] = meetIn("f64", "floatPower", [wide(a), wide(b)]) as [Node, Node];
   return pow(x, y);
 }
 

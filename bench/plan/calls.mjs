@@ -75,7 +75,7 @@ function stagesOf(net, { graph }) {
   const roots = [...graph.outputs, ...graph.writes.map((w) => w.value), ...graph.checks];
   const resident = () => true;
   const [simplified] = took(() => simplify(roots));
-  const [whole] = took(() => lower(graph, resident));
+  const [whole] = took(() => lower(graph, resident, null));
   const [prepared, asked] = took(() => prepare(graph));
   const [clustered, clusters] = took(() => clusterize(asked));
   const [scheduled, arranged] = took(() => arrange(asked, clusters));

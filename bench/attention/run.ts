@@ -1,10 +1,7 @@
 // Attention, forward and backward, beside PyTorch's scaled_dot_product_attention: one core each, in turns, heads of 64.
 // Ratios are of the least times of all turns; below 1 thaw is faster.
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { pythonPeer } from "../python-peer.ts";
 
 const { values } = parseArgs({
   options: {
@@ -64,30 +61,7 @@ const maskOf = (lengths: readonly number[], length: number) =>
     { dtype: "bool" },
   );
 
-/** PyTorch in a process of its own; null where there is none. */
-function pytorch(): { ask(request: object): Promise<{ ms: number[] }>; child: ChildProcess } {
-  const own = fileURLToPath(new URL("../.venv/bin/python", import.meta.url));
-  const python = values.python ?? (existsSync(own) ? own : "python3");
-  const script = fileURLToPath(new URL("./pytorch.py", import.meta.url));
-  const child = spawn(python, [script], { stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  const next = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${python} has no PyTorch; give another with --python`);
-    return JSON.parse(value);
-  };
-  const ready = next();
-  return {
-    child,
-    async ask(request) {
-      await ready;
-      child.stdin!.write(`${JSON.stringify(request)}\n`);
-      return next();
-    },
-  };
-}
-
-const peer = pytorch();
+const peer = pythonPeer(new URL("./pytorch.py", import.meta.url), values.python);
 const rounds = Number(values.rounds);
 const times = new Map<string, number>();
 console.log(`backend ${currentBackend().name}, one thread; forward and backward, least of ${rounds} turns`);

@@ -167,12 +167,11 @@ export function lowerAttentionGradient(kernel: AttentionKernel, policy: Attentio
     const number = (access: number): Expr => splat(b.load({ access, at: [...head, at] }), lanes);
     const logSum = b.let("logSum", number(logSums));
     const delta = ofScores ? b.let("delta", number(deltas)) : null;
-    const drawn = randomKey === null ? null : a.drawn(parts, at);
-    const pair = (j: Expr, live?: Expr): void => {
+    const dropout = randomKey && { key: randomKey, drawn: a.drawn(parts, at) };
+    a.inKeptVectors(some, key0, dropout, (j, keeps, live) => {
       const score = b.load(a.packed(own.scores, [r, j]), lanes);
       const s = a.masked(score, mask, { head, row: at, key: add(key0, j), live });
       const weight = b.let("weight", expNegative(math, b.let("x", sub(s, logSum))));
-      const keeps = randomKey === null ? null : b.let("keeps", a.keeps(randomKey, drawn!, add(key0, j)));
       const scaled = kept === 1 ? weight : mul(weight, a.f32(kept));
       const across = { dim: 0, packed: true };
       if (ofValue >= 0) {
@@ -188,7 +187,6 @@ export function lowerAttentionGradient(kernel: AttentionKernel, policy: Attentio
       slope = b.let("slope", select(eq(weight, a.f32(0)), a.f32(0), slope));
       b.store(place, slope);
       if (ofKey >= 0) b.store({ access: own.ofScores, at: [j, r], along: across }, slope);
-    };
-    a.inVectors(some, pair);
+    });
   }
 }

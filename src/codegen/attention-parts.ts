@@ -6,7 +6,7 @@ import type { AttentionPolicy } from "./attention-policy.ts";
 import { transposed } from "./contract-pack.ts";
 import { ceilDiv, one, zero } from "./contract-parts.ts";
 import { tiles } from "./product-tile.ts";
-import { threefry } from "./threefry.ts";
+import { plus, threefry, threefryOfTwo, type Words } from "./threefry.ts";
 
 const { add, div, eq, min, mul, ne, rem, select, splat, sub, within } = ops;
 
@@ -64,7 +64,7 @@ export class Attention {
   }
 
   /** Declares the next argument, the two words of a key of random numbers, and reads them. */
-  randomKey(): readonly [Expr, Expr] {
+  randomKey(): Words {
     const number = this.#arguments++;
     const access = this.b.access({
       cell: "i32",
@@ -268,7 +268,7 @@ export class Attention {
   }
 
   /** The number of the first weight of a query among all, as two words. */
-  drawn({ n, h, g }: { n: Expr; h: Expr; g: Expr }, row: Expr): readonly [Expr, Expr] {
+  drawn({ n, h, g }: { n: Expr; h: Expr; g: Expr }, row: Expr): Words {
     const { b, lanes } = this;
     const number = add(mul(add(mul(add(mul(n, heads), h), group), g), queries), row);
     const k = (value: number): Expr => constant(typeOf("u32", lanes), value);
@@ -284,22 +284,50 @@ export class Attention {
     return [low, b.let("high", high)];
   }
 
-  /** Whether dropout keeps the weights of a query, whose first one has that number, with a vector of keys. */
-  keeps(random: readonly [Expr, Expr], [low, high]: readonly [Expr, Expr], key: Expr): Expr {
+  /** The numbers of the weights of a query, whose first one has that number, with a vector of keys. */
+  #numbers(drawn: Words, key: Expr): Words {
     const { b, lanes } = this;
-    const k = (type: "u32" | "i32", value: number): Expr => constant(typeOf(type, lanes), value);
     const own = ops.bits(add(ops.iota(lanes), splat(ops.convert(key, "i32"), lanes)), "u32");
-    const moved = b.let("own", own);
-    const sum = b.let("e", add(low, moved));
-    // The carry of that sum.
-    const carry = ops.shr(
-      ops.or(ops.and(low, moved), ops.and(ops.or(low, moved), ops.xor(sum, k("u32", 0xffffffff)))),
-      k("u32", 31),
-    );
-    const bits = threefry(b, random, sum, b.let("high", add(high, carry)));
-    const uniform = ops.bits(ops.shr(ops.bits(bits, "u32"), k("u32", 8)), "i32");
+    return plus(b, drawn, own);
+  }
+
+  /** Which of some weights dropout keeps, by their random words. */
+  #kept(words: Expr): Expr {
+    const { b, lanes } = this;
+    const uniform = ops.bits(ops.shr(ops.bits(words, "u32"), constant(typeOf("u32", lanes), 8)), "i32");
     // As many 24ths bits as the probability is rounded to f32: to compare whole numbers says the same.
-    return ops.le(k("i32", Math.ceil(Math.fround(this.kernel.dropout) * 2 ** 24)), uniform);
+    const least = Math.ceil(Math.fround(this.kernel.dropout) * 2 ** 24);
+    return b.let("keeps", ops.le(constant(typeOf("i32", lanes), least), uniform));
+  }
+
+  /**
+   * Runs along keys in vectors, with whether dropout keeps their weights with a query, of which the first one has that
+   * number: null where all are kept. Random words of two vectors are drawn together. `key0`: the first key's number.
+   */
+  inKeptVectors(
+    length: Expr,
+    key0: Expr,
+    dropout: { readonly key: Words; readonly drawn: Words } | null,
+    body: (index: Expr, keeps: Expr | null, live?: Expr) => void,
+  ): void {
+    const { b, lanes } = this;
+    if (dropout === null) {
+      this.inVectors(length, (index, live) => body(index, null, live));
+      return;
+    }
+    const { key, drawn } = dropout;
+    const one = (index: Expr, live?: Expr): void =>
+      body(index, this.#kept(threefry(b, key, this.#numbers(drawn, add(key0, index)))), live);
+    b.steps(
+      length,
+      [2 * lanes, lanes],
+      (index, by) => {
+        if (by === lanes) return one(index);
+        const words = threefryOfTwo(b, key, this.#numbers(drawn, add(key0, index)));
+        for (const [i, own] of words.entries()) body(add(index, count(i * lanes)), this.#kept(own));
+      },
+      one,
+    );
   }
 
   /** The sum, or the largest, of a vector's lanes, in all lanes. */

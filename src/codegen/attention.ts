@@ -145,14 +145,12 @@ function lowerForward(kernel: AttentionKernel, policy: AttentionPolicy): Lowered
     const most = b.let("most", a.across(ref(top), atLeast));
     const shift = b.let("shift", shiftOf(most));
     const total = b.var("total", a.f32(0));
-    const drawn = randomKey === null ? null : a.drawn(at.parts, row);
-    const weight = (j: Expr): void => {
+    const dropout = randomKey && { key: randomKey, drawn: a.drawn(at.parts, row) };
+    a.inKeptVectors(some, key0, dropout, (j, keeps) => {
       const e = exp(sub(score(j), shift));
       b.set(total, add(ref(total), e));
-      const kept = randomKey === null ? e : select(a.keeps(randomKey, drawn!, add(key0, j)), e, a.f32(0));
-      b.store(a.packed(own.scores, [r, j]), kept);
-    };
-    a.inVectors(some, weight);
+      b.store(a.packed(own.scores, [r, j]), keeps === null ? e : select(keeps, e, a.f32(0)));
+    });
     const scale = exp(sub(before, shift));
     const place = { access: own.totals, at: [add(i, r)] };
     const sum = add(mul(splat(b.load(place), lanes), scale), a.across(ref(total), add));

@@ -61,8 +61,8 @@ function byDepth(
       begin(j);
       for (let i = 0; i < whole; i += lanes) store(count(i), j);
     });
-  if (whole % lanes === 0) b.if(le(count(whole), left), all, some);
-  else some();
+  // The last vector may reach into the next panel, whose elements nobody reads here.
+  b.if(le(count(Math.ceil(whole / lanes) * lanes), left), all, some);
 }
 
 /** Packs the right operand of the block as panels of a tile's columns, which for each depth lie side by side. */

@@ -2,7 +2,15 @@ import { count, type KernelBuilder, ops, param } from "../lowered/build.ts";
 import type { Expr } from "../lowered/ir.ts";
 import { accessesOf, type ContractKernel } from "../plan/kernel.ts";
 import type { ProductPolicy } from "./product-policy.ts";
-import { type KernelAccesses, lowerValues, storeValue, type ValueContext } from "./value.ts";
+import {
+  gainsByPairs,
+  type KernelAccesses,
+  lowerValues,
+  type Pair,
+  pairOf,
+  storeValue,
+  type ValueContext,
+} from "./value.ts";
 
 const { add, div, sub } = ops;
 
@@ -92,18 +100,30 @@ export function fetchOperand(parts: Parts, side: "left" | "right", at: OperandPl
 
 /** The epilogue of some rows of the block, from `first` on, whose whole sums are in rows of the buffer from `here` on. */
 export function finish(parts: Parts, first: Expr, here: Expr, rows: Expr): void {
-  const { b, kernel, policy, block, sums, scalars } = parts;
+  const { b, kernel, policy, accesses, block, sums, scalars } = parts;
+  const { lanes } = policy.registers;
   const roots = kernel.stores.map((s) => s.value);
   const row = { dim: 1, packed: true };
-  b.for(rows, (r) =>
-    inVectors(parts, block.columns, (c, live) => {
-      const ctx = contextAt(parts, [add(add(block.m0, first), r), add(block.n0, c), zero], live);
+  b.for(rows, (r) => {
+    const vector = (c: Expr, live?: Expr, pair?: Pair): void => {
+      const place = [add(add(block.m0, first), r), add(block.n0, c), zero] as const;
+      const ctx = { ...contextAt(parts, place, live), ...(pair && { pair }) };
       const at = [add(here, r), c];
-      const sum = b.let("sum", b.load({ access: sums, at, along: row }, policy.registers.lanes));
+      const sum = b.let("sum", b.load({ access: sums, at, along: row }, lanes));
       const known = new Map(scalars);
       for (const [i, v] of kernel.epilogue.entries()) if (v.op === "accumulator") known.set(i, sum);
       const values = lowerValues(ctx, kernel.epilogue, roots, known);
       for (const [s, { access }] of kernel.stores.entries()) storeValue(ctx, access, values[s]!);
-    }),
-  );
+    };
+    const steps = gainsByPairs(kernel.epilogue, accesses) ? [2 * lanes, lanes] : [lanes];
+    b.steps(
+      block.columns,
+      steps,
+      (c, by) => {
+        if (by === lanes) vector(c);
+        else for (const [i, pair] of pairOf().entries()) vector(add(c, count(i * lanes)), undefined, pair);
+      },
+      vector,
+    );
+  });
 }

@@ -9,7 +9,16 @@ import { combine } from "./elementwise.ts";
 import type { Registers } from "./expr-lanes.ts";
 import { analyse, type LoopStructure, type Stage } from "./loop-structure.ts";
 import { startOf } from "./reduce.ts";
-import { KernelAccesses, lowerValues, scalarValues, storeValue, type ValueContext } from "./value.ts";
+import {
+  gainsByPairs,
+  KernelAccesses,
+  lowerValues,
+  type Pair,
+  pairOf,
+  scalarValues,
+  storeValue,
+  type ValueContext,
+} from "./value.ts";
 
 /** How a target wants loops. */
 export interface LoopPolicy extends Registers {
@@ -49,6 +58,8 @@ class LoopLowering {
   readonly #accesses: KernelAccesses;
   /** Whether a call does the whole kernel: a reduction folds the first dimension. */
   readonly #whole: boolean;
+  /** Whether two vectors side by side take less than twice one. */
+  readonly #inPairs: boolean;
   /** What sums start from: -0, which changes nothing; but 0 if there is nothing to add. */
   readonly #nothing = new Map<DType, Expr>();
 
@@ -65,6 +76,7 @@ class LoopLowering {
       varies: (a, d) => d < { scalar: 0, row: outer, full: outer + inner }[accesses[a]!.level],
       along: () => this.#vectorDim,
     });
+    this.#inPairs = gainsByPairs(body, this.#accesses);
   }
 
   lower(): Lowered {
@@ -102,7 +114,7 @@ class LoopLowering {
   }
 
   /** Lowers values where lanes are as the last arguments say; `beyond`: elements from the vector's index on. */
-  #context({ at, indices }: Here, index?: Expr, beyond = 0, live?: Expr): ValueContext {
+  #context({ at, indices }: Here, index?: Expr, beyond = 0, live?: Expr, pair?: Pair): ValueContext {
     const dim = this.#vectorDim;
     const first = index && ops.add(index, count(beyond));
     const accesses = this.#accesses;
@@ -114,6 +126,7 @@ class LoopLowering {
       index: (a) =>
         first ? ops.add(indices.get(a)!, ops.mul(first, accesses.stride(a, dim))) : indices.get(a)!,
       ...(live && { live }),
+      ...(pair && { pair }),
     };
   }
 
@@ -204,7 +217,8 @@ class LoopLowering {
 
   /** Vectors side by side: sums enough to hide the latency of adding, and a loop that costs little beside its loads. */
   #copies({ heavy, reduces, accesses }: Stage): number {
-    if (heavy || this.#policy.oneVector) return 1;
+    if (this.#policy.oneVector) return 1;
+    if (heavy) return this.#inPairs ? 2 : 1;
     if (reduces.length === 0) return 2;
     // Elements fetched one by one take longer than they take to add.
     return accesses.some((a) => this.#kernel.accesses[a]!.vector === "strided") ? 1 : 4;
@@ -232,8 +246,9 @@ class LoopLowering {
       this.#vectors(
         copies,
         (index, vectors, live) => {
+          const pairs = vectors === 2 && this.#inPairs ? pairOf() : [];
           for (let copy = 0; copy < vectors; copy++) {
-            const ctx = this.#context(at, index, copy * lanes, live);
+            const ctx = this.#context(at, index, copy * lanes, live, pairs[copy]);
             this.#element(ctx, stage, known, accumulators[copy] ?? [], live);
           }
         },

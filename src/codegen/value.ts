@@ -6,7 +6,7 @@ import type { ContractKernel, LoopKernel, Value } from "../plan/kernel.ts";
 import { argsOf, bodiesOf, uniformValues, valuesOf } from "./body.ts";
 import { cellOf, decode, encode, number } from "./cells.ts";
 import { lowerElementwise, type Vectors } from "./elementwise.ts";
-import { threefry } from "./threefry.ts";
+import { threefry, threefryOfTwo, type Words } from "./threefry.ts";
 
 /** Indices have 31 bits, which is all that a kernel knows of the extent that a gather picks from. */
 const gatherable = count(2 ** 31);
@@ -112,7 +112,38 @@ export interface ValueContext extends Vectors {
   readonly at: readonly Expr[];
   /** What an access without memory is at the first lane, as `index`; left out: it is computed of `at` here. */
   index?(access: number): Expr;
+  /** Left out where the vector is by itself. */
+  readonly pair?: Pair;
 }
+
+/** A vector that is the first or the second of two that follow each other. */
+export interface Pair {
+  readonly isFirst: boolean;
+  /** Random words of the second, which are drawn with those of the first. */
+  readonly words: Map<Value, Expr>;
+}
+
+/** Two vectors that follow each other. */
+export function pairOf(): readonly [Pair, Pair] {
+  const words = new Map<Value, Expr>();
+  return [
+    { isFirst: true, words },
+    { isFirst: false, words },
+  ];
+}
+
+/** Whether the random words of two vectors that follow each other are drawn together: their elements follow each other too. */
+const isPaired = (value: Value, body: readonly Value[], { list }: KernelAccesses): boolean => {
+  if (value.op !== "random") return false;
+  const element = body[value.args[2]]!;
+  if (element.op !== "index" || list[element.access]!.vector !== "unit") return false;
+  const uniform = uniformValues(body, list);
+  return uniform[value.args[0]]! && uniform[value.args[1]]!;
+};
+
+/** Whether it takes less to lower values of a body for two vectors at a time. */
+export const gainsByPairs = (body: readonly Value[], accesses: KernelAccesses): boolean =>
+  body.some((value) => isPaired(value, body, accesses));
 
 /**
  * Lowers each wanted value to a vector of the registers' lanes, a name or a constant, and before it, each once, what it is
@@ -178,7 +209,7 @@ function lowerValue(
     case "gather":
       return gather(ctx, value.access, args[0]!, uniform[value.args[0]]!);
     case "random":
-      return random(ctx.b, args as [Expr, Expr, Expr]);
+      return random(ctx, value, args as [Expr, Expr, Expr], isPaired(value, body, ctx.accesses));
     case "reduce":
     case "accumulator":
       throw new InternalError(`the value of ${value.op} must be known before the values that use it`);
@@ -261,10 +292,21 @@ function indices(ctx: ValueContext, access: number): Expr {
 }
 
 /** The random words of some elements: word e & 1 of counter (e >>> 1, 0). */
-function random(b: KernelBuilder, [key0, key1, element]: readonly [Expr, Expr, Expr]): Expr {
-  const bits = b.let("e", ops.bits(element, "u32"));
-  const zero: Expr = { op: "const", type: bits.type, value: 0 };
-  return threefry(b, [ops.bits(key0, "u32"), ops.bits(key1, "u32")], bits, zero);
+function random(
+  { b, pair }: ValueContext,
+  value: Value,
+  [key0, key1, element]: readonly [Expr, Expr, Expr],
+  isPaired: boolean,
+): Expr {
+  const known = pair?.isFirst === false ? pair.words.get(value) : undefined;
+  if (known !== undefined) return known;
+  const low = b.let("e", ops.bits(element, "u32"));
+  const number: Words = [low, { op: "const", type: low.type, value: 0 }];
+  const key: Words = [ops.bits(key0, "u32"), ops.bits(key1, "u32")];
+  if (!isPaired || pair?.isFirst !== true) return threefry(b, key, number);
+  const [own, next] = threefryOfTwo(b, key, number);
+  pair.words.set(value, next);
+  return own;
 }
 
 /** Writes a value, a name or a constant, through an access, narrowed to its dtype. */

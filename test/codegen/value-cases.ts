@@ -286,22 +286,23 @@ list.about("values with no elementwise rule", () => {
     const buffers = [new Int32Array(92)];
     list.check(call, buffers);
   });
+  // Rows that begin with an even element and with an odd one, which share no counters.
   const counters = [
-    [0, 1],
-    [9, -2],
-    [3, 3],
+    [0, 37, 1],
+    [9, 37, -2],
+    [3, 111, 3],
   ] as const;
-  list.each(counters, "random bits", ([offset, stride]) => {
-    const key = (at: number): AccessSpec => ({ dtype: "i32", buffer: 0, offset: at, strides: [0] });
+  list.each(counters, "random bits", ([offset, row, stride]) => {
+    const key = (at: number): AccessSpec => ({ dtype: "i32", buffer: 0, offset: at, strides: [0, 0] });
     const body: Value[] = [
       { op: "load", dtype: "i32", access: 0 },
       { op: "load", dtype: "i32", access: 1 },
       { op: "index", dtype: "i32", access: 2 },
       { op: "random", dtype: "i32", args: [0, 1, 2] },
     ];
-    const specs = [key(0), key(1), index(-1, [stride], offset), index(1, [1])];
-    const call = makeCall([], [101], specs, body, [{ access: 3, value: 3 }]);
-    const buffers = [Int32Array.of(123, -456), new Int32Array(101)];
+    const specs = [key(0), key(1), index(-1, [row, stride], offset), index(1, [37, 1])];
+    const call = makeCall([3], [37], specs, body, [{ access: 3, value: 3 }]);
+    const buffers = [Int32Array.of(123, -456), new Int32Array(111)];
     list.check(call, buffers);
   });
   const indices = Int32Array.from({ length: 50 }, (_, i) => (i * 7) % 10);

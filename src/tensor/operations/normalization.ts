@@ -21,10 +21,16 @@ function lastDims(op: string, x: Node, sizes: Shape, ...affine: readonly (Node |
   return sizes.map((_, i) => first + i);
 }
 
+/**
+ * x over the root of a number for each row. As in PyTorch it is multiplied by one over the root: there is then one division
+ * a row, in its gradients too, where processors divide at a tenth of the speed at which they multiply.
+ */
+const overRoot = (x: Node, rows: Node): Node => mul(x, div(1, sqrt(rows)));
+
 /** x less its mean, divided by its deviation, over some dimensions. */
 function standardized(x: Node, dims: readonly number[], eps: number): Node {
   const centred = sub(x, mean(x, dims, true));
-  return div(centred, sqrt(add(mean(square(centred), dims, true), eps)));
+  return overRoot(centred, add(mean(square(centred), dims, true), eps));
 }
 
 /** What was normalized, scaled and shifted, in the dtype that it was in. */
@@ -47,7 +53,7 @@ export function rmsNorm(x: Node, normalizedShape: Shape, weight?: Node, eps?: nu
   const dims = lastDims("rmsNorm", x, normalizedShape, weight);
   const squares = mean(square(x), dims, true);
   const least = eps ?? epsilon[squares.dtype as "f32" | "f64"];
-  const y = div(x, sqrt(add(squares, least)));
+  const y = overRoot(x, add(squares, least));
   return weight === undefined ? y : cast(mul(y, weight), y.dtype);
 }
 

@@ -26,9 +26,12 @@ cartesian_prod combinations addr diagonal_scatter select_scatter slice_scatter p
 nn.functional.channel_shuffle nn.functional.pixel_shuffle nn.functional.pixel_unshuffle unique_consecutive
 logspace/tensor_overload scatter_reduce/sum scatter_reduce/prod scatter_reduce/mean scatter_reduce/amin masked.sum
 masked.var masked.std nanmedian nanquantile nn.functional.pad/replicate_negative linalg.norm/subgradients_at_zero
-as_strided/partial_views
+as_strided/partial_views nn.functional.scaled_dot_product_attention
 """.split()
 )
+
+# Operations whose samples have more elements than others may have, whatever sizes are drawn.
+LARGE = {"nn.functional.scaled_dot_product_attention": 2000}
 
 
 def seeded(*what):
@@ -80,7 +83,7 @@ def samples_of(info, seed, shapes, reference, scale, most):
     found = []
     for dtype in supported(info):
         generator = seeded(name, str(dtype), seed)
-        drawn = [s for s in inputs(info, dtype, reference, shapes) if elements(s) <= most]
+        drawn = [s for s in inputs(info, dtype, reference, shapes) if elements(s) <= max(most, LARGE.get(name, 0))]
         kept = KEPT.get(dtype, 6) * scale / (3 if name in FEW else 1)
         for s in spread(drawn, max(1, round(kept))):
             kwargs = {**s.kwargs, "stable": True} if name in ("sort", "argsort") else s.kwargs

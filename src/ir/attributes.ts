@@ -72,6 +72,7 @@ const named: { readonly [K in Op]: { readonly [A in keyof OpAttrs[K]]-?: true } 
   cumsum: { axis: true },
   attention: { causal: true, masked: true, scale: true, dropout: true, byHead: true },
   attentionGradient: { causal: true, masked: true, scale: true, dropout: true, byHead: true, of: true },
+  allReduce: { by: true, turn: true },
   randomBits: { shape: true },
 };
 

@@ -1,5 +1,6 @@
 import { settings } from "../base/settings.ts";
-import type { Node } from "../ir/node.ts";
+import { sizeOf } from "../base/shape.ts";
+import { isOp, type Node } from "../ir/node.ts";
 import { notesScopes, scopeOf } from "../ir/origin.ts";
 import { verify } from "../ir/verify.ts";
 import { arrange } from "./arrange.ts";
@@ -9,9 +10,10 @@ import { layOut } from "./layout.ts";
 import { Lowering } from "./lower-alike.ts";
 import { lowerWholeCopy } from "./lower-loop.ts";
 import { lowerSingle } from "./lower-single.ts";
-import type { Plan, PlanGraph } from "./plan.ts";
+import type { Exchange, Plan, PlanGraph } from "./plan.ts";
 import { prepare } from "./prepare.ts";
 import { flopsOf } from "./recomputed.ts";
+import { viewOf } from "./view.ts";
 
 /** Kernels, order and memory of a graph. */
 export function lower(
@@ -25,8 +27,16 @@ export function lower(
   const { locate, stores, status, ...memory } = layOut(graph, asked, arranged, resident);
   const lowering = new Lowering(clusters.prologues, locate, stores);
   const calls: KernelCall[] = [];
+  const exchanges: Exchange[] = [];
   for (const job of arranged.jobs) {
     const { cluster, copy } = job;
+    const [first] = cluster?.nodes ?? [];
+    if (first !== undefined && isOp(first, "allReduce")) {
+      const stretch = (n: Node) => ({ buffer: locate(viewOf(n).base), length: sizeOf(n.shape) });
+      const [parts, into] = [first.src.map(stretch), stretch(first)];
+      exchanges.push({ at: calls.length, dtype: first.dtype, parts, into, by: first.attrs.by });
+      continue;
+    }
     const made: (KernelCall | null)[] = [];
     if (cluster === null) {
       const { from, check, slot } = copy!;
@@ -47,7 +57,15 @@ export function lower(
     }
   }
   const { inputs, outputs, buffers, arenaBytes } = memory;
-  return { inputs, scalars: graph.scalars.map((s) => s.dtype), buffers, arenaBytes, calls, outputs };
+  return {
+    inputs,
+    scalars: graph.scalars.map((s) => s.dtype),
+    buffers,
+    arenaBytes,
+    calls,
+    exchanges,
+    outputs,
+  };
 }
 
 const totalFlops = (nodes: readonly Node[]): number => nodes.reduce((sum, n) => sum + flopsOf(n), 0);

@@ -8,6 +8,7 @@ import { bytesOf } from "../../src/base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../src/base/errors.ts";
 import { hashBytes } from "../../src/base/hash.ts";
 import { sampled } from "../breadth.ts";
+import { expectClose } from "../oracle/close.ts";
 import { type Fixture, readFixture, valuesOf } from "../oracle/fixture.ts";
 
 const { scaledDotProductAttention } = nn;
@@ -46,17 +47,6 @@ function attend(c: Case): { leaves: Tensor[]; output: Tensor } {
     bias ? { ...options, attnMask: bias } : options,
   );
   return { leaves, output };
-}
-
-function expectClose(actual: Tensor, expected: Fixture, what: string, times = 1): void {
-  const { data, shape } = valuesOf(expected);
-  expect(actual.shape, what).toEqual(shape);
-  const values = actual.dataSync();
-  for (let i = 0; i < data.length; i++) {
-    const [a, b] = [values[i]!, data[i]!];
-    const near = Object.is(a, b) || Math.abs(a - b) <= times * (2e-6 + 2e-5 * Math.abs(b));
-    if (!near) expect.fail(`${what}: element ${i} is ${a}, PyTorch's ${b}`);
-  }
 }
 
 describe("as PyTorch's", () => {

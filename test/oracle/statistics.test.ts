@@ -2,10 +2,10 @@ import * as nn from "thaw/nn";
 import { EMA } from "thaw/optim";
 import { capture, fromArray, type Tensor } from "thaw/tensor";
 import { describe, expect, test } from "vitest";
+import { expectClose } from "./close.ts";
 import { type Fixture, readFixture, valuesOf } from "./fixture.ts";
 
 /** Batch norm over several steps, and averages of weights, against PyTorch. */
-const [atol, rtol] = [2e-6, 2e-5];
 
 type Named = Record<string, Fixture>;
 
@@ -43,16 +43,6 @@ function tensorOf(fixture: Fixture, requiresGrad = false): Tensor {
 
 const tensorsOf = (named: Named): Record<string, Tensor> =>
   Object.fromEntries(Object.entries(named).map(([name, fixture]) => [name, tensorOf(fixture)]));
-
-function expectClose(actual: Tensor, expected: Fixture, what: string, times = 1): void {
-  const { data, shape } = valuesOf(expected);
-  expect(actual.shape, what).toEqual(shape);
-  for (const [i, a] of actual.dataSync().entries()) {
-    const b = data[i]!;
-    if (!(Math.abs(Number(a) - b) <= times * (atol + rtol * Math.abs(b))))
-      expect.fail(`${what}: element ${i} is ${a}, PyTorch's ${b}`);
-  }
-}
 
 const kinds = { BatchNorm1d: nn.BatchNorm1d, BatchNorm2d: nn.BatchNorm2d, BatchNorm3d: nn.BatchNorm3d };
 

@@ -192,8 +192,10 @@ function expectNamed(op: string, call: () => unknown, args: readonly unknown[]):
     const result = call();
     if (result instanceof Promise) result.catch(() => {});
   } catch (error) {
+    // An error's stack is made as text when it is read, which takes longer than the call.
+    if (error instanceof ThawError) return;
     const what = `${op}(${args.map((a) => (typeof a === "symbol" ? "symbol" : Array.isArray(a) ? `[${a.length}]` : typeof a === "object" ? (a?.constructor?.name ?? "null") : `${a}`)).join(", ")})`;
-    expect(error, `${what}: ${(error as Error).stack}`).toBeInstanceOf(ThawError);
+    expect.fail(`${what}: ${(error as Error).stack}`);
   }
 }
 

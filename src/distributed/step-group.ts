@@ -1,8 +1,9 @@
 import type { DType, TypedArray } from "../base/dtype.ts";
-import { GroupError, RankError } from "../base/errors.ts";
+import { ArgumentError, GroupError, RankError } from "../base/errors.ts";
 import { idOf } from "../base/identity.ts";
 import { sizeOf } from "../base/shape.ts";
-import { addCheck, currentTrace } from "../engine/trace.ts";
+import { isCheckingFinite } from "../engine/finite.ts";
+import { addCheck, currentTrace, hostScalar } from "../engine/trace.ts";
 import { reshape, sliceAxis } from "../ir/build.ts";
 import { node } from "../ir/node.ts";
 import type { Collective } from "../ir/op.ts";
@@ -12,7 +13,7 @@ import { partShape } from "../optim/part.ts";
 import { stateDtype } from "../optim/state-tensor.ts";
 import type { Node } from "../optim/transform.ts";
 import { noGrad } from "../tensor/autograd.ts";
-import { div, eq, full, like, not } from "../tensor/operations/elementwise.ts";
+import { div, eq, full, like, mul, not } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { type Agreed, Agreements } from "./agreement.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
@@ -21,8 +22,8 @@ import { type InCommon, meetFirst } from "./first-meeting.ts";
 /** What a step tells its group of itself. */
 export interface StepGroupSettings extends InCommon {
   readonly parameters: () => Iterable<Parameter>;
-  /** Whether a gradient is the mean over all ranks, or over those that have one. */
-  readonly average: "ranks" | "used";
+  /** Whether a gradient is the mean over all ranks, or over those that have one, or by the samples of each. */
+  readonly average: "ranks" | "used" | "samples";
   /** Whether values that differ at the start are an error, or rank 0's are taken. */
   readonly start: "same" | "broadcast";
   /** Whether checks come to be after gradients have been summed. */
@@ -39,6 +40,8 @@ export interface StepCall {
   readonly of: number;
   /** What it can have gradients of. */
   readonly possible: () => Regions;
+  /** By how much its gradients weigh in a mean by samples. */
+  readonly samples: number;
 }
 
 /** Thrown where a call's losses reach something else than was expected: it is agreed on anew, and made again. */
@@ -77,6 +80,8 @@ export class StepGroup {
   /** Of the present call: guarded sums that are done, and whether one has said that a check has failed. */
   #guards = 0;
   #refused = false;
+  /** How much the present call's gradients weigh. */
+  #samples = 1;
   /** Checks that the sums of the present recording look at. */
   #checks = 0;
 
@@ -123,7 +128,12 @@ export class StepGroup {
   }
 
   #attempt<C, T>(planned: C & { readonly call: StepCall }, carryOut: (planned: C, agreed: Agreed) => T): T {
-    const { key, task, of, possible } = planned.call;
+    if (isCheckingFinite())
+      throw new ArgumentError(
+        "trainStep: detectAnomaly() looks at one rank's values; in a group give finite: true, which says where a NaN came from",
+      );
+    const { key, task, of, possible, samples } = planned.call;
+    this.#samples = samples;
     const name = `${task}\n${this.#agreements.frozen.hash.join()}`;
     let known = this.#reached.get(key);
     if (known === undefined) this.#reached.set(key, (known = new Map()));
@@ -214,21 +224,26 @@ export class StepGroup {
     const means = new Map<Parameter, Node>();
     for (const [turn, dtype] of [...byDtype.keys()].sort().entries()) {
       const members = byDtype.get(dtype)!;
+      const weight = average === "samples" ? hostScalar(() => this.#samples, dtype) : null;
       const parts = members.map((p) => {
         const [region, shape] = [regions.get(p)!, partShape(p, regions.get(p)!)];
         const gradient = gradients.get(p);
         if (gradient === undefined) return full(shape, 0, dtype);
         const mine = own.get(p)!;
-        return widened(p, like(gradient, partShape(p, mine), dtype, "gradient"), mine, region);
+        const same = like(gradient, partShape(p, mine), dtype, "gradient");
+        return widened(p, weight === null ? same : mul(same, weight), mine, region);
       });
+      if (weight !== null) parts.push(weight);
       const last = turn === byDtype.size - 1;
       const total = last
         ? this.#guard(parts, dtype, turn)
         : node("allReduce", parts, { by: this.#sums, turn });
+      const elements = members.reduce((sum, p) => sum + sizeOf(partShape(p, regions.get(p)!)), 0);
+      const samples = reshape(sliceAxis(total, 0, elements, 1), []);
       let at = 0;
       for (const p of members) {
         const shape = partShape(p, regions.get(p)!);
-        const ranks = average === "used" ? users.get(p)! : this.#engine.size;
+        const ranks = weight !== null ? samples : average === "used" ? users.get(p)! : this.#engine.size;
         means.set(p, div(reshape(sliceAxis(total, 0, at, sizeOf(shape)), shape), ranks));
         at += sizeOf(shape);
       }

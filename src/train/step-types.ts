@@ -83,6 +83,11 @@ export interface TrainStepOptions<
   /** Over how many ranks of a group gradients are averaged: all (default), or those whose loss reaches the parameter. */
   average?: "ranks" | "used";
   /**
+   * Of how many samples a call's loss is the mean. Where it is given, gradients of the ranks of a group are averaged by it:
+   * a short last batch on one of them then weighs as in one process that sees all samples.
+   */
+  samples?: (...args: A) => number;
+  /**
    * Where ranks of a group begin: with the `"same"` values (default), or `GroupError` says which differ; `"broadcast"`: with
    * those of rank 0.
    */

@@ -34,7 +34,7 @@ import { diagnose } from "./diagnose.ts";
 import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
 import { hookStage } from "./gradient-hook.ts";
-import { groupOf } from "./group-of.ts";
+import { groupOf, samplesOf } from "./group-of.ts";
 import { outsideOf, outsideWarning } from "./outside.ts";
 import type { Report } from "./report.ts";
 import { StepRound } from "./round.ts";
@@ -310,7 +310,9 @@ export class Step<A extends unknown[], L extends LossResult> {
     const planned = () => {
       const plan = planOf();
       const possible = () => trainableOf(plan.updated);
-      return { plan, call: { key: plan, task: all.map(taskOf).join(" "), of: plan.of, possible } };
+      const samples = samplesOf(this.#options.samples, all);
+      const task = all.map(taskOf).join(" ");
+      return { plan, call: { key: plan, task, of: plan.of, possible, samples } };
     };
     return group.run(planned, ({ plan }, agreed) =>
       this.#carryOut(this.#plans.agreedOn(plan, agreed), given, all),
@@ -354,7 +356,7 @@ export class Step<A extends unknown[], L extends LossResult> {
   #flushTogether(group: StepGroup, call: CallPlan | null): void {
     const possible = (): Regions => (call === null ? new Map() : trainableOf(call.updated));
     const planned = () => ({
-      call: { key: call ?? this.#round, task: "", of: call?.of ?? 0, possible },
+      call: { key: call ?? this.#round, task: "", of: call?.of ?? 0, possible, samples: 1 },
     });
     group.run(planned, (_, agreed) => {
       if (call !== null && agreed.regions.size > 0)
@@ -394,7 +396,8 @@ export class Step<A extends unknown[], L extends LossResult> {
       const costOfAll = unfreeze(module, "**", () => costOf(this.#sets.all()));
       const cost = costOf(this.#sets.get(selector));
       const task = taskOf(args);
-      return explainCall({ module, optimizer, selector, task, reached, outside, cost, costOfAll });
+      const isShared = this.#group !== null;
+      return explainCall({ module, optimizer, isShared, selector, task, reached, outside, cost, costOfAll });
     });
   }
 }

@@ -43,6 +43,12 @@ test("options that cannot be are said", () => {
     "trainStep: group is no group of ranks; give what distributed.group() gives",
   );
   expect(made({ average: "median" })).toThrow('trainStep: average is median; it must be "ranks" or "used"');
+  expect(made({ samples: 3 })).toThrow(
+    "trainStep: samples is number; it must be a function of the arguments",
+  );
+  expect(made({ samples: () => 3, accumulate: 2 })).toThrow(
+    "trainStep: samples and accumulate do not go together; leave one of them out",
+  );
   expect(made({ start: "fresh" })).toThrow('trainStep: start is fresh; it must be "same" or "broadcast"');
 });
 

@@ -122,6 +122,44 @@ const scenes = {
     });
   },
 
+  async samples() {
+    // A last batch of 3 rows on rank 0, and of 1 on each other; one process sees all rows.
+    const rows = (r) => (r === 0 ? 3 : 1);
+    const data = (r) => {
+      manualSeed(50 + r);
+      return [
+        rand([rows(r), 3]),
+        tensor(
+          Array.from({ length: rows(r) }, (_, i) => (i + r) % 4),
+          { dtype: "i32" },
+        ),
+      ];
+    };
+    const all = Array.from({ length: size }, (_, r) => data(r));
+    const total = all.reduce((sum, [x]) => sum + x.shape[0], 0);
+    const [together, alone] = [networkOf(2), networkOf(2)];
+    const sgd = (net) => new optim.SGD(net, { lr: 1 });
+    const trains = ["output.**", "hiddenTask1.**"];
+    const options = { loss: lossOf(together), trains, group, samples: (_, x) => x.shape[0] };
+    const step = trainStep(sgd(together), options);
+    const whole = trainStep(sgd(alone), { loss: lossOf(alone), trains });
+    for (let s = 0; s < 3; s++) {
+      await step("task1", ...data(rank));
+      const weights = all.map(([x]) => x.shape[0] / total);
+      await whole.together(
+        all.map(([x, y]) => ["task1", x, y]),
+        { weights },
+      );
+    }
+    const numbers = async (net) => [
+      ...(await net.output.weight.data()),
+      ...(await net.hiddenTask1.weight.data()),
+    ];
+    const [mine, expected] = [await numbers(together), await numbers(alone)];
+    const explained = step.explain("task1", ...data(rank)).parameters.map((p) => [p.path, p.sentBytes]);
+    report({ off: Math.max(...mine.map((x, i) => Math.abs(x - expected[i]))), explained });
+  },
+
   async refusals() {
     const net = networkOf(1);
     const found = {};

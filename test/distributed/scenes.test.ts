@@ -66,6 +66,20 @@ test("what one rank's loss reaches all update, and what none reaches no rank", l
   expect(said).toEqual([expected, expected]);
 });
 
+test("a short batch on one rank weighs by its samples, where they are counted", limit, async () => {
+  const { failure, said } = await ran("./scenes.mjs", ["samples"]);
+  expect(failure).toBeNull();
+  for (const [{ off, explained }] of said as [{ off: number; explained: unknown }][]) {
+    expect(off).toBeLessThan(1e-6);
+    expect(explained).toEqual([
+      ["hiddenTask1.weight", 36],
+      ["hiddenTask2.weight", 0],
+      ["output.weight", 48],
+      ["output.bias", 16],
+    ]);
+  }
+});
+
 describe("what fails on one rank fails on all, and nothing is written", () => {
   type Found = Record<
     string,

@@ -21,6 +21,7 @@ export {
   writeSafetensors,
 } from "./checkpoint/index.ts";
 export * as data from "./data/index.ts";
+export * as distributed from "./distributed/index.ts";
 export {
   detectAnomaly,
   Profile,

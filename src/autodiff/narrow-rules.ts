@@ -250,5 +250,6 @@ export const narrowRules: { readonly [K in Op]: NarrowRule<K> | null } = {
   cumsum: acrossAxis,
   attention: null,
   attentionGradient: null,
+  allReduce: null,
   randomBits: null,
 };

@@ -1,3 +1,4 @@
+import { sizeOf } from "../base/shape.ts";
 import {
   cast,
   div,
@@ -113,6 +114,13 @@ export function concatOperand(n: Node<"concat">, g: Node, operand: number): Node
   let start = 0;
   for (let i = 0; i < operand; i++) start += n.src[i]!.shape[axis]!;
   return sliceAxis(g, axis, start, n.src[operand]!.shape[axis]!);
+}
+
+/** allReduce: what a rank gives reaches the results of all, so its gradient is the sum of theirs. */
+export function allReduceOperand({ src, attrs }: Node<"allReduce">, g: Node, operand: number): Node {
+  const start = src.slice(0, operand).reduce((sum, s) => sum + sizeOf(s.shape), 0);
+  const { shape } = src[operand]!;
+  return reshape(sliceAxis(node("allReduce", [g], attrs), 0, start, sizeOf(shape)), shape);
 }
 
 /** One side of a dot: its axes by role. */

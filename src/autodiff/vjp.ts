@@ -21,6 +21,7 @@ import { type Node, node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
 import { attentionOperand } from "./vjp-attention.ts";
 import {
+  allReduceOperand,
   concatOperand,
   dotLeft,
   dotRight,
@@ -178,5 +179,6 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
   attention: [attentionOperand("query"), attentionOperand("key"), attentionOperand("value"), null],
   // It is made where gradients are not to have gradients.
   attentionGradient: [null],
+  allReduce: [allReduceOperand],
   randomBits: [null],
 };

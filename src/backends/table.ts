@@ -148,6 +148,11 @@ export class PlanTable {
     else this.#arena.push({ at, add, buffer });
   }
 
+  /** The address of a buffer of the arena, or of the memory that is bound in its place. */
+  addressOf(buffer: number): number {
+    return this.#elsewhere.get(buffer) ?? this.#memory.placeOf(buffer);
+  }
+
   /** Follows the arena, which has moved. */
   moved(): void {
     for (const { at, add, buffer } of this.#arena) this.#memory.store(at, this.#memory.placeOf(buffer) + add);

@@ -90,6 +90,25 @@ export class StateOffloadError extends ThawError {
 export class TrainerError extends ThawError {
   static override readonly name: string = "TrainerError";
 }
+/** Ranks of a group that differ in what must be the same, or a group that cannot be. */
+export class GroupError extends ThawError {
+  static override readonly name: string = "GroupError";
+}
+/** Another rank that has failed, ended or died while this one needs it; or that has failed in a step of both. */
+export class RankError extends GroupError {
+  static override readonly name: string = "RankError";
+  /** Which. */
+  readonly rank: number;
+
+  constructor(message: string, { rank = -1, ...options }: ErrorOptions & { rank?: number } = {}) {
+    super(message, options);
+    this.rank = rank;
+  }
+}
+/** Another rank that does not come to where this one waits for it. */
+export class GroupTimeoutError extends RankError {
+  static override readonly name: string = "GroupTimeoutError";
+}
 /** A file that cannot be read or written. */
 export class FileError extends ThawError {
   static override readonly name: string = "FileError";

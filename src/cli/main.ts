@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ThawError } from "../base/errors.ts";
 import { printableLines } from "../base/printable.ts";
 
@@ -174,6 +174,28 @@ before, typescript, esbuild or tsx does, whichever the script's project has.`,
   )
   .action(async (script: string, args: string[], options) => {
     await (await import("./profile.ts")).profileScript(script, args, options, print);
+  });
+
+program
+  .command("run")
+  .description("run a script on several ranks, which train one network together")
+  .argument("<script>", "what each rank runs; distributed.group() tells it which it is")
+  .argument("[args...]", "its arguments, after --")
+  .option("-n, --ranks <n>", "how many ranks", countFrom(1), 2)
+  .addOption(
+    new Option("--engine <name>", "how ranks reach each other").choices(["threads"]).default("threads"),
+  )
+  .option("--restarts <n>", "begin again so often where a rank fails", countFrom(0), 0)
+  .option("--timeout <seconds>", "wait so long for a rank before it counts as hung", countFrom(1), 300)
+  .addHelpText(
+    "after",
+    `
+Each rank is a thread with a backend of its own; THAW_THREADS and THAW_MAX_MEMORY are divided among them. Lines that
+rank 1 writes begin with [1]. Where one fails, all end, and the exit status is 1. A script that is run plainly has a
+group of one. On --restarts a script is to load its last checkpoint.`,
+  )
+  .action(async (script: string, args: string[], options) => {
+    process.exitCode = await (await import("./run.ts")).run(script, args, options);
   });
 
 /** Gathers the values of an option that may be repeated. */

@@ -1,7 +1,7 @@
 import { dtypes } from "../base/dtype.ts";
 import { attributeNames } from "../ir/attributes.ts";
 import { isOp, type Node, topological } from "../ir/node.ts";
-import { type Op, type OpAttrs, ops } from "../ir/op.ts";
+import { type Op, type OpAttrs, ops, type Source } from "../ir/op.ts";
 import { presentStorage, type Storage } from "./storage.ts";
 
 /** What a signature has of an operation, looked up once a node. */
@@ -61,7 +61,7 @@ function pushAttrs(names: readonly string[], attrs: OpAttrs[Op]): void {
     else if (Array.isArray(value)) {
       push(value.length);
       for (const v of value) push(v as number);
-    }
+    } else push((value as Source).id); // The group of ranks that an allReduce is of.
   }
 }
 

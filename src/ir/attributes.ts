@@ -1,6 +1,6 @@
 import { dtypes } from "../base/dtype.ts";
 import type { NumberList } from "../base/number-list.ts";
-import type { Node, Op, OpAttrs } from "./op.ts";
+import type { Node, Op, OpAttrs, Source } from "./op.ts";
 
 /** Every attribute of every primitive; one that is left out, or is none, does not compile. */
 const named: { readonly [K in Op]: { readonly [A in keyof OpAttrs[K]]-?: true } } = {
@@ -72,6 +72,7 @@ const named: { readonly [K in Op]: { readonly [A in keyof OpAttrs[K]]-?: true } 
   cumsum: { axis: true },
   attention: { causal: true, masked: true, scale: true, dropout: true, byHead: true },
   attentionGradient: { causal: true, masked: true, scale: true, dropout: true, byHead: true, of: true },
+  allReduce: { by: true, turn: true },
   randomBits: { shape: true },
 };
 
@@ -94,5 +95,6 @@ export function pushAttributes(list: NumberList, { op, attrs }: Node): void {
     else if (typeof value === "string") list.push(dtypeCode.get(value)!);
     else if (typeof value === "boolean") list.push(value ? 1 : 0);
     else if (Array.isArray(value)) list.pushAll(value as number[]);
+    else list.push((value as Source).id); // The group of ranks that an allReduce is of.
   }
 }

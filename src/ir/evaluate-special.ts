@@ -105,6 +105,12 @@ export const specialRules = {
   attentionGradient: evaluateAttentionGradient,
 
   /** Element e is word e mod 2 of the block that counter (⌊e / 2⌋, 0) gives. */
+  allReduce: (n: Node<"allReduce">, parts: readonly TypedArray[]): TypedArray => {
+    const out = allocate(n.dtype, sizeOf(n.shape));
+    n.attrs.by.sum(parts, out, n.dtype);
+    return out;
+  },
+
   randomBits: (n: Node<"randomBits">, [key]: readonly TypedArray[]): TypedArray => {
     const out = new Int32Array(sizeOf(n.shape));
     for (let e = 0; e < out.length; e += 2) {

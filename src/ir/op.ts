@@ -1,4 +1,4 @@
-import type { DType } from "../base/dtype.ts";
+import type { DType, TypedArray } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 
 /** Where a leaf's value lives: an opaque handle of the engine's; same source and version, same value. */
@@ -31,6 +31,15 @@ export interface CustomCall {
     wanted: readonly boolean[],
     seen: (n: Node) => Node,
   ): readonly (Node | null)[];
+}
+
+/** Several ranks that run the same plan at once, as a sum over them sees them. */
+export interface Collective extends Source {
+  /**
+   * Sums over all ranks what lies end to end in `parts`, of one dtype, element by element and in rank order, into `into`;
+   * waits for them. Throws where a rank does not come, and nothing is written by any then.
+   */
+  sum(parts: readonly TypedArray[], into: TypedArray, dtype: DType): void;
 }
 
 type None = Record<never, never>;
@@ -166,6 +175,11 @@ export interface OpAttrs {
    * the gradients of some operands (0, 1, 2: of the query, key, value), in one vector.
    */
   attentionGradient: OpAttrs["attention"] & { of: readonly number[] };
+  /**
+   * The elements of all operands, which are of one dtype, end to end in one vector, each summed over the ranks of a group
+   * in rank order. All ranks must come to it with as many elements; of several in a graph, those of a lower `turn` first.
+   */
+  allReduce: { by: Collective; turn: number };
   /** key (i32[2]) → uniformly random i32 bits: Threefry-2x32-20 of (key, element index). */
   randomBits: { shape: Shape };
 }
@@ -248,6 +262,7 @@ export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operan
   cumsum: k("special", 1),
   attention: k("special", -1),
   attentionGradient: k("special", -1),
+  allReduce: k("special", -1),
   randomBits: k("special", 1),
 };
 

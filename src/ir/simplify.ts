@@ -35,6 +35,7 @@ const rules: SimplifyRules = {
   argsort: null,
   attention: null,
   attentionGradient: null,
+  allReduce: null,
   randomBits: null,
 };
 

@@ -13,6 +13,7 @@ export interface GradientTransform {
 /** Where gradient transforms stand in a step: always in this order, whatever a step uses of them. */
 export interface GradientSlots {
   readonly accumulate?: GradientTransform;
+  readonly allReduce?: GradientTransform;
   readonly hook?: GradientTransform;
   readonly finite?: GradientTransform;
   readonly clip?: readonly GradientTransform[];
@@ -21,10 +22,10 @@ export interface GradientSlots {
 /** Passes gradients through the slots. */
 export function throughSlots(
   gradients: Gradients,
-  { accumulate, hook, finite, clip = [] }: GradientSlots,
+  { accumulate, allReduce, hook, finite, clip = [] }: GradientSlots,
 ): Gradients {
   let now = gradients;
-  for (const transform of [accumulate, hook, finite, ...clip])
+  for (const transform of [accumulate, allReduce, hook, finite, ...clip])
     if (transform !== undefined) now = transform.apply(now);
   return now;
 }

@@ -1,5 +1,5 @@
 import { isOp, type Node } from "../ir/node.ts";
-import type { Clusters, Group } from "./cluster.ts";
+import type { Cluster, Clusters, Group } from "./cluster.ts";
 import { reads, stagesOf } from "./in-place.ts";
 import { dependsOn, type Ordered, precede } from "./precedence.ts";
 import { type Prepared, rootBasesOf } from "./prepare.ts";
@@ -66,8 +66,13 @@ export function arrange(asked: Prepared, clusters: Clusters): Arranged {
     precede(homeOf(from), job);
     return job;
   });
+  // A rank that stops at a check has been waited for by nobody: it stops when all exchanges are done, and all know of it.
+  const exchanges = exchangesOf(list).map((c) => jobs[c.place]!);
+  for (let i = 1; i < exchanges.length; i++) precede(exchanges[i - 1]!, exchanges[i]!);
+  const lastExchange = exchanges.at(-1);
+  if (checks.length > 0 && lastExchange !== undefined) precede(lastExchange, checks[0]!);
   for (let i = 1; i < checks.length; i++) precede(checks[i - 1]!, checks[i]!);
-  const lastCheck = checks.at(-1);
+  const guard = checks.at(-1) ?? lastExchange;
 
   const inPlace = new Map<Node, number>();
   const late: Job[] = [];
@@ -76,12 +81,12 @@ export function arrange(asked: Prepared, clusters: Clusters): Arranged {
     const elsewhere = (n: Node) =>
       inPlace.has(n) || (n === w.value ? isOp(n, "scatter") && outputBases.has(n) : rootBases.has(n));
     const stages = stagesOf(w, of[w.value.index]!, clusters, slot);
-    // What a stage overwrites must have been read by all who need it, and nothing is overwritten before the checks.
+    // What a stage overwrites must have been read by all who need it, and nothing is overwritten before checks and exchanges.
     const steps = stages.map((value, i) => {
       const job = homeOf(value);
       const readers = i === 0 ? readersOfSlot[w.slot] : readersOf[stages[i - 1]!.index];
       const before = (readers ?? []).filter((r) => r !== job);
-      if (i === 0 && lastCheck !== undefined) before.push(lastCheck);
+      if (i === 0 && guard !== undefined) before.push(guard);
       return { job, before };
     });
     const safe =
@@ -117,3 +122,13 @@ function jobOf(
     seen: 0,
   };
 }
+
+/** What waits for other ranks, in the order in which all of them come to it. */
+const exchangesOf = (list: readonly Cluster[]): Cluster[] =>
+  list
+    .flatMap((c) => {
+      const [first] = c.nodes;
+      return isOp(first!, "allReduce") ? [{ c, turn: first.attrs.turn }] : [];
+    })
+    .sort((a, b) => a.turn - b.turn)
+    .map(({ c }) => c);

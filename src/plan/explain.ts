@@ -1,3 +1,4 @@
+import { dtypes } from "../base/dtype.ts";
 import { shapeText } from "../base/shape.ts";
 import type { KernelCall, Value } from "./kernel.ts";
 import type { ExplainedKernel, Plan, PlanExplanation } from "./plan.ts";
@@ -28,7 +29,7 @@ const count = (n: number): string =>
         : `${n} `;
 
 /** The kernels of a plan with their FLOPs, bytes and peak memory, as data and as a table. */
-export function explainPlan(plan: Pick<Plan, "calls" | "arenaBytes">): PlanExplanation {
+export function explainPlan(plan: Pick<Plan, "calls" | "exchanges" | "arenaBytes">): PlanExplanation {
   const kernels = plan.calls.map((call) => ({
     name: nameOf(call),
     kind: call.kernel.kind,
@@ -41,6 +42,10 @@ export function explainPlan(plan: Pick<Plan, "calls" | "arenaBytes">): PlanExpla
   const flops = total((k) => k.flops);
   const bytes = total((k) => k.bytes);
   const recomputedFlops = total((k) => k.recomputedFlops);
+  const exchangedBytes = plan.exchanges.reduce(
+    (sum, { dtype, into }) => sum + into.length * dtypes[dtype].bytes,
+    0,
+  );
   const structures = new Set(plan.calls.map((c) => c.kernel.key)).size;
   return {
     kernels,
@@ -48,6 +53,7 @@ export function explainPlan(plan: Pick<Plan, "calls" | "arenaBytes">): PlanExpla
     flops,
     bytes,
     recomputedFlops,
+    exchangedBytes,
     arenaBytes: plan.arenaBytes,
     toString() {
       const rows = kernels.map((k, i) => [
@@ -61,7 +67,7 @@ export function explainPlan(plan: Pick<Plan, "calls" | "arenaBytes">): PlanExpla
       const widths = [0, 1, 2, 3, 4].map((c) => Math.max(...rows.map((r) => r[c]!.length), 0));
       const lines = rows.map((r) => r.map((cell, c) => (c < 5 ? cell.padEnd(widths[c]!) : cell)).join("  "));
       const again = recomputedFlops > 0 ? ` (${count(recomputedFlops)}FLOP once more)` : "";
-      const summary = `${kernels.length} kernels (${structures} different), ${count(flops)}FLOP${again}, ${count(bytes)}B moved, ${count(plan.arenaBytes)}B of scratch`;
+      const summary = `${kernels.length} kernels (${structures} different), ${count(flops)}FLOP${again}, ${count(bytes)}B moved, ${count(plan.arenaBytes)}B of scratch${exchangedBytes > 0 ? `, ${count(exchangedBytes)}B to other ranks` : ""}`;
       return [...lines, summary].join("\n");
     },
   };

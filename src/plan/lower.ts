@@ -1,7 +1,8 @@
 import { InternalError } from "../base/errors.ts";
 import { sameData } from "../base/exact-text.ts";
 import { settings } from "../base/settings.ts";
-import type { Node } from "../ir/node.ts";
+import { sizeOf } from "../base/shape.ts";
+import { isOp, type Node } from "../ir/node.ts";
 import { notesScopes, scopeOf } from "../ir/origin.ts";
 import { verify } from "../ir/verify.ts";
 import { Decisions, decideAnew } from "./decide.ts";
@@ -10,9 +11,10 @@ import { layOut } from "./layout.ts";
 import { Lowering } from "./lower-alike.ts";
 import { lowerWholeCopy } from "./lower-loop.ts";
 import { lowerSingle } from "./lower-single.ts";
-import type { Plan, PlanGraph } from "./plan.ts";
+import type { Exchange, Plan, PlanGraph } from "./plan.ts";
 import { prepare } from "./prepare.ts";
 import { flopsOf } from "./recomputed.ts";
+import { viewOf } from "./view.ts";
 
 /** Kernels, order and memory of a plan. */
 export type Lowered = Omit<Plan, "id" | "graph" | "explain">;
@@ -35,8 +37,16 @@ export function lower(
   const { buffers } = memory;
   const lowering = new Lowering(decided.prologues, { buffers, locate, stores }, decided.alike);
   const calls: KernelCall[] = [];
+  const exchanges: Exchange[] = [];
   for (const step of decided.steps) {
     const { cluster, copy } = step;
+    const [first] = cluster?.nodes ?? [];
+    if (first !== undefined && isOp(first, "allReduce")) {
+      const stretch = (n: Node) => ({ buffer: locate(viewOf(n).base), length: sizeOf(n.shape) });
+      const [parts, into] = [first.src.map(stretch), stretch(first)];
+      exchanges.push({ at: calls.length, dtype: first.dtype, parts, into, by: first.attrs.by });
+      continue;
+    }
     const made: (KernelCall | null)[] = [];
     if (cluster === null) {
       const { from, check, slot } = copy!;
@@ -59,7 +69,7 @@ export function lower(
   decided.remember(lowering.alike);
   const { inputs, outputs, arenaBytes } = memory;
   const scalars = graph.scalars.map((s) => s.dtype);
-  const lowered = { inputs, scalars, buffers, arenaBytes, calls, outputs };
+  const lowered = { inputs, scalars, buffers, arenaBytes, calls, exchanges, outputs };
   if (settings.verify && decided.alike !== null && !sameData(lowered, lower(graph, resident, null)))
     throw new InternalError(
       "plan: what was decided about another graph of the same form is not right for this one",

@@ -1,6 +1,7 @@
 import type { DType } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
+import type { Collective } from "../ir/op.ts";
 import type { Kernel, KernelCall } from "./kernel.ts";
 
 /** Where a plan's buffer lives. Offsets and sizes in bytes, 64-byte aligned. */
@@ -31,6 +32,23 @@ export interface PlanOutput {
   readonly buffer: number;
 }
 
+/** Elements of a plan's buffer that lie side by side from its beginning. */
+export interface Stretch {
+  readonly buffer: number;
+  readonly length: number;
+}
+
+/** A sum over the ranks of a group, which waits for them: it comes between two kernels of a plan. */
+export interface Exchange {
+  /** The number of kernels that run before it. */
+  readonly at: number;
+  readonly dtype: DType;
+  /** What this rank gives, end to end. */
+  readonly parts: readonly Stretch[];
+  readonly into: Stretch;
+  readonly by: Collective;
+}
+
 /** One kernel of a plan, as `explain` shows it. */
 export interface ExplainedKernel {
   /** What it does: the operations of its body. */
@@ -53,6 +71,8 @@ export interface PlanExplanation {
   readonly bytes: number;
   /** Of the operations, those that are done once more, within `checkpoint`. */
   readonly recomputedFlops: number;
+  /** Bytes that a rank gives to sums over the ranks of its group. */
+  readonly exchangedBytes: number;
   /** Bytes of scratch and results at their peak; parameters and optimizer state are not in it. */
   readonly arenaBytes: number;
   toString(): string;
@@ -66,6 +86,8 @@ export interface Plan {
   readonly buffers: readonly PlanBuffer[];
   readonly arenaBytes: number;
   readonly calls: readonly KernelCall[];
+  /** Sums over the ranks of a group, in order: none follows a check, and no write comes before the last. */
+  readonly exchanges: readonly Exchange[];
   readonly outputs: readonly PlanOutput[];
   /** The graph it came from, for the reference backend and for explain. */
   readonly graph: PlanGraph;

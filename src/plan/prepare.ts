@@ -89,6 +89,8 @@ function rewrite(n: Node): Node {
   if (isOp(n, "sum") || isOp(n, "maxReduce") || isOp(n, "minReduce") || isOp(n, "prod")) return reduction(n);
   if (isOp(n, "argmax") || isOp(n, "argsort") || isOp(n, "cumsum"))
     return node(n.op, [whole(n.src[0]!)], n.attrs as never, false);
+  // What is given to other ranks is memory, from its beginning on.
+  if (isOp(n, "allReduce")) return node("allReduce", n.src.map(asRoot), n.attrs, false);
   if (isAttentionNode(n)) return prepareAttention(n, copyOf);
   if (isOp(n, "scatter") || isOp(n, "scatterAdd")) {
     const [data, indices, updates] = n.src as [Node, Node, Node];

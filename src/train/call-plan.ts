@@ -1,3 +1,4 @@
+import type { Agreed } from "../distributed/agreement.ts";
 import { type Regions, unite } from "../optim/accumulate.ts";
 import type { TrainedSet } from "./trained-set.ts";
 
@@ -15,6 +16,8 @@ export class CallPlan {
   readonly of: number;
   /** What it may update: nothing, where it only adds to sums of gradients. */
   readonly updated: Regions;
+  /** Of a group: what its ranks have agreed on for this call, which they update together. */
+  readonly agreed: Agreed | null;
 
   constructor(
     members: readonly TrainedSet[],
@@ -22,13 +25,15 @@ export class CallPlan {
     earlier: Regions,
     last: boolean,
     of: number,
+    agreed: Agreed | null = null,
   ) {
+    this.agreed = agreed;
     this.members = members;
     this.trained = trained;
     this.earlier = earlier;
     this.last = last;
     this.of = of;
-    this.updated = last ? unite(earlier, trained.regions) : nothing;
+    this.updated = agreed?.regions ?? (last ? unite(earlier, trained.regions) : nothing);
   }
 }
 
@@ -69,9 +74,19 @@ export class CallPlans {
 
   /** What the next call does if its losses train these, and all of them together `trained`. */
   next(members: readonly TrainedSet[], trained: TrainedSet): CallPlan {
-    const last = this.#position === this.calls - 1;
+    const last = this.isLast;
     // Where in a round a call stands says no more than whether it is the last.
     return this.#find(members, trained, last, last ? this.calls : 0);
+  }
+
+  /** Whether the next call ends the round. */
+  get isLast(): boolean {
+    return this.#position === this.calls - 1;
+  }
+
+  /** A call as a group of ranks has agreed on it. */
+  agreedOn({ members, trained, last, of }: CallPlan, agreed: Agreed): CallPlan {
+    return this.#find(members, trained, last, of, agreed);
   }
 
   /** What makes the update of a round before all its calls; null where it has had none. */
@@ -79,18 +94,25 @@ export class CallPlans {
     return this.#position === 0 ? null : this.#find([], noSet, true, this.#position);
   }
 
-  #find(members: readonly TrainedSet[], trained: TrainedSet, last: boolean, of: number): CallPlan {
+  #find(
+    members: readonly TrainedSet[],
+    trained: TrainedSet,
+    last: boolean,
+    of: number,
+    agreed: Agreed | null = null,
+  ): CallPlan {
     let plans = this.#made.get(trained);
     if (plans === undefined) this.#made.set(trained, (plans = []));
     let plan = plans.find(
       (p) =>
         p.last === last &&
         p.of === of &&
+        p.agreed === agreed &&
         sameList(p.members, members) &&
         sameRegions(p.earlier, this.#earlier),
     );
     if (plan === undefined) {
-      plans.push((plan = new CallPlan(members, trained, this.#earlier, last, of)));
+      plans.push((plan = new CallPlan(members, trained, this.#earlier, last, of, agreed)));
       if (plans.length > remembered) plans.shift();
     }
     return plan;

@@ -1,9 +1,11 @@
+import { dtypes } from "../base/dtype.ts";
 import { grouped, percent, table } from "../base/table.ts";
 import { frozenBy } from "../freeze/freeze.ts";
 import { selectParts } from "../freeze/select.ts";
 import type { Selector } from "../freeze/selector.ts";
 import type { Module } from "../nn/module.ts";
 import type { Regions } from "../optim/accumulate.ts";
+import { stateDtype } from "../optim/state-tensor.ts";
 import type { Plan, PlanExplanation } from "../plan/plan.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
@@ -26,6 +28,8 @@ export interface ExplainedParameter {
   readonly why: string;
   readonly elements: number;
   readonly trainedElements: number;
+  /** Bytes that a rank of a group gives to the others for its gradient; 0 without a group. */
+  readonly sentBytes: number;
 }
 
 /** What a call costs. */
@@ -45,6 +49,8 @@ const costNames = [
 interface Call {
   readonly module: Module;
   readonly optimizer: StepOptimizer;
+  /** Whether gradients are summed over the ranks of a group. */
+  readonly isShared: boolean;
   readonly selector: Selector;
   readonly task: string;
   /** What the loss has a gradient for, of what is to be trained. */
@@ -86,6 +92,7 @@ export class Explanation {
         : `${grouped(trainedElements)} of ${grouped(elements)}`,
       why + (ties.length === 0 ? "" : `; tied: ${ties.join(", ")}`),
     ]);
+    const sent = this.parameters.reduce((sum, { sentBytes }) => sum + sentBytes, 0);
     const share = (part: number, whole: number): string => (whole === 0 ? "–" : percent(part / whole));
     const named = costNames.filter(([key]) => key !== "recomputedFlops" || this.costOfAll[key] > 0);
     const costs = named.map(([key, name]) => [
@@ -98,6 +105,7 @@ export class Explanation {
       ...table(["parameter", "is", "elements", "why"], rows),
       "",
       ...table(["cost of a call", "as it is", "if all were trained", "share"], costs),
+      ...(sent > 0 ? ["", `${grouped(sent)} bytes of gradients to the other ranks of the group`] : []),
     ].join("\n");
   }
 
@@ -129,6 +137,7 @@ export function explainCall(call: Call): Explanation {
       why,
       elements: p.numel,
       trainedElements,
+      sentBytes: call.isShared ? trainedElements * dtypes[stateDtype(p)].bytes : 0,
     };
   });
   const outside = call.outside.map((p) => explainedOutside(p, call));
@@ -151,6 +160,7 @@ function explainedOutside(p: Parameter, { module, optimizer }: Call): ExplainedP
     why: `the loss depends on it, but ${module.constructor.name} does not hold it${elsewhere}`,
     elements: p.numel,
     trainedElements: 0,
+    sentBytes: 0,
   };
 }
 

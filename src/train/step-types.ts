@@ -1,4 +1,5 @@
 import type { Stateful } from "../base/stateful.ts";
+import type { Group } from "../distributed/group.ts";
 import type { Checked } from "../freeze/checked.ts";
 import type { Selector, SelectorPredicate } from "../freeze/selector.ts";
 import type { Module } from "../nn/module.ts";
@@ -73,6 +74,24 @@ export interface TrainStepOptions<
   freezes?: Checked<M, F, "stored">;
   /** An average of the parameters that follows every update. */
   ema?: Pick<EMA, "update">;
+  /**
+   * The ranks that make each update together, from `distributed.group()`: gradients of what any of them trains are
+   * averaged before they are clipped, and all have the same bits afterwards. What a rank's loss does not reach it gives
+   * zeros for. A call that throws on one of them throws on all. Of one rank, it is as without.
+   */
+  group?: Group;
+  /** Over how many ranks of a group gradients are averaged: all (default), or those whose loss reaches the parameter. */
+  average?: "ranks" | "used";
+  /**
+   * Of how many samples a call's loss is the mean. Where it is given, gradients of the ranks of a group are averaged by it:
+   * a short last batch on one of them then weighs as in one process that sees all samples.
+   */
+  samples?: (...args: A) => number;
+  /**
+   * Where ranks of a group begin: with the `"same"` values (default), or `GroupError` says which differ; `"broadcast"`: with
+   * those of rank 0.
+   */
+  start?: "same" | "broadcast";
   /** Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. */
   verify?: boolean;
   /**

@@ -2,6 +2,7 @@ import { ArgumentError, GradientError, NonFiniteError } from "../base/errors.ts"
 import { idOf } from "../base/identity.ts";
 import { disown, isPromiseLike } from "../base/promise.ts";
 import type { Stateful } from "../base/stateful.ts";
+import type { StepGroup } from "../distributed/step-group.ts";
 import type { Captured } from "../engine/capture.ts";
 import { isCheckingFinite } from "../engine/finite.ts";
 import { nonFiniteWrites } from "../engine/non-finite-writes.ts";
@@ -33,6 +34,7 @@ import { diagnose } from "./diagnose.ts";
 import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
 import { hookStage } from "./gradient-hook.ts";
+import { groupOf, samplesOf } from "./group-of.ts";
 import { outsideOf, outsideWarning } from "./outside.ts";
 import type { Report } from "./report.ts";
 import { StepRound } from "./round.ts";
@@ -86,6 +88,10 @@ export class Step<A extends unknown[], L extends LossResult> {
   readonly #warnOfUnreached: ReturnType<typeof unreachedWarning>;
   readonly #warnOfOutside: ReturnType<typeof outsideWarning>;
   readonly #recorded: Captured<Recorded<A>, Made>;
+  /** The ranks that it makes its updates with; null: none. */
+  readonly #group: StepGroup | null;
+  /** Whether a call is looked at by this rank alone. */
+  #aside = false;
   /** The weights of the losses of the present call: inputs of the step, so that others cost nothing. */
   #weights: readonly number[] = [];
   /** Gives the gradients of the call that is being recorded. */
@@ -109,6 +115,7 @@ export class Step<A extends unknown[], L extends LossResult> {
     this.#round = new StepRound(module, this.#plans, this.#accumulator, () => optimizer.parameters());
     this.#tracker = new Tracker(module, options.report);
     this.#verifier = options.verify ? new Verifier(module, optimizer) : null;
+    this.#group = groupOf(options, { module, optimizer });
     this.#warnOfUnreached = unreachedWarning(module);
     this.#warnOfOutside = outsideWarning(module, optimizer);
     this.#recorded = captureThen(
@@ -162,7 +169,8 @@ export class Step<A extends unknown[], L extends LossResult> {
 
   /** The gradients of a call's losses, as far as the user has a say in them. */
   #gradientsFor(given: readonly LossResult[], call: CallPlan, weighted: boolean): CallGradients {
-    const { members, earlier, last, of } = call;
+    const { members, earlier, last, of, agreed } = call;
+    const ranks = this.#aside || agreed === null ? null : this.#group!;
     const hook = this.#options.gradients;
     const parts = members.map((set, i) => differentiate(given[i]!, set));
     const { gradients: found, regions: reached } = noGrad(() =>
@@ -175,19 +183,22 @@ export class Step<A extends unknown[], L extends LossResult> {
       ),
     );
     const sofar = unite(earlier, reached);
-    const updated = trainableOf(sofar);
+    const own = trainableOf(sofar);
+    const updated = ranks === null ? own : agreed!.regions;
     const gradients = throughSlots(found, {
       accumulate:
         this.#accumulate > 1
-          ? this.#accumulator.transform({ earlier, sofar, last, of }, reached, updated)
+          ? this.#accumulator.transform({ earlier, sofar, last, of }, reached, own)
           : undefined,
+      allReduce: ranks?.stage(agreed!, own),
       hook: hook && last ? hookStage(hook, this.module, updated) : undefined,
     });
     return { parts, reached, sofar, updated, gradients };
   }
 
   /** What a call does with them. */
-  #update({ parts, reached, sofar, updated, gradients: found }: CallGradients, { last }: CallPlan): Made {
+  #update({ parts, reached, sofar, updated, gradients: found }: CallGradients, call: CallPlan): Made {
+    const { last, agreed } = call;
     const { ema, finite = false, keepGrads = false } = this.#options;
     const gradients = throughSlots(found, {
       finite: finite ? requireFinite(parts.map(({ loss }) => loss.node)) : undefined,
@@ -199,6 +210,7 @@ export class Step<A extends unknown[], L extends LossResult> {
     if (last) ema?.update(stepped.map((p) => [p, updated.get(p) ?? null] as const));
     const losses = parts.map(({ loss }) => loss);
     if (finite) requireFiniteWrites();
+    if (agreed !== null && !this.#aside) this.#group!.seal();
     return {
       losses,
       others: parts.map(({ others }) => others),
@@ -236,6 +248,15 @@ export class Step<A extends unknown[], L extends LossResult> {
 
   /** An error of a call, which says what is not finite where that is what it is about. */
   #explained(error: unknown, args: Recorded<A>): unknown {
+    this.#aside = true;
+    try {
+      return this.#explainedAside(error, args);
+    } finally {
+      this.#aside = false;
+    }
+  }
+
+  #explainedAside(error: unknown, args: Recorded<A>): unknown {
     if (isOfWrites(error)) {
       const names = namesOfWrites(() => void this.#body(...args));
       return new NonFiniteError(
@@ -270,10 +291,32 @@ export class Step<A extends unknown[], L extends LossResult> {
 
   /** Carries out calls as one update, with a weight for each (null: 1). */
   call(all: Together<A>, given: readonly number[] | null): Made {
-    for (const args of all) refuseArguments(args);
-    const members = all.map((args) => this.#sets.get(this.#selectorOf(args as unknown as A)));
-    const trained = this.#sets.union(members);
-    return this.#carryOut(this.#plans.next(members, trained), given, all);
+    const planOf = (): CallPlan => {
+      for (const args of all) refuseArguments(args);
+      const members = all.map((args) => this.#sets.get(this.#selectorOf(args as unknown as A)));
+      return this.#plans.next(members, this.#sets.union(members));
+    };
+    if (this.#group === null || !this.#plans.isLast) return this.#carryOut(planOf(), given, all);
+    return this.#carryOutTogether(this.#group, planOf, given, all);
+  }
+
+  /** Carries out a call that ends a round, with the other ranks of a group. */
+  #carryOutTogether(
+    group: StepGroup,
+    planOf: () => CallPlan,
+    given: readonly number[] | null,
+    all: Together<A>,
+  ): Made {
+    const planned = () => {
+      const plan = planOf();
+      const possible = () => trainableOf(plan.updated);
+      const samples = samplesOf(this.#options.samples, all);
+      const task = all.map(taskOf).join(" ");
+      return { plan, call: { key: plan, task, of: plan.of, possible, samples } };
+    };
+    return group.run(planned, ({ plan }, agreed) =>
+      this.#carryOut(this.#plans.agreedOn(plan, agreed), given, all),
+    );
   }
 
   #carryOut(call: CallPlan, given: readonly number[] | null, all: Together<A>): Made {
@@ -287,7 +330,7 @@ export class Step<A extends unknown[], L extends LossResult> {
     };
     const made = this.#verifier === null ? carryOut() : this.#verifier.around(call.updated, carryOut);
     const { stepped, reached, outside } = made.about();
-    this.#warnOfUnreached(call.trained, reached);
+    this.#warnOfUnreached(call.trained, call.agreed === null ? reached : unite(reached, call.updated));
     this.#warnOfOutside(outside);
     for (let i = 0; i < made.grads.length; i++) stepped[i]!.grad = made.grads[i]!;
     this.#tracker.afterCall(stepped, all.length === 1 ? taskOf(all[0]!) : all.map(taskOf).join(" "));
@@ -298,10 +341,28 @@ export class Step<A extends unknown[], L extends LossResult> {
   flush(): number {
     const { position } = this.#plans;
     const call = this.#plans.early();
+    const group = this.#group;
+    if (group !== null) {
+      this.held(() => this.#flushTogether(group, call));
+      return position;
+    }
     // What has been frozen since loses what was summed for it, as in any round.
     if (call !== null && trainableOf(call.updated).size > 0) this.held(() => this.#carryOut(call, null, []));
     else this.#round.discard();
     return position;
+  }
+
+  /** As `flush`; ranks that have made no call of the round come too, to learn that the others have not either. */
+  #flushTogether(group: StepGroup, call: CallPlan | null): void {
+    const possible = (): Regions => (call === null ? new Map() : trainableOf(call.updated));
+    const planned = () => ({
+      call: { key: call ?? this.#round, task: "", of: call?.of ?? 0, possible, samples: 1 },
+    });
+    group.run(planned, (_, agreed) => {
+      if (call !== null && agreed.regions.size > 0)
+        this.#carryOut(this.#plans.agreedOn(call, agreed), null, []);
+      else this.#round.discard();
+    });
   }
 
   /** What a call with these arguments would do. */
@@ -335,7 +396,8 @@ export class Step<A extends unknown[], L extends LossResult> {
       const costOfAll = unfreeze(module, "**", () => costOf(this.#sets.all()));
       const cost = costOf(this.#sets.get(selector));
       const task = taskOf(args);
-      return explainCall({ module, optimizer, selector, task, reached, outside, cost, costOfAll });
+      const isShared = this.#group !== null;
+      return explainCall({ module, optimizer, isShared, selector, task, reached, outside, cost, costOfAll });
     });
   }
 }

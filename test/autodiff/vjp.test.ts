@@ -5,6 +5,7 @@ import { sizeOf } from "../../src/base/shape.ts";
 import { attentionResults } from "../../src/ir/attention.ts";
 import { latestId, type Node, node, withGrad } from "../../src/ir/node.ts";
 import type { CustomCall, Op } from "../../src/ir/op.ts";
+import { twin } from "../ir/twin.ts";
 import { allElementsOf, dataOf, elementsOf, filled, input, variable } from "../ir/values.ts";
 
 /** A function of variables to differentiate: its variables (f64), and the function itself. */
@@ -231,6 +232,12 @@ const cases: { readonly [K in Op]: typeof none | readonly Case[] } = {
     },
   ],
   attentionGradient: none,
+  allReduce: [
+    {
+      at: [variable(generic(6), [2, 3]), variable(generic(2, 0.9))],
+      f: (x, y) => node("allReduce", [x!, y!], { by: twin, turn: 0 }),
+    },
+  ],
   randomBits: none,
 };
 

@@ -148,6 +148,7 @@ export function contractPlan(p: Product): { plan: LoadablePlan; inputs: TypedArr
     scalars: [],
     buffers,
     arenaBytes: next,
+    exchanges: [],
     calls: [{ kernel, extents, accesses: args, flops: 2 * elements * k, bytes: 0, check: false }],
     outputs,
     graph: { order: [], leaves: [], scalars: [], outputs: [], writes: [], checks: [] },

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { root } from "../../scripts/sources.ts";
+import { built } from "../built.ts";
 
 /** What each example is given so that it is quick, and what it must then print. */
-const examples: Record<string, { args: string[]; prints: RegExp[] }> = {
+const examples: Record<string, { ranks?: number; args: string[]; prints: RegExp[] }> = {
   "frozen-rows.ts": {
     args: [],
     prints: [
@@ -23,6 +24,16 @@ const examples: Record<string, { args: string[]; prints: RegExp[] }> = {
       /^AdamW, requiresGrad = false +hiddenTask1, at rest: moved by up to 0\.\d+$/m,
       /^AdamW, grad = null +hiddenTask1, at rest: not a bit changed$/m,
       /^AdamW, trains +hiddenTask1, at rest: not a bit changed$/m,
+    ],
+  },
+  "two-devices.ts": {
+    ranks: 2,
+    args: [],
+    prints: [
+      /^\[0\] Adam, tasks by rank$/m,
+      /^\[0\] {5}hiddenTask2\.weight not a bit {5}steps 0 /m,
+      /^\[0\] {5}hiddenTask1\.weight changed {7}steps 3 /m,
+      /^\[0\] 2 rank\(s\): the same bits on all, and nothing frozen has moved; rank 0 sent \d+ bytes of gradients/m,
     ],
   },
   "two-inputs.ts": {
@@ -48,9 +59,12 @@ test("every example is tried", () => {
 
 test.each(Object.entries(examples))(
   "%s",
-  async (file, { args, prints }) => {
+  async (file, { ranks, args, prints }) => {
     const tsx = join(root, "node_modules/.bin/tsx");
-    const { stdout } = await promisify(execFile)(tsx, [join("examples", file), ...args], { cwd: root });
+    const script = join("examples", file);
+    const [program, ...before] =
+      ranks === undefined ? [tsx] : [process.execPath, built("cli/main.js"), "run", "-n", `${ranks}`];
+    const { stdout } = await promisify(execFile)(program!, [...before, script, ...args], { cwd: root });
     for (const line of prints) expect(stdout).toMatch(line);
   },
   120_000,

@@ -4,6 +4,7 @@ import type { Shape } from "../../src/base/shape.ts";
 import { evaluate } from "../../src/ir/evaluate.ts";
 import { type Node, node } from "../../src/ir/node.ts";
 import type { Op, OpAttrs } from "../../src/ir/op.ts";
+import { twin } from "./twin.ts";
 import { elementsOf, input } from "./values.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
@@ -308,6 +309,10 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
       shape: [3],
       value: [-4, 4, 4],
     },
+  ],
+  allReduce: [
+    { src: [grid(), v([7])], attrs: { by: twin, turn: 0 }, value: [2, 4, 6, 8, 10, 12, 14] },
+    { src: [v([3, -1], "i32")], attrs: { by: twin, turn: 0 }, value: [6, -2] },
   ],
   randomBits: [
     // Random123's known answers for counter (0, 0), and its neighbours in the same and the next block.

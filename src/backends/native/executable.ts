@@ -12,7 +12,8 @@ import { sizeOf } from "../../base/shape.ts";
 import type { Tasks } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
 import type { Binding, Executable, LoadablePlan, Result } from "../contract.ts";
-import { PlanTable, type TableMemory } from "../table.ts";
+import { type Walk, walkBetween } from "../exchanges.ts";
+import { PlanTable, rowLayout, type TableMemory } from "../table.ts";
 import type { NativeAllocation, NativeMemory } from "./memory.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -89,6 +90,8 @@ export class NativeExecutable implements Executable, TableMemory {
   /** Where each scalar goes. */
   readonly #scalars: readonly TypedArray[];
   #arenaVersion = -1;
+  /** What is exchanged with other ranks, by its address. */
+  readonly #views = new Map<number, TypedArray>();
   /** Buffers that are allocations of their own. */
   readonly #own = new Map<number, NativeAllocation>();
   /** In the arena as it is now: host inputs by slot, and results. */
@@ -165,6 +168,7 @@ export class NativeExecutable implements Executable, TableMemory {
     const { inputs, outputs, arenaBytes } = this.#plan;
     this.#host.reserveArena(arenaBytes);
     this.#table.moved();
+    this.#views.clear();
     const elements = (buffer: number, dtype: DType, length: number): Stretch => {
       const place = this.#place(buffer);
       return new Stretch(place.in, place.at, dtype, length);
@@ -189,12 +193,45 @@ export class NativeExecutable implements Executable, TableMemory {
     for (let i = 0; i < scalars.length; i++) this.#scalars[i]![0] = scalars[i]!;
     const { gains, rows } = this.#table;
     const shared = this.#host.isShared(gains) ? 1 : 0;
-    const count = this.#plan.calls.length;
+    const { calls, exchanges } = this.#plan;
     const failed =
-      ends === undefined
-        ? runtime.walk(runtime.address, rows, count, shared)
-        : runtime.walkTimed(runtime.address, rows, count, shared, ends);
+      exchanges.length > 0
+        ? this.#walkBetween(shared, ends)
+        : ends === undefined
+          ? runtime.walk(runtime.address, rows, calls.length, shared)
+          : runtime.walkTimed(runtime.address, rows, calls.length, shared, ends);
     return this.#table.finish(failed, results);
+  }
+
+  #walkBetween(shared: number, ends: Float64Array | undefined): number {
+    const { runtime } = this.#host;
+    const { calls, exchanges } = this.#plan;
+    const start = performance.now();
+    const rows: Walk["rows"] = (first, count) => {
+      const at = this.#table.rows + first * rowLayout(8).bytes;
+      if (ends === undefined) return runtime.walk(runtime.address, at, count, shared);
+      const waited = (performance.now() - start) * 1e6;
+      const own = new Float64Array(count);
+      const failed = runtime.walkTimed(runtime.address, at, count, shared, own);
+      for (let i = 0; i < count; i++) ends[first + i] = waited + own[i]!;
+      return failed;
+    };
+    return walkBetween(exchanges, calls.length, {
+      rows,
+      elements: ({ buffer, length }, dtype) => this.#elements(this.#table.addressOf(buffer), dtype, length),
+    });
+  }
+
+  /** Elements at an address; the array of the last time, as a view of foreign memory takes microseconds to make. */
+  #elements(address: number, dtype: DType, length: number): TypedArray {
+    const { array, bytes } = dtypes[dtype];
+    let found = this.#views.get(address);
+    if (found === undefined || found.length !== length || !(found instanceof array)) {
+      if (this.#views.size > 1000) this.#views.clear();
+      found = new array(this.#host.runtime.view(address, length * bytes), 0, length);
+      this.#views.set(address, found);
+    }
+    return found;
   }
 
   free(): void {

@@ -6,6 +6,7 @@ import type { KernelCall } from "../../plan/kernel.ts";
 import { wordBytes } from "../../targets/wasm/addresses.ts";
 import { productsWasm } from "../../targets/wasm/products.ts";
 import type { Binding, Executable, LoadablePlan, Result } from "../contract.ts";
+import { type Walk, walkBetween } from "../exchanges.ts";
 import { PlanTable, type TableMemory } from "../table.ts";
 import { type Views, viewFor, type WasmMemory } from "./memory.ts";
 import { entry } from "./walker.ts";
@@ -122,8 +123,13 @@ export class WasmExecutable implements Executable, TableMemory {
     const { gains, rows } = this.#table;
     const threads = host.threadsFor(gains);
     const began = gains && host.countsTime ? performance.now() : null;
+    const { calls, exchanges } = this.#plan;
     const failed =
-      ends === undefined ? host.walk(rows, this.#plan.calls.length, threads) : this.#walkTimed(threads, ends);
+      ends !== undefined
+        ? this.#walkTimed(threads, ends)
+        : exchanges.length === 0
+          ? host.walk(rows, calls.length, threads)
+          : this.#walkBetween((first, count) => host.walk(rows + first * entry.bytes, count, threads));
     if (began !== null) host.took(performance.now() - began);
     return this.#table.finish(failed, results);
   }
@@ -131,14 +137,25 @@ export class WasmExecutable implements Executable, TableMemory {
   /** Walks a row at a time, as the clock is outside of wasm. */
   #walkTimed(threads: number, ends: Float64Array): number {
     const start = performance.now();
-    let checks = 0;
-    for (const [i, { check }] of this.#plan.calls.entries()) {
-      const failed = this.#host.walk(this.#table.rows + i * entry.bytes, 1, threads);
-      ends[i] = (performance.now() - start) * 1e6;
-      if (failed >= 0) return checks;
-      if (check) checks++;
-    }
-    return -1;
+    return this.#walkBetween((first, count) => {
+      let checks = 0;
+      for (let i = first; i < first + count; i++) {
+        const failed = this.#host.walk(this.#table.rows + i * entry.bytes, 1, threads);
+        ends[i] = (performance.now() - start) * 1e6;
+        if (failed >= 0) return checks;
+        if (this.#plan.calls[i]!.check) checks++;
+      }
+      return -1;
+    });
+  }
+
+  #walkBetween(rows: Walk["rows"]): number {
+    const { calls, exchanges } = this.#plan;
+    const elements: Walk["elements"] = ({ buffer, length }, dtype) => {
+      const first = this.#table.addressOf(buffer) / dtypes[dtype].bytes;
+      return viewFor(this.#views, dtype).subarray(first, first + length);
+    };
+    return walkBetween(exchanges, calls.length, { rows, elements });
   }
 
   free(): void {

@@ -1,0 +1,51 @@
+import { FileError } from "../base/errors.ts";
+import { startRanks } from "../distributed/index.ts";
+import { scriptPath } from "./script-path.ts";
+import { typescriptOptions, withoutTypescript } from "./typescript.ts";
+
+/** Options of `thaw run`. */
+export interface RunOptions {
+  readonly ranks: number;
+  /** How ranks reach each other. */
+  readonly engine: string;
+  readonly restarts: number;
+  /** Seconds that a rank waits for another. */
+  readonly timeout: number;
+}
+
+/**
+ * `thaw run`: runs a script on several ranks, and says whose each line is. A script in TypeScript, where this Node does
+ * not run it as it was started, is run by another process, which does. Gives the exit status: 1 where a rank failed.
+ * Throws `FileError` where there is no script, or none that can be run.
+ */
+export async function run(
+  script: string,
+  args: readonly string[],
+  { ranks, restarts, timeout }: RunOptions,
+): Promise<number> {
+  const { pathToFileURL } = process.getBuiltinModule("node:url");
+  const path = scriptPath(script);
+  const options = typescriptOptions(path);
+  if (options === null) throw new FileError(withoutTypescript(path));
+  if (options.length > 0) {
+    const { spawnSync } = process.getBuiltinModule("node:child_process");
+    const command = [...process.execArgv, ...options, ...process.argv.slice(1)];
+    const { status, signal, error } = spawnSync(process.execPath, command, { stdio: "inherit" });
+    if (error !== undefined) throw new FileError(`Cannot run ${script}: ${error.message}`, { cause: error });
+    // Ended by a signal, as the script was.
+    if (signal !== null) process.kill(process.pid, signal);
+    return status ?? 1;
+  }
+  const running = startRanks(pathToFileURL(path), {
+    ranks,
+    args,
+    restarts,
+    timeout,
+    output: (rank, line, stream) => void process[stream].write(`[${rank}] ${line}\n`),
+    notice: (text) => console.error(`thaw: ${text}`),
+  });
+  const failure = await running.result;
+  if (failure === null) return 0;
+  console.error(`thaw: ${failure.message}`);
+  return 1;
+}

@@ -1,0 +1,103 @@
+import { type DType, dtypes, windowsOf } from "../base/dtype.ts";
+import { GroupError } from "../base/errors.ts";
+import { Hash } from "../base/hash.ts";
+import { type Shape, shapeText } from "../base/shape.ts";
+import { commit } from "../engine/realize.ts";
+import type { Storage } from "../engine/storage.ts";
+import type { Module } from "../nn/module.ts";
+import type { Engine } from "./engine.ts";
+
+/** What ranks must have in common before their first step together. */
+export interface InCommon {
+  readonly module: Module;
+  /** What else must be the same, as text by what it is: the optimizer, options of the step. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** A parameter or buffer as ranks tell each other of it. */
+interface Told {
+  readonly path: string;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly hash: string;
+}
+
+interface ToldAll {
+  readonly facts: Readonly<Record<string, string>>;
+  readonly members: readonly Told[];
+}
+
+const storedOf = (module: Module): (readonly [string, Storage, Shape])[] =>
+  [...module.namedParameters(), ...module.namedBuffers()].map(([path, { resident }]) => [
+    path,
+    resident.storage,
+    resident.shape,
+  ]);
+
+function hashOf(storage: Storage): string {
+  const hash = new Hash();
+  const zeros = storage.bytes(0, 0) === null ? storage.read() : null;
+  for (const [from, length] of windowsOf(storage.byteLength))
+    hash.add(
+      zeros === null
+        ? storage.bytes(from, length)!
+        : new Uint8Array(zeros.buffer, zeros.byteOffset + from, length),
+    );
+  return hash.text;
+}
+
+/**
+ * Compares what ranks have before their first step together. Throws `GroupError` on all of them where parameters,
+ * buffers, the optimizer or the step's options differ, or, unless rank 0's are sent to the others, values.
+ */
+export function meetFirst(engine: Engine, { module, facts }: InCommon, broadcasts: boolean): void {
+  commit();
+  const stored = storedOf(module);
+  const members = stored.map(([path, storage, shape]): Told => {
+    const hash = broadcasts ? "" : hashOf(storage);
+    return { path, shape, dtype: storage.dtype, hash };
+  });
+  const bytes = new TextEncoder().encode(JSON.stringify({ facts, members } satisfies ToldAll));
+  const [first, ...others] = engine
+    .gather("a step", bytes)
+    .map((told) => JSON.parse(new TextDecoder().decode(told)) as ToldAll);
+  for (const [i, other] of others.entries()) refuseDifference(first!, other, i + 1);
+  if (!broadcasts) return;
+  for (const [, storage] of stored) {
+    const own = engine.rank === 0 ? storage.read() : null;
+    const bits = own && new Uint8Array(own.buffer, own.byteOffset, own.byteLength);
+    const given = engine.broadcast("a step", bits, 0);
+    if (engine.rank === 0) continue;
+    const { array, bytes } = dtypes[storage.dtype];
+    storage.overwrite(new array(given.buffer, given.byteOffset, given.byteLength / bytes));
+  }
+}
+
+function refuseDifference(first: ToldAll, other: ToldAll, rank: number): void {
+  const refuse = (what: string, advice = ""): never => {
+    throw new GroupError(
+      `Ranks differ before their first step together: ${what}. Nothing was sent.${advice}`,
+    );
+  };
+  for (const [name, fact] of Object.entries(first.facts))
+    if (other.facts[name] !== fact)
+      refuse(`${name} is ${fact} on rank 0 and ${other.facts[name] ?? "not there"} on rank ${rank}`);
+  const found = new Map(other.members.map((member) => [member.path, member]));
+  for (const { path, shape, dtype } of first.members) {
+    const same = found.get(path);
+    if (same === undefined) refuse(`rank ${rank} has no ${path}, which rank 0 has`);
+    const [mine, theirs] = [`${dtype}${shapeText(shape)}`, `${same!.dtype}${shapeText(same!.shape)}`];
+    if (mine !== theirs) refuse(`${path} is ${mine} on rank 0 and ${theirs} on rank ${rank}`);
+  }
+  const known = new Set(first.members.map(({ path }) => path));
+  const more = other.members.find(({ path }) => !known.has(path));
+  if (more !== undefined) refuse(`rank ${rank} has ${more.path}, which rank 0 has not`);
+  for (const [at, { path, hash }] of first.members.entries()) {
+    if (other.members[at]!.path !== path) refuse(`${path} comes at another place on rank ${rank}`);
+    if (other.members[at]!.hash !== hash)
+      refuse(
+        `${path} has other values on rank ${rank} than on rank 0`,
+        ' Make them of one seed (manualSeed), load them, or give trainStep start: "broadcast", which takes those of rank 0.',
+      );
+  }
+}

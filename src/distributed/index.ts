@@ -1,0 +1,9 @@
+export { group } from "./current.ts";
+export type { Sent } from "./engine.ts";
+export type { Group } from "./group.ts";
+export {
+  type RankFailure,
+  type RanksOptions,
+  type RunningRanks,
+  startRanks,
+} from "./threads/start-ranks.ts";

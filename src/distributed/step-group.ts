@@ -1,0 +1,276 @@
+import type { DType, TypedArray } from "../base/dtype.ts";
+import { ArgumentError, GroupError, RankError } from "../base/errors.ts";
+import { idOf } from "../base/identity.ts";
+import { sizeOf } from "../base/shape.ts";
+import { isCheckingFinite } from "../engine/finite.ts";
+import { addCheck, currentTrace, hostScalar } from "../engine/trace.ts";
+import { reshape, sliceAxis } from "../ir/build.ts";
+import { node } from "../ir/node.ts";
+import type { Collective } from "../ir/op.ts";
+import { type Regions, widened } from "../optim/accumulate.ts";
+import type { Gradients, GradientTransform } from "../optim/gradient-transform.ts";
+import { partShape } from "../optim/part.ts";
+import { stateDtype } from "../optim/state-tensor.ts";
+import type { Node } from "../optim/transform.ts";
+import { noGrad } from "../tensor/autograd.ts";
+import { div, eq, full, like, mul, not } from "../tensor/operations/elementwise.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { type Agreed, Agreements } from "./agreement.ts";
+import { type Engine, Interrupted, interruptions } from "./engine.ts";
+import { type InCommon, meetFirst } from "./first-meeting.ts";
+
+/** What a step tells its group of itself. */
+export interface StepGroupSettings extends InCommon {
+  readonly parameters: () => Iterable<Parameter>;
+  /** Whether a gradient is the mean over all ranks, or over those that have one, or by the samples of each. */
+  readonly average: "ranks" | "used" | "samples";
+  /** Whether values that differ at the start are an error, or rank 0's are taken. */
+  readonly start: "same" | "broadcast";
+  /** Whether checks come to be after gradients have been summed. */
+  readonly checksLater: boolean;
+}
+
+/** A call that makes an update, as its step knows it. */
+export interface StepCall {
+  /** What it does on this rank: the same object wherever that is the same. */
+  readonly key: object;
+  /** What it is called: two of one key may reach different parameters. */
+  readonly task: string;
+  /** Calls that its update is the mean of. */
+  readonly of: number;
+  /** What it can have gradients of. */
+  readonly possible: () => Regions;
+  /** By how much its gradients weigh in a mean by samples. */
+  readonly samples: number;
+}
+
+/** Thrown where a call's losses reach something else than was expected: it is agreed on anew, and made again. */
+class Unexpected extends Error {
+  readonly reached: Regions;
+  constructor(reached: Regions) {
+    super("a loss reaches other parameters than before");
+    this.reached = reached;
+  }
+}
+
+/** Thrown by a check on this rank where it was one on another that has failed. */
+class FailedElsewhere extends RankError {}
+
+/** Tasks of one set that are told apart at a time. */
+const remembered = 1024;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * One step of a group: has the ranks agree on what each call updates, puts the sums of gradients into its graph, and sees
+ * to it that a call which fails on one rank fails on all, before anything is written.
+ */
+export class StepGroup {
+  readonly #engine: Engine;
+  readonly #settings: StepGroupSettings;
+  readonly #agreements: Agreements;
+  /** What calls have reached, by what they do, what they are called and what is frozen. */
+  readonly #reached = new WeakMap<object, Map<string, Regions>>();
+  readonly #sums: Collective;
+  /** A sum whose last element says how many ranks' checks have failed. */
+  readonly #guarded: Collective;
+  #hasMet = false;
+  #updates = 0;
+  /** Of the present call: guarded sums that are done, and whether one has said that a check has failed. */
+  #guards = 0;
+  #refused = false;
+  /** How much the present call's gradients weigh. */
+  #samples = 1;
+  /** Checks that the sums of the present recording look at. */
+  #checks = 0;
+
+  constructor(engine: Engine, step: number, settings: StepGroupSettings) {
+    this.#engine = engine;
+    this.#settings = settings;
+    this.#agreements = new Agreements(engine, step, settings.module, settings.parameters);
+    const sum = (parts: readonly TypedArray[], into: TypedArray, dtype: DType): void => {
+      engine.note("the sum of gradients of step", this.#updates);
+      engine.sum("a sum of gradients", parts, into, dtype);
+    };
+    this.#sums = { id: idOf(this), sum };
+    this.#guarded = {
+      id: idOf(this.#sums),
+      sum: (parts, into, dtype) => {
+        sum(parts, into, dtype);
+        this.#guards++;
+        if (into.at(-1) !== 0) this.#refused = true;
+      },
+    };
+  }
+
+  /**
+   * Carries a call out together with the other ranks; `plan` gives it, `carryOut` makes it. Where it fails on a rank,
+   * it throws on all, and nothing is written on any.
+   */
+  run<C, T>(plan: () => C & { readonly call: StepCall }, carryOut: (planned: C, agreed: Agreed) => T): T {
+    this.#engine.note("step", ++this.#updates);
+    if (!this.#hasMet) {
+      this.#settle(() => meetFirst(this.#engine, this.#settings, this.#settings.start === "broadcast"));
+      this.#hasMet = true;
+    }
+    for (;;) {
+      let made: { readonly value: T } | null = null;
+      this.#settle(() => {
+        const planned = plan();
+        made = { value: this.#attempt(planned, carryOut) };
+      });
+      if (made !== null) {
+        this.#engine.note("what follows step", this.#updates);
+        return (made as { readonly value: T }).value;
+      }
+    }
+  }
+
+  #attempt<C, T>(planned: C & { readonly call: StepCall }, carryOut: (planned: C, agreed: Agreed) => T): T {
+    if (isCheckingFinite())
+      throw new ArgumentError(
+        "trainStep: detectAnomaly() looks at one rank's values; in a group give finite: true, which says where a NaN came from",
+      );
+    const { key, task, of, possible, samples } = planned.call;
+    this.#samples = samples;
+    const name = `${task}\n${this.#agreements.frozen.key}`;
+    let known = this.#reached.get(key);
+    if (known === undefined) this.#reached.set(key, (known = new Map()));
+    let regions = known.get(name);
+    if (regions === undefined) {
+      if (known.size >= remembered) known.clear();
+      known.set(name, (regions = possible()));
+    }
+    const agreed = this.#agreements.on({ regions, of });
+    try {
+      return carryOut(planned, agreed);
+    } catch (error) {
+      if (error instanceof Unexpected) known.set(name, error.reached);
+      throw error;
+    }
+  }
+
+  get #guardsOfACall(): number {
+    return this.#settings.checksLater ? 2 : 1;
+  }
+
+  /**
+   * Does something that all ranks do. Where it fails on one, all come to know, and it throws on all; where one only asks
+   * for another try, it gives nothing.
+   */
+  #settle(work: () => void): void {
+    this.#guards = 0;
+    this.#refused = false;
+    try {
+      work();
+    } catch (error) {
+      this.#end(error);
+    }
+  }
+
+  #end(error: unknown): void {
+    const engine = this.#engine;
+    const interrupted = error instanceof Interrupted;
+    const own = interrupted || error instanceof FailedElsewhere || error instanceof Unexpected ? null : error;
+    // All ranks have thrown it, or will: there is nothing to tell.
+    if (own instanceof GroupError) throw own;
+    if (!interrupted && !this.#refused) {
+      if (this.#guards >= this.#guardsOfACall) {
+        engine.abort(
+          `rank ${engine.rank} has failed in step ${this.#updates}, after the others had finished it: ${textOf(error)}`,
+        );
+        throw error;
+      }
+      try {
+        engine.interrupt(own === null ? interruptions.again : interruptions.failed);
+      } catch (failure) {
+        // The group has come to its end before; what this rank has to say comes first.
+        throw own ?? failure;
+      }
+    }
+    const all = engine
+      .gather("the end of a step that has failed", encoder.encode(own === null ? "" : textOf(own)))
+      .map((bytes) => decoder.decode(bytes));
+    const failed = all.flatMap((text, rank) => (text === "" ? [] : [{ rank, text }]));
+    if (failed.length === 0) return;
+    if (own !== null) throw own;
+    const [{ rank, text }] = failed as [{ rank: number; text: string }];
+    const others = failed.length > 1 ? ` (so have ranks ${failed.slice(1).map((f) => f.rank)})` : "";
+    throw new RankError(
+      `rank ${rank}${others} has failed in step ${this.#updates}, so nothing was updated on any rank: ${text}`,
+      { rank },
+    );
+  }
+
+  /** A stage that puts sums over all ranks in the place of gradients, which are of `own` on this one. */
+  stage(agreed: Agreed, own: Regions): GradientTransform {
+    return {
+      name: "allReduce",
+      apply: (gradients) => {
+        const { contributions } = this.#agreements;
+        this.#checks = 0;
+        const has = new Map([...own].filter(([p]) => gradients.has(p)));
+        if (contributions.describe(has).text !== agreed.own.text) throw new Unexpected(has);
+        return noGrad(() => this.#summed(agreed, gradients, own));
+      },
+    };
+  }
+
+  #summed({ regions, users }: Agreed, gradients: Gradients, own: Regions): Gradients {
+    const { average } = this.#settings;
+    const byDtype = new Map<DType, Parameter[]>();
+    for (const p of regions.keys()) byDtype.set(stateDtype(p), [...(byDtype.get(stateDtype(p)) ?? []), p]);
+    const means = new Map<Parameter, Node>();
+    for (const [turn, dtype] of [...byDtype.keys()].sort().entries()) {
+      const members = byDtype.get(dtype)!;
+      const weight = average === "samples" ? hostScalar(() => this.#samples, dtype) : null;
+      const parts = members.map((p) => {
+        const [region, shape] = [regions.get(p)!, partShape(p, regions.get(p)!)];
+        const gradient = gradients.get(p);
+        if (gradient === undefined) return full(shape, 0, dtype);
+        const mine = own.get(p)!;
+        const same = like(gradient, partShape(p, mine), dtype, "gradient");
+        return widened(p, weight === null ? same : mul(same, weight), mine, region);
+      });
+      if (weight !== null) parts.push(weight);
+      const last = turn === byDtype.size - 1;
+      const total = last
+        ? this.#guard(parts, dtype, turn)
+        : node("allReduce", parts, { by: this.#sums, turn });
+      const elements = members.reduce((sum, p) => sum + sizeOf(partShape(p, regions.get(p)!)), 0);
+      const samples = reshape(sliceAxis(total, 0, elements, 1), []);
+      let at = 0;
+      for (const p of members) {
+        const shape = partShape(p, regions.get(p)!);
+        const ranks = weight !== null ? samples : average === "used" ? users.get(p)! : this.#engine.size;
+        means.set(p, div(reshape(sliceAxis(total, 0, at, sizeOf(shape)), shape), ranks));
+        at += sizeOf(shape);
+      }
+    }
+    return new Map([...regions.keys()].map((p) => [p, means.get(p)!]));
+  }
+
+  /** A sum that tells, too, whether a check has failed anywhere, of those that there are so far. */
+  #guard(parts: readonly Node[], dtype: DType, turn: number): Node {
+    const { checks } = currentTrace();
+    const failed = checks
+      .slice(this.#checks)
+      .map(({ status }) => like(not(eq(status, 0)), [], dtype, "group"))
+      .reduce((a, b) => node("max", [a, b], {}), full([], 0, dtype));
+    const total = node("allReduce", [...parts, failed], { by: this.#guarded, turn });
+    const count = reshape(sliceAxis(total, 0, total.shape[0]! - 1, 1), []);
+    const status = like(not(eq(count, 0)), [], "i32", "group");
+    addCheck(status, () => new FailedElsewhere("a check has failed on another rank"));
+    this.#checks = checks.length;
+    return total;
+  }
+
+  /** Has checks that came to be since gradients were summed fail on all ranks too. */
+  seal(): void {
+    if (this.#settings.checksLater) noGrad(() => this.#guard([], "i32", 1000));
+  }
+}
+
+const textOf = (error: unknown): string =>
+  error instanceof Error ? `${error.name}: ${error.message}` : String(error);

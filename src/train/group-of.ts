@@ -1,0 +1,63 @@
+import { ArgumentError } from "../base/errors.ts";
+import type { StepGroup } from "../distributed/step-group.ts";
+import type { Module } from "../nn/module.ts";
+import type { LossResult } from "./differentiate.ts";
+import type { StepOptimizer } from "./step-optimizer.ts";
+import type { TrainStepOptions } from "./step-types.ts";
+
+/** What a step has of its group; null without one. Throws `ArgumentError` for options that cannot be. */
+export function groupOf<A extends unknown[], L extends LossResult>(
+  options: TrainStepOptions<A, L>,
+  { module, optimizer }: { readonly module: Module; readonly optimizer: StepOptimizer },
+): StepGroup | null {
+  const { group, average = "ranks", start = "same", accumulate = 1, clipNorm, clipValue } = options;
+  if (average !== "ranks" && average !== "used")
+    throw new ArgumentError(`trainStep: average is ${String(average)}; it must be "ranks" or "used"`);
+  if (start !== "same" && start !== "broadcast")
+    throw new ArgumentError(`trainStep: start is ${String(start)}; it must be "same" or "broadcast"`);
+  const { samples } = options;
+  if (samples !== undefined && typeof samples !== "function")
+    throw new ArgumentError(
+      `trainStep: samples is ${typeof samples}; it must be a function of the arguments`,
+    );
+  const more = average === "used" ? 'average: "used"' : accumulate > 1 ? "accumulate" : null;
+  if (samples !== undefined && more !== null)
+    throw new ArgumentError(`trainStep: samples and ${more} do not go together; leave one of them out`);
+  if (group === undefined) return null;
+  if (typeof group?.forStep !== "function")
+    throw new ArgumentError("trainStep: group is no group of ranks; give what distributed.group() gives");
+  const finite = options.finite ?? false;
+  const hooked = options.gradients !== undefined;
+  const facts = {
+    "the optimizer": optimizer.name,
+    accumulate: `${accumulate}`,
+    clipNorm: `${clipNorm ?? "not given"}`,
+    clipValue: `${clipValue ?? "not given"}`,
+    finite: `${finite}`,
+    average,
+    start,
+    "whether samples are counted": `${samples !== undefined}`,
+    "whether there is a hook on gradients": `${hooked}`,
+  };
+  return group.forStep({
+    module,
+    facts,
+    parameters: () => optimizer.parameters(),
+    average: samples === undefined ? average : "samples",
+    start,
+    checksLater: finite || hooked,
+  });
+}
+
+/** How many samples calls are of together, by a step's option; 1 where it has none. Throws `ArgumentError` for what is no count. */
+export function samplesOf<A extends unknown[]>(
+  samples: ((...args: A) => number) | undefined,
+  all: readonly (readonly [...A])[],
+): number {
+  if (samples === undefined) return 1;
+  return all.reduce((sum, args) => {
+    const count: unknown = samples(...(args as unknown as A));
+    if (typeof count === "number" && count > 0 && count < Number.POSITIVE_INFINITY) return sum + count;
+    throw new ArgumentError(`trainStep: samples gave ${String(count)}; it must give a number above 0`);
+  }, 0);
+}

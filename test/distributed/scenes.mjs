@@ -1,0 +1,275 @@
+import {
+  crossEntropy,
+  freeze,
+  manualSeed,
+  mseLoss,
+  nn,
+  optim,
+  rand,
+  tensor,
+  trainStep,
+} from "../../dist/index.js";
+import { batchOf, group, lossOf, networkOf, numbersOf, report } from "./network.mjs";
+
+// What ranks do in the tests of a group: each scene by its name, the first argument.
+
+const { rank, size } = group;
+
+/** What an error says, and whether a network is still as it was. */
+async function failing(net, optimizer, call) {
+  const before = JSON.stringify(await numbersOf(net, optimizer));
+  try {
+    await call();
+    return { error: null };
+  } catch (error) {
+    const same = before === JSON.stringify(await numbersOf(net, optimizer));
+    return { error: error.name, message: error.message, rank: error.rank, same };
+  }
+}
+
+/** A network, its optimizer and a step, with options. */
+function stepOf(options = {}, seed = 1) {
+  const net = networkOf(seed);
+  const optimizer = new optim.AdamW(net, { lr: 0.01 });
+  const step = trainStep(optimizer, { loss: lossOf(net), trains: "**", group, ...options });
+  return { net, optimizer, step };
+}
+
+const digest = async ({ net, optimizer }) => JSON.stringify(await numbersOf(net, optimizer));
+const alike = async (at) => new Set(await group.gather(await digest(at))).size === 1;
+
+console.warn = () => {};
+
+const scenes = {
+  async values() {
+    const sum = await group.sum(Float32Array.from({ length: 5000 }, (_, i) => 0.1 * (rank + 1) * i));
+    const doubles = await group.sum(Float64Array.of(0.1 * (rank + 1)));
+    const whole = await group.sum(Int32Array.of(2 ** 30, rank));
+    const bytes = await group.sum(Uint8Array.of(200, 1));
+    const given = { rank, of: new Map([[1, Float32Array.of(rank)]]), text: "x".repeat(5000 * rank) };
+    const all = await group.gather(given);
+    await group.barrier();
+    const last = await group.broadcast(rank === size - 1 ? { big: "y".repeat(3000) } : null, size - 1);
+    report({
+      sum: [sum[1], sum[4999]],
+      doubles: doubles[0],
+      whole: [...whole],
+      bytes: [...bytes],
+      all: all.map(({ rank, of, text }) => [rank, of.get(1)[0], text.length]),
+      last: last.big.length,
+      refused: await group.sum([1]).catch((error) => error.name),
+      rank: await group.broadcast(1, size).catch((error) => error.message),
+    });
+  },
+
+  async wire() {
+    manualSeed(0);
+    const net = new nn.Sequential(
+      ...Array.from({ length: 8 }, () => new nn.Linear(6, 6)),
+      new nn.Linear(6, 2),
+    );
+    const step = trainStep(new optim.Adam(net), {
+      loss: (_, x) => net.forward(x).pow(2).mean(),
+      trains: (which) => which,
+      group,
+    });
+    const counts = [];
+    for (const which of ["8.**", "8.**", "7.bias", "8.**", "8.weight[:1]", "7.bias", "8.**"]) {
+      const before = group.sent;
+      await step(which, rand([4, 6]));
+      counts.push([group.sent.sums - before.sums, group.sent.messages - before.messages]);
+    }
+    report({ counts });
+  },
+
+  async reach() {
+    // Rank 0's loss reaches the first layer, rank 1's the second, at the second call nobody's the first.
+    const made = stepOf();
+    const steps = [];
+    for (const [s, task] of [
+      [0, rank === 0 ? "task1" : "task2"],
+      [1, "task2"],
+      [2, rank === 0 ? "task1" : "task2"],
+    ]) {
+      await made.step(...batchOf(rank, s, task));
+      steps.push(
+        ["hiddenTask1", "hiddenTask2", "output"].map(
+          (name) => made.optimizer.state.get(made.net[name].weight)?.step ?? 0,
+        ),
+      );
+    }
+    // A number, which says nothing of what is reached until it is recorded, decides between the layers.
+    const numbered = stepOf({
+      loss: (which, x, u, y) =>
+        which > 0.5
+          ? crossEntropy(numbered.net.forward(x, "task1"), y)
+          : crossEntropy(numbered.net.forward(u, "task2"), y),
+    });
+    for (let s = 0; s < 6; s++) {
+      const [, x, y] = batchOf(rank, s, "task1");
+      await numbered.step((s + (s > 2 ? rank : 0)) % 2, x, batchOf(rank, s, "task2")[1], y);
+    }
+    const counted = ["hiddenTask1", "hiddenTask2", "output"].map(
+      (name) => numbered.optimizer.state.get(numbered.net[name].weight)?.step ?? 0,
+    );
+    const used = stepOf({ average: "used", trains: ["hiddenTask1.**", "output.bias"] });
+    const sgd = new optim.SGD(used.net, { lr: 1 });
+    const before = [...(await used.net.hiddenTask1.weight.data())];
+    const step = trainStep(sgd, {
+      loss: lossOf(used.net),
+      trains: ["hiddenTask*.**"],
+      group,
+      average: "used",
+    });
+    const [task, x, y] = batchOf(0, 0, rank === 0 ? "task1" : "task2");
+    await step(task, x, y);
+    const alone = networkOf(1);
+    const reference = new optim.SGD(alone, { lr: 1 });
+    await trainStep(reference, { loss: lossOf(alone), trains: "hiddenTask1.**" })(...batchOf(0, 0, "task1"));
+    report({
+      steps,
+      counted,
+      alike:
+        (await alike(made)) && (await alike(numbered)) && (await alike({ net: used.net, optimizer: sgd })),
+      used:
+        JSON.stringify([...(await used.net.hiddenTask1.weight.data())]) ===
+        JSON.stringify([...(await alone.hiddenTask1.weight.data())]),
+      moved: JSON.stringify(before) !== JSON.stringify([...(await used.net.hiddenTask1.weight.data())]),
+    });
+  },
+
+  async samples() {
+    // A last batch of 3 rows on rank 0, and of 1 on each other; one process sees all rows.
+    const rows = (r) => (r === 0 ? 3 : 1);
+    const data = (r) => {
+      manualSeed(50 + r);
+      return [
+        rand([rows(r), 3]),
+        tensor(
+          Array.from({ length: rows(r) }, (_, i) => (i + r) % 4),
+          { dtype: "i32" },
+        ),
+      ];
+    };
+    const all = Array.from({ length: size }, (_, r) => data(r));
+    const total = all.reduce((sum, [x]) => sum + x.shape[0], 0);
+    const [together, alone] = [networkOf(2), networkOf(2)];
+    const sgd = (net) => new optim.SGD(net, { lr: 1 });
+    const trains = ["output.**", "hiddenTask1.**"];
+    const options = { loss: lossOf(together), trains, group, samples: (_, x) => x.shape[0] };
+    const step = trainStep(sgd(together), options);
+    const whole = trainStep(sgd(alone), { loss: lossOf(alone), trains });
+    for (let s = 0; s < 3; s++) {
+      await step("task1", ...data(rank));
+      const weights = all.map(([x]) => x.shape[0] / total);
+      await whole.together(
+        all.map(([x, y]) => ["task1", x, y]),
+        { weights },
+      );
+    }
+    const numbers = async (net) => [
+      ...(await net.output.weight.data()),
+      ...(await net.hiddenTask1.weight.data()),
+    ];
+    const [mine, expected] = [await numbers(together), await numbers(alone)];
+    const explained = step.explain("task1", ...data(rank)).parameters.map((p) => [p.path, p.sentBytes]);
+    report({ off: Math.max(...mine.map((x, i) => Math.abs(x - expected[i]))), explained });
+  },
+
+  async refusals() {
+    const net = networkOf(1);
+    const found = {};
+    const all = async (name, { net, optimizer, step }, call, ...more) => {
+      found[name] = await failing(net, optimizer, call);
+      // Where it has failed on one rank it has on all, and they go on together.
+      if (more.length === 0) {
+        await step(...batchOf(rank, 1, "task1"));
+        found[name].alike = await alike({ net, optimizer });
+      }
+    };
+    const frozen = stepOf();
+    await all("frozen", frozen, () => {
+      const call = () => frozen.step(...batchOf(rank, 0, "task1"));
+      return rank === 1 ? freeze(frozen.net, ["output.bias", "output.weight[1:3]"], call) : call();
+    });
+    const throwing = stepOf();
+    await all("throwing", throwing, () => {
+      const [task, x, y] = batchOf(rank, 0, "task1");
+      return throwing.step(task, rank === 1 ? rand([2, 7]) : x, y);
+    });
+    const label = stepOf();
+    await all("label", label, () => {
+      const [task, x, y] = batchOf(rank, 0, "task1");
+      return label.step(task, x, rank === 1 ? tensor([1, 9], { dtype: "i32" }) : y);
+    });
+    const finite = stepOf({ finite: true });
+    await all("finite", finite, () => {
+      const [task, x, y] = batchOf(rank, 0, "task1");
+      return finite.step(task, rank === 1 ? x.mul(Number.NaN) : x, y);
+    });
+    const selector = stepOf({ trains: (task) => (task === "task2" ? "nothing.**" : "**") });
+    await all("selector", selector, () => selector.step(...batchOf(rank, 0, rank === 1 ? "task2" : "task1")));
+    const rounds = stepOf({ accumulate: 3 });
+    await all(
+      "rounds",
+      rounds,
+      async () => {
+        for (let i = 0; i <= rank; i++) await rounds.step(...batchOf(rank, i, "task1"));
+        await rounds.step.flush();
+      },
+      "no more",
+    );
+    const values = stepOf({}, rank);
+    await all("values", values, () => values.step(...batchOf(rank, 0, "task1")), "no more");
+    const sent = stepOf({ start: "broadcast" }, rank);
+    await all("broadcast", sent, () => sent.step(...batchOf(rank, 0, "task1")));
+    const options = stepOf({ clipNorm: rank + 1 });
+    await all("options", options, () => options.step(...batchOf(rank, 0, "task1")), "no more");
+    const deeper = new nn.Sequential(new nn.Linear(3, 3 + rank));
+    const other = new optim.SGD(deeper, { lr: 0.1 });
+    const shapes = trainStep(other, { loss: (x) => mseLoss(deeper.forward(x), 0), trains: "**", group });
+    await all(
+      "shapes",
+      { net: deeper, optimizer: other, step: shapes },
+      () => shapes(rand([1, 3])),
+      "no more",
+    );
+    found.things = await failing(net, { parts: () => [] }, () =>
+      rank === 0 ? group.barrier() : group.gather(1),
+    );
+    found.again = (await group.gather(rank)).length;
+    report(found);
+  },
+
+  /** One rank ends in some way while the others train on; what they are told. */
+  async fault() {
+    const how = process.argv[3];
+    const made = stepOf();
+    for (let s = 0; s < 3; s++) await made.step(...batchOf(rank, s, "task1"));
+    report({ ready: rank });
+    if (rank === 1) {
+      if (how === "throws") throw new TypeError("what rank 1 says");
+      if (how === "exits") process.exit(3);
+      if (how === "returns") return;
+      if (how === "stalls") for (;;);
+    }
+    try {
+      for (let s = 3; ; s++) {
+        if (how === "aborts" && rank === 1 && s === 5) group.abort("rank 1 has had enough");
+        await made.step(...batchOf(rank, s, "task1"));
+      }
+    } catch (error) {
+      report({ error: error.name, rank: error.rank, message: error.message });
+      throw error;
+    }
+  },
+
+  async restarts() {
+    const made = stepOf();
+    await made.step(...batchOf(rank, 0, "task1"));
+    if (group.restarts < 2 && rank === group.restarts) throw new RangeError(`attempt ${group.restarts}`);
+    report({ restarts: group.restarts, args: process.argv.slice(2), step: crossEntropy.name });
+  },
+};
+
+await scenes[process.argv[2]]();

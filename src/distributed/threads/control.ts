@@ -3,8 +3,8 @@ import { GroupTimeoutError, RankError } from "../../base/errors.ts";
 /** Words of the group, then of each rank, then of texts. */
 const words = { group: 16, rank: 16, message: 512, action: 16 } as const;
 
-/** Words of the group. */
-const at = { failed: 0, kind: 1, length: 2 } as const;
+/** Words of the group; the last two are of ranks that are processes. */
+const at = { failed: 0, kind: 1, length: 2, port: 3, told: 4 } as const;
 /** Words of a rank; what is of a meeting alternates between two. */
 const of = {
   arrived: 0,
@@ -32,7 +32,8 @@ const decoder = new TextDecoder();
 
 /**
  * The memory in which the ranks of a group, each a thread, and their supervisor find each other: who has come to which
- * meeting, what each is at, and whether one has failed.
+ * meeting, what each is at, and whether one has failed. Of ranks that are processes each has its own, which its watch
+ * keeps as the others say.
  */
 export class Control {
   readonly ranks: number;
@@ -47,6 +48,19 @@ export class Control {
     this.memory = memory ?? new SharedArrayBuffer(4 * (this.#texts + words.message + ranks * words.action));
     this.#words = new Int32Array(this.memory);
     this.#bytes = new Uint8Array(this.memory);
+  }
+
+  /** Where a thread that has this memory and not this class finds what it needs, in words of 32 bits. */
+  get places() {
+    const { count, time, ended } = of;
+    const actions = this.#texts + words.message;
+    return {
+      ...at,
+      ...{ count, time, ended },
+      ...{ message: this.#texts, messageBytes: words.message * 4 },
+      ...{ rank: words.group, rankWords: words.rank },
+      ...{ actions, actionBytes: words.action * 4 },
+    };
   }
 
   #word(rank: number, word: number): number {

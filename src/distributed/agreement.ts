@@ -40,6 +40,7 @@ export class Agreements {
   readonly #parameters: () => Iterable<Parameter>;
   readonly #known = new Map<string, Agreed>();
   readonly #words = new Int32Array(words);
+  readonly #bytes = new Uint8Array(this.#words.buffer);
   #last: { readonly words: Int32Array; readonly agreed: Agreed } | null = null;
   #contributions: Contributions | null = null;
   #structure = -1;
@@ -83,7 +84,7 @@ export class Agreements {
     mine.set(own.hash, 2);
     mine.set(frozen.hash, 4);
     mine.set(this.#members.hash, 6);
-    const all = this.#engine.gather("a step", new Uint8Array(mine.buffer));
+    const all = this.#engine.gather("a step", this.#bytes);
     const said = new Int32Array(words * all.length);
     for (const [rank, bytes] of all.entries()) said.set(new Int32Array(bytes.buffer, 0, words), rank * words);
     if (this.#last !== null && this.#last.agreed.own === own && same(this.#last.words, said))

@@ -8,7 +8,8 @@ import { Region } from "../tensor/region.ts";
 /** A set of parameters, or regions of them, as ranks tell each other of it. */
 export interface Described {
   readonly text: string;
-  /** The halves of its hash. */
+  /** Its hash, and the halves of that. */
+  readonly key: string;
   readonly hash: readonly [number, number];
 }
 
@@ -20,7 +21,7 @@ const none: Described = describedAs("");
 function describedAs(text: string): Described {
   const digits = hashBytes(new TextEncoder().encode(text));
   const half = (from: number): number => Number.parseInt(digits.slice(from, from + 8), 16) | 0;
-  return { text, hash: [half(0), half(8)] };
+  return { text, key: digits, hash: [half(0), half(8)] };
 }
 
 /** Writes sets of a module's parameters down, in the one order that they have on all ranks, and reads them. */

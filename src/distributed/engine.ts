@@ -14,6 +14,21 @@ export const meetings = [
 /** What ranks meet for. */
 export type Meeting = (typeof meetings)[number];
 
+/** What a rank can be at, as others say it of one that is missing; the first before all else. */
+export const actions = [
+  "nothing",
+  "step",
+  "the sum of gradients of step",
+  "what follows step",
+  "sum()",
+  "broadcast()",
+  "gather()",
+  "barrier()",
+] as const;
+
+/** What a rank can be at. */
+export type Action = (typeof actions)[number];
+
 /** What a rank brings to a meeting in place of what was meant: 0 is nothing. */
 export const interruptions = { none: 0, again: 1, failed: 2 } as const;
 
@@ -55,7 +70,7 @@ export interface Engine {
   /** Comes to the next meeting, whatever it is, with an interruption. */
   interrupt(kind: number): void;
   /** Says what this rank is at, for others to name it by. */
-  note(action: string, count: number): void;
+  note(action: Action, count: number): void;
   /** Has every other rank throw `RankError` with a message, at once or where it next meets others. */
   abort(message: string): void;
 }

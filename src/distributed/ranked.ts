@@ -3,7 +3,7 @@ import { ArgumentError, RankError } from "../base/errors.ts";
 import { yielding } from "../base/yielding.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import { notCopied, requireRank } from "./alone.ts";
-import type { Engine, Meeting, Sent } from "./engine.ts";
+import type { Action, Engine, Meeting, Sent } from "./engine.ts";
 import type { Group } from "./group.ts";
 import { StepGroup, type StepGroupSettings } from "./step-group.ts";
 
@@ -51,8 +51,8 @@ export class Ranked implements Group {
   }
 
   /** A call of a script's: done now, in full; its promise gives way to output and timers where that is due. */
-  #call<T>(meeting: Meeting, work: () => T): Promise<T> {
-    refuseWhileRecording(`group.${meeting.replace("()", "")}`);
+  #call<T>(meeting: Meeting & Action, work: () => T): Promise<T> {
+    refuseWhileRecording("a call of a group");
     this.#engine.note(meeting, 0);
     return yielding(work);
   }

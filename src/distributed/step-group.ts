@@ -134,7 +134,7 @@ export class StepGroup {
       );
     const { key, task, of, possible, samples } = planned.call;
     this.#samples = samples;
-    const name = `${task}\n${this.#agreements.frozen.hash.join()}`;
+    const name = `${task}\n${this.#agreements.frozen.key}`;
     let known = this.#reached.get(key);
     if (known === undefined) this.#reached.set(key, (known = new Map()));
     let regions = known.get(name);

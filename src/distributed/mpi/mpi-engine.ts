@@ -1,7 +1,7 @@
 import { availableCores } from "../../backends/cores.ts";
 import { type DType, dtypes, type TypedArray } from "../../base/dtype.ts";
 import { GroupError, GroupTimeoutError, RankError } from "../../base/errors.ts";
-import { type Engine, Interrupted, interruptions, type Meeting, meetings } from "../engine.ts";
+import { type Action, type Engine, Interrupted, interruptions, type Meeting, meetings } from "../engine.ts";
 import { sumInOrder } from "../sum-in-order.ts";
 import { type Control, seenText } from "../threads/control.ts";
 import type { Mpi, Request } from "./library.ts";
@@ -83,7 +83,7 @@ export class MpiEngine implements Engine {
     this.#staging = Array.from({ length: mpi.size }, () => new Uint8Array(new ArrayBuffer(bucketBytes)));
   }
 
-  note(action: string, count: number): void {
+  note(action: Action, count: number): void {
     this.#control.note(this.rank, action, count);
   }
 

@@ -1,4 +1,5 @@
 import { GroupError } from "../../base/errors.ts";
+import { actions } from "../engine.ts";
 import type { Control } from "../threads/control.ts";
 
 /** Where other ranks reach the watch of rank 0, and by what word. */
@@ -34,25 +35,18 @@ function fail(rank, text, kind) {
   Atomics.store(words, p.kind, kind);
   Atomics.store(words, p.failed, rank + 1);
 }
-function actionOf(rank) {
-  const from = p.actions * 4 + rank * p.actionBytes;
-  const text = bytes.slice(from, from + p.actionBytes);
-  const end = text.indexOf(0);
-  return decoder.decode(end < 0 ? text : text.subarray(0, end));
-}
 function seenText(rank) {
-  const action = actionOf(rank), count = words[word(rank, p.count)];
-  if (action === "") return "it has not come to the group yet";
+  const action = words[word(rank, p.action)], count = words[word(rank, p.count)];
+  if (action === 0) return "it has not come to the group yet";
   const seconds = Math.max(0, (clock() - words[word(rank, p.time)]) | 0) / 1000;
-  return "it last was in " + action + (count > 0 ? " " + count : "") + ", " + seconds.toFixed(1) + " s ago";
+  return "it last was in " + d.actions[action] + (count > 0 ? " " + count : "") + ", " + seconds.toFixed(1) + " s ago";
 }
 /** What a rank says: of itself, or of one that has failed. */
 function take(news, from) {
   heard.set(news.rank, Date.now());
   if (news.failed !== undefined) fail(news.failed, news.text, news.kind);
   else {
-    const at = p.actions * 4 + news.rank * p.actionBytes;
-    for (let i = 0; i < p.actionBytes; i++) bytes[at + i] = i < news.action.length ? news.action.charCodeAt(i) : 0;
+    words[word(news.rank, p.action)] = news.action;
     words[word(news.rank, p.count)] = news.count;
     words[word(news.rank, p.time)] = (clock() - news.since) | 0;
     if (news.ended) { ended.add(news.rank); Atomics.store(words, word(news.rank, p.ended), 1); }
@@ -100,10 +94,10 @@ function say() {
     pass({ rank: d.rank, failed: failed - 1, text, kind: Atomics.load(words, p.kind) }, null);
   }
   const own = {
-    rank: d.rank, action: actionOf(d.rank), count: words[word(d.rank, p.count)],
+    rank: d.rank, action: words[word(d.rank, p.action)], count: words[word(d.rank, p.count)],
     since: Math.max(0, (clock() - words[word(d.rank, p.time)]) | 0), ended: Atomics.load(words, word(d.rank, p.ended)) === 1,
   };
-  const now = Date.now(), text = own.action + own.count + own.ended;
+  const now = Date.now(), text = [own.action, own.count, own.ended].join();
   if (text !== told || now - said > 500) { told = text; said = now; pass(own, null); }
   if (own.ended || failed > 0) Atomics.store(words, p.told, 1);
   // A pause of this process itself, after which nobody has been heard of for as long, says nothing of the others.
@@ -179,6 +173,7 @@ export function startWatch(
     workerData: {
       memory: control.memory,
       places,
+      actions,
       ranks: control.ranks,
       rank,
       silence,

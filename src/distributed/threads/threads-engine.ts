@@ -1,7 +1,7 @@
 import { availableCores } from "../../backends/cores.ts";
 import { type DType, dtypes, type TypedArray } from "../../base/dtype.ts";
 import { GroupError } from "../../base/errors.ts";
-import { type Engine, Interrupted, interruptions, type Meeting, meetings } from "../engine.ts";
+import { type Action, type Engine, Interrupted, interruptions, type Meeting, meetings } from "../engine.ts";
 import { sumInOrder } from "../sum-in-order.ts";
 import { Control, seenText } from "./control.ts";
 
@@ -45,6 +45,8 @@ export class ThreadsEngine implements Engine {
   readonly #staging: SharedArrayBuffer;
   readonly #slotBytes: number;
   readonly #looks: number;
+  /** By slot and dtype, the slots of all ranks. */
+  readonly #views: readonly Map<DType, readonly TypedArray[]>[] = [new Map(), new Map()];
   #meeting = 0;
   #slot = 0;
 
@@ -60,7 +62,7 @@ export class ThreadsEngine implements Engine {
     this.#looks = ranks <= availableCores() ? looks : 1;
   }
 
-  note(action: string, count: number): void {
+  note(action: Action, count: number): void {
     this.#control.note(this.rank, action, count);
   }
 
@@ -78,8 +80,8 @@ export class ThreadsEngine implements Engine {
     }
   }
 
-  /** Goes to the next meeting; gives the sizes that all have brought. */
-  #meet(kind: number, size: number, interruption: number = interruptions.none): number[] {
+  /** Goes to the next meeting; gives its number. */
+  #meet(kind: number, size: number, interruption: number = interruptions.none): number {
     const control = this.#control;
     const failure = control.failure();
     if (failure !== null) throw failure;
@@ -94,7 +96,10 @@ export class ThreadsEngine implements Engine {
         this.#lookAround(rank, meeting, performance.now() - began);
         control.wait(rank, meeting, lookEvery);
       }
-    return this.#broughtTo(meeting, kind);
+    for (let rank = 0; rank < this.size; rank++)
+      if (control.interruptionOf(rank, meeting) !== 0 || control.kindOf(rank, meeting) !== kind)
+        throw this.#refusal(meeting);
+    return meeting;
   }
 
   /** Looks whether the rank that is waited for will come. Where it will not, all who wait throw that when they next look. */
@@ -121,29 +126,15 @@ export class ThreadsEngine implements Engine {
     );
   }
 
-  /** What all have brought; throws where it does not go together. */
-  #broughtTo(meeting: number, kind: number): number[] {
-    const sizes: number[] = [];
-    const interrupted: number[] = [];
-    let isInterrupted = false;
-    let differs = false;
-    for (let rank = 0; rank < this.size; rank++) {
-      const brought = this.#control.broughtBy(rank, meeting);
-      interrupted.push(brought.interruption);
-      sizes.push(brought.size);
-      if (brought.interruption !== interruptions.none) isInterrupted = true;
-      else if (brought.kind !== kind) differs = true;
-    }
-    if (isInterrupted) throw new Interrupted(interrupted);
-    if (differs) {
-      const where = sizes.map(
-        (_, rank) => `rank ${rank} in ${meetings[this.#control.broughtBy(rank, meeting).kind]}`,
-      );
-      throw new GroupError(
-        `Ranks meet in different things: ${where.join(", ")}. All ranks must make the same calls in the same order.`,
-      );
-    }
-    return sizes;
+  /** Why a meeting has come to nothing. */
+  #refusal(meeting: number): Error {
+    const all = <T>(of: (rank: number) => T): T[] => Array.from({ length: this.size }, (_, rank) => of(rank));
+    const interrupted = all((rank) => this.#control.interruptionOf(rank, meeting));
+    if (interrupted.some((kind) => kind !== 0)) return new Interrupted(interrupted);
+    const where = all((rank) => `rank ${rank} in ${meetings[this.#control.kindOf(rank, meeting)]}`);
+    return new GroupError(
+      `Ranks meet in different things: ${where.join(", ")}. All ranks must make the same calls in the same order.`,
+    );
   }
 
   /** The first byte in the staging memory of a rank's slot of this use. */
@@ -153,18 +144,19 @@ export class ThreadsEngine implements Engine {
 
   gather(meeting: Meeting, bytes: Uint8Array): Uint8Array[] {
     const kind = meetings.indexOf(meeting);
-    let all: Uint8Array[] = [];
+    const all: Uint8Array[] = [];
     this.sent.messages += bytes.length;
     for (let from = 0, most = 1; from < most; from += this.#slotBytes) {
       this.#slot ^= 1;
       const piece = bytes.subarray(from, from + this.#slotBytes);
       new Uint8Array(this.#staging, this.#at(this.rank), piece.length).set(piece);
-      const sizes = this.#meet(kind, bytes.length);
-      if (from === 0) {
-        all = sizes.map((size) => new Uint8Array(size));
-        most = Math.max(...sizes);
-      }
-      for (const [rank, into] of all.entries()) {
+      const meeting = this.#meet(kind, bytes.length);
+      for (let rank = 0; rank < this.size; rank++) {
+        if (from === 0) {
+          all.push(new Uint8Array(this.#control.sizeOf(rank, meeting)));
+          most = Math.max(most, all[rank]!.length);
+        }
+        const into = all[rank]!;
         const length = Math.min(this.#slotBytes, into.length - from);
         if (length > 0) into.set(new Uint8Array(this.#staging, this.#at(rank), length), from);
       }
@@ -178,7 +170,7 @@ export class ThreadsEngine implements Engine {
 
   sum(meeting: Meeting, parts: readonly TypedArray[], into: TypedArray, dtype: DType): void {
     const kind = meetings.indexOf(meeting);
-    const { array, bytes } = dtypes[dtype];
+    const { bytes } = dtypes[dtype];
     const most = this.#slotBytes / bytes;
     this.sent.sums += into.length * bytes;
     let part = 0;
@@ -186,15 +178,13 @@ export class ThreadsEngine implements Engine {
     for (let from = 0; from === 0 || from < into.length; from += most) {
       this.#slot ^= 1;
       const length = Math.min(most, into.length - from);
-      const slots = Array.from(
-        { length: this.size },
-        (_, rank) => new array(this.#staging, this.#at(rank), length) as TypedArray,
-      );
+      const slots = this.#slots(dtype);
       const own = slots[this.rank]!;
       for (let filled = 0; filled < length; ) {
         const rest = parts[part]!.length - inPart;
         const count = Math.min(rest, length - filled);
-        own.set(parts[part]!.subarray(inPart, inPart + count), filled);
+        const whole = count === parts[part]!.length;
+        own.set(whole ? parts[part]! : parts[part]!.subarray(inPart, inPart + count), filled);
         filled += count;
         inPart += count;
         if (count === rest) {
@@ -204,7 +194,7 @@ export class ThreadsEngine implements Engine {
       }
       this.#requireSame(this.#meet(kind, into.length));
       if (length * bytes <= addedByAll) {
-        sumInOrder(slots, into.subarray(from, from + length), dtype, 0, length);
+        sumInOrder(slots, from === 0 ? into : into.subarray(from), dtype, 0, length);
         continue;
       }
       // Each adds up a share, in its own slot, of which nobody else reads that share before it is done.
@@ -216,9 +206,32 @@ export class ThreadsEngine implements Engine {
     }
   }
 
-  #requireSame(sizes: readonly number[]): void {
-    if (sizes.every((size) => size === sizes[0])) return;
-    const given = sizes.map((size, rank) => `rank ${rank} gives ${size}`);
+  /** All ranks' slots of this use, as elements of a dtype. */
+  #slots(dtype: DType): readonly TypedArray[] {
+    const made = this.#views[this.#slot]!;
+    let views = made.get(dtype);
+    if (views === undefined) {
+      const { array, bytes } = dtypes[dtype];
+      views = Array.from(
+        { length: this.size },
+        (_, rank) => new array(this.#staging, this.#at(rank), this.#slotBytes / bytes) as TypedArray,
+      );
+      made.set(dtype, views);
+    }
+    return views;
+  }
+
+  #requireSame(meeting: number): void {
+    const size = this.#control.sizeOf(this.rank, meeting);
+    for (let rank = 0; rank < this.size; rank++)
+      if (this.#control.sizeOf(rank, meeting) !== size) this.#refuseSizes(meeting);
+  }
+
+  #refuseSizes(meeting: number): never {
+    const given = Array.from(
+      { length: this.size },
+      (_, rank) => `rank ${rank} gives ${this.#control.sizeOf(rank, meeting)}`,
+    );
     throw new GroupError(
       `A sum over ranks takes as many elements of each: ${given.join(", ")}. Nothing was summed.`,
     );

@@ -22,7 +22,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
     "nn/match-state.ts",
     "optim/state-dict.ts",
   ],
-  ranks: ["distributed/current.ts", "distributed/threads/start-ranks.ts"],
+  ranks: ["distributed/current.ts", "distributed/mpi/run-mpi.ts", "distributed/threads/start-ranks.ts"],
   seldom: [
     "autodiff/narrow.ts",
     "engine/non-finite-text.ts",

@@ -78,6 +78,14 @@ interface Settings {
   kernelsOut: string | undefined;
   /** `THAW_SANITIZE=1`: for thaw's own tests: kernels look out for what C leaves undefined, each buffer by itself. */
   sanitize: boolean;
+  /** `THAW_MPI`: the library of MPI; default: the one that goes with what started the ranks. */
+  mpi: string | undefined;
+  /** `THAW_GROUP_TIMEOUT`: seconds that a rank waits for another before that one counts as hung; default 300. */
+  groupTimeout: number;
+  /** `THAW_GROUP_SILENCE`: seconds without a word after which a rank counts as stopped, or cut off; default 20. */
+  groupSilence: number;
+  /** `THAW_GROUP_RESTARTS`: how often all ranks have been started again: what `thaw run` sets. */
+  groupRestarts: number;
   path: string;
 }
 
@@ -103,6 +111,10 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     kernels: take("THAW_KERNELS", text),
     kernelsOut: take("THAW_KERNELS_OUT", text),
     sanitize: take("THAW_SANITIZE", onOff) ?? false,
+    mpi: take("THAW_MPI", text),
+    groupTimeout: take("THAW_GROUP_TIMEOUT", seconds) ?? 300,
+    groupSilence: take("THAW_GROUP_SILENCE", seconds) ?? 20,
+    groupRestarts: take("THAW_GROUP_RESTARTS", whole(0, 2 ** 31 - 1, "a number of restarts")) ?? 0,
     path: take("PATH", text) ?? "",
   };
 }

@@ -183,14 +183,17 @@ program
   .argument("[args...]", "its arguments, after --")
   .option("-n, --ranks <n>", "how many ranks", countFrom(1), 2)
   .addOption(
-    new Option("--engine <name>", "how ranks reach each other").choices(["threads"]).default("threads"),
+    new Option("--engine <name>", "how ranks reach each other")
+      .choices(["threads", "mpi"])
+      .default("threads"),
   )
+  .option("--mpirun <program>", "what starts ranks of MPI", "mpirun")
   .option("--restarts <n>", "begin again so often where a rank fails", countFrom(0), 0)
   .option("--timeout <seconds>", "wait so long for a rank before it counts as hung", countFrom(1), 300)
   .addHelpText(
     "after",
     `
-Each rank is a thread with a backend of its own; THAW_THREADS and THAW_MAX_MEMORY are divided among them. Lines that
+Each rank is a thread, or a process of MPI, with a backend of its own; THAW_THREADS and THAW_MAX_MEMORY are divided among them. Lines that
 rank 1 writes begin with [1]. Where one fails, all end, and the exit status is 1. A script that is run plainly has a
 group of one. On --restarts a script is to load its last checkpoint.`,
   )

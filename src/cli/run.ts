@@ -1,5 +1,5 @@
 import { FileError } from "../base/errors.ts";
-import { startRanks } from "../distributed/index.ts";
+import { runMpi, startRanks } from "../distributed/index.ts";
 import { scriptPath } from "./script-path.ts";
 import { typescriptOptions, withoutTypescript } from "./typescript.ts";
 
@@ -7,7 +7,9 @@ import { typescriptOptions, withoutTypescript } from "./typescript.ts";
 export interface RunOptions {
   readonly ranks: number;
   /** How ranks reach each other. */
-  readonly engine: string;
+  readonly engine: "threads" | "mpi";
+  /** The program that starts ranks of MPI. */
+  readonly mpirun: string;
   readonly restarts: number;
   /** Seconds that a rank waits for another. */
   readonly timeout: number;
@@ -21,12 +23,19 @@ export interface RunOptions {
 export async function run(
   script: string,
   args: readonly string[],
-  { ranks, restarts, timeout }: RunOptions,
+  { ranks, restarts, timeout, engine, mpirun }: RunOptions,
 ): Promise<number> {
   const { pathToFileURL } = process.getBuiltinModule("node:url");
   const path = scriptPath(script);
   const options = typescriptOptions(path);
   if (options === null) throw new FileError(withoutTypescript(path));
+  const output = (rank: number | null, line: string, stream: "stdout" | "stderr"): void =>
+    void process[stream].write(rank === null ? `${line}\n` : `[${rank}] ${line}\n`);
+  const notice = (text: string): void => console.error(`thaw: ${text}`);
+  if (engine === "mpi") {
+    const command = [process.execPath, ...process.execArgv, ...options, path, ...args];
+    return runMpi(command, { ranks, restarts, timeout, mpirun, output, notice });
+  }
   if (options.length > 0) {
     const { spawnSync } = process.getBuiltinModule("node:child_process");
     const command = [...process.execArgv, ...options, ...process.argv.slice(1)];
@@ -41,8 +50,8 @@ export async function run(
     args,
     restarts,
     timeout,
-    output: (rank, line, stream) => void process[stream].write(`[${rank}] ${line}\n`),
-    notice: (text) => console.error(`thaw: ${text}`),
+    output,
+    notice,
   });
   const failure = await running.result;
   if (failure === null) return 0;

@@ -1,14 +1,19 @@
 import { GroupError } from "../base/errors.ts";
+import { settings } from "../base/settings.ts";
 import { Alone } from "./alone.ts";
+import { divideMachine } from "./divide-machine.ts";
 import type { Group } from "./group.ts";
+import { localRanks, startedRanks } from "./mpi/library.ts";
+import type { MpiEngine } from "./mpi/mpi-engine.ts";
+import { startMpi } from "./mpi/start-mpi.ts";
 import { Ranked } from "./ranked.ts";
 import { type RankData, rankKey, ThreadsEngine } from "./threads/threads-engine.ts";
 
 let current: Group | null = null;
 
 /**
- * The group that this script was started under: by `thaw run -n 2 script.ts` one of two ranks, and a group of one where it
- * was started plainly, so that the same script runs everywhere. It is the same object each time. Throws `GroupError` in a
+ * The group that this script was started under: by `thaw run -n 2 script.ts`, or `mpirun -n 2 node script.js`, one of two
+ * ranks, and a group of one where it was started plainly, so that the same script runs everywhere. It is the same object each time. Throws `GroupError` in a
  * page, which has no ranks.
  */
 export function group(): Group {
@@ -22,6 +27,24 @@ export function group(): Group {
       "distributed.group(): a page has no other ranks. Leave group out there, and run the script by thaw run -n 2, in Node.",
     );
   const data = (threads.workerData as { readonly [rankKey]?: RankData } | null)?.[rankKey];
-  current = data === undefined ? new Alone() : new Ranked(new ThreadsEngine(data));
+  const { env } = process as unknown as NodeJS.Process;
+  const started = startedRanks(env);
+  if (data !== undefined) current = new Ranked(new ThreadsEngine(data));
+  else if (started !== null && started > 1) current = new Ranked(mpiEngine(started, env));
+  else current = new Alone();
   return current;
+}
+
+/** Milliseconds that a rank which has failed stays for the others to say so. */
+const grace = 2000;
+
+function mpiEngine(ranks: number, env: NodeJS.ProcessEnv): MpiEngine {
+  const { groupTimeout, groupSilence, groupRestarts } = settings;
+  divideMachine(localRanks(env) ?? ranks);
+  return startMpi(ranks, {
+    timeout: 1000 * groupTimeout,
+    silence: 1000 * groupSilence,
+    restarts: groupRestarts,
+    grace,
+  });
 }

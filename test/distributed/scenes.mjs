@@ -252,6 +252,9 @@ const scenes = {
       if (how === "exits") process.exit(3);
       if (how === "returns") return;
       if (how === "stalls") for (;;);
+      // As the system ends what takes too much memory, and as a machine that is cut off looks to the others.
+      if (how === "is killed") process.kill(process.pid, "SIGKILL");
+      if (how === "is stopped") process.kill(process.pid, "SIGSTOP");
     }
     try {
       for (let s = 3; ; s++) {

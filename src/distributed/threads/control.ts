@@ -4,8 +4,8 @@ import { type Action, actions } from "../engine.ts";
 /** Words of the group, then of each rank, then of texts. */
 const words = { group: 16, rank: 16, message: 512 } as const;
 
-/** Words of the group. */
-const ofGroup = { failed: 0, kind: 1, length: 2 } as const;
+/** Words of the group; the last two are of ranks that are processes. */
+const ofGroup = { failed: 0, kind: 1, length: 2, port: 3, told: 4 } as const;
 /** Words of a rank; what is of a meeting alternates between two. */
 const ofRank = {
   arrived: 0,
@@ -33,7 +33,8 @@ const decoder = new TextDecoder();
 
 /**
  * The memory in which the ranks of a group, each a thread, and their supervisor find each other: who has come to which
- * meeting, what each is at, and whether one has failed.
+ * meeting, what each is at, and whether one has failed. Of ranks that are processes each has its own, which its watch
+ * keeps as the others say.
  */
 export class Control {
   readonly ranks: number;
@@ -48,6 +49,17 @@ export class Control {
     this.memory = memory ?? new SharedArrayBuffer(4 * (this.#texts + words.message));
     this.#words = new Int32Array(this.memory);
     this.#bytes = new Uint8Array(this.memory);
+  }
+
+  /** Where a thread that has this memory and not this class finds what it needs, in words of 32 bits. */
+  get places() {
+    const { count, time, ended, action } = ofRank;
+    return {
+      ...ofGroup,
+      ...{ count, time, ended, action },
+      ...{ message: this.#texts, messageBytes: words.message * 4 },
+      ...{ rank: words.group, rankWords: words.rank },
+    };
   }
 
   #word(rank: number, word: number): number {

@@ -1,8 +1,8 @@
 import { availableCores } from "../../backends/cores.ts";
-import { allowedMemory } from "../../backends/memory-limit.ts";
 import { shareCores } from "../../backends/sharing.ts";
 import { ArgumentError, GroupError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
+import { shareOf } from "../divide-machine.ts";
 import { Control, seenText } from "./control.ts";
 import { lineWriter } from "./line-writer.ts";
 import { type RankData, rankKey } from "./threads-engine.ts";
@@ -171,17 +171,10 @@ class Attempt {
 
 /** What the system gives a process, divided among the ranks. */
 function environmentOf(ranks: number): NodeJS.ProcessEnv {
-  const { totalmem } = process.getBuiltinModule("node:os");
-  const memory = settings.maxMemory ?? Math.min(totalmem(), allowedMemory());
-  const cores = settings.threads ?? availableCores();
-  const least = 2 ** 20;
-  const env: NodeJS.ProcessEnv = {
-    ...process.env,
-    THAW_MAX_MEMORY: `${Math.max(least, Math.floor(memory / ranks))}`,
-  };
+  const { threads, memory } = shareOf(ranks);
+  const env: NodeJS.ProcessEnv = { ...process.env, THAW_MAX_MEMORY: `${memory}` };
   // Where there are more, ranks see how much the others have to do.
-  if (settings.threads !== undefined || cores < 2 * ranks)
-    env.THAW_THREADS = `${Math.max(1, Math.floor(cores / ranks))}`;
+  if (settings.threads !== undefined || availableCores() < 2 * ranks) env.THAW_THREADS = `${threads}`;
   else shareCores();
   return env;
 }

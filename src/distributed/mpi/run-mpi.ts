@@ -1,0 +1,81 @@
+import { GroupError } from "../../base/errors.ts";
+import { lineWriter } from "../threads/line-writer.ts";
+
+/** Options of `runMpi`. */
+export interface MpiRunOptions {
+  /** How many ranks there are. */
+  readonly ranks: number;
+  /** How often all begin again where one has failed. */
+  readonly restarts: number;
+  /** Seconds that a rank waits for another. */
+  readonly timeout: number;
+  /** The program that starts them: `mpirun` of Open MPI or MPICH. */
+  readonly mpirun: string;
+  /** Is given each line that a rank writes, long ones in pieces (of 2 kB by Open MPI); null: what mpirun itself says. */
+  readonly output: (rank: number | null, line: string, stream: "stdout" | "stderr") => void;
+  readonly notice: (text: string) => void;
+}
+
+/** How a program that starts ranks is asked to say whose each line is. */
+interface Starter {
+  readonly options: readonly string[];
+  /** Of a line, whose it is and what it says. */
+  readonly line: RegExp;
+}
+
+const openMpi: Starter = {
+  options: ["--tag-output", "--oversubscribe"],
+  line: /^\[\d+,(?<rank>\d+)\]<std(?:out|err)>: ?(?<text>.*)$/s,
+};
+const mpich: Starter = { options: ["-prepend-rank"], line: /^\[(?<rank>\d+)\] (?<text>.*)$/s };
+
+/**
+ * Runs a command on several ranks, each a process that MPI starts; gives the exit status, which is not 0 where one has
+ * failed. Throws `GroupError` where there is no such program, or it is another one.
+ */
+export async function runMpi(
+  command: readonly string[],
+  { ranks, restarts, timeout, mpirun, output, notice }: MpiRunOptions,
+): Promise<number> {
+  const { spawn } = process.getBuiltinModule("node:child_process");
+  const starter = starterOf(mpirun);
+  // Open MPI asks for this word before it starts anything as root, as in a container.
+  const root = starter === openMpi && process.getuid?.() === 0 ? ["--allow-run-as-root"] : [];
+  const args = ["-n", String(ranks), ...starter.options, ...root, ...command];
+  for (let restart = 0; ; restart++) {
+    const env = {
+      ...process.env,
+      THAW_GROUP_TIMEOUT: process.env.THAW_GROUP_TIMEOUT ?? String(timeout),
+      THAW_GROUP_RESTARTS: String(restart),
+    };
+    const running = spawn(mpirun, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of ["stdout", "stderr"] as const) {
+      const lines = lineWriter((line) => {
+        const { rank, text } = starter.line.exec(line)?.groups ?? {};
+        output(rank === undefined ? null : Number(rank), text ?? line, stream);
+      });
+      running[stream].on("data", lines.write);
+      running[stream].on("end", lines.end);
+    }
+    const status = await new Promise<number>((resolve, reject) => {
+      running.on("error", reject);
+      running.on("close", (code) => resolve(code ?? 1));
+    });
+    if (status === 0 || restart >= restarts) return status;
+    notice(`${mpirun} has ended with ${status}. All ranks begin again (${restart + 1} of ${restarts}).`);
+  }
+}
+
+function starterOf(mpirun: string): Starter {
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
+  const { stdout, error } = spawnSync(mpirun, ["--version"], { encoding: "utf8" });
+  if (error !== undefined)
+    throw new GroupError(
+      `thaw run: ${mpirun} cannot be started (${error.message}). Install Open MPI or MPICH, name their mpirun by --mpirun, or leave --engine out: threads need nothing.`,
+    );
+  if (/Open MPI|OpenRTE|open-mpi/.test(stdout)) return openMpi;
+  if (/HYDRA|MPICH/.test(stdout)) return mpich;
+  throw new GroupError(
+    `thaw run: ${mpirun} is neither Open MPI's nor MPICH's; start the script by it yourself: ${mpirun} … node script.js`,
+  );
+}

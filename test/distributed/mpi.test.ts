@@ -1,0 +1,150 @@
+import { fileURLToPath } from "node:url";
+import { runMpi } from "thaw/distributed";
+import { beforeAll, describe, expect, test } from "vitest";
+import { built } from "../built.ts";
+import { ran } from "./running.ts";
+
+/** Ranks that are processes of MPI do what ranks that are threads do, with the same bits, and name whoever fails. */
+
+const limit = { timeout: 180_000 };
+
+beforeAll(() => void built("index.js"));
+
+/** Both kinds of MPI, by the programs that start their ranks. */
+const kinds = ["mpirun.openmpi", "mpirun.mpich"] as const;
+
+/** Runs a script of this folder on ranks of MPI, which write what they have to say as lines of JSON. */
+async function ranOnMpi(
+  mpirun: string,
+  [script, ...args]: readonly [string, ...string[]],
+  { ranks = 2, timeout = 60, restarts = 0 } = {},
+) {
+  const said = Array.from({ length: ranks }, (): Record<string, unknown>[] => []);
+  const [errors, notices]: string[][] = [[], []];
+  /** What a rank has said of a line that is cut. */
+  const begun = Array.from({ length: ranks }, () => "");
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const status = await runMpi([process.execPath, path, ...args], {
+    ranks,
+    restarts,
+    timeout,
+    mpirun,
+    output: (rank, line, stream) => {
+      if (rank === null || stream === "stderr") return void errors!.push(line);
+      begun[rank] += line;
+      if (!isJson(begun[rank]!)) return;
+      said[rank]!.push(JSON.parse(begun[rank]!));
+      begun[rank] = "";
+    },
+    notice: (text) => notices!.push(text),
+  });
+  return { status, said, errors: errors!, notices: notices! };
+}
+
+function isJson(text: string): boolean {
+  try {
+    return JSON.parse(text) !== null;
+  } catch {
+    return false;
+  }
+}
+
+describe.each(kinds)("%s", (mpirun) => {
+  test.each([
+    ["values", 3],
+    ["wire", 2],
+    ["reach", 2],
+    ["samples", 2],
+    ["refusals", 2],
+  ])("%s, on %i ranks, are those of threads", limit, async (scene, ranks) => {
+    const [mpi, threads] = await Promise.all([
+      ranOnMpi(mpirun, ["./scenes.mjs", scene], { ranks }),
+      ran("./scenes.mjs", [scene], { ranks }),
+    ]);
+    expect(mpi.errors.filter((line) => line.startsWith("thaw: "))).toEqual([]);
+    expect(mpi.status).toBe(0);
+    expect(threads.failure).toBeNull();
+    expect(mpi.said).toEqual(threads.said);
+  });
+
+  test("bits are those of threads, and nothing frozen moves", limit, async () => {
+    const mpi = await ranOnMpi(mpirun, ["./matrix.mjs", "few"]);
+    const threads = await ran("./matrix.mjs", ["few"]);
+    expect(mpi.status).toBe(0);
+    expect(mpi.said).toEqual(threads.said);
+    expect(mpi.said[0]![0]).toMatchObject({ problems: [] });
+  });
+
+  test.each([
+    ["throws", /TypeError: what rank 1 says; it last was in what follows step 3/],
+    ["exits", /rank 1 has failed: it has ended with exit code 3/],
+    ["returns", /rank 1's script has ended, and rank 0 waits for it in .*step 4/],
+    ["stalls", /rank 1 has not come within 2 s .* what follows step 3, \d/],
+    ["aborts", /rank 1 has had enough/],
+  ])("a rank that %s is named by the others, which end", limit, async (how, message) => {
+    const { status, said } = await ranOnMpi(mpirun, ["./scenes.mjs", "fault", how], { timeout: 2 });
+    expect(status).not.toBe(0);
+    expect(said[0]![1]).toMatchObject({ rank: 1 });
+    expect(said[0]![1]!.message).toMatch(message);
+  });
+
+  test("ranks begin again as often as is allowed", limit, async () => {
+    const { status, said, notices } = await ranOnMpi(mpirun, ["./scenes.mjs", "restarts", "more"], {
+      restarts: 2,
+    });
+    expect(status).toBe(0);
+    expect(notices).toEqual([expect.stringContaining("(1 of 2)"), expect.stringContaining("(2 of 2)")]);
+    for (const lines of said) expect(lines.at(-1)).toMatchObject({ restarts: 2, args: ["restarts", "more"] });
+  });
+});
+
+test("a rank that is stopped is named by the others, and all end", limit, async () => {
+  process.env.THAW_GROUP_SILENCE = "3";
+  try {
+    const { status, said } = await ranOnMpi("mpirun.openmpi", ["./scenes.mjs", "fault", "is stopped"]);
+    expect(status).not.toBe(0);
+    expect(said[0]![1]).toMatchObject({ error: "GroupTimeoutError", rank: 1 });
+    expect(said[0]![1]!.message).toMatch(
+      /nothing has been heard of rank 1 .*: it is stopped, or its machine is cut off/,
+    );
+  } finally {
+    delete process.env.THAW_GROUP_SILENCE;
+  }
+});
+
+// MPICH's mpirun ends all ranks at once where one is killed.
+test("a rank that is killed is named by the others", limit, async () => {
+  const { status, said } = await ranOnMpi("mpirun.openmpi", ["./scenes.mjs", "fault", "is killed"]);
+  expect(status).not.toBe(0);
+  expect(said[0]![1]).toMatchObject({ error: "RankError", rank: 1 });
+  expect(said[0]![1]!.message).toMatch(/rank 1 has ended without a word \(killed, or out of memory\)/);
+});
+
+describe("what cannot be is said", () => {
+  const command = [process.execPath, "-e", ""];
+  const options = { ranks: 2, restarts: 0, timeout: 1, output: () => {}, notice: () => {} };
+
+  test("no mpirun, or another program", async () => {
+    await expect(runMpi(command, { ...options, mpirun: "no-such-mpirun" })).rejects.toThrow(
+      /no-such-mpirun cannot be started .*Install Open MPI or MPICH/,
+    );
+    await expect(runMpi(command, { ...options, mpirun: "node" })).rejects.toThrow(
+      /node is neither Open MPI's nor MPICH's/,
+    );
+  });
+
+  test.each([
+    ["libm.so.6", /libm\.so\.6 is no library of MPI/],
+    ["no-such-library.so", /no library of it can be loaded .*Install Open MPI or MPICH/],
+    ["libmpich.so.12", /finds 1 rank where 2 were started: it does not go with what started them/],
+  ])("a library that is %s", limit, async (library, message) => {
+    process.env.THAW_MPI = library;
+    try {
+      const { status, errors } = await ranOnMpi("mpirun.openmpi", ["./scenes.mjs", "values"]);
+      expect(status).not.toBe(0);
+      expect(errors.join("\n")).toMatch(message);
+    } finally {
+      delete process.env.THAW_MPI;
+    }
+  });
+});

@@ -30,6 +30,7 @@ export const nodeOnly: readonly RegExp[] = [
   /^base\/storage/,
   /^backends\/native\//,
   /^backends\/wasm\//,
+  /^backends\/koffi\.ts$/, // foreign functions: of kernels in C, and of MPI
   /^backends\/(cores|sharing)\.ts$/, // what there is to share a machine by
   /^distributed\//,
   // A trainer's worker is a thread of Node where there is no page.

@@ -193,9 +193,9 @@ program
   .addHelpText(
     "after",
     `
-Each rank is a thread, or a process of MPI, with a backend of its own; THAW_THREADS and THAW_MAX_MEMORY are divided among them. Lines that
-rank 1 writes begin with [1]. Where one fails, all end, and the exit status is 1. A script that is run plainly has a
-group of one. On --restarts a script is to load its last checkpoint.`,
+Each rank is a thread, or a process of MPI, with a backend of its own; THAW_THREADS and THAW_MAX_MEMORY are divided
+among them. Lines that rank 1 writes begin with [1]. Where one fails, all end, and the exit status is 1. A script that
+is run plainly has a group of one. On --restarts a script is to load its last checkpoint.`,
   )
   .action(async (script: string, args: string[], options) => {
     process.exitCode = await (await import("./run.ts")).run(script, args, options);

@@ -1,8 +1,8 @@
 import { BackendError } from "../../base/errors.ts";
 import type { CTarget } from "../../targets/c/target.ts";
 import { written } from "../../targets/c/writer.ts";
+import type { Koffi } from "../koffi.ts";
 import { symbolOf } from "./compile.ts";
-import type { Koffi } from "./koffi.ts";
 import { node } from "./node.ts";
 import { runtimeSource } from "./runtime-source.ts";
 import type { KernelStore } from "./store.ts";

@@ -1,19 +1,11 @@
-import { loadKoffi } from "../../backends/native/koffi.ts";
-import { BackendError, GroupError } from "../../base/errors.ts";
+import { type Foreign, type Koffi, loadKoffi } from "../../backends/koffi.ts";
+import { GroupError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 
-/** A foreign function as it is called here. */
-type Foreign = (...args: (number | bigint | null | ArrayBufferView)[]) => number;
+/** A function of the library: its result says whether it has failed. */
+type Call = Foreign<(number | bigint | null | ArrayBufferView)[], number>;
 
-/** What is used of koffi for a library whose handles may be addresses of its own data. */
-interface Library {
-  func(name: string, result: string, args: readonly string[]): Foreign;
-  symbol(name: string, type: string): unknown;
-}
-interface Addresses {
-  load(path: string, options: { global: boolean }): Library;
-  address(of: unknown): bigint;
-}
+type Library = ReturnType<Koffi["load"]>;
 
 /** One message on its way: `request` is where the library keeps what it knows of it. */
 export type Request = BigInt64Array;
@@ -86,11 +78,10 @@ export function localRanks(environment: Readonly<Record<string, string | undefin
 
 /** Loads MPI and starts it; throws `GroupError` where there is none, or none that goes with what started the ranks. */
 export function loadMpi(expected: number): Mpi {
-  let koffi: Addresses;
+  let koffi: Koffi;
   try {
-    koffi = loadKoffi() as unknown as Addresses;
+    koffi = loadKoffi();
   } catch (error) {
-    if (!(error instanceof BackendError)) throw error;
     throw new GroupError('MPI is reached by koffi, which cannot be loaded; run "npm install koffi"', {
       cause: error,
     });
@@ -115,7 +106,7 @@ export function loadMpi(expected: number): Mpi {
 }
 
 function openFirst(
-  koffi: Addresses,
+  koffi: Koffi,
   paths: readonly string[],
 ): { readonly path: string; readonly library: Library } {
   const problems: string[] = [];
@@ -131,10 +122,13 @@ function openFirst(
   );
 }
 
+const functionOf = (library: Library, name: string, args: readonly string[]): Call =>
+  library.func(name, "int", args) as Call;
+
 function versionOf(path: string, library: Library): string {
   const [text, length] = [new Uint8Array(8192), new Int32Array(1)];
   try {
-    library.func("MPI_Get_library_version", "int", ["void *", "void *"])(text, length);
+    functionOf(library, "MPI_Get_library_version", ["void *", "void *"])(text, length);
   } catch (error) {
     throw new GroupError(`${path} is no library of MPI: ${(error as Error).message}`, { cause: error });
   }
@@ -145,7 +139,7 @@ function versionOf(path: string, library: Library): string {
     .trim();
 }
 
-function openMpiHandles(koffi: Addresses, library: Library): Handles {
+function openMpiHandles(koffi: Koffi, library: Library): Handles {
   const address = (name: string): bigint => koffi.address(library.symbol(name, "void *"));
   return {
     type: "uintptr_t",
@@ -159,10 +153,10 @@ function openMpiHandles(koffi: Addresses, library: Library): Handles {
 function started(library: Library, handles: Handles, version: string): Mpi {
   const { type, world, byte, errorsReturn, ignoredStatus } = handles;
   const [text, length] = [new Uint8Array(8192), new Int32Array(1)];
-  const errorString = library.func("MPI_Error_string", "int", ["int", "void *", "void *"]);
+  const errorString = functionOf(library, "MPI_Error_string", ["int", "void *", "void *"]);
   /** A function whose result says whether it has failed. */
-  const bind = (name: string, ...args: string[]): ((...values: Parameters<Foreign>) => void) => {
-    const call = library.func(`MPI_${name}`, "int", args);
+  const bind = (name: string, ...args: string[]): ((...values: Parameters<Call>) => void) => {
+    const call = functionOf(library, `MPI_${name}`, args);
     return (...values) => {
       const code = call(...values);
       if (code === 0) return;
@@ -172,7 +166,7 @@ function started(library: Library, handles: Handles, version: string): Mpi {
     };
   };
   const number = new Int32Array(1);
-  const read = (get: (...values: Parameters<Foreign>) => void): number => {
+  const read = (get: (...values: Parameters<Call>) => void): number => {
     get(world, number);
     return number[0]!;
   };

@@ -1,13 +1,19 @@
-import { BackendError } from "../../base/errors.ts";
+import { BackendError } from "../base/errors.ts";
 
 /** A foreign function. Pointers and sizes go and come as numbers: addresses of user space are below 2^53. */
-export type Foreign<A extends readonly (number | string | Float64Array)[], R> = (...args: A) => R;
+export type Foreign<A extends readonly unknown[], R> = (...args: A) => R;
 
 /** What is used of koffi. */
 export interface Koffi {
-  load(path: string): {
+  /** `global`: other libraries that are loaded find its names. */
+  load(
+    path: string,
+    options?: { global: boolean },
+  ): {
     func(name: string, result: string, args: readonly string[]): Foreign<never[], unknown>;
+    symbol(name: string, type: string): unknown;
   };
+  address(of: unknown): bigint;
   view(address: bigint, bytes: number): ArrayBuffer;
 }
 
@@ -23,6 +29,6 @@ export function loadKoffi(): Koffi {
   try {
     return require("koffi") as Koffi;
   } catch (error) {
-    throw new BackendError(`native: koffi cannot be loaded; run "npm install koffi"`, { cause: error });
+    throw new BackendError(`koffi cannot be loaded; run "npm install koffi"`, { cause: error });
   }
 }

@@ -14,8 +14,8 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { cacheFolder, distrust } from "../../../src/backends/native/folder.ts";
 import { loadKoffi } from "../../../src/backends/koffi.ts";
+import { cacheFolder, distrust } from "../../../src/backends/native/folder.ts";
 import { isSealed } from "../../../src/backends/native/seal.ts";
 import { KernelStore } from "../../../src/backends/native/store.ts";
 import { findCompiler, toolchainOf } from "../../../src/backends/native/toolchain.ts";

@@ -11,7 +11,7 @@ export interface MpiRunOptions {
   readonly timeout: number;
   /** The program that starts them: `mpirun` of Open MPI or MPICH. */
   readonly mpirun: string;
-  /** Is given each line that a rank writes, long ones in pieces (of 2 kB by Open MPI); null: what mpirun itself says. */
+  /** Is given each line that a rank writes; null: what mpirun itself says. */
   readonly output: (rank: number | null, line: string, stream: "stdout" | "stderr") => void;
   readonly notice: (text: string) => void;
 }
@@ -25,7 +25,7 @@ interface Starter {
 
 const openMpi: Starter = {
   options: ["--tag-output", "--oversubscribe"],
-  line: /^\[\d+,(?<rank>\d+)\]<std(?:out|err)>: ?(?<text>.*)$/s,
+  line: /^(?<tag>\[\d+,(?<rank>\d+)\]<std(?:out|err)>:)(?<text>.*)$/s,
 };
 const mpich: Starter = { options: ["-prepend-rank"], line: /^\[(?<rank>\d+)\] (?<text>.*)$/s };
 
@@ -51,8 +51,10 @@ export async function runMpi(
     const running = spawn(mpirun, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of ["stdout", "stderr"] as const) {
       const lines = lineWriter((line) => {
-        const { rank, text } = starter.line.exec(line)?.groups ?? {};
-        output(rank === undefined ? null : Number(rank), text ?? line, stream);
+        const { rank, text = line, tag } = starter.line.exec(line)?.groups ?? {};
+        // Of a long line each piece that came by itself has a tag.
+        const whole = tag === undefined ? text : text.replaceAll(tag, "");
+        output(rank === undefined ? null : Number(rank), whole, stream);
       });
       running[stream].on("data", lines.write);
       running[stream].on("end", lines.end);

@@ -17,5 +17,6 @@ export { parseSafetensors, readSafetensors } from "./read.ts";
 export { parseHeader, type SafetensorsHeader, type TensorEntry } from "./safetensors-header.ts";
 export { save, saveAsync, saveToBytes } from "./save.ts";
 export type { SavedOptimizer, SaveOptions, TakingPart } from "./save-options.ts";
+export type { Meet, SavingGroup } from "./saving-group.ts";
 export { loadFrom, readFrom, saveTo } from "./transfer.ts";
 export { serializeSafetensors, type WriteOptions, writeSafetensors } from "./write.ts";

@@ -74,12 +74,32 @@ export interface LoadResult extends IncompatibleKeys {
  */
 export function load(path: string, options: LoadOptions): LoadResult {
   finishWrites();
-  return loadSource(path, path, openTensors(path), options);
+  return loadSource(
+    path,
+    path,
+    opened(options, () => openTensors(path)),
+    options,
+  );
 }
 
 /** As `load`, of the bytes of a file, which errors call by its name. */
 export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions, name = "The checkpoint"): LoadResult =>
-  loadSource(name, null, bytesSource(bytes, name), options);
+  loadSource(
+    name,
+    null,
+    opened(options, () => bytesSource(bytes, name)),
+    options,
+  );
+
+/** What is opened; that it cannot be, the other ranks of a group are told. */
+function opened(options: LoadOptions, open: () => TensorSource): TensorSource {
+  try {
+    return open();
+  } catch (error) {
+    loadTogether("load()", options?.group).fail(error);
+    throw error;
+  }
+}
 
 function loadSource(from: string, file: string | null, own: TensorSource, options: LoadOptions): LoadResult {
   let source = own;

@@ -6,6 +6,7 @@ export {
   type FolderLoadResult,
 } from "./checkpoint-folder.ts";
 export { type LoadOptions, type LoadResult, load, loadFromBytes } from "./load.ts";
+export type { Meet, SavingGroup } from "./meet.ts";
 export { openTensors, type SourceEntry, type TensorSource } from "./open.ts";
 export { download } from "./places/download.ts";
 export { indexedDb } from "./places/indexed-db.ts";
@@ -17,6 +18,5 @@ export { parseSafetensors, readSafetensors } from "./read.ts";
 export { parseHeader, type SafetensorsHeader, type TensorEntry } from "./safetensors-header.ts";
 export { save, saveAsync, saveToBytes } from "./save.ts";
 export type { SavedOptimizer, SaveOptions, TakingPart } from "./save-options.ts";
-export type { Meet, SavingGroup } from "./saving-group.ts";
 export { loadFrom, readFrom, saveTo } from "./transfer.ts";
 export { serializeSafetensors, type WriteOptions, writeSafetensors } from "./write.ts";

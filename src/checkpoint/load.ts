@@ -21,13 +21,14 @@ import { type Base, openReferred } from "./base.ts";
 import { goesOn, kindOf, refuseOthers, takingPart } from "./contents.ts";
 import { held, integers } from "./dtypes.ts";
 import { headerSum, recordName, withoutReserved } from "./header-sum.ts";
+import type { SavingGroup } from "./meet.ts";
 import { bytesSource, openTensors, type TensorSource } from "./open.ts";
 import { pathOf } from "./path-of.ts";
 import { putInto } from "./put.ts";
 import { readResident, readTensor } from "./read.ts";
 import { type BaseRecord, type CheckpointRecord, decodeRecord, type FrozenRecord } from "./record.ts";
 import type { SavedOptimizer, TakingPart } from "./save-options.ts";
-import { type LoadMeeting, loadTogether, randomStateOf, type SavingGroup } from "./saving-group.ts";
+import { type LoadMeeting, loadTogether, randomStateOf } from "./saving-group.ts";
 import { checkSeal } from "./seal.ts";
 
 /**

@@ -2,7 +2,7 @@ import type { Stateful } from "../base/stateful.ts";
 import type { Module } from "../nn/module.ts";
 import type { OptimizerStateDict } from "../optim/saved-state.ts";
 import type { Base } from "./base.ts";
-import type { SavingGroup } from "./saving-group.ts";
+import type { SavingGroup } from "./meet.ts";
 import type { WriteOptions } from "./write.ts";
 
 /** What checkpoints need of an optimizer. */

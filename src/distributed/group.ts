@@ -1,5 +1,5 @@
 import type { TypedArray } from "../base/dtype.ts";
-import type { Meet } from "../checkpoint/saving-group.ts";
+import type { Meet } from "../checkpoint/meet.ts";
 import type { Sent } from "./engine.ts";
 import type { StepGroup, StepGroupSettings } from "./step-group.ts";
 

@@ -1,7 +1,7 @@
 import type { DType, TypedArray } from "../base/dtype.ts";
 import { ArgumentError, RankError } from "../base/errors.ts";
 import { yielding } from "../base/yielding.ts";
-import type { Meet } from "../checkpoint/saving-group.ts";
+import type { Meet } from "../checkpoint/meet.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import { notCopied, requireRank } from "./alone.ts";
 import type { Action, Engine, Meeting, Sent } from "./engine.ts";

@@ -1,4 +1,4 @@
-import { ArgumentError, CheckpointError, FileError, SafetensorsError } from "../base/errors.ts";
+import { ArgumentError, CheckpointError, FileError } from "../base/errors.ts";
 import {
   baseName,
   finishWrites,
@@ -11,8 +11,9 @@ import {
   temporaryEnd,
 } from "../base/storage/index.ts";
 import { type LoadOptions, type LoadResult, load } from "./load.ts";
-import { save, saveAsync } from "./save.ts";
+import { saveAsync, write } from "./save.ts";
 import type { SaveOptions } from "./save-options.ts";
+import { isDamage, meetingOf, savedByRankZero } from "./saving-group.ts";
 
 /** Options of `CheckpointFolder`. */
 export interface CheckpointFolderOptions {
@@ -88,15 +89,18 @@ export class CheckpointFolder {
    * which training has gone back from, and what a process that was killed has left half written. Gives its path.
    */
   save(step: number, options: SaveOptions): string {
-    const path = this.#begin(step, options);
-    this.#begun++;
-    save(path, options);
-    this.#clean(step);
-    return path;
+    savedByRankZero("CheckpointFolder.save", options, `step ${step}`, (randomOf) => {
+      const path = this.#begin(step, options);
+      this.#begun++;
+      write(path, options, randomOf);
+      this.#clean(step);
+    });
+    return this.pathOf(step);
   }
 
   /** As `save`, but the file is written by another thread while training goes on: see `saveAsync`. */
   async saveAsync(step: number, options: SaveOptions): Promise<string> {
+    if (meetingOf("CheckpointFolder.saveAsync", options?.group) !== null) return this.save(step, options);
     const path = this.#begin(step, options);
     const order = ++this.#begun;
     await saveAsync(path, options);
@@ -149,7 +153,7 @@ export class CheckpointFolder {
         const result = load(path, options);
         return { ...result, step, path };
       } catch (error) {
-        if (!(error instanceof SafetensorsError || error instanceof FileError)) throw error;
+        if (!isDamage(error)) throw error;
         damaged.push(error);
         const before = steps[i + 1];
         if (before !== undefined) this.#tell(path, `${error.message} Going back to ${nameOf(before)}.`);

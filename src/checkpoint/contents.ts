@@ -6,7 +6,7 @@ import { type Round, roundsUnderWay } from "../optim/rounds.ts";
 import { haveStandIns } from "../optim/stand-ins.ts";
 import { lastLeftOut } from "../optim/updates.ts";
 import { fromArray } from "../tensor/create.ts";
-import { getRandomState } from "../tensor/draws.ts";
+import { getRandomState, type RandomState } from "../tensor/draws.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Stored } from "../tensor/stored.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -33,6 +33,7 @@ const options = [
   "skipMismatched",
   "dtype",
   "signal",
+  "group",
 ];
 
 /** What takes part beside the module and the optimizer, by name; throws `ArgumentError` for what cannot. */
@@ -89,8 +90,22 @@ export const kindOf = (thing: object): string | undefined =>
     ? undefined
     : (thing as { name: string }).name;
 
-/** What a file at `path` (null: bytes) will hold. */
-export function contentsOf(what: string, given: SaveOptions, path: string | null): Unsealed {
+/** The parameters of all modules that take part. */
+export function trainedBy(
+  module: Module,
+  others: readonly (readonly [string, Stateful | Module])[],
+): ReadonlySet<Parameter> {
+  const modules = [module, ...others.map(([, thing]) => thing).filter((thing) => thing instanceof Module)];
+  return new Set(modules.flatMap((one) => one.parameters()));
+}
+
+/** What a file at `path` (null: bytes) will hold; with the random state of each rank, where there are several. */
+export function contentsOf(
+  what: string,
+  given: SaveOptions,
+  path: string | null,
+  randomOf?: readonly RandomState[],
+): Unsealed {
   refuseWhileRecording(what);
   refuseOthers(what, given);
   const { module, optimizer, base, metadata = {}, signal } = given;
@@ -101,8 +116,7 @@ export function contentsOf(what: string, given: SaveOptions, path: string | null
   const others = takingPart(what, given);
   const parameters = module.namedParameters();
   const buffers = module.namedBuffers().filter(([, buffer]) => buffer.persistent);
-  const modules = [module, ...others.map(([, thing]) => thing).filter((thing) => thing instanceof Module)];
-  const trained = new Set(modules.flatMap((one) => one.parameters()));
+  const trained = trainedBy(module, others);
   const resumes = goesOn(optimizer, others);
   if (resumes) refuseStandIns(what, trained);
   const rounds = roundsUnderWay(trained).map((round) => ({ round, saved: round.timesSaved }));
@@ -114,6 +128,7 @@ export function contentsOf(what: string, given: SaveOptions, path: string | null
     format: 1,
     arithmetic: arithmetic(),
     random: { ...getRandomState() },
+    ...(randomOf && { randomOf }),
     frozen: Object.fromEntries(
       [...parameters, ...buffers].flatMap(([path, p]) =>
         p.frozen || p.frozenRegion ? [[path, frozenOf(p)]] : [],

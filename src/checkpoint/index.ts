@@ -6,6 +6,7 @@ export {
   type FolderLoadResult,
 } from "./checkpoint-folder.ts";
 export { type LoadOptions, type LoadResult, load, loadFromBytes } from "./load.ts";
+export type { Meet, SavingGroup } from "./meet.ts";
 export { openTensors, type SourceEntry, type TensorSource } from "./open.ts";
 export { download } from "./places/download.ts";
 export { indexedDb } from "./places/indexed-db.ts";

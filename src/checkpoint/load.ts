@@ -20,13 +20,15 @@ import { arithmetic } from "./arithmetic.ts";
 import { type Base, openReferred } from "./base.ts";
 import { goesOn, kindOf, refuseOthers, takingPart } from "./contents.ts";
 import { held, integers } from "./dtypes.ts";
-import { recordName, withoutReserved } from "./header-sum.ts";
+import { headerSum, recordName, withoutReserved } from "./header-sum.ts";
+import type { SavingGroup } from "./meet.ts";
 import { bytesSource, openTensors, type TensorSource } from "./open.ts";
 import { pathOf } from "./path-of.ts";
 import { putInto } from "./put.ts";
 import { readResident, readTensor } from "./read.ts";
 import { type BaseRecord, type CheckpointRecord, decodeRecord, type FrozenRecord } from "./record.ts";
 import type { SavedOptimizer, TakingPart } from "./save-options.ts";
+import { type LoadMeeting, loadTogether, randomStateOf } from "./saving-group.ts";
 import { checkSeal } from "./seal.ts";
 
 /**
@@ -48,6 +50,12 @@ export interface LoadOptions extends MatchOptions {
   checksums?: boolean;
   /** Aborted before, nothing is loaded, and the signal's reason is thrown. */
   signal?: AbortSignal;
+  /**
+   * Ranks that train together, `distributed.group()`: all make the call, each takes its own random state, and what cannot
+   * be loaded on one of them is loaded on none. A rank that there was none of when it was saved has the seed of rank 0's
+   * state made its own; where all had one state, it takes that.
+   */
+  group?: SavingGroup;
   [name: string]: TakingPart;
 }
 
@@ -67,21 +75,43 @@ export interface LoadResult extends IncompatibleKeys {
  */
 export function load(path: string, options: LoadOptions): LoadResult {
   finishWrites();
-  return loadSource(path, path, openTensors(path), options);
+  return loadSource(
+    path,
+    path,
+    opened(options, () => openTensors(path)),
+    options,
+  );
 }
 
 /** As `load`, of the bytes of a file, which errors call by its name. */
 export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions, name = "The checkpoint"): LoadResult =>
-  loadSource(name, null, bytesSource(bytes, name), options);
+  loadSource(
+    name,
+    null,
+    opened(options, () => bytesSource(bytes, name)),
+    options,
+  );
+
+/** What is opened; that it cannot be, the other ranks of a group are told. */
+function opened(options: LoadOptions, open: () => TensorSource): TensorSource {
+  try {
+    return open();
+  } catch (error) {
+    loadTogether("load()", options?.group).fail(error);
+    throw error;
+  }
+}
 
 function loadSource(from: string, file: string | null, own: TensorSource, options: LoadOptions): LoadResult {
   let source = own;
   /** What is read into the backend's memory, for parameters and buffers to take over. */
   const arrivals = new Map<Storage, Resident>();
   let putBack = (): void => {};
+  let together: LoadMeeting | null = null;
   try {
     refuseWhileRecording("load()");
     refuseOthers("load()", options);
+    together = loadTogether("load()", options.group);
     checkMatchOptions("load()", options);
     options.signal?.throwIfAborted();
     const { module, optimizer, frozen = false } = options;
@@ -96,7 +126,7 @@ function loadSource(from: string, file: string | null, own: TensorSource, option
     if (optimizer !== undefined) checkOptimizer(from, record, optimizer);
     checkOthers(from, record, others, resumes);
     if (record?.base !== undefined)
-      source = together(own, openReferred(from, file, record.base, options.base), record.base);
+      source = joined(own, openReferred(from, file, record.base, options.base), record.base);
     const names = [...source.entries.keys()].filter((name) => !recorded.has(name));
     const setFrozen = frozen ? frozenParts(from, module, record, path) : null;
     const { tensors, keys } = tensorsFor(module, source, names, options, arrivals);
@@ -104,13 +134,20 @@ function loadSource(from: string, file: string | null, own: TensorSource, option
     putBack = withheld(module, replaced);
     // What was asked for before has its own errors, and is not the load's to lose.
     commit();
-    putInto(from, { module, tensors, arrivals, optimizer, others, record, path });
+    const { agree } = together;
+    const about = `a checkpoint with the checksum ${own.metadata[headerSum] ?? "of none"}`;
+    const ready = () => agree(about);
+    putInto(from, { module, tensors, arrivals, optimizer, others, record, path, ready });
     putBack = () => {};
     setFrozen?.();
-    if (record !== null && (options.random ?? resumes)) setRandomState(record.random);
+    if (record !== null && (options.random ?? resumes))
+      setRandomState(randomStateOf(record.randomOf ?? [record.random], options.group?.rank ?? 0));
     commit();
     if (resumes && record !== null) warnOfArithmetic(from, record);
     return { ...keys, metadata: withoutReserved(own.metadata) };
+  } catch (error) {
+    together?.fail(error);
+    throw error;
   } finally {
     putBack();
     for (const { storage } of arrivals.values()) storage.park(null);
@@ -140,7 +177,7 @@ function withheld(module: Module, paths: Iterable<string>): () => void {
 }
 
 /** A checkpoint's tensors and those that it refers to; closing it closes both. */
-function together(own: TensorSource, base: TensorSource, { tensors }: BaseRecord): TensorSource {
+function joined(own: TensorSource, base: TensorSource, { tensors }: BaseRecord): TensorSource {
   const referred = Object.keys(tensors).map((name) => [name, base.entries.get(name)!] as const);
   const of = (name: string): TensorSource => (Object.hasOwn(tensors, name) ? base : own);
   return {

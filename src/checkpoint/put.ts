@@ -23,6 +23,8 @@ export interface Loading {
   readonly record: CheckpointRecord | null;
   /** What is called here what the checkpoint calls so; nothing: all is called the same. */
   readonly path: ((name: string) => string) | undefined;
+  /** Called when all has been checked, before anything is written; what it throws leaves all as it was. */
+  readonly ready: () => void;
 }
 
 /**
@@ -63,6 +65,7 @@ export function putInto(from: string, loading: Loading): void {
       fitting(from, name, () => thing.loadStateDict(state, context));
       undo.push(() => thing.loadStateDict(before, { module }));
     }
+    loading.ready();
     commit();
     const taken = new Map<Resident, Storage>();
     for (const [resident, value] of writes) {

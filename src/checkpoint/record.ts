@@ -2,6 +2,7 @@ import { parseJson } from "../base/bounded-json.ts";
 import { CheckpointError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import type { OptimizerStateDict } from "../optim/saved-state.ts";
+import type { RandomState } from "../tensor/draws.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** What of a parameter was frozen: all of it, or the region at the indices (along `dim`; null: single elements). */
@@ -12,7 +13,9 @@ export interface CheckpointRecord {
   format: 1;
   /** Which arithmetic the numbers come from: with another, the same steps may differ in last digits. */
   arithmetic: string;
-  random: { seed: number; drawn: number };
+  random: RandomState;
+  /** That of each rank, where several have saved; \`random\` is rank 0's. */
+  randomOf?: readonly RandomState[];
   /** By path. */
   frozen: Record<string, FrozenRecord>;
   /**
@@ -165,9 +168,9 @@ function checkRecord(record: unknown): asserts record is CheckpointRecord {
   if (!isObject(record)) throw broken("it is not an object");
   if (record.format !== 1)
     throw broken(`it has format ${String(record.format)}, and this version of thaw reads format 1`);
-  const { arithmetic, random, frozen, optimizer } = record;
+  const { arithmetic, random, randomOf = [random], frozen, optimizer } = record;
   if (typeof arithmetic !== "string") throw broken("it does not say where it was made");
-  if (!isObject(random) || !Number.isSafeInteger(random.seed) || !isCount(random.drawn))
+  if (!Array.isArray(randomOf) || randomOf.length === 0 || ![random, ...randomOf].every(isRandomState))
     throw broken("its random state is not two whole numbers");
   if (!isObject(frozen)) throw broken("it has no frozen set");
   for (const [path, what] of Object.entries(frozen))
@@ -218,6 +221,9 @@ function checkBase(base: Plain | undefined): void {
   )
     throw broken("it does not say which tensors are in another file");
 }
+
+const isRandomState = (state: Plain): boolean =>
+  isObject(state) && Number.isSafeInteger(state.seed) && isCount(state.drawn);
 
 const isTextByName = (value: unknown): boolean =>
   isObject(value) && Object.values(value).every((text) => typeof text === "string");

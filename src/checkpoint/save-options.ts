@@ -2,6 +2,7 @@ import type { Stateful } from "../base/stateful.ts";
 import type { Module } from "../nn/module.ts";
 import type { OptimizerStateDict } from "../optim/saved-state.ts";
 import type { Base } from "./base.ts";
+import type { SavingGroup } from "./meet.ts";
 import type { WriteOptions } from "./write.ts";
 
 /** What checkpoints need of an optimizer. */
@@ -16,6 +17,7 @@ export type TakingPart =
   | SavedOptimizer
   | Base
   | AbortSignal
+  | SavingGroup
   | boolean
   | string
   | ((path: string) => string)
@@ -41,5 +43,11 @@ export interface SaveOptions extends WriteOptions {
    * `saveAsync` while it is written, of the others before they begin.
    */
   signal?: AbortSignal;
+  /**
+   * Ranks that train together, `distributed.group()`: all make the call, and rank 0 writes the file, which has the random
+   * state of each, and otherwise what is rank 0's. No rank goes on before it is there, and what fails on one, such as a
+   * full disk on rank 0, fails on all: on the others as `RankError`. For `save`, `saveAsync` and `CheckpointFolder`.
+   */
+  group?: SavingGroup;
   [name: string]: TakingPart;
 }

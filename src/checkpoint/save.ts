@@ -1,6 +1,9 @@
+import { ArgumentError } from "../base/errors.ts";
 import { finishWrites, writeBehind } from "../base/storage/index.ts";
+import type { RandomState } from "../tensor/draws.ts";
 import { contentsOf } from "./contents.ts";
 import type { SaveOptions } from "./save-options.ts";
+import { meetingOf, savedByRankZero } from "./saving-group.ts";
 import { sealed } from "./seal.ts";
 import { copyTensors, serializeContents, writeContents } from "./write.ts";
 
@@ -12,7 +15,12 @@ import { copyTensors, serializeContents, writeContents } from "./write.ts";
  * `CheckpointError` inside `ema.use`, and in the middle of an update whose step is not given.
  */
 export function save(path: string, options: SaveOptions): void {
-  const contents = contentsOf("save()", options, path);
+  savedByRankZero("save()", options, "a file", (randomOf) => write(path, options, randomOf));
+}
+
+/** Writes it on this rank, with the random states of all ranks, where there are several. */
+export function write(path: string, options: SaveOptions, randomOf?: readonly RandomState[]): void {
+  const contents = contentsOf("save()", options, path, randomOf);
   // What is being written behind was asked for before.
   finishWrites();
   writeContents(path, sealed(contents));
@@ -21,9 +29,11 @@ export function save(path: string, options: SaveOptions): void {
 /**
  * As `save`, but returns once everything is copied: the file is written by another thread while training goes on, and
  * holds what was there at the call. The promise settles when it is on the disk, or with a `FileError`. One file is
- * written at a time: a save that comes before the last has ended waits for it.
+ * written at a time: a save that comes before the last has ended waits for it. With a `group` of several ranks it is as
+ * `save`, as all wait for the file.
  */
 export async function saveAsync(path: string, options: SaveOptions): Promise<void> {
+  if (meetingOf("saveAsync()", options?.group) !== null) return save(path, options);
   const contents = contentsOf("saveAsync()", options, path);
   const { header, places, headerPlace } = contents;
   const parts = [header];
@@ -36,5 +46,10 @@ export async function saveAsync(path: string, options: SaveOptions): Promise<voi
 }
 
 /** As `save`, but gives the bytes: for browsers. */
-export const saveToBytes = (options: SaveOptions): Uint8Array =>
-  serializeContents(sealed(contentsOf("saveToBytes()", options, null)));
+export function saveToBytes(options: SaveOptions): Uint8Array {
+  if (options?.group !== undefined)
+    throw new ArgumentError(
+      "saveToBytes() is of one rank alone: leave out group, or give it to save(), which has rank 0 write a file",
+    );
+  return serializeContents(sealed(contentsOf("saveToBytes()", options, null)));
+}

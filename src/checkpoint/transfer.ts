@@ -3,6 +3,7 @@ import type { Transfer } from "./places/place.ts";
 import { type PlaceLike, placeOf } from "./places/place-of.ts";
 import { saveToBytes } from "./save.ts";
 import type { SaveOptions } from "./save-options.ts";
+import { loadTogether } from "./saving-group.ts";
 
 /**
  * As `save`, to a place that a page has: an address (`PUT`), `opfs(path)`, `indexedDb(key)`, `download(name)`. What is
@@ -26,7 +27,11 @@ export async function loadFrom(
   transfer: Transfer = {},
 ): Promise<LoadResult> {
   const from = placeOf("loadFrom", place);
-  return loadFromBytes(await readFrom(from, transfer), options, from.name);
+  const bytes = await readFrom(from, transfer).catch((error: unknown) => {
+    loadTogether("loadFrom()", options?.group).fail(error);
+    throw error;
+  });
+  return loadFromBytes(bytes, options, from.name);
 }
 
 /** The bytes that are at a place, as `parseSafetensors` takes them. */

@@ -22,5 +22,6 @@ export {
   padToMultiple,
   unpadSequence,
 } from "./pad.ts";
+export type { Ranks } from "./sharding.ts";
 export { permutation } from "./shuffle.ts";
 export { randomSplit } from "./split.ts";

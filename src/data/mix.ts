@@ -1,6 +1,8 @@
 import { ArgumentError, StateDictError } from "../base/errors.ts";
 import type { Stateful } from "../base/stateful.ts";
 import { threefry2x32 } from "../base/threefry.ts";
+import { DataLoader } from "./data-loader.ts";
+import { type Ranks, requireRanks } from "./sharding.ts";
 import { permutation } from "./shuffle.ts";
 
 /** What each task is trained with, by its name: data loaders, arrays, or whatever else can be gone through. */
@@ -26,6 +28,11 @@ export interface MixOptions<K extends string = string> {
    * ended drop out. `"never"`: sources begin again for ever.
    */
   stop?: "first" | "all" | "once" | "never";
+  /**
+   * Shares each source out among ranks, as the `group` of a `DataLoader` does, which each source then must be: all ranks
+   * have the same task at each turn, and rows of their own. Loaders that have a group as they are.
+   */
+  group?: Ranks;
   /** Once it is aborted a pass ends: asked for the next batch, it throws the signal's reason. */
   signal?: AbortSignal;
 }
@@ -83,24 +90,26 @@ export class Mix<S extends Sources> implements Iterable<Mixed<S>>, Stateful<MixS
   #resume: Pass | null = null;
   #loads = 0;
 
-  constructor(sources: S, { ratios, seed, stop = "first", signal }: MixOptions<keyof S & string> = {}) {
+  constructor(given: S, options: MixOptions<keyof S & string> = {}) {
+    const { ratios, seed, stop = "first", group, signal } = options;
+    const sources = group === undefined ? given : sharedOut(given, group);
     const tasks = Object.keys(sources);
     if (tasks.length === 0) throw new ArgumentError("mix: no sources; give at least one, by its task's name");
     if (!["first", "all", "once", "never"].includes(stop))
       throw new ArgumentError(`mix: stop is "${stop}"; there are "first", "all", "once" and "never"`);
-    const given: Readonly<Record<string, number>> =
+    const shares: Readonly<Record<string, number>> =
       ratios ?? Object.fromEntries(tasks.map((task) => [task, 1]));
-    for (const task of new Set([...tasks, ...Object.keys(given)]))
+    for (const task of new Set([...tasks, ...Object.keys(shares)]))
       if (!Object.hasOwn(sources, task))
         throw new ArgumentError(
           `mix: a ratio for "${task}", which has no source; there are ${tasks.join(", ")}`,
         );
-      else if (!(given[task]! > 0 && Number.isFinite(given[task])))
+      else if (!(shares[task]! > 0 && Number.isFinite(shares[task])))
         throw new ArgumentError(
-          `mix: the ratio of "${task}" is ${given[task]}; it must be a number above 0 (leave out the source of a task that never comes)`,
+          `mix: the ratio of "${task}" is ${shares[task]}; it must be a number above 0 (leave out the source of a task that never comes)`,
         );
     this.sources = sources;
-    this.ratios = given as Readonly<Record<keyof S & string, number>>;
+    this.ratios = shares as Readonly<Record<keyof S & string, number>>;
     this.seed = seed ?? null;
     this.stop = stop;
     this.#signal = signal;
@@ -265,6 +274,19 @@ export class Mix<S extends Sources> implements Iterable<Mixed<S>>, Stateful<MixS
         batch > 0 ? { epoch, batches: batch, left: [...left], turns, stretches, taken, ended } : null;
     };
   }
+}
+
+/** Sources of which each rank has its share. */
+function sharedOut<S extends Sources>(sources: S, group: Ranks): S {
+  requireRanks("mix", group);
+  const shared = Object.entries(sources).map(([task, source]) => {
+    if (!(source instanceof DataLoader))
+      throw new ArgumentError(
+        `mix: the source of "${task}" is no DataLoader, and cannot be shared out among ranks; give a DataLoader, or leave group out and give each rank batches of its own`,
+      );
+    return [task, source.group === null ? source.sharedOut(group) : source];
+  });
+  return Object.fromEntries(shared) as S;
 }
 
 /** A source that goes on by itself from where its state says; null where it is none. */

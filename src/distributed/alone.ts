@@ -27,6 +27,9 @@ export class Alone implements Group {
   forStep(): null {
     return null;
   }
+  forCheckpoint(): null {
+    return null;
+  }
 }
 
 /** A copy as between threads; throws `ArgumentError` for what has none. */

@@ -9,6 +9,7 @@ export const meetings = [
   "broadcast()",
   "gather()",
   "barrier()",
+  "a checkpoint",
 ] as const;
 
 /** What ranks meet for. */
@@ -24,6 +25,7 @@ export const actions = [
   "broadcast()",
   "gather()",
   "barrier()",
+  "a checkpoint",
 ] as const;
 
 /** What a rank can be at. */

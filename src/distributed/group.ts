@@ -1,4 +1,5 @@
 import type { TypedArray } from "../base/dtype.ts";
+import type { Meet } from "../checkpoint/meet.ts";
 import type { Sent } from "./engine.ts";
 import type { StepGroup, StepGroupSettings } from "./step-group.ts";
 
@@ -29,4 +30,6 @@ export interface Group {
   abort(message: string): never;
   /** What `trainStep` has of it for one step; null for a group of one, which does as without. */
   forStep(settings: StepGroupSettings): StepGroup | null;
+  /** What saving and loading have of it; null for a group of one. */
+  forCheckpoint(): Meet | null;
 }

@@ -1,6 +1,7 @@
 import type { DType, TypedArray } from "../base/dtype.ts";
 import { ArgumentError, RankError } from "../base/errors.ts";
 import { yielding } from "../base/yielding.ts";
+import type { Meet } from "../checkpoint/meet.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import { notCopied, requireRank } from "./alone.ts";
 import type { Action, Engine, Meeting, Sent } from "./engine.ts";
@@ -106,5 +107,14 @@ export class Ranked implements Group {
 
   forStep(settings: StepGroupSettings): StepGroup {
     return new StepGroup(this.#engine, ++this.#steps, settings);
+  }
+
+  forCheckpoint(): Meet {
+    refuseWhileRecording("a checkpoint of a group");
+    return (text) => {
+      this.#engine.note("a checkpoint", 0);
+      const all = this.#engine.gather("a checkpoint", new TextEncoder().encode(text));
+      return all.map((bytes) => new TextDecoder().decode(bytes));
+    };
   }
 }

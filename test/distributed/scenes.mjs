@@ -1,11 +1,16 @@
 import {
+  CheckpointFolder,
   crossEntropy,
+  data,
   freeze,
+  getRandomState,
+  load,
   manualSeed,
   mseLoss,
   nn,
   optim,
   rand,
+  save,
   tensor,
   trainStep,
 } from "../../dist/index.js";
@@ -238,6 +243,70 @@ const scenes = {
       rank === 0 ? group.barrier() : group.gather(1),
     );
     found.again = (await group.gather(rank)).length;
+    report(found);
+  },
+
+  /** Trains, saves in the middle of a pass, and goes on, or loads what others have saved and goes on. */
+  async checkpoint() {
+    const [, , , path, how] = process.argv;
+    const rows = Array.from({ length: 24 }, (_, i) => [Math.sin(i), Math.cos(i), i / 24]);
+    const dataset = new data.TensorDataset(
+      tensor(rows),
+      tensor(
+        rows.map((_, i) => i % 4),
+        { dtype: "i32" },
+      ),
+    );
+    const loader = new data.DataLoader(dataset, { batchSize: 6, shuffle: true, group, splitBatches: true });
+    const made = stepOf({ trains: ["hiddenTask1.**", "output.weight"] });
+    const things = { module: made.net, optimizer: made.optimizer, step: made.step, loader, group };
+    const folder = new CheckpointFolder(path);
+    manualSeed(5 + rank);
+    if (how === "load") folder.load(things);
+    const random = getRandomState();
+    let count = 0;
+    let at = how === "load" ? 2 : 0;
+    const draws = [];
+    while (at < 8)
+      for (const [x, y] of loader) {
+        await made.step("task1", x, y);
+        count++;
+        if (++at === 2 && how === "save") {
+          rand([3]);
+          folder.save(at, things);
+          draws.push(getRandomState());
+        }
+      }
+    report({ random, draws, count, digest: await digest(made) });
+  },
+
+  /** What cannot be saved or loaded, on one rank or all. */
+  async unsaved() {
+    const path = process.argv[3];
+    const made = stepOf();
+    await made.step(...batchOf(rank, 0, "task1"));
+    const found = {};
+    const attempt = async (name, call) => {
+      found[name] = await failing(made.net, made.optimizer, call);
+    };
+    const things = { module: made.net, optimizer: made.optimizer, group };
+    await attempt("full", () => save(`${path}/none/file`, things));
+    await attempt("steps", () => new CheckpointFolder(path).save(1 + rank, things));
+    await attempt("part", () => save(`${path}/part`, { ...things, ...(rank === 1 && { other: 3 }) }));
+    save(`${path}/whole`, things);
+    await made.step(...batchOf(rank, 1, "task1"));
+    save(`${path}/later`, things);
+    await attempt("missing", () => load(rank === 1 ? `${path}/missing` : `${path}/whole`, things));
+    await attempt("different", () => load(`${path}/${rank === 1 ? "later" : "whole"}`, things));
+    const sgd = new optim.SGD(made.net, { lr: 1 });
+    await attempt("kind", () => load(`${path}/whole`, { ...things, ...(rank === 1 && { optimizer: sgd }) }));
+    load(`${path}/whole`, things);
+    found.alike = await alike(made);
+    const rounds = stepOf({ accumulate: 2 });
+    await rounds.step(...batchOf(rank, 0, "task1"));
+    await attempt("round", () =>
+      save(`${path}/round`, { module: rounds.net, optimizer: rounds.optimizer, step: rounds.step, group }),
+    );
     report(found);
   },
 

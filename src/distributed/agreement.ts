@@ -5,6 +5,7 @@ import { type Regions, unite } from "../optim/accumulate.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Contributions, type Described, describeList } from "./contribution.ts";
 import type { Engine } from "./engine.ts";
+import type { StepGroupSettings } from "./step-group.ts";
 
 /** What the ranks have agreed on for a call: one object wherever it is the same, so that it can key a recording. */
 export interface Agreed {
@@ -38,6 +39,7 @@ export class Agreements {
   readonly #engine: Engine;
   readonly #module: Module;
   readonly #parameters: () => Iterable<Parameter>;
+  readonly #withholds: boolean;
   readonly #known = new Map<string, Agreed>();
   readonly #words = new Int32Array(words);
   readonly #bytes = new Uint8Array(this.#words.buffer);
@@ -48,10 +50,15 @@ export class Agreements {
   #members: Described = describeList([]);
   #frozen: Described = describeList([]);
 
-  constructor(engine: Engine, step: number, module: Module, parameters: () => Iterable<Parameter>) {
+  constructor(
+    engine: Engine,
+    step: number,
+    { module, parameters, frozenAlone }: Pick<StepGroupSettings, "module" | "parameters" | "frozenAlone">,
+  ) {
     this.#engine = engine;
     this.#module = module;
     this.#parameters = parameters;
+    this.#withholds = frozenAlone === "withhold";
     this.#words[0] = step;
   }
 
@@ -131,10 +138,11 @@ export class Agreements {
       throw new GroupError(
         `Ranks have different parameters: ${this.#difference(this.#contributions!.members)}. Nothing was sent.`,
       );
-    if (differ(4, 5))
+    if (!this.#withholds && differ(4, 5))
       throw new GroupError(
         `Frozen on some ranks only: ${this.#difference(listOf(frozen))}. In a group frozen means frozen on every rank: ` +
-          "freeze it on all of them, or name it in none of their trains. Nothing was updated.",
+          "freeze it on all of them, or name it in none of their trains; " +
+          'with frozenAlone: "withhold" it moves by the gradients of the other ranks. Nothing was updated.',
       );
   }
 

@@ -26,6 +26,8 @@ export interface StepGroupSettings extends InCommon {
   readonly average: "ranks" | "used" | "samples";
   /** Whether values that differ at the start are an error, or rank 0's are taken. */
   readonly start: "same" | "broadcast";
+  /** What is frozen on some ranks only: an error, or no gradient of it from those. */
+  readonly frozenAlone: "error" | "withhold";
   /** Whether checks come to be after gradients have been summed. */
   readonly checksLater: boolean;
 }
@@ -88,7 +90,7 @@ export class StepGroup {
   constructor(engine: Engine, step: number, settings: StepGroupSettings) {
     this.#engine = engine;
     this.#settings = settings;
-    this.#agreements = new Agreements(engine, step, settings.module, settings.parameters);
+    this.#agreements = new Agreements(engine, step, settings);
     const sum = (parts: readonly TypedArray[], into: TypedArray, dtype: DType): void => {
       engine.note("the sum of gradients of step", this.#updates);
       engine.sum("a sum of gradients", parts, into, dtype);
@@ -102,6 +104,11 @@ export class StepGroup {
         if (into.at(-1) !== 0) this.#refused = true;
       },
     };
+  }
+
+  /** Whether what is frozen on this rank alone moves by the gradients of the others. */
+  get withholds(): boolean {
+    return this.#settings.frozenAlone === "withhold";
   }
 
   /**

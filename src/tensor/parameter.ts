@@ -6,6 +6,7 @@ import { noteGradient } from "./recorded-gradients.ts";
 import type { Region } from "./region.ts";
 import { Stored } from "./stored.ts";
 import { refuseIntegerGradient, type Tensor } from "./tensor.ts";
+import { movesFrozen } from "./trained-now.ts";
 
 /**
  * A tensor that is trained: what optimizers update and freezing holds still.
@@ -52,9 +53,12 @@ export class Parameter extends Stored {
     return true;
   }
 
-  /** What of a region (null: of all of it) can be trained now: what is not frozen of it. */
+  /**
+   * What of a region (null: of all of it) can be trained now: what is not frozen of it, or, in an update of what ranks
+   * have agreed on, all of it.
+   */
   trainable(region: Region | null): Region | null | "none" {
-    return this.notFrozen(region);
+    return movesFrozen() ? region : this.notFrozen(region);
   }
 
   // A gradient that is on its way when the parameter is frozen is not left either.

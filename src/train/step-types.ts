@@ -92,6 +92,12 @@ export interface TrainStepOptions<
    * those of rank 0.
    */
   start?: "same" | "broadcast";
+  /**
+   * What a parameter means, or a part of one, that is under `freeze()` on some ranks of a group only: an `"error"`
+   * (default), or `"withhold"`: those ranks send no gradient of it, and it moves by the gradients of the others, with its
+   * optimizer state, on all ranks alike. It is the one case in which what is frozen moves.
+   */
+  frozenAlone?: "error" | "withhold";
   /** Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. */
   verify?: boolean;
   /**

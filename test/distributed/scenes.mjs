@@ -176,6 +176,61 @@ const scenes = {
     report({ off: Math.max(...mine.map((x, i) => Math.abs(x - expected[i]))), explained });
   },
 
+  /** What rank 1 alone has under freeze() moves by rank 0's gradients, as in one process where only its batch trains it. */
+  async withholds() {
+    const held = ["hiddenTask1.weight", "output.weight[1:3]"];
+    const open = ["output.weight[:1]", "output.weight[3:]", "output.bias"];
+    const options = { frozenAlone: "withhold", clipNorm: 0.1, average: "ranks", verify: true };
+    const net = networkOf(2);
+    const optimizer = new optim.AdamW(net, { lr: 0.01, weightDecay: 0.1 });
+    const ema = new optim.EMA(net, { decay: 0.5 });
+    const step = trainStep(optimizer, { loss: lossOf(net), trains: "**", group, ema, ...options });
+    const alone = networkOf(2);
+    const reference = new optim.AdamW(alone, { lr: 0.01, weightDecay: 0.1 });
+    const both = trainStep(reference, {
+      loss: (task, x, y, _) => crossEntropy(alone.forward(x, task), y),
+      trains: (_task, _x, _y, who) => (who === "free" ? "**" : open),
+      clipNorm: 0.1,
+    });
+    for (let s = 0; s < 3; s++) {
+      const call = () => step(...batchOf(rank, s, "task1"));
+      await (rank === 1 ? freeze(net, held, call) : call());
+      const calls = Array.from({ length: size }, (_, r) => [
+        ...batchOf(r, s, "task1"),
+        r === 1 ? "held" : "free",
+      ]);
+      await both.together(calls, { weights: calls.map(() => 1 / size) });
+    }
+    const same = await alike({ net, optimizer });
+    const [mine, expected] = [await numbersOf(net, optimizer), await numbersOf(alone, reference)];
+    const off = Object.keys(mine)
+      .filter((name) => name.split(" ").length === 1)
+      .map((name) => Math.max(...mine[name].map((x, i) => Math.abs(x - expected[name][i]))));
+    const averages = JSON.stringify(
+      await Promise.all(Object.values(ema.stateDict().averages).map(async (t) => [...(await t.data())])),
+    );
+    const rows = step.report().parameters.map((p) => [p.path, p.timesStepped, p.bitsChangedWhileFrozen]);
+    // A rank that holds everything gives nothing, and takes what the others give.
+    const before = JSON.stringify(await numbersOf(net, optimizer));
+    const all = () => step(...batchOf(rank, 3, "task1"));
+    await (rank === 1 ? freeze(net, "**", all) : all());
+    const moved = before !== JSON.stringify(await numbersOf(net, optimizer));
+    // What all of them hold nobody moves.
+    const now = JSON.stringify([...(await net.output.weight.data())]);
+    await freeze(net, "output.weight", () => step(...batchOf(rank, 4, "task1")));
+    const still = now === JSON.stringify([...(await net.output.weight.data())]);
+    const nothing = await failing(net, optimizer, () => freeze(net, "**", all));
+    report({
+      same: same && (await alike({ net, optimizer })),
+      off: Math.max(...off),
+      averages: new Set(await group.gather(averages)).size,
+      rows,
+      moved,
+      still,
+      nothing,
+    });
+  },
+
   async refusals() {
     const net = networkOf(1);
     const found = {};

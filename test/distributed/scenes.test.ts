@@ -82,6 +82,28 @@ test("a short batch on one rank weighs by its samples, where they are counted", 
   }
 });
 
+test(
+  "what one rank alone has frozen moves by the others' gradients, where it may withhold its own",
+  limit,
+  async () => {
+    const { failure, said } = await ran("./scenes.mjs", ["withholds"]);
+    expect(failure).toBeNull();
+    for (const [found] of said as [{ off: number; nothing: object }][]) {
+      expect(found).toMatchObject({ same: true, averages: 1, moved: true, still: true });
+      expect(found.off).toBeLessThan(1e-6);
+      expect(found).toMatchObject({
+        rows: [
+          ["hiddenTask1.weight", 3, 0],
+          ["hiddenTask2.weight", 0, 0],
+          ["output.weight", 3, 0],
+          ["output.bias", 3, 0],
+        ],
+      });
+      expect(found.nothing).toMatchObject({ error: "GradientError", same: true });
+    }
+  },
+);
+
 describe("what fails on one rank fails on all, and nothing is written", () => {
   type Found = Record<
     string,

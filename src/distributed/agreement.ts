@@ -5,7 +5,6 @@ import { type Regions, unite } from "../optim/accumulate.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Contributions, type Described, describeList } from "./contribution.ts";
 import type { Engine } from "./engine.ts";
-import type { StepGroupSettings } from "./step-group.ts";
 
 /** What the ranks have agreed on for a call: one object wherever it is the same, so that it can key a recording. */
 export interface Agreed {
@@ -23,6 +22,13 @@ export interface Proposal {
   readonly regions: Regions;
   /** Calls that the update is the mean of. */
   readonly of: number;
+}
+
+/** What is agreed on the members of, and whether what is frozen on some ranks only is an error. */
+interface Settings {
+  readonly module: Module;
+  readonly parameters: () => Iterable<Parameter>;
+  readonly frozenAlone: "error" | "withhold";
 }
 
 /** Agreements that are remembered. All ranks have the same, so that all forget at once. */
@@ -50,11 +56,7 @@ export class Agreements {
   #members: Described = describeList([]);
   #frozen: Described = describeList([]);
 
-  constructor(
-    engine: Engine,
-    step: number,
-    { module, parameters, frozenAlone }: Pick<StepGroupSettings, "module" | "parameters" | "frozenAlone">,
-  ) {
+  constructor(engine: Engine, step: number, { module, parameters, frozenAlone }: Settings) {
     this.#engine = engine;
     this.#module = module;
     this.#parameters = parameters;

@@ -2,11 +2,11 @@ import { ShapeError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
 import { type Node, node } from "../ir/node.ts";
+import { movesFrozen } from "./moving-frozen.ts";
 import { noteGradient } from "./recorded-gradients.ts";
 import type { Region } from "./region.ts";
 import { Stored } from "./stored.ts";
 import { refuseIntegerGradient, type Tensor } from "./tensor.ts";
-import { movesFrozen } from "./trained-now.ts";
 
 /**
  * A tensor that is trained: what optimizers update and freezing holds still.

@@ -23,16 +23,18 @@ import type { Plan } from "../plan/plan.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { captureThen } from "../tensor/capture.ts";
 import { hasCustomGradients } from "../tensor/custom-function.ts";
+import { movingFrozen } from "../tensor/moving-frozen.ts";
 import { full } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { movingFrozen, whileTraining } from "../tensor/trained-now.ts";
+import { whileTraining } from "../tensor/trained-now.ts";
 import { refuseArguments, taskOf } from "./call-arguments.ts";
 import { callLoss } from "./call-loss.ts";
 import { CallPlan, CallPlans } from "./call-plan.ts";
 import { diagnose } from "./diagnose.ts";
 import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
+import { type GatheredReport, gatherReport } from "./gathered-report.ts";
 import { hookStage } from "./gradient-hook.ts";
 import { groupOf, samplesOf } from "./group-of.ts";
 import { outsideOf, outsideWarning } from "./outside.ts";
@@ -140,6 +142,10 @@ export class Step<A extends unknown[], L extends LossResult> {
 
   report(): Report {
     return this.#tracker.report();
+  }
+
+  gatheredReport(): Promise<GatheredReport> {
+    return gatherReport(this.report(), this.module, this.optimizer, this.#options.group);
   }
 
   /** What the losses of a call give: all that is the user's in it. */
@@ -352,11 +358,22 @@ export class Step<A extends unknown[], L extends LossResult> {
     return made;
   }
 
-  /** Carries a call out, and makes sure that it moves nothing that is frozen in it. */
+  /** Carries a call out, and makes sure that it moves nothing that is frozen in it, which ranks have alike. */
   #verified(verifier: Verifier, call: CallPlan, carryOut: () => Made): Made {
     const held = this.#moving(call, () => verifier.hold(call.updated));
+    const ranks = call.agreed === null ? null : this.#group;
+    if (ranks === null) {
+      const made = carryOut();
+      verifier.check(held);
+      return made;
+    }
+    const shared = held.filter(({ isShared }) => isShared);
+    ranks.compare(
+      "What is frozen in this step",
+      shared.map(({ what, before }) => [what, before ?? ""] as const),
+    );
     const made = carryOut();
-    verifier.check(held);
+    ranks.confirm(() => verifier.check(held));
     return made;
   }
 

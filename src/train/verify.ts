@@ -13,6 +13,8 @@ import type { StepOptimizer } from "./step-optimizer.ts";
 /** Something that a call must leave as it is, and what it was before. */
 export interface Held {
   readonly what: string;
+  /** Whether ranks of a group must have it alike; buffers are each rank's own. */
+  readonly isShared: boolean;
   readonly resident: Resident | null;
   /** What it is now, hashed; null where it is gone, as a state that a policy drops. */
   readonly now: () => string | null;
@@ -67,8 +69,13 @@ export class Verifier {
 
   #held(updated: Regions): Held[] {
     const held: Held[] = [];
-    const hold = (what: string, resident: Resident | null, now: () => string | null): void => {
-      held.push({ what, resident, now, before: now() });
+    const hold = (
+      what: string,
+      resident: Resident | null,
+      now: () => string | null,
+      isShared = true,
+    ): void => {
+      held.push({ what, isShared, resident, now, before: now() });
     };
     const known = new Set<Parameter>(this.#optimizer.parameters());
     for (const [path, p] of this.#module.namedParameters()) {
@@ -92,7 +99,12 @@ export class Verifier {
     }
     for (const [path, { frozen, frozenRegion, resident }] of this.#module.namedBuffers())
       if (frozen || frozenRegion)
-        hold(path + (frozenRegion?.text ?? ""), resident, () => hashOf(resident.storage, frozenRegion));
+        hold(
+          path + (frozenRegion?.text ?? ""),
+          resident,
+          () => hashOf(resident.storage, frozenRegion),
+          false,
+        );
     return held;
   }
 }

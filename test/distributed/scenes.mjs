@@ -231,6 +231,47 @@ const scenes = {
     });
   },
 
+  /** What verify compares, and what a gathered report says of ranks that differ. */
+  async compares() {
+    const net = networkOf(3);
+    const optimizer = new optim.AdamW(net, { lr: 0.01 });
+    const step = trainStep(optimizer, {
+      loss: (task, x, y, how) => {
+        if (how === "writes") net.hiddenTask2.weight.assign(net.hiddenTask2.weight.mul(0.5));
+        return crossEntropy(net.forward(x, task), y);
+      },
+      trains: (task) => ["output.**", task === "task1" ? "hiddenTask1.**" : "hiddenTask2.**"],
+      group,
+      verify: true,
+    });
+    const call = (s, task = "task1", how = "reads") => step(...batchOf(rank, s, task), how);
+    for (const [s, task] of ["task2", "task1"].entries()) await call(s, task);
+    const found = { alike: (await step.gatheredReport()).parameters.map(({ isAlike }) => isAlike) };
+    const kept = net.hiddenTask2.weight.clone();
+    // A last bit on rank 1 of what no rank trains now, and then a number of its state.
+    if (rank === 1) net.hiddenTask2.weight.assign(kept.mul(1 + 2 ** -22));
+    found.parameter = await failing(net, optimizer, () => call(2));
+    const apart = await step.gatheredReport();
+    found.apart = apart.parameters.filter(({ isAlike }) => !isAlike).map(({ path }) => path);
+    found.rows = String(apart)
+      .split("\n")
+      .map((line) => line.split(/ {2,}/))
+      .filter(([path]) => path === "hiddenTask2.weight");
+    if (rank === 1) net.hiddenTask2.weight.assign(kept);
+    await call(2);
+    const dict = optimizer.stateDict();
+    const other = optimizer.stateDict();
+    other.state["hiddenTask2.weight"].step += rank;
+    optimizer.loadStateDict(other);
+    found.state = await failing(net, optimizer, () => call(3));
+    optimizer.loadStateDict(dict);
+    await call(3);
+    found.written = await failing(net, optimizer, () => call(4, "task1", rank === 1 ? "writes" : "reads"));
+    net.hiddenTask2.weight.assign(kept);
+    await call(5);
+    report({ ...found, again: await alike({ net, optimizer }) });
+  },
+
   async refusals() {
     const net = networkOf(1);
     const found = {};

@@ -104,6 +104,36 @@ test(
   },
 );
 
+test(
+  "verify finds what is frozen and not the same on all ranks, and a report gathers theirs",
+  limit,
+  async () => {
+    const { failure, said } = await ran("./scenes.mjs", ["compares"]);
+    expect(failure).toBeNull();
+    for (const [rank, [found]] of said.entries()) {
+      expect(found).toMatchObject({
+        alike: [true, true, true, true],
+        apart: ["hiddenTask2.weight"],
+        parameter: { error: "GroupError", same: true },
+        state: { error: "GroupError", same: true },
+        written: { error: rank === 1 ? "FreezeError" : "RankError" },
+        again: true,
+      });
+      const { parameter, state, written } = found as unknown as Record<string, { message: string }>;
+      expect(parameter!.message).toMatch(
+        /frozen .* not what it is on rank 0: hiddenTask2\.weight on rank 1\. /,
+      );
+      expect(state!.message).toMatch(/The optimizer's step of hiddenTask2\.weight on rank 1\. /);
+      expect(written!.message).toMatch(/hiddenTask2\.weight is frozen in call \d+ of this step/);
+      const { rows } = found as unknown as { rows: string[][] };
+      expect(rows.map((row) => [row[1], row.at(-1)])).toEqual([
+        ["0", "differ"],
+        ["1", "differ"],
+      ]);
+    }
+  },
+);
+
 describe("what fails on one rank fails on all, and nothing is written", () => {
   type Found = Record<
     string,

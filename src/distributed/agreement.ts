@@ -24,6 +24,13 @@ export interface Proposal {
   readonly of: number;
 }
 
+/** What is agreed on the members of, and whether what is frozen on some ranks only is an error. */
+interface Settings {
+  readonly module: Module;
+  readonly parameters: () => Iterable<Parameter>;
+  readonly frozenAlone: "error" | "withhold";
+}
+
 /** Agreements that are remembered. All ranks have the same, so that all forget at once. */
 const remembered = 2048;
 
@@ -38,6 +45,7 @@ export class Agreements {
   readonly #engine: Engine;
   readonly #module: Module;
   readonly #parameters: () => Iterable<Parameter>;
+  readonly #withholds: boolean;
   readonly #known = new Map<string, Agreed>();
   readonly #words = new Int32Array(words);
   readonly #bytes = new Uint8Array(this.#words.buffer);
@@ -48,10 +56,11 @@ export class Agreements {
   #members: Described = describeList([]);
   #frozen: Described = describeList([]);
 
-  constructor(engine: Engine, step: number, module: Module, parameters: () => Iterable<Parameter>) {
+  constructor(engine: Engine, step: number, { module, parameters, frozenAlone }: Settings) {
     this.#engine = engine;
     this.#module = module;
     this.#parameters = parameters;
+    this.#withholds = frozenAlone === "withhold";
     this.#words[0] = step;
   }
 
@@ -131,10 +140,11 @@ export class Agreements {
       throw new GroupError(
         `Ranks have different parameters: ${this.#difference(this.#contributions!.members)}. Nothing was sent.`,
       );
-    if (differ(4, 5))
+    if (!this.#withholds && differ(4, 5))
       throw new GroupError(
         `Frozen on some ranks only: ${this.#difference(listOf(frozen))}. In a group frozen means frozen on every rank: ` +
-          "freeze it on all of them, or name it in none of their trains. Nothing was updated.",
+          "freeze it on all of them, or name it in none of their trains; " +
+          'with frozenAlone: "withhold" it moves by the gradients of the other ranks. Nothing was updated.',
       );
   }
 

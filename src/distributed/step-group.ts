@@ -18,6 +18,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { type Agreed, Agreements } from "./agreement.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
 import { type InCommon, meetFirst } from "./first-meeting.ts";
+import { refuseUnlike } from "./refuse-unlike.ts";
 
 /** What a step tells its group of itself. */
 export interface StepGroupSettings extends InCommon {
@@ -26,6 +27,8 @@ export interface StepGroupSettings extends InCommon {
   readonly average: "ranks" | "used" | "samples";
   /** Whether values that differ at the start are an error, or rank 0's are taken. */
   readonly start: "same" | "broadcast";
+  /** What is frozen on some ranks only: an error, or no gradient of it from those. */
+  readonly frozenAlone: "error" | "withhold";
   /** Whether checks come to be after gradients have been summed. */
   readonly checksLater: boolean;
 }
@@ -84,11 +87,13 @@ export class StepGroup {
   #samples = 1;
   /** Checks that the sums of the present recording look at. */
   #checks = 0;
+  /** Of the present call: whether all ranks know already what it has failed by. */
+  #isKnown = false;
 
   constructor(engine: Engine, step: number, settings: StepGroupSettings) {
     this.#engine = engine;
     this.#settings = settings;
-    this.#agreements = new Agreements(engine, step, settings.module, settings.parameters);
+    this.#agreements = new Agreements(engine, step, settings);
     const sum = (parts: readonly TypedArray[], into: TypedArray, dtype: DType): void => {
       engine.note("the sum of gradients of step", this.#updates);
       engine.sum("a sum of gradients", parts, into, dtype);
@@ -102,6 +107,11 @@ export class StepGroup {
         if (into.at(-1) !== 0) this.#refused = true;
       },
     };
+  }
+
+  /** Whether what is frozen on this rank alone moves by the gradients of the others. */
+  get withholds(): boolean {
+    return this.#settings.frozenAlone === "withhold";
   }
 
   /**
@@ -162,6 +172,7 @@ export class StepGroup {
   #settle(work: () => void): void {
     this.#guards = 0;
     this.#refused = false;
+    this.#isKnown = false;
     try {
       work();
     } catch (error) {
@@ -174,7 +185,7 @@ export class StepGroup {
     const interrupted = error instanceof Interrupted;
     const own = interrupted || error instanceof FailedElsewhere || error instanceof Unexpected ? null : error;
     // All ranks have thrown it, or will: there is nothing to tell.
-    if (own instanceof GroupError) throw own;
+    if (own instanceof GroupError || this.#isKnown) throw error;
     if (!interrupted && !this.#refused) {
       if (this.#guards >= this.#guardsOfACall) {
         engine.abort(
@@ -200,6 +211,35 @@ export class StepGroup {
     throw new RankError(
       `rank ${rank}${others} has failed in step ${this.#updates}, so nothing was updated on any rank: ${text}`,
       { rank },
+    );
+  }
+
+  /**
+   * Compares what all ranks must have alike, each as its name and a hash. Throws `GroupError` on all of them where they
+   * differ, which names both.
+   */
+  compare(what: string, members: readonly (readonly [name: string, hash: string])[]): void {
+    refuseUnlike(this.#engine, what, members);
+  }
+
+  /** Tells the other ranks how a check of what has been done went on this one. Throws on all where it failed on one. */
+  confirm(check: () => void): void {
+    let own: unknown = null;
+    try {
+      check();
+    } catch (error) {
+      own = error;
+    }
+    const texts = this.#engine.gather("a step", encoder.encode(own === null ? "" : textOf(own)));
+    const rank = texts.findIndex(({ length }) => length > 0);
+    if (rank < 0) return;
+    this.#isKnown = true;
+    throw (
+      own ??
+      new RankError(
+        `rank ${rank} has failed in step ${this.#updates}, after its update: ${decoder.decode(texts[rank])}`,
+        { rank },
+      )
     );
   }
 

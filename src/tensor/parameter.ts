@@ -2,6 +2,7 @@ import { ShapeError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
 import { type Node, node } from "../ir/node.ts";
+import { movesFrozen } from "./moving-frozen.ts";
 import { noteGradient } from "./recorded-gradients.ts";
 import type { Region } from "./region.ts";
 import { Stored } from "./stored.ts";
@@ -52,9 +53,12 @@ export class Parameter extends Stored {
     return true;
   }
 
-  /** What of a region (null: of all of it) can be trained now: what is not frozen of it. */
+  /**
+   * What of a region (null: of all of it) can be trained now: what is not frozen of it, or, in an update of what ranks
+   * have agreed on, all of it.
+   */
   trainable(region: Region | null): Region | null | "none" {
-    return this.notFrozen(region);
+    return movesFrozen() ? region : this.notFrozen(region);
   }
 
   // A gradient that is on its way when the parameter is frozen is not left either.

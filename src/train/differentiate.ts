@@ -23,14 +23,18 @@ export interface Differentiated {
   readonly found: Gradients;
 }
 
-/** The gradients of a loss by what a set trains. Throws `GradientError` where there are none. */
-export function differentiate(result: LossResult, { regions, text }: TrainedSet): Differentiated {
+/** The gradients of a loss by what a set trains. Throws `GradientError` where there are none, unless that may be. */
+export function differentiate(
+  result: LossResult,
+  { regions, text }: TrainedSet,
+  mayBeNone = false,
+): Differentiated {
   const loss = lossOf(result);
   const wanted = (owner: object): boolean => regions.has(owner as Parameter);
   const whole: ReadonlyMap<object, Node> = loss.node.tracked
     ? gradientsOf("trainStep", loss.node, undefined, wanted)
     : new Map();
-  if (whole.size === 0) {
+  if (whole.size === 0 && !mayBeNone) {
     const others = reachedBy([loss]).map(nameOfParameter);
     throw new GradientError(
       `trainStep: the loss depends on nothing that this step trains: trains is ${text}. ` +

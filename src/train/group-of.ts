@@ -15,7 +15,11 @@ export function groupOf<A extends unknown[], L extends LossResult>(
     throw new ArgumentError(`trainStep: average is ${String(average)}; it must be "ranks" or "used"`);
   if (start !== "same" && start !== "broadcast")
     throw new ArgumentError(`trainStep: start is ${String(start)}; it must be "same" or "broadcast"`);
-  const { samples } = options;
+  const { samples, frozenAlone = "error" } = options;
+  if (frozenAlone !== "error" && frozenAlone !== "withhold")
+    throw new ArgumentError(
+      `trainStep: frozenAlone is ${String(frozenAlone)}; it must be "error" or "withhold"`,
+    );
   if (samples !== undefined && typeof samples !== "function")
     throw new ArgumentError(
       `trainStep: samples is ${typeof samples}; it must be a function of the arguments`,
@@ -36,6 +40,8 @@ export function groupOf<A extends unknown[], L extends LossResult>(
     finite: `${finite}`,
     average,
     start,
+    frozenAlone,
+    verify: `${options.verify ?? false}`,
     "whether samples are counted": `${samples !== undefined}`,
     "whether there is a hook on gradients": `${hooked}`,
   };
@@ -45,6 +51,7 @@ export function groupOf<A extends unknown[], L extends LossResult>(
     parameters: () => optimizer.parameters(),
     average: samples === undefined ? average : "samples",
     start,
+    frozenAlone,
     checksLater: finite || hooked,
   });
 }

@@ -3,6 +3,7 @@ export { type Cause, causes, type Shares } from "./audit-graph.ts";
 export type { AuditReport, Leak, ParameterAudit } from "./audit-report.ts";
 export type { LossResult } from "./differentiate.ts";
 export type { ExplainedParameter, Explanation, StepCost } from "./explain.ts";
+export type { GatheredParameter, GatheredReport } from "./gathered-report.ts";
 export type { GradientHook, GradientOf } from "./gradient-hook.ts";
 export { type Metrics, Progress, type ProgressOptions, type ProgressOutput } from "./progress.ts";
 export type { ParameterReport, Report } from "./report.ts";

@@ -37,28 +37,37 @@ export class Report {
   }
 
   toString(): string {
-    const head = ["parameter", "trained by", "steps", "moved", "largest change", "while frozen"];
-    const rows = this.parameters.map(({ path, trainedBy, timesStepped, moved, ...rest }) => [
-      path,
-      trainedBy.join(", ") || (timesStepped > 0 ? "every step" : "–"),
-      String(timesStepped),
-      moved === null ? "–" : `${moved.exact ? "" : "≈ "}${moved.norm.toPrecision(moved.exact ? 4 : 2)}`,
-      moved === null || moved.max === null ? "–" : moved.max.toPrecision(4),
-      frozenText(rest),
-    ]);
-    const lines = table(head, rows);
-    if (this.parameters.some(({ timesNotCompared }) => timesNotCompared > 0))
-      lines.push(
-        "*: at some times not by bits, for want of time, but by whether thaw has written to it; trainStep with { report: true } always compares bits",
-      );
-    if (this.parameters.some(({ moved }) => moved?.exact === false))
-      lines.push("≈: estimated, for want of a copy of the start; trainStep with { report: true } keeps one");
-    return lines.join("\n");
+    return [...table(reportHead, this.parameters.map(reportCells)), ...notesOf(this.parameters)].join("\n");
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
+}
+
+/** The headings of a report's table. */
+export const reportHead = ["parameter", "trained by", "steps", "moved", "largest change", "while frozen"];
+
+/** A parameter's row in it. */
+export const reportCells = ({ path, trainedBy, timesStepped, moved, ...rest }: ParameterReport): string[] => [
+  path,
+  trainedBy.join(", ") || (timesStepped > 0 ? "every step" : "–"),
+  String(timesStepped),
+  moved === null ? "–" : `${moved.exact ? "" : "≈ "}${moved.norm.toPrecision(moved.exact ? 4 : 2)}`,
+  moved === null || moved.max === null ? "–" : moved.max.toPrecision(4),
+  frozenText(rest),
+];
+
+/** What signs in such rows mean, a line for each that is there. */
+export function notesOf(parameters: readonly ParameterReport[]): string[] {
+  const notes: string[] = [];
+  if (parameters.some(({ timesNotCompared }) => timesNotCompared > 0))
+    notes.push(
+      "*: at some times not by bits, for want of time, but by whether thaw has written to it; trainStep with { report: true } always compares bits",
+    );
+  if (parameters.some(({ moved }) => moved?.exact === false))
+    notes.push("≈: estimated, for want of a copy of the start; trainStep with { report: true } keeps one");
+  return notes;
 }
 
 function frozenText({

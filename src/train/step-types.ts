@@ -9,6 +9,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LossResult } from "./differentiate.ts";
 import type { Explanation } from "./explain.ts";
+import type { GatheredReport } from "./gathered-report.ts";
 import type { GradientHook } from "./gradient-hook.ts";
 import type { Report } from "./report.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
@@ -92,7 +93,17 @@ export interface TrainStepOptions<
    * those of rank 0.
    */
   start?: "same" | "broadcast";
-  /** Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. */
+  /**
+   * What a parameter means, or a part of one, that is under `freeze()` on some ranks of a group only: an `"error"`
+   * (default), or `"withhold"`: those ranks send no gradient of it, and it moves by the gradients of the others, with its
+   * optimizer state, on all ranks alike. It is the one case in which what is frozen moves.
+   */
+  frozenAlone?: "error" | "withhold";
+  /**
+   * Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. In a group
+   * hashes of what is frozen, and of its optimizer state, are compared before each update too: `GroupError` on all ranks
+   * names what is not the same on all.
+   */
   verify?: boolean;
   /**
    * How `report()` compares. By default what is frozen is hashed, of what is trained the start is copied as far as copies
@@ -124,6 +135,11 @@ export interface TrainStep<A extends unknown[], L extends LossResult>
   flush(): Promise<number>;
   /** What it has done to each parameter since it was made. */
   report(): Report;
+  /**
+   * As `report()`, of all ranks of the step's group, with whether each parameter and its state has the same bits on all.
+   * All ranks must call it. Of a group of one, and without a group, it is of this rank alone.
+   */
+  gatheredReport(): Promise<GatheredReport>;
   /** What a call with these arguments trains, what not, and why; and what that saves. Nothing is run or changed. */
   explain(...args: A): Explanation;
   readonly optimizer: StepOptimizer;

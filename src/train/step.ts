@@ -23,6 +23,7 @@ import type { Plan } from "../plan/plan.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { captureThen } from "../tensor/capture.ts";
 import { hasCustomGradients } from "../tensor/custom-function.ts";
+import { movingFrozen } from "../tensor/moving-frozen.ts";
 import { full } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -33,6 +34,7 @@ import { CallPlan, CallPlans } from "./call-plan.ts";
 import { diagnose } from "./diagnose.ts";
 import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
+import { type GatheredReport, gatherReport } from "./gathered-report.ts";
 import { hookStage } from "./gradient-hook.ts";
 import { groupOf, samplesOf } from "./group-of.ts";
 import { outsideOf, outsideWarning } from "./outside.ts";
@@ -142,6 +144,10 @@ export class Step<A extends unknown[], L extends LossResult> {
     return this.#tracker.report();
   }
 
+  gatheredReport(): Promise<GatheredReport> {
+    return gatherReport(this.report(), this.module, this.optimizer, this.#options.group);
+  }
+
   /** What the losses of a call give: all that is the user's in it. */
   #lossesOf(call: CallPlan, _: boolean, all: Together<A>): LossResult[] {
     const losses = () =>
@@ -172,7 +178,13 @@ export class Step<A extends unknown[], L extends LossResult> {
     const { members, earlier, last, of, agreed } = call;
     const ranks = this.#aside || agreed === null ? null : this.#group!;
     const hook = this.#options.gradients;
-    const parts = members.map((set, i) => differentiate(given[i]!, set));
+    // What this rank holds it gives nothing for: where that is all, the others' gradients are there still.
+    const mayWithhold = ({ regions }: TrainedSet): boolean =>
+      agreed !== null &&
+      agreed.regions.size > 0 &&
+      this.#group!.withholds &&
+      [...regions.keys()].some((p) => p.frozen);
+    const parts = members.map((set, i) => differentiate(given[i]!, set, mayWithhold(set)));
     const { gradients: found, regions: reached } = noGrad(() =>
       combine(
         parts.map((part, i) => ({
@@ -196,8 +208,17 @@ export class Step<A extends unknown[], L extends LossResult> {
     return { parts, reached, sofar, updated, gradients };
   }
 
+  /** Runs `fn`, what is done with a call's update: to what is frozen on this rank alone too, where ranks may withhold. */
+  #moving<T>({ agreed }: CallPlan, fn: () => T): T {
+    return agreed !== null && this.#group!.withholds ? movingFrozen(fn) : fn();
+  }
+
   /** What a call does with them. */
-  #update({ parts, reached, sofar, updated, gradients: found }: CallGradients, call: CallPlan): Made {
+  #update(gradients: CallGradients, call: CallPlan): Made {
+    return this.#moving(call, () => this.#updateOf(gradients, call));
+  }
+
+  #updateOf({ parts, reached, sofar, updated, gradients: found }: CallGradients, call: CallPlan): Made {
     const { last, agreed } = call;
     const { ema, finite = false, keepGrads = false } = this.#options;
     const gradients = throughSlots(found, {
@@ -320,7 +341,7 @@ export class Step<A extends unknown[], L extends LossResult> {
   }
 
   #carryOut(call: CallPlan, given: readonly number[] | null, all: Together<A>): Made {
-    if (call.last) this.#tracker.beforeCall(call.updated);
+    if (call.last) this.#moving(call, () => this.#tracker.beforeCall(call.updated));
     const weighted = given !== null;
     if (weighted) this.#weights = given;
     const carryOut = (): Made => {
@@ -328,12 +349,31 @@ export class Step<A extends unknown[], L extends LossResult> {
       this.#plans.done(call, ran.about().reached);
       return ran;
     };
-    const made = this.#verifier === null ? carryOut() : this.#verifier.around(call.updated, carryOut);
+    const made = this.#verifier === null ? carryOut() : this.#verified(this.#verifier, call, carryOut);
     const { stepped, reached, outside } = made.about();
     this.#warnOfUnreached(call.trained, call.agreed === null ? reached : unite(reached, call.updated));
     this.#warnOfOutside(outside);
     for (let i = 0; i < made.grads.length; i++) stepped[i]!.grad = made.grads[i]!;
     this.#tracker.afterCall(stepped, all.length === 1 ? taskOf(all[0]!) : all.map(taskOf).join(" "));
+    return made;
+  }
+
+  /** Carries a call out, and makes sure that it moves nothing that is frozen in it, which ranks have alike. */
+  #verified(verifier: Verifier, call: CallPlan, carryOut: () => Made): Made {
+    const held = this.#moving(call, () => verifier.hold(call.updated));
+    const ranks = call.agreed === null ? null : this.#group;
+    if (ranks === null) {
+      const made = carryOut();
+      verifier.check(held);
+      return made;
+    }
+    const shared = held.filter(({ isShared }) => isShared);
+    ranks.compare(
+      "What is frozen in this step",
+      shared.map(({ what, before }) => [what, before ?? ""] as const),
+    );
+    const made = carryOut();
+    ranks.confirm(() => verifier.check(held));
     return made;
   }
 

@@ -7,6 +7,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { refuseCalls, refuseWeights } from "./call-arguments.ts";
 import type { LossResult } from "./differentiate.ts";
 import type { Explanation } from "./explain.ts";
+import type { GatheredReport } from "./gathered-report.ts";
 import { Step } from "./step.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 import type { StepResult, TrainStep, TrainStepOptions, Trains } from "./step-types.ts";
@@ -60,6 +61,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
       flush: (): Promise<number> => yielding(() => work.flush()),
       explain: (...args: A): Explanation => work.explain(args),
       report: () => work.report(),
+      gatheredReport: async (): Promise<GatheredReport> => work.gatheredReport(),
     }),
     "plan",
     { get: () => work.plan },

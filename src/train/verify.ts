@@ -11,8 +11,10 @@ import { hashOf } from "./pieces.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 
 /** Something that a call must leave as it is, and what it was before. */
-interface Held {
+export interface Held {
   readonly what: string;
+  /** Whether ranks of a group must have it alike; buffers are each rank's own. */
+  readonly isShared: boolean;
   readonly resident: Resident | null;
   /** What it is now, hashed; null where it is gone, as a state that a policy drops. */
   readonly now: () => string | null;
@@ -43,13 +45,16 @@ export class Verifier {
       });
   }
 
-  /** Carries out a call that updates so much. Throws `FreezeError` where something else has moved. */
-  around<T>(updated: Regions, run: () => T): T {
+  /** What a call that updates so much must leave as it is, as it is before the call. */
+  hold(updated: Regions): readonly Held[] {
     this.#calls++;
     // What was written before the call is not the call's doing.
     commit();
-    const held = this.#held(updated);
-    const result = run();
+    return this.#held(updated);
+  }
+
+  /** Throws `FreezeError` where something that was held has moved. */
+  check(held: readonly Held[]): void {
     for (const { what, resident, now, before } of held) {
       const after = now();
       if (after === null || after === before) continue;
@@ -60,13 +65,17 @@ export class Verifier {
           "Name it in trains if it is to be trained, or take the write out of the step.",
       );
     }
-    return result;
   }
 
   #held(updated: Regions): Held[] {
     const held: Held[] = [];
-    const hold = (what: string, resident: Resident | null, now: () => string | null): void => {
-      held.push({ what, resident, now, before: now() });
+    const hold = (
+      what: string,
+      resident: Resident | null,
+      now: () => string | null,
+      isShared = true,
+    ): void => {
+      held.push({ what, isShared, resident, now, before: now() });
     };
     const known = new Set<Parameter>(this.#optimizer.parameters());
     for (const [path, p] of this.#module.namedParameters()) {
@@ -90,7 +99,12 @@ export class Verifier {
     }
     for (const [path, { frozen, frozenRegion, resident }] of this.#module.namedBuffers())
       if (frozen || frozenRegion)
-        hold(path + (frozenRegion?.text ?? ""), resident, () => hashOf(resident.storage, frozenRegion));
+        hold(
+          path + (frozenRegion?.text ?? ""),
+          resident,
+          () => hashOf(resident.storage, frozenRegion),
+          false,
+        );
     return held;
   }
 }

@@ -49,6 +49,9 @@ test("options that cannot be are said", () => {
   expect(made({ samples: () => 3, accumulate: 2 })).toThrow(
     "trainStep: samples and accumulate do not go together; leave one of them out",
   );
+  expect(made({ frozenAlone: "ignore" })).toThrow(
+    'trainStep: frozenAlone is ignore; it must be "error" or "withhold"',
+  );
   expect(made({ start: "fresh" })).toThrow('trainStep: start is fresh; it must be "same" or "broadcast"');
 });
 

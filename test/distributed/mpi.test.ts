@@ -37,18 +37,18 @@ async function ranOnMpi(
 }
 
 describe.each(kinds)("%s", (mpirun) => {
-  test.each(
+  const scenes: [scene: string, ranks: number][] =
     mpirun === kinds[0]
-      ? ([
+      ? [
           ["values", 3],
           ["refusals", 2],
-        ] as const)
-      : ([
+        ]
+      : [
           ["values", 2],
           ["wire", 2],
           ["reach", 2],
-        ] as const),
-  )("%s, on %i ranks, are those of threads", limit, async (scene, ranks) => {
+        ];
+  test.each(scenes)("%s, on %i ranks, are those of threads", limit, async (scene, ranks) => {
     const [mpi, threads] = await Promise.all([
       ranOnMpi(mpirun, ["./scenes.mjs", scene], { ranks }),
       ran("./scenes.mjs", [scene], { ranks }),

@@ -181,6 +181,102 @@ const scenes = {
     report({ off: Math.max(...mine.map((x, i) => Math.abs(x - expected[i]))), explained });
   },
 
+  /** What rank 1 alone has under freeze() moves by rank 0's gradients, as in one process where only its batch trains it. */
+  async withholds() {
+    const held = ["hiddenTask1.weight", "output.weight[1:3]"];
+    const open = ["output.weight[:1]", "output.weight[3:]", "output.bias"];
+    const options = { frozenAlone: "withhold", clipNorm: 0.1, average: "ranks", verify: true };
+    const net = networkOf(2);
+    const optimizer = new optim.AdamW(net, { lr: 0.01, weightDecay: 0.1 });
+    const ema = new optim.EMA(net, { decay: 0.5 });
+    const step = trainStep(optimizer, { loss: lossOf(net), trains: "**", group, ema, ...options });
+    const alone = networkOf(2);
+    const reference = new optim.AdamW(alone, { lr: 0.01, weightDecay: 0.1 });
+    const both = trainStep(reference, {
+      loss: (task, x, y, _) => crossEntropy(alone.forward(x, task), y),
+      trains: (_task, _x, _y, who) => (who === "free" ? "**" : open),
+      clipNorm: 0.1,
+    });
+    for (let s = 0; s < 3; s++) {
+      const call = () => step(...batchOf(rank, s, "task1"));
+      await (rank === 1 ? freeze(net, held, call) : call());
+      const calls = Array.from({ length: size }, (_, r) => [
+        ...batchOf(r, s, "task1"),
+        r === 1 ? "held" : "free",
+      ]);
+      await both.together(calls, { weights: calls.map(() => 1 / size) });
+    }
+    const same = await alike({ net, optimizer });
+    const [mine, expected] = [await numbersOf(net, optimizer), await numbersOf(alone, reference)];
+    const off = Object.keys(mine)
+      .filter((name) => name.split(" ").length === 1)
+      .map((name) => Math.max(...mine[name].map((x, i) => Math.abs(x - expected[name][i]))));
+    const averages = JSON.stringify(
+      await Promise.all(Object.values(ema.stateDict().averages).map(async (t) => [...(await t.data())])),
+    );
+    const rows = step.report().parameters.map((p) => [p.path, p.timesStepped, p.bitsChangedWhileFrozen]);
+    // A rank that holds everything gives nothing, and takes what the others give.
+    const before = JSON.stringify(await numbersOf(net, optimizer));
+    const all = () => step(...batchOf(rank, 3, "task1"));
+    await (rank === 1 ? freeze(net, "**", all) : all());
+    const moved = before !== JSON.stringify(await numbersOf(net, optimizer));
+    // What all of them hold nobody moves.
+    const now = JSON.stringify([...(await net.output.weight.data())]);
+    await freeze(net, "output.weight", () => step(...batchOf(rank, 4, "task1")));
+    const still = now === JSON.stringify([...(await net.output.weight.data())]);
+    const nothing = await failing(net, optimizer, () => freeze(net, "**", all));
+    report({
+      same: same && (await alike({ net, optimizer })),
+      off: Math.max(...off),
+      averages: new Set(await group.gather(averages)).size,
+      rows,
+      moved,
+      still,
+      nothing,
+    });
+  },
+
+  /** What verify compares, and what a gathered report says of ranks that differ. */
+  async compares() {
+    const net = networkOf(3);
+    const optimizer = new optim.AdamW(net, { lr: 0.01 });
+    const step = trainStep(optimizer, {
+      loss: (task, x, y, how) => {
+        if (how === "writes") net.hiddenTask2.weight.assign(net.hiddenTask2.weight.mul(0.5));
+        return crossEntropy(net.forward(x, task), y);
+      },
+      trains: (task) => ["output.**", task === "task1" ? "hiddenTask1.**" : "hiddenTask2.**"],
+      group,
+      verify: true,
+    });
+    const call = (s, task = "task1", how = "reads") => step(...batchOf(rank, s, task), how);
+    for (const [s, task] of ["task2", "task1"].entries()) await call(s, task);
+    const found = { alike: (await step.gatheredReport()).parameters.map(({ isAlike }) => isAlike) };
+    const kept = net.hiddenTask2.weight.clone();
+    // A last bit on rank 1 of what no rank trains now, and then a number of its state.
+    if (rank === 1) net.hiddenTask2.weight.assign(kept.mul(1 + 2 ** -22));
+    found.parameter = await failing(net, optimizer, () => call(2));
+    const apart = await step.gatheredReport();
+    found.apart = apart.parameters.filter(({ isAlike }) => !isAlike).map(({ path }) => path);
+    found.rows = String(apart)
+      .split("\n")
+      .map((line) => line.split(/ {2,}/))
+      .filter(([path]) => path === "hiddenTask2.weight");
+    if (rank === 1) net.hiddenTask2.weight.assign(kept);
+    await call(2);
+    const dict = optimizer.stateDict();
+    const other = optimizer.stateDict();
+    other.state["hiddenTask2.weight"].step += rank;
+    optimizer.loadStateDict(other);
+    found.state = await failing(net, optimizer, () => call(3));
+    optimizer.loadStateDict(dict);
+    await call(3);
+    found.written = await failing(net, optimizer, () => call(4, "task1", rank === 1 ? "writes" : "reads"));
+    net.hiddenTask2.weight.assign(kept);
+    await call(5);
+    report({ ...found, again: await alike({ net, optimizer }) });
+  },
+
   async refusals() {
     const net = networkOf(1);
     const found = {};

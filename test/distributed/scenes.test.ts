@@ -82,6 +82,58 @@ test("a short batch on one rank weighs by its samples, where they are counted", 
   }
 });
 
+test(
+  "what one rank alone has frozen moves by the others' gradients, where it may withhold its own",
+  limit,
+  async () => {
+    const { failure, said } = await ran("./scenes.mjs", ["withholds"]);
+    expect(failure).toBeNull();
+    for (const [found] of said as [{ off: number; nothing: object }][]) {
+      expect(found).toMatchObject({ same: true, averages: 1, moved: true, still: true });
+      expect(found.off).toBeLessThan(1e-6);
+      expect(found).toMatchObject({
+        rows: [
+          ["hiddenTask1.weight", 3, 0],
+          ["hiddenTask2.weight", 0, 0],
+          ["output.weight", 3, 0],
+          ["output.bias", 3, 0],
+        ],
+      });
+      expect(found.nothing).toMatchObject({ error: "GradientError", same: true });
+    }
+  },
+);
+
+test(
+  "verify finds what is frozen and not the same on all ranks, and a report gathers theirs",
+  limit,
+  async () => {
+    const { failure, said } = await ran("./scenes.mjs", ["compares"]);
+    expect(failure).toBeNull();
+    for (const [rank, [found]] of said.entries()) {
+      expect(found).toMatchObject({
+        alike: [true, true, true, true],
+        apart: ["hiddenTask2.weight"],
+        parameter: { error: "GroupError", same: true },
+        state: { error: "GroupError", same: true },
+        written: { error: rank === 1 ? "FreezeError" : "RankError" },
+        again: true,
+      });
+      const { parameter, state, written } = found as unknown as Record<string, { message: string }>;
+      expect(parameter!.message).toMatch(
+        /frozen .* not what it is on rank 0: hiddenTask2\.weight on rank 1\. /,
+      );
+      expect(state!.message).toMatch(/The optimizer's step of hiddenTask2\.weight on rank 1\. /);
+      expect(written!.message).toMatch(/hiddenTask2\.weight is frozen in call \d+ of this step/);
+      const { rows } = found as unknown as { rows: string[][] };
+      expect(rows.map((row) => [row[1], row.at(-1)])).toEqual([
+        ["0", "differ"],
+        ["1", "differ"],
+      ]);
+    }
+  },
+);
+
 describe("what fails on one rank fails on all, and nothing is written", () => {
   type Found = Record<
     string,

@@ -7,6 +7,7 @@ import { claims, page, problemOf, tableClaims } from "../../scripts/claims.ts";
 import { difference } from "../../scripts/same-text.ts";
 import { root } from "../../scripts/sources.ts";
 import { isBroad } from "../breadth.ts";
+import { built } from "../built.ts";
 import { blocksOf } from "../readme/blocks.ts";
 import { typeErrorsOf } from "../readme/programs.ts";
 
@@ -39,7 +40,8 @@ describe("programs in TypeScript", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test("are right in their types", () => {
-    expect(typeErrorsOf([...files, join(root, "docs/freezing/thaw-table.ts")])).toEqual([]);
+    const scripts = ["thaw-table.ts", "thaw-devices.ts"].map((file) => join(root, "docs/freezing", file));
+    expect(typeErrorsOf([...files, ...scripts])).toEqual([]);
   }, 60_000);
 
   test.each(programs)("the one on line $line prints what is shown", async ({ line, output }) => {
@@ -69,14 +71,15 @@ describe("scripts", () => {
     const named = new Set([...page.matchAll(/\bfreezing\/([\w-]+\.(?:py|mjs|ts))/g)].map((m) => m[1]!));
     expect([...named].sort()).toEqual(scripts.sort());
     for (const { command } of claims) {
-      const file = command.split(" ").find((word) => /\.(py|mjs)$/.test(word))!;
+      const file = command.split(" ").find((word) => /\.(py|mjs|ts)$/.test(word))!;
       expect(existsSync(join(root, file)), file).toBe(true);
     }
     expect(claims.length).toBe(blocks.filter(({ language }) => language === "sh").length);
   });
 
-  // The peers are those of the benchmark.
+  // The peers are those of the benchmark; ranks run what is built.
   beforeAll(() => {
+    built("cli/main.js");
     if (!existsSync(join(root, "bench/node_modules")))
       execFileSync("npm", "ci --ignore-scripts --no-audit --no-fund --prefix bench".split(" "), {
         cwd: root,

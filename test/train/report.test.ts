@@ -29,6 +29,17 @@ const make = (options: object = {}) => {
   return { net, step, run: (task: Task) => step(task, inputs[task], targets) };
 };
 
+test("a gathered report of a step without a group is of one rank, with the bits that it has", async () => {
+  const { step, run } = make();
+  await run("task1");
+  const { parameters } = await step.gatheredReport();
+  expect(parameters.map(({ ranks }) => ranks)).toEqual(step.report().parameters.map((p) => [p]));
+  expect(parameters.every(({ isAlike }) => isAlike)).toBe(true);
+  const [head, , first] = String(await step.gatheredReport()).split("\n");
+  expect(head).toMatch(/^parameter +ranks +trained by .* bits of ranks$/);
+  expect(first).toMatch(/^hiddenTask1\.weight +all +task1 .* the same$/);
+});
+
 test("says who was trained by which task, how often, and how far it went", async () => {
   const { net, step, run } = make();
   const start = net.output.weight.dataSync();

@@ -18,7 +18,7 @@ import {
   trainStep,
 } from "thaw";
 import { commit } from "../src/engine/realize.ts";
-import { hashOf } from "../src/train/pieces.ts";
+import { hashOf } from "../src/tensor/pieces.ts";
 
 const layers = Number(process.argv[2] ?? 68);
 const width = 4096;

@@ -1,3 +1,4 @@
+import { errorText } from "./error-text.ts";
 import { printable, printableLines } from "./printable.ts";
 
 /**
@@ -18,7 +19,7 @@ export class ThawError extends Error {
 function printableCause(options: ErrorOptions | undefined): ErrorOptions | undefined {
   const cause = options?.cause;
   if (!(cause instanceof Error) || cause instanceof ThawError) return options;
-  const said = `${cause.name}: ${cause.message}`;
+  const said = errorText(cause);
   return printable(said) === said ? options : { cause: printable(said) };
 }
 

@@ -1,3 +1,4 @@
+import { errorText } from "../base/error-text.ts";
 import {
   ArgumentError,
   CheckpointError,
@@ -49,7 +50,7 @@ function allTogether<T>(meet: Meet, what: string, rank: number, part: () => read
   const said: Said =
     done?.[1] ??
     ({
-      error: own instanceof Error ? `${own.name}: ${own.message}` : String(own),
+      error: errorText(own),
       damaged: isDamage(own),
     } as const);
   let all: Said[];

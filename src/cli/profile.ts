@@ -3,6 +3,7 @@ import { printable, printableLines } from "../base/printable.ts";
 import { writeFile } from "../base/storage/index.ts";
 import { startProfile } from "../engine/profile.ts";
 import { finishing } from "./finish-writes.ts";
+import { rerun } from "./rerun.ts";
 import { scriptPath } from "./script-path.ts";
 import { typescriptOptions, withoutTypescript } from "./typescript.ts";
 
@@ -31,13 +32,7 @@ export async function profileScript(
   const options = typescriptOptions(path);
   if (options === null) throw new FileError(withoutTypescript(path));
   if (options.length > 0) {
-    const { spawnSync } = process.getBuiltinModule("node:child_process");
-    const command = [...process.execArgv, ...options, ...process.argv.slice(1)];
-    const { status, signal, error } = spawnSync(process.execPath, command, { stdio: "inherit" });
-    if (error !== undefined) throw new FileError(`Cannot run ${script}: ${error.message}`, { cause: error });
-    // Ended by a signal, as the script was.
-    if (signal !== null) process.kill(process.pid, signal);
-    process.exitCode = status ?? 1;
+    process.exitCode = rerun(options, script);
     return;
   }
   // Where it was when it was asked for, whatever folder the script goes to.

@@ -1,3 +1,4 @@
+import { errorText } from "../base/error-text.ts";
 import { printable } from "../base/printable.ts";
 import { type ReplayCase, readCases } from "./replay/case.ts";
 import { type Difference, runCase } from "./replay/run.ts";
@@ -36,7 +37,7 @@ function attempt(replayed: ReplayCase): string | null {
     const found = runCase(replayed);
     return found === null ? null : describe(found);
   } catch (error) {
-    return `${(error as Error).name}: ${(error as Error).message}`;
+    return errorText(error);
   }
 }
 

@@ -1,5 +1,6 @@
 import { FileError } from "../base/errors.ts";
 import { runMpi, startRanks } from "../distributed/index.ts";
+import { rerun } from "./rerun.ts";
 import { scriptPath } from "./script-path.ts";
 import { typescriptOptions, withoutTypescript } from "./typescript.ts";
 
@@ -36,15 +37,7 @@ export async function run(
     const command = [process.execPath, ...process.execArgv, ...options, path, ...args];
     return runMpi(command, { ranks, restarts, timeout, mpirun, output, notice });
   }
-  if (options.length > 0) {
-    const { spawnSync } = process.getBuiltinModule("node:child_process");
-    const command = [...process.execArgv, ...options, ...process.argv.slice(1)];
-    const { status, signal, error } = spawnSync(process.execPath, command, { stdio: "inherit" });
-    if (error !== undefined) throw new FileError(`Cannot run ${script}: ${error.message}`, { cause: error });
-    // Ended by a signal, as the script was.
-    if (signal !== null) process.kill(process.pid, signal);
-    return status ?? 1;
-  }
+  if (options.length > 0) return rerun(options, script);
   const running = startRanks(pathToFileURL(path), {
     ranks,
     args,

@@ -5,6 +5,8 @@ import { type Regions, unite } from "../optim/accumulate.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Contributions, type Described, describeList } from "./contribution.ts";
 import type { Engine } from "./engine.ts";
+import { gatherTexts } from "./gather-texts.ts";
+import { ranksText } from "./ranks-text.ts";
 
 /** What the ranks have agreed on for a call: one object wherever it is the same, so that it can key a recording. */
 export interface Agreed {
@@ -36,9 +38,6 @@ const remembered = 2048;
 
 /** Words that ranks tell each other: which step, calls of its round, and hashes of three texts. */
 const words = 8;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Has ranks agree, before each update, on what it is of: by one exchange of hashes, where all of them are known. */
 export class Agreements {
@@ -108,9 +107,7 @@ export class Agreements {
     const key = said.join();
     let agreed = this.#known.get(key);
     if (agreed === undefined) {
-      const all = this.#engine
-        .gather("a step", encoder.encode(own.text))
-        .map((bytes) => this.contributions.read(decoder.decode(bytes)));
+      const all = gatherTexts(this.#engine, "a step", own.text).map((text) => this.contributions.read(text));
       const users = new Map<Parameter, number>();
       for (const regions of all) for (const p of regions.keys()) users.set(p, (users.get(p) ?? 0) + 1);
       agreed = { regions: this.contributions.ordered(all.reduce(unite)), users, own };
@@ -150,9 +147,9 @@ export class Agreements {
 
   /** What some ranks have in a list and others have not, with who has. All ranks come here. */
   #difference(list: readonly string[]): string {
-    const lists = this.#engine
-      .gather("a step", encoder.encode(JSON.stringify(list)))
-      .map((bytes) => JSON.parse(decoder.decode(bytes)) as string[]);
+    const lists = gatherTexts(this.#engine, "a step", JSON.stringify(list)).map(
+      (text) => JSON.parse(text) as string[],
+    );
     const has = new Map<string, number[]>();
     for (const [rank, items] of lists.entries())
       for (const item of items) has.set(item, [...(has.get(item) ?? []), rank]);
@@ -166,9 +163,6 @@ export class Agreements {
 }
 
 const listOf = ({ text }: Described): string[] => (text === "" ? [] : (JSON.parse(text) as string[]));
-
-const ranksText = (ranks: readonly number[]): string =>
-  `rank${ranks.length > 1 ? "s" : ""} ${ranks.join(", ")}`;
 
 function same(a: Int32Array, b: Int32Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

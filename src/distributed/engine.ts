@@ -1,15 +1,14 @@
 import type { DType, TypedArray } from "../base/dtype.ts";
 
+/** What scripts ask of a group: each is one meeting, and what a rank is at meanwhile. */
+const calls = ["sum()", "broadcast()", "gather()", "barrier()", "a checkpoint"] as const;
+
 /** What ranks do together, by its place in this list: ranks that meet in different things are told so. */
 export const meetings = [
   "a step",
   "a sum of gradients",
   "the end of a step that has failed",
-  "sum()",
-  "broadcast()",
-  "gather()",
-  "barrier()",
-  "a checkpoint",
+  ...calls,
 ] as const;
 
 /** What ranks meet for. */
@@ -21,11 +20,7 @@ export const actions = [
   "step",
   "the sum of gradients of step",
   "what follows step",
-  "sum()",
-  "broadcast()",
-  "gather()",
-  "barrier()",
-  "a checkpoint",
+  ...calls,
 ] as const;
 
 /** What a rank can be at. */

@@ -1,11 +1,12 @@
-import { type DType, dtypes, windowsOf } from "../base/dtype.ts";
+import { type DType, dtypes } from "../base/dtype.ts";
 import { GroupError } from "../base/errors.ts";
-import { Hash } from "../base/hash.ts";
 import { type Shape, shapeText } from "../base/shape.ts";
 import { commit } from "../engine/realize.ts";
 import type { Storage } from "../engine/storage.ts";
 import type { Module } from "../nn/module.ts";
+import { hashOf } from "../tensor/pieces.ts";
 import type { Engine } from "./engine.ts";
+import { gatherTexts } from "./gather-texts.ts";
 
 /** What ranks must have in common before their first step together. */
 export interface InCommon {
@@ -34,18 +35,6 @@ const storedOf = (module: Module): (readonly [string, Storage, Shape])[] =>
     resident.shape,
   ]);
 
-function hashOf(storage: Storage): string {
-  const hash = new Hash();
-  const zeros = storage.bytes(0, 0) === null ? storage.read() : null;
-  for (const [from, length] of windowsOf(storage.byteLength))
-    hash.add(
-      zeros === null
-        ? storage.bytes(from, length)!
-        : new Uint8Array(zeros.buffer, zeros.byteOffset + from, length),
-    );
-  return hash.text;
-}
-
 /**
  * Compares what ranks have before their first step together. Throws `GroupError` on all of them where parameters,
  * buffers, the optimizer or the step's options differ, or, unless rank 0's are sent to the others, values.
@@ -54,13 +43,11 @@ export function meetFirst(engine: Engine, { module, facts }: InCommon, broadcast
   commit();
   const stored = storedOf(module);
   const members = stored.map(([path, storage, shape]): Told => {
-    const hash = broadcasts ? "" : hashOf(storage);
+    const hash = broadcasts ? "" : hashOf(storage, null);
     return { path, shape, dtype: storage.dtype, hash };
   });
-  const bytes = new TextEncoder().encode(JSON.stringify({ facts, members } satisfies ToldAll));
-  const [first, ...others] = engine
-    .gather("a step", bytes)
-    .map((told) => JSON.parse(new TextDecoder().decode(told)) as ToldAll);
+  const own = JSON.stringify({ facts, members } satisfies ToldAll);
+  const [first, ...others] = gatherTexts(engine, "a step", own).map((told) => JSON.parse(told) as ToldAll);
   for (const [i, other] of others.entries()) refuseDifference(first!, other, i + 1);
   if (!broadcasts) return;
   for (const [, storage] of stored) {

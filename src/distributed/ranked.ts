@@ -5,6 +5,7 @@ import type { Meet } from "../checkpoint/meet.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import { notCopied, requireRank } from "./alone.ts";
 import type { Action, Engine, Meeting, Sent } from "./engine.ts";
+import { gatherTexts } from "./gather-texts.ts";
 import type { Group } from "./group.ts";
 import { StepGroup, type StepGroupSettings } from "./step-group.ts";
 
@@ -113,8 +114,7 @@ export class Ranked implements Group {
     refuseWhileRecording("a checkpoint of a group");
     return (text) => {
       this.#engine.note("a checkpoint", 0);
-      const all = this.#engine.gather("a checkpoint", new TextEncoder().encode(text));
-      return all.map((bytes) => new TextDecoder().decode(bytes));
+      return gatherTexts(this.#engine, "a checkpoint", text);
     };
   }
 }

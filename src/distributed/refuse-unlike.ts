@@ -1,9 +1,8 @@
 import { GroupError } from "../base/errors.ts";
 import { hashBytes } from "../base/hash.ts";
 import type { Engine } from "./engine.ts";
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+import { gatherTexts } from "./gather-texts.ts";
+import { ranksText } from "./ranks-text.ts";
 
 /**
  * Has ranks compare what they must have alike, each thing as its name and a hash: by one exchange of 16 characters, and
@@ -14,18 +13,16 @@ export function refuseUnlike(
   what: string,
   members: readonly (readonly [name: string, hash: string])[],
 ): void {
-  const list = encoder.encode(JSON.stringify(members));
-  const digests = engine
-    .gather("a step", encoder.encode(hashBytes(list)))
-    .map((told) => decoder.decode(told));
+  const list = JSON.stringify(members);
+  const digests = gatherTexts(engine, "a step", hashBytes(new TextEncoder().encode(list)));
   if (digests.every((digest) => digest === digests[0])) return;
-  const all = engine
-    .gather("a step", list)
-    .map((told) => new Map(JSON.parse(decoder.decode(told)) as [name: string, hash: string][]));
+  const all = gatherTexts(engine, "a step", list).map(
+    (told) => new Map(JSON.parse(told) as [name: string, hash: string][]),
+  );
   const names = [...new Set(all.flatMap((own) => [...own.keys()]))];
   const unlike = names.flatMap((name) => {
     const others = all.flatMap((own, rank) => (own.get(name) === all[0]!.get(name) ? [] : [rank]));
-    return others.length === 0 ? [] : [`${name} on rank${others.length > 1 ? "s" : ""} ${others.join(", ")}`];
+    return others.length === 0 ? [] : [`${name} on ${ranksText(others)}`];
   });
   const shown = unlike.slice(0, 8).join("; ") + (unlike.length > 8 ? `; and ${unlike.length - 8} more` : "");
   throw new GroupError(

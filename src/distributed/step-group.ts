@@ -1,4 +1,5 @@
 import type { DType, TypedArray } from "../base/dtype.ts";
+import { errorText } from "../base/error-text.ts";
 import { ArgumentError, GroupError, RankError } from "../base/errors.ts";
 import { idOf } from "../base/identity.ts";
 import { sizeOf } from "../base/shape.ts";
@@ -18,6 +19,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { type Agreed, Agreements } from "./agreement.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
 import { type InCommon, meetFirst } from "./first-meeting.ts";
+import { gatherTexts } from "./gather-texts.ts";
 import { refuseUnlike } from "./refuse-unlike.ts";
 
 /** What a step tells its group of itself. */
@@ -61,9 +63,6 @@ class FailedElsewhere extends RankError {}
 
 /** Tasks of one set that are told apart at a time. */
 const remembered = 1024;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /**
  * One step of a group: has the ranks agree on what each call updates, puts the sums of gradients into its graph, and sees
@@ -189,7 +188,7 @@ export class StepGroup {
     if (!interrupted && !this.#refused) {
       if (this.#guards >= this.#guardsOfACall) {
         engine.abort(
-          `rank ${engine.rank} has failed in step ${this.#updates}, after the others had finished it: ${textOf(error)}`,
+          `rank ${engine.rank} has failed in step ${this.#updates}, after the others had finished it: ${errorText(error)}`,
         );
         throw error;
       }
@@ -200,9 +199,8 @@ export class StepGroup {
         throw own ?? failure;
       }
     }
-    const all = engine
-      .gather("the end of a step that has failed", encoder.encode(own === null ? "" : textOf(own)))
-      .map((bytes) => decoder.decode(bytes));
+    const said = own === null ? "" : errorText(own);
+    const all = gatherTexts(engine, "the end of a step that has failed", said);
     const failed = all.flatMap((text, rank) => (text === "" ? [] : [{ rank, text }]));
     if (failed.length === 0) return;
     if (own !== null) throw own;
@@ -230,16 +228,15 @@ export class StepGroup {
     } catch (error) {
       own = error;
     }
-    const texts = this.#engine.gather("a step", encoder.encode(own === null ? "" : textOf(own)));
-    const rank = texts.findIndex(({ length }) => length > 0);
+    const texts = gatherTexts(this.#engine, "a step", own === null ? "" : errorText(own));
+    const rank = texts.findIndex((text) => text !== "");
     if (rank < 0) return;
     this.#isKnown = true;
     throw (
       own ??
-      new RankError(
-        `rank ${rank} has failed in step ${this.#updates}, after its update: ${decoder.decode(texts[rank])}`,
-        { rank },
-      )
+      new RankError(`rank ${rank} has failed in step ${this.#updates}, after its update: ${texts[rank]}`, {
+        rank,
+      })
     );
   }
 
@@ -311,6 +308,3 @@ export class StepGroup {
     if (this.#settings.checksLater) noGrad(() => this.#guard([], "i32", 1000));
   }
 }
-
-const textOf = (error: unknown): string =>
-  error instanceof Error ? `${error.name}: ${error.message}` : String(error);

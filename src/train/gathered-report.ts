@@ -6,7 +6,7 @@ import { commit } from "../engine/realize.ts";
 import type { Module } from "../nn/module.ts";
 import { StateTensor } from "../optim/state-tensor.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { hashOf } from "./pieces.ts";
+import { hashOf } from "../tensor/pieces.ts";
 import { notesOf, type ParameterReport, type Report, reportCells, reportHead } from "./report.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 

@@ -1,7 +1,7 @@
 import { type DType, dtypes, readElement, type TypedArray } from "../base/dtype.ts";
 import type { Storage } from "../engine/storage.ts";
+import { eachPiece } from "../tensor/pieces.ts";
 import type { Region } from "../tensor/region.ts";
-import { eachPiece } from "./pieces.ts";
 
 /** How far a parameter is from where it was. */
 export interface Movement {

@@ -8,9 +8,9 @@ import { bitsOf } from "../nn/bits.ts";
 import type { Module } from "../nn/module.ts";
 import { fromArray } from "../tensor/create.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { copyOf } from "../tensor/pieces.ts";
 import { Region, union } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { copyOf } from "./pieces.ts";
 import { type Start, sketchSize } from "./start.ts";
 
 /** Where a part of a parameter began. */

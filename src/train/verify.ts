@@ -6,8 +6,8 @@ import type { Module } from "../nn/module.ts";
 import type { Regions } from "../optim/accumulate.ts";
 import { StateTensor } from "../optim/state-tensor.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { hashOf } from "../tensor/pieces.ts";
 import { frozenOf } from "./frozen.ts";
-import { hashOf } from "./pieces.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 
 /** Something that a call must leave as it is, and what it was before. */

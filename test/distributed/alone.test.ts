@@ -5,8 +5,9 @@ import { SGD } from "thaw/optim";
 import { manualSeed, randn } from "thaw/tensor";
 import { trainStep } from "thaw/train";
 import { expect, test, vi } from "vitest";
+import { lineWriter } from "../../src/distributed/line-writer.ts";
+import { taggedLines } from "../../src/distributed/mpi/tagged-lines.ts";
 import { sumInOrder } from "../../src/distributed/sum-in-order.ts";
-import { lineWriter } from "../../src/distributed/threads/line-writer.ts";
 
 test("a script that is started plainly has a group of one, with which a step does as without", async () => {
   const alone = group();
@@ -93,4 +94,25 @@ test("lines are given whole, in whatever pieces they come", () => {
   end();
   end();
   expect(lines).toEqual(["one", "twö", "", "three"]);
+});
+
+test("pieces of ranks' lines, which Open MPI has mixed, are put together", () => {
+  const lines: [number | null, string][] = [];
+  const { write, end } = taggedLines((rank, line) => lines.push([rank, line]));
+  write("mpirun says");
+  write("[7,0]<stdout>:whole");
+  write('[7,0]<stdout>:{"long":[7,1]<stdout>:a[7,0]<stdout>: 1,[7,1]<stdout>:b');
+  write("[7,0]<stdout>: 2}");
+  write("");
+  write("[7,1]<stderr>:left[7,0]<stderr>:");
+  end();
+  expect(lines).toEqual([
+    [null, "mpirun says"],
+    [0, "whole"],
+    [1, "ab"],
+    [0, '{"long": 1, 2}'],
+    [null, ""],
+    [0, ""],
+    [1, "left"],
+  ]);
 });

@@ -1,5 +1,6 @@
 import { GroupError } from "../../base/errors.ts";
-import { lineWriter } from "../threads/line-writer.ts";
+import { lineWriter } from "../line-writer.ts";
+import { prefixedLines, taggedLines } from "./tagged-lines.ts";
 
 /** Options of `runMpi`. */
 export interface MpiRunOptions {
@@ -16,18 +17,14 @@ export interface MpiRunOptions {
   readonly notice: (text: string) => void;
 }
 
-/** How a program that starts ranks is asked to say whose each line is. */
+/** How a program that starts ranks is asked to say whose each line is, and what reads that. */
 interface Starter {
   readonly options: readonly string[];
-  /** Of a line, whose it is and what it says. */
-  readonly line: RegExp;
+  readonly lines: typeof taggedLines;
 }
 
-const openMpi: Starter = {
-  options: ["--tag-output", "--oversubscribe"],
-  line: /^(?<tag>\[\d+,(?<rank>\d+)\]<std(?:out|err)>:)(?<text>.*)$/s,
-};
-const mpich: Starter = { options: ["-prepend-rank"], line: /^\[(?<rank>\d+)\] (?<text>.*)$/s };
+const openMpi: Starter = { options: ["--tag-output", "--oversubscribe"], lines: taggedLines };
+const mpich: Starter = { options: ["-prepend-rank"], lines: prefixedLines };
 
 /**
  * Runs a command on several ranks, each a process that MPI starts; gives the exit status, which is not 0 where one has
@@ -50,14 +47,13 @@ export async function runMpi(
     };
     const running = spawn(mpirun, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of ["stdout", "stderr"] as const) {
-      const lines = lineWriter((line) => {
-        const { rank, text = line, tag } = starter.line.exec(line)?.groups ?? {};
-        // Of a long line each piece that came by itself has a tag.
-        const whole = tag === undefined ? text : text.replaceAll(tag, "");
-        output(rank === undefined ? null : Number(rank), whole, stream);
-      });
+      const ofRanks = starter.lines((rank, line) => output(rank, line, stream));
+      const lines = lineWriter(ofRanks.write);
       running[stream].on("data", lines.write);
-      running[stream].on("end", lines.end);
+      running[stream].on("end", () => {
+        lines.end();
+        ofRanks.end();
+      });
     }
     const status = await new Promise<number>((resolve, reject) => {
       running.on("error", reject);

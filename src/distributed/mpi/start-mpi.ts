@@ -1,7 +1,10 @@
+import { errorText } from "../../base/error-text.ts";
 import { GroupError, GroupTimeoutError, RankError } from "../../base/errors.ts";
-import { Control, seenText } from "../threads/control.ts";
+import { printableLines } from "../../base/printable.ts";
+import { Control, seenText } from "../control.ts";
 import { loadMpi, type Mpi } from "./library.ts";
 import { MpiEngine } from "./mpi-engine.ts";
+import { pause } from "./pause.ts";
 import { type Hub, startWatch, type Watch } from "./watch.ts";
 
 /** How ranks that MPI has started behave, from what `thaw run` or the user's own start file says. */
@@ -31,14 +34,13 @@ const tag = 9;
 function meetWatch(mpi: Mpi, control: Control, { silence, timeout }: MpiOptions): Watch {
   const request = new BigInt64Array(new ArrayBuffer(128), 0, 1);
   const deadline = performance.now() + timeout;
-  const sleep = new Int32Array(new SharedArrayBuffer(4));
   const settle = (what: string): void => {
     while (!mpi.isDone(request)) {
       if (performance.now() > deadline)
         throw new GroupTimeoutError(`${what} has not come to the group within ${timeout / 1000} s`, {
           rank: 0,
         });
-      Atomics.wait(sleep, 0, 0, 1);
+      pause(1);
     }
   };
   const letter = new Uint8Array(new ArrayBuffer(4096));
@@ -65,13 +67,13 @@ function endWith(mpi: Mpi, control: Control, watch: Watch, grace: number): void 
   const { rank, size } = mpi;
   const { writeSync } = process.getBuiltinModule("node:fs");
   // Node says what was thrown when everything else is done, and what has started the ranks ends all when one has ended.
-  const say = (problem: string): void => void writeSync(2, `thaw: rank ${rank} ends: ${problem}\n`);
+  const say = (problem: string): void =>
+    void writeSync(2, `thaw: rank ${rank} ends: ${printableLines(problem)}\n`);
   let thrown: unknown = null;
-  process.on("uncaughtExceptionMonitor", (error) => say(textOf((thrown = error))));
-  const sleep = new Int32Array(new SharedArrayBuffer(4));
+  process.on("uncaughtExceptionMonitor", (error) => say(errorText((thrown = error))));
   const until = (isSo: () => boolean, milliseconds: number): void => {
     const end = performance.now() + milliseconds;
-    while (!isSo() && performance.now() < end) Atomics.wait(sleep, 0, 0, 10);
+    while (!isSo() && performance.now() < end) pause(10);
   };
   const all = (): boolean => Array.from({ length: size }, (_, r) => r).every((r) => control.hasEnded(r));
   process.on("exit", (code) => {
@@ -82,11 +84,11 @@ function endWith(mpi: Mpi, control: Control, watch: Watch, grace: number): void 
       until(() => all() || control.failure() !== null, Number.POSITIVE_INFINITY);
       const failure = control.failure();
       if (failure === null) return mpi.finalize();
-      say(textOf(failure));
+      say(errorText(failure));
       process.exitCode = 1;
     } else if (thrown instanceof RankError) control.fail(thrown.rank, thrown.message);
     else {
-      const problem = thrown === null ? `it has ended with exit code ${code}` : textOf(thrown);
+      const problem = thrown === null ? `it has ended with exit code ${code}` : errorText(thrown);
       control.fail(rank, `rank ${rank} has failed: ${problem}; ${seenText(control.seen(rank))}`);
     }
     watch.flush(1000);
@@ -95,6 +97,3 @@ function endWith(mpi: Mpi, control: Control, watch: Watch, grace: number): void 
     if (!all()) mpi.abort();
   });
 }
-
-const textOf = (error: unknown): string =>
-  error instanceof Error ? `${error.name}: ${error.message}` : String(error);

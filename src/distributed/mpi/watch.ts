@@ -1,6 +1,6 @@
 import { GroupError } from "../../base/errors.ts";
+import type { Control } from "../control.ts";
 import { actions } from "../engine.ts";
-import type { Control } from "../threads/control.ts";
 
 /** Where other ranks reach the watch of rank 0, and by what word. */
 export interface Hub {

@@ -1,10 +1,11 @@
 import { availableCores } from "../../backends/cores.ts";
 import { shareCores } from "../../backends/sharing.ts";
+import { errorText } from "../../base/error-text.ts";
 import { ArgumentError, GroupError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
+import { Control, seenText } from "../control.ts";
 import { shareOf } from "../divide-machine.ts";
-import { Control, seenText } from "./control.ts";
-import { lineWriter } from "./line-writer.ts";
+import { lineWriter } from "../line-writer.ts";
 import { type RankData, rankKey } from "./threads-engine.ts";
 
 /** Options of `startRanks`. */
@@ -138,7 +139,7 @@ class Attempt {
         worker[stream].on("data", lines.write);
         worker[stream].on("end", lines.end);
       }
-      worker.on("error", (error) => this.#fail(rank, textOf(error)));
+      worker.on("error", (error) => this.#fail(rank, errorText(error)));
       worker.on("exit", (code) => this.#ended(rank, code));
     }
   }
@@ -178,6 +179,3 @@ function environmentOf(ranks: number): NodeJS.ProcessEnv {
   else shareCores();
   return env;
 }
-
-const textOf = (error: unknown): string =>
-  error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -1,5 +1,5 @@
-import { GroupTimeoutError, RankError } from "../../base/errors.ts";
-import { type Action, actions } from "../engine.ts";
+import { GroupTimeoutError, RankError } from "../base/errors.ts";
+import { type Action, actions } from "./engine.ts";
 
 /** Words of the group, then of each rank, then of texts. */
 const words = { group: 16, rank: 16, message: 512 } as const;

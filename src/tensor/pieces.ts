@@ -2,7 +2,7 @@ import { allocate, bytesOf, dtypes, type TypedArray, windowBytes, windowsOf } fr
 import { Hash } from "../base/hash.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Storage } from "../engine/storage.ts";
-import type { Region } from "../tensor/region.ts";
+import type { Region } from "./region.ts";
 
 /** Where elements that do not lie side by side are gathered, so many bytes at a time. */
 const gathered = new Uint8Array(2 ** 15);

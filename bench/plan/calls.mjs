@@ -6,7 +6,7 @@ const load = (path) => import(new URL(path, built).href);
 const { crossEntropy, gradient, manualSeed, nn, optim, randint, randn, trainStep } = await load("index.js");
 const { currentBackend } = await load("backends/index.js");
 const { observeRuns } = await load("engine/run-plan.js");
-const { notCarriedOut } = await load("engine/realize.js");
+const { notCarriedOut, planned } = await load("engine/realize.js");
 const { signatureOf } = await load("engine/signature.js");
 const { simplify } = await load("ir/simplify.js");
 const { arrange } = await load("plan/arrange.js");
@@ -20,10 +20,10 @@ const layers = Number(process.argv[2]);
 const [width, heads, batch] = [64, 2, 2];
 
 let call = {};
-let plan = null;
+let kernels = 0;
 observeRuns({
-  run: (run) => {
-    plan = run.plan;
+  run: ({ plan }) => {
+    kernels = plan.calls.length;
   },
   prepared: ({ name, start, end, inner }) => {
     call[name] += end - start - inner;
@@ -39,7 +39,8 @@ const batchOf = (length) => {
 /** The first call of a network, one of a further length, and one of a further frozen set. */
 async function calls(depth) {
   const net = encoderOf(nn, { width, heads, depth });
-  const step = trainStep(new optim.AdamW(net, { lr: 1e-3 }), {
+  const optimizer = new optim.AdamW(net, { lr: 1e-3 });
+  const step = trainStep(optimizer, {
     loss: (x, y, _what) => crossEntropy(net.forward(x), y),
     trains: (_x, _y, what) => what,
   });
@@ -47,14 +48,13 @@ async function calls(depth) {
     const data = batchOf(length);
     call = { recording: 0, planning: 0, compiling: 0 };
     await step(...data, what);
-    return { ...call, kernels: plan.calls.length };
+    return { ...call, kernels };
   };
   tokens += 2;
   const first = await timed(tokens, "**");
-  const all = plan;
   const length = await timed(tokens + 1, "**");
   const frozen = await timed(tokens, ["head.**", `layers.${depth - 1}.**`]);
-  return { net, first, length, frozen, plan: all };
+  return { net, optimizer, first, length, frozen };
 }
 
 const took = (fn) => {
@@ -64,11 +64,18 @@ const took = (fn) => {
 };
 
 /** The stages of recording and planning, each alone. */
-function stagesOf(net, { graph }) {
+function stagesOf(net, optimizer) {
   const [x, y] = batchOf(tokens + 40);
+  const parameters = [...net.parameters()];
+  const { graph } = planned(() => {
+    const loss = crossEntropy(net.forward(x), y);
+    const gradients = gradient(loss, parameters);
+    optimizer.update(new Map(parameters.map((p, i) => [p, gradients[i].node])));
+    return [loss.node];
+  })();
   const [recorded, differentiated, keys] = notCarriedOut(() => {
     const [recording, loss] = took(() => crossEntropy(net.forward(x), y));
-    const [differentiating, gradients] = took(() => gradient(loss, [...net.parameters()]));
+    const [differentiating, gradients] = took(() => gradient(loss, parameters));
     const roots = [loss, ...gradients].map((t) => t.node);
     return [recording, differentiating, took(() => signatureOf(roots, [roots.length]))[0]];
   });
@@ -97,8 +104,8 @@ manualSeed(0);
 const { first: cold } = await calls(layers);
 const fromStart = performance.now();
 for (let i = 0; i < 4; i++) await calls(6);
-const { net, first, length, frozen, plan: made } = await calls(layers);
-const stages = stagesOf(net, made);
+const { net, optimizer, first, length, frozen } = await calls(layers);
+const stages = stagesOf(net, optimizer);
 console.log(
   JSON.stringify({ backend: currentBackend().name, fromStart, cold, first, length, frozen, stages }),
 );

@@ -2,7 +2,7 @@ import { dtypes } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { add, cast } from "../ir/build.ts";
-import { isOp, latestId, type Node } from "../ir/node.ts";
+import { isOp, latestId, type Node, nextWalk } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
 import { makingGradientOf } from "../ir/origin.ts";
 import { joined } from "./joined.ts";
@@ -32,22 +32,24 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
     );
   const collects = (n: Node): n is Node<"variable"> => isOp(n, "variable") && (options.stopAt?.(n) ?? true);
   const order = reaching(root, collects);
-  const gradients = new Map<Node, Node[]>();
   const byOwner = new Map<object, Node>();
-  if (order.size === 0) return byOwner;
+  if (order.length === 0) return byOwner;
 
+  const gradients: Gradients = new Map();
+  for (let i = 0; i < order.length; i++) gradients.set(order[i]!, null);
   gradients.set(root, [cast(cotangent, computeDtype(root))]);
   const recomputation = new Recomputation([root, cotangent]);
   const results = new Map<Node, Node[]>();
-  for (const n of [...order].reverse()) {
+  for (let at = order.length - 1; at >= 0; at--) {
+    const n = order[at]!;
     if (isOp(n, "custom")) {
       makingGradientOf(n);
-      for (const [i, own] of gradientsOfCall(n, results.get(n) ?? [], order, recomputation).entries())
-        if (own !== null) addTerm(gradients, n.src[i]!, own);
+      for (const [i, own] of gradientsOfCall(n, results.get(n) ?? [], gradients, recomputation).entries())
+        if (own !== null && gradients.has(n.src[i]!)) addTerm(gradients, n.src[i]!, own);
       continue;
     }
-    const terms = gradients.get(n);
-    if (terms === undefined) continue;
+    const terms = gradients.get(n)!;
+    if (terms === null) continue;
     const g = terms.length === 1 ? terms[0]! : joined(terms).reduce(add);
     if (collects(n)) {
       const before = byOwner.get(n.attrs.owner);
@@ -68,7 +70,7 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
     for (let i = 0; i < n.src.length; i++) {
       const operand = n.src[i]!;
       const rule = rules[Math.min(i, rules.length - 1)];
-      if (!rule || !order.has(operand)) continue;
+      if (!rule || !gradients.has(operand)) continue;
       const since = latestId();
       const own = rule(seen, g, i);
       // What is stated of a gradient may hold on to nodes by itself.
@@ -79,10 +81,13 @@ export function backward(root: Node, cotangent: Node, options: BackwardOptions =
   return byOwner;
 }
 
+/** The nodes that a gradient is wanted for, each with the terms of its own: null as long as there is none. */
+type Gradients = Map<Node, Node[] | null>;
+
 /** Notes a term of a node's gradient. */
-function addTerm(gradients: Map<Node, Node[]>, n: Node, term: Node): void {
-  const others = gradients.get(n);
-  if (others === undefined) gradients.set(n, [term]);
+function addTerm(gradients: Gradients, n: Node, term: Node): void {
+  const others = gradients.get(n) ?? null;
+  if (others === null) gradients.set(n, [term]);
   else others.push(term);
 }
 
@@ -90,11 +95,11 @@ function addTerm(gradients: Map<Node, Node[]>, n: Node, term: Node): void {
 function gradientsOfCall(
   n: Node<"custom">,
   given: readonly Node[],
-  order: ReadonlySet<Node>,
+  gradients: Gradients,
   recomputation: Recomputation,
 ): readonly (Node | null)[] {
   if (given.length === 0) return [];
-  const wanted = n.src.map((operand) => order.has(operand));
+  const wanted = n.src.map((operand) => gradients.has(operand));
   const since = latestId();
   return n.attrs.call
     .gradients(
@@ -108,39 +113,46 @@ function gradientsOfCall(
 /** The owners of all variables that a gradient of `root` would reach. */
 export function reachedOwners(root: Node): Set<object> {
   const isVariable = (n: Node): n is Node<"variable"> => isOp(n, "variable");
-  return new Set([...reaching(root, isVariable)].filter(isVariable).map(({ attrs }) => attrs.owner));
+  return new Set(
+    reaching(root, isVariable)
+      .filter(isVariable)
+      .map(({ attrs }) => attrs.owner),
+  );
 }
 
 /** Gradients of values in a storage dtype are kept in f32, in which they add up. */
 const computeDtype = (n: Node) => (dtypes[n.dtype].compute ? n.dtype : "f32");
 
+/** What the `index` of a node says that `reaching` has done with: whether a gradient is to flow through it. */
+const [flows, flowsNot] = [-1, 0];
+
 /** The tracked floating-point nodes between `root` and a collecting variable, operands before users. */
-function reaching(root: Node, collects: (n: Node) => boolean): Set<Node> {
-  const found = new Set<Node>();
-  const seen = new Set<Node>();
+function reaching(root: Node, collects: (n: Node) => boolean): Node[] {
+  const found: Node[] = [];
+  const walk = nextWalk();
   const stack: Node[] = [];
-  const next: number[] = [];
   const enter = (n: Node): void => {
-    if (seen.has(n) || !n.tracked || n.op === "detach" || !dtypes[n.dtype].float) return;
-    seen.add(n);
-    if (collects(n)) found.add(n);
-    else {
-      stack.push(n);
-      next.push(0);
-    }
+    if (n.mark === walk) return;
+    n.mark = walk;
+    n.index = flowsNot;
+    if (!n.tracked || n.op === "detach" || !dtypes[n.dtype].float) return;
+    if (collects(n)) {
+      n.index = flows;
+      found.push(n);
+      // While a node is on the stack, its index is the operand to visit next.
+    } else stack.push(n);
   };
   enter(root);
   while (stack.length > 0) {
-    const top = stack.length - 1;
-    const n = stack[top]!;
-    const child = n.src[next[top]!++];
-    if (child !== undefined) {
-      enter(child);
+    const n = stack[stack.length - 1]!;
+    if (n.index < n.src.length) {
+      enter(n.src[n.index++]!);
       continue;
     }
     stack.pop();
-    next.pop();
-    if (n.src.some((s, i) => found.has(s) && carries(n, i))) found.add(n);
+    n.index = flowsNot;
+    for (let i = 0; i < n.src.length; i++) if (n.src[i]!.index === flows && carries(n, i)) n.index = flows;
+    if (n.index === flows) found.push(n);
   }
   return found;
 }

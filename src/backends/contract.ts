@@ -1,8 +1,11 @@
 import type { TypedArray } from "../base/dtype.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { PlanWithGraph } from "../plan/plan.ts";
 
-/** What a backend needs of a plan. */
-export type LoadablePlan = Omit<Plan, "explain">;
+/** What a backend is given of a plan. */
+export type LoadablePlan = Omit<PlanWithGraph, "explain">;
+
+/** What a backend that runs kernels keeps of a plan. */
+export type KernelPlan = Omit<LoadablePlan, "graph">;
 
 /** A block of memory that a backend owns. */
 export interface Allocation {

@@ -1,7 +1,7 @@
 import type { DType, TypedArray } from "../base/dtype.ts";
 import { argsLayout, elementBytes } from "../codegen/args.ts";
 import { gainsByThreads, type Tasks } from "../codegen/tasks.ts";
-import type { Allocation, Binding, LoadablePlan, Result } from "./contract.ts";
+import type { Allocation, Binding, KernelPlan, Result } from "./contract.ts";
 
 /** Where the words of a table's row are, and its length, in bytes, where a word has so many. Status 0: none. */
 export const rowLayout = (word: number) => ({
@@ -49,11 +49,20 @@ export interface TableMemory {
   take(output: number, into: TypedArray): void;
 }
 
-/** A pointer in a table: the word at `at` is a buffer's address plus `add`. */
-interface Pointer {
-  readonly at: number;
-  readonly add: number;
-  readonly buffer: number;
+/** Pointers in a table: the word at each place in `at` is a buffer's address plus what stands there in `add`. */
+class Pointers {
+  readonly at: number[] = [];
+  readonly add: number[] = [];
+
+  push(at: number, add: number): void {
+    this.at.push(at);
+    this.add.push(add);
+  }
+
+  /** Stores those from a place on, so many of them, as pointers to an address. */
+  store(memory: TableMemory, address: number, from = 0, count = this.at.length): void {
+    for (let i = from; i < from + count; i++) memory.store(this.at[i]!, address + this.add[i]!);
+  }
 }
 
 /**
@@ -65,27 +74,23 @@ export class PlanTable {
   readonly rows: number;
   /** Whether the plan gains by threads. */
   readonly gains: boolean;
-  readonly #plan: LoadablePlan;
+  readonly #plan: KernelPlan;
   readonly #memory: TableMemory;
   readonly #start: number;
   /** Addresses of constants, by their buffers. */
   readonly #constants = new Map<number, number>();
-  /** Pointers into the arena, and per resident input those to it. */
-  readonly #arena: Pointer[] = [];
-  readonly #inputs: readonly Pointer[][];
+  /** Pointers into the arena, each with its buffer, and per resident input those to it. */
+  readonly #arena = new Pointers();
+  readonly #arenaBuffers: number[] = [];
+  readonly #inputs: readonly Pointers[];
   readonly #bound: Float64Array;
   /** Buffers that have a place in the arena and are bound to other memory now, with its address. */
   readonly #elsewhere = new Map<number, number>();
 
-  constructor(
-    plan: LoadablePlan,
-    memory: TableMemory,
-    functions: readonly number[],
-    tasks: readonly Tasks[],
-  ) {
+  constructor(plan: KernelPlan, memory: TableMemory, functions: readonly number[], tasks: readonly Tasks[]) {
     this.#plan = plan;
     this.#memory = memory;
-    this.#inputs = plan.inputs.map(() => []);
+    this.#inputs = plan.inputs.map(() => new Pointers());
     this.#bound = new Float64Array(plan.inputs.length);
     this.gains = gainsByThreads(plan.calls, tasks);
     const { word } = memory;
@@ -104,7 +109,12 @@ export class PlanTable {
       constant += 8;
     }
     let args = this.#start + first;
-    for (const [i, call] of plan.calls.entries()) {
+    const set = (words: readonly number[], values: readonly number[], unit: number): void => {
+      for (let d = 0; d < words.length; d++) memory.store(args + words[d]! * word, values[d]! * unit);
+    };
+    // A step of a deep network has thousands of pointers, and is planned anew for each length: no object is made for one.
+    for (let i = 0; i < plan.calls.length; i++) {
+      const call = plan.calls[i]!;
       const at = this.rows + i * row.bytes;
       const { total, chunk, block } = tasks[i]!;
       memory.store(at + row.function, functions[i]!);
@@ -116,16 +126,14 @@ export class PlanTable {
         this.#point(call.accesses[store]!.buffer, at + row.status, 0);
       }
       const layout = layouts[i]!;
-      const set = (words: readonly number[], values: readonly number[], unit: number): void => {
-        for (let d = 0; d < words.length; d++) memory.store(args + words[d]! * word, values[d]! * unit);
-      };
       set(layout.extents, call.extents, 1);
       set(layout.block, block, 1);
-      for (const [a, access] of layout.accesses.entries()) {
+      for (let a = 0; a < layout.accesses.length; a++) {
+        const access = layout.accesses[a]!;
         const { buffer, offset, strides, axisStride } = call.accesses[a]!;
         const size = elementBytes(call, a);
         set(access.strides, strides, size);
-        if (access.axisStride >= 0) set([access.axisStride], [axisStride ?? 0], size);
+        if (access.axisStride >= 0) memory.store(args + access.axisStride * word, (axisStride ?? 0) * size);
         this.#point(buffer, args + access.pointer * word, offset * size);
       }
       args += layout.size * word;
@@ -144,8 +152,11 @@ export class PlanTable {
     else if (place.kind === "scalar") this.#memory.store(at, this.scalar(place.index) + add);
     else if (place.kind === "constant") this.#memory.store(at, this.#constants.get(buffer)! + add);
     else if (place.kind === "input" && this.#plan.inputs[place.slot]!.offset === null)
-      this.#inputs[place.slot]!.push({ at, add, buffer });
-    else this.#arena.push({ at, add, buffer });
+      this.#inputs[place.slot]!.push(at, add);
+    else {
+      this.#arena.push(at, add);
+      this.#arenaBuffers.push(buffer);
+    }
   }
 
   /** The address of a buffer of the arena, or of the memory that is bound in its place. */
@@ -155,7 +166,9 @@ export class PlanTable {
 
   /** Follows the arena, which has moved. */
   moved(): void {
-    for (const { at, add, buffer } of this.#arena) this.#memory.store(at, this.#memory.placeOf(buffer) + add);
+    const buffers = this.#arenaBuffers;
+    for (let i = 0; i < buffers.length; i++)
+      this.#arena.store(this.#memory, this.#memory.placeOf(buffers[i]!), i, 1);
     this.#elsewhere.clear();
   }
 
@@ -163,8 +176,8 @@ export class PlanTable {
   #bindBuffer(buffer: number, to: number | null): void {
     if (to === null ? !this.#elsewhere.has(buffer) : this.#elsewhere.get(buffer) === to) return;
     const address = to ?? this.#memory.placeOf(buffer);
-    for (const pointer of this.#arena)
-      if (pointer.buffer === buffer) this.#memory.store(pointer.at, address + pointer.add);
+    for (const [i, other] of this.#arenaBuffers.entries())
+      if (other === buffer) this.#arena.store(this.#memory, address, i, 1);
     if (to === null) this.#elsewhere.delete(buffer);
     else this.#elsewhere.set(buffer, to);
   }
@@ -177,7 +190,7 @@ export class PlanTable {
       if (inputs[i]!.offset === null) {
         const { address } = binding as AddressedAllocation;
         if (this.#bound[i] === address) continue;
-        for (const { at, add } of this.#inputs[i]!) this.#memory.store(at, address + add);
+        this.#inputs[i]!.store(this.#memory, address);
         this.#bound[i] = address;
       }
       // Inputs are the first buffers, in order.

@@ -6,6 +6,11 @@ export class NumberList {
   #numbers = new Float64Array(1024);
   #count = 0;
 
+  /** How many numbers there are. */
+  get length(): number {
+    return this.#count;
+  }
+
   clear(): void {
     this.#count = 0;
   }
@@ -27,14 +32,6 @@ export class NumberList {
     for (let i = 0; i < list.length; i++) this.push(list[i]!);
   }
 
-  /** Adds the numbers of another list. */
-  add(other: NumberList): void {
-    const count = this.#count + other.#count;
-    if (count > this.#numbers.length) this.#grow(count);
-    for (let i = 0; i < other.#count; i++) this.#numbers[this.#count + i] = other.#numbers[i]!;
-    this.#count = count;
-  }
-
   /** A number that equal lists share. */
   hash(): number {
     let hash = this.#count;
@@ -50,13 +47,6 @@ export class NumberList {
     if (numbers.length !== this.#count) return false;
     for (let i = 0; i < this.#count; i++) if (!Object.is(numbers[i], this.#numbers[i])) return false;
     return true;
-  }
-
-  /** Whether the numbers from a place on are these; -1 if not, and else the place behind them. */
-  endIn(numbers: Float64Array, at: number): number {
-    if (at + this.#count > numbers.length) return -1;
-    for (let i = 0; i < this.#count; i++) if (!Object.is(numbers[at + i], this.#numbers[i])) return -1;
-    return at + this.#count;
   }
 
   copy(): Float64Array {

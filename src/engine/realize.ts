@@ -5,8 +5,8 @@ import type { ThawError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import { foldedValue } from "../ir/lift.ts";
 import { becomeInput, latestId, markOperands, type Node, node, topological } from "../ir/node.ts";
-import { buildPlan } from "../plan/build.ts";
-import type { Plan } from "../plan/plan.ts";
+import { buildPlan, type PlanRequest } from "../plan/build.ts";
+import { type Plan, type PlanWithGraph, withoutGraph } from "../plan/plan.ts";
 import { carriedNodes } from "./carried.ts";
 import { isCheckingFinite, refuseNonFinite } from "./finite.ts";
 import { PlanCache } from "./plan-cache.ts";
@@ -78,13 +78,14 @@ const targetsOf = ({ writes }: Request): Node<"input">[] =>
 const planOf = (
   { outputs, writes, checks }: Request,
   targets: readonly Node<"input">[],
-  replaced?: (n: Node) => Node | null,
-): Plan =>
+  { replaced, order }: Pick<PlanRequest, "replaced" | "order"> = {},
+): PlanWithGraph =>
   buildPlan({
     outputs,
     writes: writes.map(([, value], i) => ({ target: targets[i]!, value })),
     checks: checks.map((c) => c.status),
     replaced,
+    order,
     resident: (leaf) => (leaf.attrs.source as Storage).resident,
   });
 
@@ -100,7 +101,7 @@ export function notCarriedOut<T>(fn: (trace: Trace) => T): T {
 }
 
 /** Makes the plan of what `fn` asks for and of the values it gives when it is asked for; it is not carried out. */
-export const planned = (fn: () => readonly Node[]): (() => Plan) =>
+export const planned = (fn: () => readonly Node[]): (() => PlanWithGraph) =>
   notCarriedOut((trace) => {
     const outputs = fn();
     const request: Request = { outputs, writes: [...trace.writes], checks: trace.checks };
@@ -119,12 +120,12 @@ function findOrMake(request: Request): { compiled: Compiled; signature: Signatur
   const signature = signatureOf(roots, [outputs.length, writes.length, checks.length]);
   const compiled = plans.get(signature, (lifted) => {
     const standIns = standInsFor(signature, lifted);
-    const plan = planOf(request, targets, standIns.replaced);
+    const made = planOf(request, targets, { replaced: standIns.replaced, order: signature.order });
     return {
-      plan,
-      executable: preparing("compiling", () => currentBackend().load(plan)),
-      inputs: plan.graph.leaves.map(slotOf),
-      scalars: plan.graph.scalars.map(standIns.from),
+      plan: withoutGraph(made),
+      executable: preparing("compiling", () => currentBackend().load(made)),
+      inputs: made.graph.leaves.map(slotOf),
+      scalars: made.graph.scalars.map(standIns.from),
       numbers: signature.numbers,
       size: signature.order.length,
       users: 1,

@@ -1,7 +1,8 @@
 import { dtypes } from "../base/dtype.ts";
-import { attributeNames } from "../ir/attributes.ts";
+import { NumberList } from "../base/number-list.ts";
+import { pushAttributes } from "../ir/attributes.ts";
 import { isOp, type Node, topological } from "../ir/node.ts";
-import { type Op, type OpAttrs, ops, type Source } from "../ir/op.ts";
+import { type Op, ops } from "../ir/op.ts";
 import { presentStorage, type Storage } from "./storage.ts";
 
 /** What a signature has of an operation, looked up once a node. */
@@ -9,7 +10,6 @@ interface Known {
   readonly code: number;
   /** Whether it has no attributes that a plan depends on. */
   readonly plain: boolean;
-  readonly names: readonly string[];
   /** Whether it takes any number of operands. */
   readonly varies: boolean;
 }
@@ -18,26 +18,13 @@ const known = new Map(
   (Object.keys(ops) as Op[]).map((op, code): [Op, Known] => {
     const { kind, operands } = ops[op];
     const plain = (kind === "elementwise" && op !== "cast") || kind === "identity";
-    return [op, { code, plain, names: attributeNames[op], varies: operands < 0 }];
+    return [op, { code, plain, varies: operands < 0 }];
   }),
 );
 const dtypeCode = new Map(Object.keys(dtypes).map((d, i) => [d, i]));
 
-/**
- * Where the numbers of a graph are collected before their count is known: one array for all graphs, since every round of a
- * loop by hand makes some. It is as long as the longest signature so far.
- */
-let collected = new Float64Array(1024);
-let count = 0;
-
-function push(x: number): void {
-  if (count === collected.length) {
-    const longer = new Float64Array(2 * count);
-    longer.set(collected);
-    collected = longer;
-  }
-  collected[count++] = x;
-}
+/** Where the numbers of a graph are collected: one list for all graphs, since every round of a loop by hand makes some. */
+const list = new NumberList();
 
 /** A graph as numbers: equal numbers, equal plan. Leaves are numbered by first appearance. */
 export interface Signature {
@@ -52,19 +39,6 @@ export interface Signature {
   readonly constantPlaces: readonly number[];
 }
 
-function pushAttrs(names: readonly string[], attrs: OpAttrs[Op]): void {
-  for (let i = 0; i < names.length; i++) {
-    const value = (attrs as Record<string, unknown>)[names[i]!];
-    if (typeof value === "number") push(value);
-    else if (typeof value === "string") push(dtypeCode.get(value)!);
-    else if (typeof value === "boolean") push(value ? 1 : 0);
-    else if (Array.isArray(value)) {
-      push(value.length);
-      for (const v of value) push(v as number);
-    } else push((value as Source).id); // The group of ranks that an allReduce is of.
-  }
-}
-
 /** The signature of the graph under `roots`; the roots' positions are part of it. */
 export function signatureOf(roots: readonly Node[], marks: readonly number[]): Signature {
   const order = topological(roots);
@@ -74,10 +48,11 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
   const scalars: Node<"hostScalar">[] = [];
   const constants: Node<"constant">[] = [];
   const constantPlaces: number[] = [];
-  count = 0;
-  for (const n of order) {
-    const { code, plain, names, varies } = known.get(n.op)!;
-    push(code);
+  list.clear();
+  for (let place = 0; place < order.length; place++) {
+    const n = order[place]!;
+    const { code, plain, varies } = known.get(n.op)!;
+    list.push(code);
     if (isOp(n, "input")) {
       const storage = presentStorage(n);
       let slot = slots.get(storage);
@@ -87,29 +62,29 @@ export function signatureOf(roots: readonly Node[], marks: readonly number[]): S
         storages.push(storage);
         leaves.push(n);
       }
-      push(slot);
-      push(storage.resident ? 1 : 0);
-      push(dtypeCode.get(n.dtype)!);
-      push(n.shape.length);
-      for (const d of n.shape) push(d);
+      list.push(slot);
+      list.push(storage.resident ? 1 : 0);
+      list.push(dtypeCode.get(n.dtype)!);
+      list.pushAll(n.shape);
     } else if (isOp(n, "hostScalar")) {
       scalars.push(n);
-      push(dtypeCode.get(n.dtype)!);
+      list.push(dtypeCode.get(n.dtype)!);
     } else if (isOp(n, "constant")) {
       constants.push(n);
-      constantPlaces.push(count);
-      push(n.attrs.value);
-      push(dtypeCode.get(n.dtype)!);
+      constantPlaces.push(list.length);
+      list.push(n.attrs.value);
+      list.push(dtypeCode.get(n.dtype)!);
     } else {
+      const { src } = n;
       // Of all others the code says how many there are.
-      if (varies) push(n.src.length);
-      for (const s of n.src) push(s.index);
-      if (!plain) pushAttrs(names, n.attrs);
+      if (varies) list.push(src.length);
+      for (let i = 0; i < src.length; i++) list.push(src[i]!.index);
+      if (!plain) pushAttributes(list, n);
     }
   }
-  for (const root of roots) push(root.index);
-  for (const mark of marks) push(mark);
-  const numbers = collected.slice(0, count);
+  for (const root of roots) list.push(root.index);
+  for (const mark of marks) list.push(mark);
+  const numbers = list.copy();
   return {
     numbers,
     hash: hashOf(numbers, constantPlaces),

@@ -1,5 +1,6 @@
 import { dtypes } from "../base/dtype.ts";
 import type { NumberList } from "../base/number-list.ts";
+import { isOp } from "./node.ts";
 import type { Node, Op, OpAttrs, Source } from "./op.ts";
 
 /** Every attribute of every primitive; one that is left out, or is none, does not compile. */
@@ -87,8 +88,19 @@ export const attributeNames = Object.fromEntries(
 const dtypeCode = new Map(Object.keys(dtypes).map((d, i) => [d, i]));
 
 /** Writes the attributes of a node down as numbers; those that are objects or functions are for the caller to see to. */
-export function pushAttributes(list: NumberList, { op, attrs }: Node): void {
-  const names = attributeNames[op];
+export function pushAttributes(list: NumberList, n: Node): void {
+  // What graphs are full of is not looked up by name.
+  if (isOp(n, "reshape") || isOp(n, "expand")) list.pushAll(n.attrs.shape);
+  else if (isOp(n, "sum") || isOp(n, "permute")) list.pushAll(n.attrs.axes);
+  else if (isOp(n, "dot")) {
+    list.pushAll(n.attrs.leftBatch);
+    list.pushAll(n.attrs.rightBatch);
+    list.pushAll(n.attrs.leftContract);
+    list.pushAll(n.attrs.rightContract);
+  } else pushNamed(list, attributeNames[n.op], n.attrs);
+}
+
+function pushNamed(list: NumberList, names: readonly string[], attrs: OpAttrs[Op]): void {
   for (let i = 0; i < names.length; i++) {
     const value = (attrs as Record<string, unknown>)[names[i]!];
     if (typeof value === "number") list.push(value);

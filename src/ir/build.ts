@@ -4,25 +4,28 @@ import { type Node, node } from "./node.ts";
 
 // The few node constructors that gradient rules and operations are written with; movement that would move nothing is left out.
 
+/** The attributes of an operation that has none: one object for all of them. */
+export const noAttributes = {};
+
 /** -x. */
-export const neg = (x: Node): Node => node("neg", [x], {});
+export const neg = (x: Node): Node => node("neg", [x], noAttributes);
 /** a + b. */
-export const add = (a: Node, b: Node): Node => node("add", [a, b], {});
+export const add = (a: Node, b: Node): Node => node("add", [a, b], noAttributes);
 /** a - b. */
-export const sub = (a: Node, b: Node): Node => node("sub", [a, b], {});
+export const sub = (a: Node, b: Node): Node => node("sub", [a, b], noAttributes);
 /** a · b. */
-export const mul = (a: Node, b: Node): Node => node("mul", [a, b], {});
+export const mul = (a: Node, b: Node): Node => node("mul", [a, b], noAttributes);
 /** a / b. */
-export const div = (a: Node, b: Node): Node => node("div", [a, b], {});
+export const div = (a: Node, b: Node): Node => node("div", [a, b], noAttributes);
 /** Where a equals b. */
-export const eq = (a: Node, b: Node): Node => node("eq", [a, b], {});
+export const eq = (a: Node, b: Node): Node => node("eq", [a, b], noAttributes);
 /** Where a is less than b. */
-export const lt = (a: Node, b: Node): Node => node("lt", [a, b], {});
+export const lt = (a: Node, b: Node): Node => node("lt", [a, b], noAttributes);
 /** Where a is at most b. */
-export const le = (a: Node, b: Node): Node => node("le", [a, b], {});
+export const le = (a: Node, b: Node): Node => node("le", [a, b], noAttributes);
 /** `then` where the condition holds, `otherwise` elsewhere. */
 export const where = (condition: Node, then: Node, otherwise: Node): Node =>
-  node("where", [condition, then, otherwise], {});
+  node("where", [condition, then, otherwise], noAttributes);
 
 /** `x` as another dtype. */
 export const cast = (x: Node, dtype: DType): Node => (x.dtype === dtype ? x : node("cast", [x], { dtype }));

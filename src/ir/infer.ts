@@ -6,17 +6,19 @@ import { type Node, type Op, type OpAttrs, ops } from "./op.ts";
 
 /** Shape and dtype of a result. */
 export interface Inferred {
-  shape: Shape;
-  dtype: DType;
+  readonly shape: Shape;
+  readonly dtype: DType;
 }
 
 type Rule<K extends Op> = (src: readonly Node[], attrs: OpAttrs[K], op: Op) => Inferred;
 
-const like = (n: Node): Inferred => ({ shape: n.shape, dtype: n.dtype });
+/** What is like a node in shape and dtype: the node itself, as most of all that is inferred is. */
+const like = (n: Node): Inferred => n;
 
 function same(src: readonly Node[], op: Op): Node {
   const a = src[0]!;
-  for (const b of src) {
+  for (let i = 1; i < src.length; i++) {
+    const b = src[i]!;
     if (!sameShape(a.shape, b.shape))
       throw new ShapeError(`${op}: operands have shapes ${src.map((s) => shapeText(s.shape)).join(" and ")}`);
     if (a.dtype !== b.dtype)
@@ -104,6 +106,22 @@ const scattered = (src: readonly Node[], { axis }: { axis: number }, op: Op): In
     );
   return like(data);
 };
+
+/** Throws where two axes that a product runs over together differ. */
+function pair(a: Node, b: Node, left: number, right: number): void {
+  axisOf(left, a, "dot");
+  axisOf(right, b, "dot");
+  if (a.shape[left] !== b.shape[right])
+    throw new ShapeError(
+      `dot: ${shapeText(a.shape)} and ${shapeText(b.shape)}: axis ${left} and axis ${right} differ (${a.shape[left]} and ${b.shape[right]})`,
+    );
+}
+
+/** Adds the sizes of a factor's axes that are the product's own. */
+function pushFree(shape: number[], n: Node, batch: readonly number[], contract: readonly number[]): void {
+  for (let i = 0; i < n.shape.length; i++)
+    if (!batch.includes(i) && !contract.includes(i)) shape.push(n.shape[i]!);
+}
 
 const rules: { readonly [K in Op]: Rule<K> } = {
   input: leaf,
@@ -229,28 +247,13 @@ const rules: { readonly [K in Op]: Rule<K> } = {
   dot: (src, axes, op) => {
     const [a, b] = src as [Node, Node];
     need(a.dtype === b.dtype && a.dtype !== "bool", op, src, "two tensors of one numeric dtype");
-    const pairs = [
-      ...axes.leftBatch.map((l, i) => [l, axes.rightBatch[i]!]),
-      ...axes.leftContract.map((l, i) => [l, axes.rightContract[i]!]),
-    ];
-    for (const [l, r] of pairs) {
-      axisOf(l!, a, op);
-      axisOf(r!, b, op);
-      if (a.shape[l!] !== b.shape[r!])
-        throw new ShapeError(
-          `dot: ${shapeText(a.shape)} and ${shapeText(b.shape)}: axis ${l} and axis ${r} differ (${a.shape[l!]} and ${b.shape[r!]})`,
-        );
-    }
-    const free = (n: Node, batch: readonly number[], contract: readonly number[]) =>
-      n.shape.filter((_, i) => !batch.includes(i) && !contract.includes(i));
-    return {
-      shape: [
-        ...axes.leftBatch.map((l) => a.shape[l]!),
-        ...free(a, axes.leftBatch, axes.leftContract),
-        ...free(b, axes.rightBatch, axes.rightContract),
-      ],
-      dtype: a.dtype,
-    };
+    const { leftBatch, rightBatch, leftContract, rightContract } = axes;
+    for (let i = 0; i < leftBatch.length; i++) pair(a, b, leftBatch[i]!, rightBatch[i]!);
+    for (let i = 0; i < leftContract.length; i++) pair(a, b, leftContract[i]!, rightContract[i]!);
+    const shape = leftBatch.map((l) => a.shape[l]!);
+    pushFree(shape, a, leftBatch, leftContract);
+    pushFree(shape, b, rightBatch, rightContract);
+    return { shape, dtype: a.dtype };
   },
   gather: (src, { axis }, op) => {
     agreeBut(axis, src[0]!, src[1]!, op);

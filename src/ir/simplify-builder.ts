@@ -21,13 +21,16 @@ const dtypeCode = Object.fromEntries(Object.keys(dtypes).map((d, i) => [d, i])) 
 /** Makes simplified, untracked nodes, each only once: equal operations on equal operands are one node. */
 export class Builder {
   readonly #rules: SimplifyRules;
-  readonly #table = new Map<number, Node>();
+  /** What was made, each at the place of its hash or the next one that was free: at most half of it is in use. */
+  #table: (Node | undefined)[];
+  #count = 0;
   readonly #reuses: boolean;
 
-  /** `reuses`: whether nodes that there are may be part of what is made. */
-  constructor(rules: SimplifyRules, reuses: boolean) {
+  /** `reuses`: whether nodes that there are may be part of what is made, which are some `expected` ones. */
+  constructor(rules: SimplifyRules, reuses: boolean, expected: number) {
     this.#rules = rules;
     this.#reuses = reuses;
+    this.#table = emptyTable(2 * expected);
   }
 
   /** The simplified result of an operation: that of the node `like` itself, on its simplified operands, if it is given. */
@@ -56,8 +59,13 @@ export class Builder {
   }
 
   #intern<K extends Op>(op: K, src: readonly Node[], attrs: OpAttrs[K], like?: Node): Node {
-    for (let hash = hashOf(op, src, attrs); ; hash = (hash + 1) & smallInteger) {
-      const found = this.#table.get(hash);
+    const table = this.#table;
+    for (
+      let place = hashOf(op, src, attrs) & (table.length - 1);
+      ;
+      place = (place + 1) & (table.length - 1)
+    ) {
+      const found = table[place];
       if (found === undefined) {
         // What takes the place of a node has its shape and dtype.
         const made =
@@ -66,11 +74,23 @@ export class Builder {
             : this.#reuses && !like.tracked && sameNodes(like.src, src)
               ? like
               : nodeLike(like, src);
-        this.#table.set(hash, made);
+        table[place] = made;
+        if (2 * ++this.#count > table.length) this.#grow();
         return made;
       }
       if (found.op === op && sameNodes(found.src, src) && sameAttrs(op, found.attrs, attrs)) return found;
     }
+  }
+
+  #grow(): void {
+    const longer = emptyTable(2 * this.#table.length);
+    for (const n of this.#table) {
+      if (n === undefined) continue;
+      let place = hashOf(n.op, n.src, n.attrs) & (longer.length - 1);
+      while (longer[place] !== undefined) place = (place + 1) & (longer.length - 1);
+      longer[place] = n;
+    }
+    this.#table = longer;
   }
 }
 
@@ -81,8 +101,9 @@ export function constantOf(n: Node): number | null {
   return isOp(at, "constant") ? roundTo(at.dtype, at.attrs.value) : null;
 }
 
-/** Numbers up to here are looked up without memory of their own. */
-const smallInteger = 0x3fff_ffff;
+/** A table of so many places, or a few more: a power of two. */
+const emptyTable = (places: number): (Node | undefined)[] =>
+  new Array<Node | undefined>(2 ** Math.ceil(Math.log2(Math.max(16, places))));
 
 function hashOf(op: Op, src: readonly Node[], attrs: OpAttrs[Op]): number {
   let hash = codeOf[op];
@@ -92,7 +113,7 @@ function hashOf(op: Op, src: readonly Node[], attrs: OpAttrs[Op]): number {
     hash = Math.imul(hash, 31) + hashValue((attrs as Record<string, unknown>)[names[i]!]);
   // Ids follow each other, and so would hashes: long runs of places that are taken, each to be walked to its end.
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b_3c6d);
-  return (hash ^ (hash >>> 13)) & smallInteger;
+  return hash ^ (hash >>> 13);
 }
 
 function hashValue(value: unknown): number {

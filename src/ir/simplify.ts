@@ -43,14 +43,19 @@ const rules: SimplifyRules = {
  * Cheaper nodes with the values of `roots`, in their order: common subexpressions shared, identities and constants
  * gone, movement chains joined. One pass, operands first. The result is for plans: it is untracked. With `replaced`,
  * which may give a leaf to stand in a node's place (a number of shape [] stands for it in every element), the result
- * shares no node with the graph under `roots`, which may change or hold on to things that a plan must not.
+ * shares no node with the graph under `roots`, which may change or hold on to things that a plan must not. `order` is
+ * what `topological` gives for the roots, where somebody has asked it already.
  */
-export function simplify(roots: readonly Node[], replaced?: (n: Node) => Node | null): Node[] {
-  const builder = new Builder(rules, replaced === undefined);
-  const order = topological(roots);
+export function simplify(
+  roots: readonly Node[],
+  replaced?: (n: Node) => Node | null,
+  order: readonly Node[] = topological(roots),
+): Node[] {
+  const builder = new Builder(rules, replaced === undefined, order.length);
   const simplified = new Array<Node>(order.length);
   for (let place = 0; place < order.length; place++) {
     const n = order[place]!;
+    n.index = place;
     makingInPlaceOf(n);
     const leaf = replaced?.(n) ?? (n.op === "hostScalar" ? n : null);
     if (leaf !== null) {

@@ -4,26 +4,25 @@ import { hostScalar } from "../engine/trace.ts";
 import { broadcastTo } from "../tensor/operations/promote.ts";
 import type { Node } from "./transform.ts";
 
+/** A number of an owner's, and what it is repeated to. */
+interface Made {
+  readonly rule: unknown;
+  readonly scalar: Node;
+  readonly repeated: Node[];
+}
+
 /** The scalars of one optimizer step: each is made once, and repeated once to each shape that needs it. */
 export class Scalars {
-  readonly #made = new Map<unknown, Map<unknown, Node>>();
-  readonly #repeated = new Map<Node, Node[]>();
+  readonly #made = new Map<unknown, Made[]>();
 
   /** The number `compute` gives, repeated to a shape. One `owner` (a group, a state) and `rule` have one number. */
   get(owner: unknown, rule: unknown, compute: () => number, shape: Shape, dtype: DType): Node {
-    const ofOwner = entry(this.#made, owner, () => new Map<unknown, Node>());
-    let scalar = ofOwner.get(rule);
-    if (scalar === undefined || scalar.dtype !== dtype)
-      ofOwner.set(rule, (scalar = hostScalar(compute, dtype)));
-    const repeated = entry(this.#repeated, scalar, () => []);
-    let found = repeated.find((n) => sameShape(n.shape, shape));
-    if (found === undefined) repeated.push((found = broadcastTo(scalar, shape, "optimizer")));
+    let ofOwner = this.#made.get(owner);
+    if (ofOwner === undefined) this.#made.set(owner, (ofOwner = []));
+    let made = ofOwner.find((m) => m.rule === rule && m.scalar.dtype === dtype);
+    if (made === undefined) ofOwner.push((made = { rule, scalar: hostScalar(compute, dtype), repeated: [] }));
+    let found = made.repeated.find((n) => sameShape(n.shape, shape));
+    if (found === undefined) made.repeated.push((found = broadcastTo(made.scalar, shape, "optimizer")));
     return found;
   }
-}
-
-function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) map.set(key, (value = make()));
-  return value;
 }

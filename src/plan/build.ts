@@ -3,8 +3,8 @@ import { isOp, type Node, topological } from "../ir/node.ts";
 import { simplify } from "../ir/simplify.ts";
 import { verify } from "../ir/verify.ts";
 import { explainPlan } from "./explain.ts";
-import { lower } from "./lower.ts";
-import type { Plan, PlanGraph } from "./plan.ts";
+import { type Lowered, lower } from "./lower.ts";
+import type { PlanExplanation, PlanGraph, PlanWithGraph } from "./plan.ts";
 
 /** What a plan is asked to compute. */
 export interface PlanRequest {
@@ -21,15 +21,20 @@ export interface PlanRequest {
    * Those of inputs must have sources with the ids of their own.
    */
   readonly replaced?: ((n: Node) => Node | null) | undefined;
+  /**
+   * All that is asked for, operands before users, as `topological` gives it for outputs, values of writes, their targets and
+   * checks in this order; where that is not known, it is found out.
+   */
+  readonly order?: readonly Node[] | undefined;
 }
 
 let nextId = 1;
 
 /** Makes the plan of a graph: simplified, fused into kernels, ordered, and given memory. */
-export function buildPlan(request: PlanRequest): Plan {
+export function buildPlan(request: PlanRequest): PlanWithGraph {
   const { outputs, writes, checks } = request;
   const asked = [...outputs, ...writes.map((w) => w.value), ...writes.map((w) => w.target), ...checks];
-  const roots = simplify(asked, request.replaced);
+  const roots = simplify(asked, request.replaced, request.order);
   const order = topological(roots);
   if (settings.verify) verify(order);
   const o = outputs.length;
@@ -53,5 +58,11 @@ export function buildPlan(request: PlanRequest): Plan {
     checks: roots.slice(o + 2 * w),
   };
   const lowered = lower(graph, request.resident);
-  return { id: nextId++, graph, ...lowered, explain: () => explainPlan(lowered) };
+  return { id: nextId++, graph, ...lowered, explain: explanationOf(lowered) };
 }
+
+/** Made out here, where no graph is in reach that a plan would hold on to. */
+const explanationOf =
+  (lowered: Lowered): (() => PlanExplanation) =>
+  () =>
+    explainPlan(lowered);

@@ -2,7 +2,7 @@ import { contiguousStrides, sameShape } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import { type Arranged, arrange, type Step } from "./arrange.ts";
 import { clusterize, foldOf, type Group, iterated } from "./cluster.ts";
-import { Form, formHash } from "./form.ts";
+import { describe, Form } from "./form.ts";
 import type { Alike } from "./lower-alike.ts";
 import type { PlanGraph } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
@@ -58,17 +58,19 @@ export class Decisions {
   #nodes = 0;
 
   decide(graph: PlanGraph, asked: Prepared): Decided {
-    const hash = asked.order.length < fewest ? null : formHash(asked);
-    if (hash === null) return decideAnew(asked);
+    if (asked.order.length < fewest) return decideAnew(asked);
     const scalars = new Map(graph.scalars.map((n, i) => [n, i]));
+    const description = describe(asked, scalars);
+    if (description === null) return decideAnew(asked);
+    const hash = description.hash();
     const found = this.#known.get(hash);
-    if (found?.form.fits(asked, scalars)) {
+    if (found?.form.fits(asked, description)) {
       this.#known.delete(hash);
       this.#known.set(hash, found);
       return again(found, asked);
     }
     const decided = decideAnew(asked, (alike) =>
-      this.#keep(hash, remembered(new Form(asked, scalars), decided, alike)),
+      this.#keep(hash, remembered(new Form(asked, describe(asked, scalars)!), decided, alike)),
     );
     return decided;
   }

@@ -12,47 +12,39 @@ import { viewOf } from "./view.ts";
 const opCode = new Map(Object.keys(ops).map((op, code) => [op as Op, code]));
 const dtypeCode = new Map(Object.keys(dtypes).map((dtype, code) => [dtype, code]));
 
-/** What graphs of one form share that is quickly told; null where their decisions are not to be taken over. */
-export function formHash({ order, slots, outputs, writes, checks }: Prepared): number | null {
-  let hash = order.length;
-  for (const count of [slots, outputs.length, writes.length, checks.length])
-    hash = (Math.imul(hash, 31) + count) | 0;
+const written = new NumberList();
+
+/**
+ * All of a graph but its sizes and constants, as numbers that graphs of one form share; `scalars` has the place of each host
+ * scalar. Null where decisions are not to be taken over. It is one list, which the next graph takes.
+ */
+export function describe(asked: Prepared, scalars: ReadonlyMap<Node, number>): NumberList | null {
+  const { order, outputs, writes, checks, slot, slots } = asked;
+  const list = written;
+  list.clear();
+  list.push(slots);
   for (let place = 0; place < order.length; place++) {
-    const { op } = order[place]!;
+    const n = order[place]!;
+    const { op, src } = n;
     // Which nodes are computed once more, behind barriers, is told by more than is compared here.
     if (op === "barrier") return null;
-    hash = (Math.imul(hash, 31) + opCode.get(op)!) | 0;
+    const { kind } = ops[op];
+    list.push(opCode.get(op)!);
+    list.push(dtypeCode.get(n.dtype)!);
+    list.push(viewOf(n).base.index);
+    list.push(src.length);
+    for (let i = 0; i < src.length; i++) list.push(src[i]!.index);
+    if (isOp(n, "input")) list.push(slot(n));
+    else if (isOp(n, "hostScalar")) list.push(scalars.get(n)!);
+    // Of others the attributes are sizes and constants, or follow from the dtype; movement is told by views.
+    else if (kind === "reduce" || kind === "contraction" || (kind === "special" && !isOp(n, "randomBits")))
+      pushAttributes(list, n);
   }
-  return hash;
-}
-
-const list = new NumberList();
-
-/** Writes down all of a node but its sizes and constants; `scalars` has the place of each host scalar. */
-function describe(n: Node, { slot }: Prepared, scalars: ReadonlyMap<Node, number>): void {
-  const { kind } = ops[n.op];
-  list.clear();
-  list.push(opCode.get(n.op)!);
-  list.push(dtypeCode.get(n.dtype)!);
-  list.push(viewOf(n).base.index);
-  list.push(n.src.length);
-  for (let i = 0; i < n.src.length; i++) list.push(n.src[i]!.index);
-  if (isOp(n, "input")) list.push(slot(n));
-  else if (isOp(n, "hostScalar")) list.push(scalars.get(n)!);
-  // Of others the attributes are sizes and constants, or follow from the dtype; movement is told by views.
-  else if (kind === "reduce" || kind === "contraction" || (kind === "special" && !isOp(n, "randomBits")))
-    pushAttributes(list, n);
-}
-
-/** Writes down what is asked of a graph. */
-function describeRoots({ outputs, writes, checks }: Prepared): void {
-  list.clear();
   list.pushAll(outputs.map((n) => n.index));
-  for (const write of writes) {
-    list.push(write.slot);
-    list.push(write.value.index);
-  }
+  list.pushAll(writes.map((write) => write.slot));
+  list.pushAll(writes.map((write) => write.value.index));
   list.pushAll(checks.map((n) => n.index));
+  return list;
 }
 
 interface Constant {
@@ -84,18 +76,16 @@ export class Form {
   readonly #offsets: Float64Array;
   readonly #constants: readonly Constant[];
 
-  constructor(asked: Prepared, scalars: ReadonlyMap<Node, number>) {
-    const { order } = asked;
+  /** `description`: of the graph. */
+  constructor({ order }: Prepared, description: NumberList) {
     const [shapes, strides] = [new Lists(), new Lists()];
-    const numbers = new NumberList();
     this.nodes = order.length;
+    this.#numbers = description.copy();
     this.#shapeOf = new Int32Array(order.length);
     this.#stridesOf = new Int32Array(order.length);
     this.#offsets = new Float64Array(order.length);
     for (let place = 0; place < order.length; place++) {
       const n = order[place]!;
-      describe(n, asked, scalars);
-      numbers.add(list);
       const view = viewOf(n);
       // Most nodes have the very lists of their first operand.
       const first = n.src[0];
@@ -105,9 +95,6 @@ export class Form {
       this.#stridesOf[place] = sharesStrides ? this.#stridesOf[first.index]! : strides.place(view.strides);
       this.#offsets[place] = view.offset;
     }
-    describeRoots(asked);
-    numbers.add(list);
-    this.#numbers = numbers.copy();
     this.#shapes = shapes.all;
     this.#strides = strides.all;
     this.#constants = constantsOf(order);
@@ -119,26 +106,19 @@ export class Form {
    * memory included, and counts of elements with such. Constants too have others in their place, and stay in the code or
    * outside.
    */
-  fits(asked: Prepared, scalars: ReadonlyMap<Node, number>): boolean {
-    const { order } = asked;
-    if (order.length !== this.nodes) return false;
+  fits({ order }: Prepared, description: NumberList): boolean {
+    if (!description.equals(this.#numbers)) return false;
     const shapes = new Array<Shape | undefined>(this.#shapes.length).fill(undefined);
     const strides = new Array<readonly number[] | undefined>(this.#strides.length).fill(undefined);
     const offsets = new Renaming([0]);
-    let at = 0;
     for (let place = 0; place < order.length; place++) {
       const n = order[place]!;
-      describe(n, asked, scalars);
-      at = list.endIn(this.#numbers, at);
-      if (at < 0) return false;
       const view = viewOf(n);
       if (!isFirst(shapes, this.#shapeOf[place]!, n.shape)) return false;
       if (!isFirst(strides, this.#stridesOf[place]!, view.strides)) return false;
       const offset = this.#offsets[place]!;
       if ((offset !== 0 || view.offset !== 0) && !offsets.fits(offset, view.offset)) return false;
     }
-    describeRoots(asked);
-    if (list.endIn(this.#numbers, at) !== this.#numbers.length) return false;
     return this.#areRenamed(shapes as Shape[], strides as (readonly number[])[]) && this.#hasLike(order);
   }
 

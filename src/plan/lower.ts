@@ -17,7 +17,7 @@ import { flopsOf } from "./recomputed.ts";
 import { viewOf } from "./view.ts";
 
 /** Kernels, order and memory of a plan. */
-export type Lowered = Omit<Plan, "id" | "graph" | "explain">;
+export type Lowered = Omit<Plan, "id" | "explain">;
 
 const taken = new Decisions();
 

@@ -89,10 +89,24 @@ export interface Plan {
   /** Sums over the ranks of a group, in order: none follows a check, and no write comes before the last. */
   readonly exchanges: readonly Exchange[];
   readonly outputs: readonly PlanOutput[];
-  /** The graph it came from, for the reference backend and for explain. */
-  readonly graph: PlanGraph;
   /** Its kernels with their FLOPs, bytes and peak memory, as data that prints as a table. */
   explain(): PlanExplanation;
+}
+
+/**
+ * A plan with the graph that it came from, which is larger than all the rest of it: who keeps a plan and does not evaluate
+ * its graph keeps it without.
+ */
+export interface PlanWithGraph extends Plan {
+  readonly graph: PlanGraph;
+}
+
+/** A plan that holds on to nothing of the graph that it came from. */
+export function withoutGraph<P extends Omit<PlanWithGraph, "explain">>({
+  graph,
+  ...plan
+}: P): Omit<P, "graph"> {
+  return plan;
 }
 
 /** A plan's graph. Leaves are `input` nodes (slot = index in `leaves`) and `hostScalar` nodes. */

@@ -36,7 +36,8 @@ export const rootBasesOf = ({ outputs, writes, checks }: Prepared): Set<Node> =>
  * say a reshape, small products as loops, wide reductions in two stages.
  */
 export function prepare(graph: PlanGraph): Prepared {
-  const roots = rewritten([...graph.outputs, ...graph.writes.map((w) => w.value), ...graph.checks]);
+  const asked = [...graph.outputs, ...graph.writes.map((w) => w.value), ...graph.checks];
+  const roots = rewritten(asked, graph.order);
   const [o, w] = [graph.outputs.length, graph.writes.length];
   const slots = new Map(graph.leaves.map((leaf, slot) => [leaf.attrs.source.id, slot]));
   const baseOf = (at: number): Node => viewOf(roots[at]!).base;
@@ -50,27 +51,29 @@ export function prepare(graph: PlanGraph): Prepared {
   };
 }
 
-function rewritten(roots: readonly Node[]): Node[] {
-  const order = topological(roots);
+function rewritten(roots: readonly Node[], order: readonly Node[]): Node[] {
   const made = new Array<Node>(order.length);
   const gradients = new JoinedGradients(order);
   for (let place = 0; place < order.length; place++) {
     const n = order[place]!;
-    let same = true;
-    const src = new Array<Node>(n.src.length);
-    for (let i = 0; i < src.length; i++) {
-      src[i] = made[n.src[i]!.index]!;
-      if (src[i] !== n.src[i]) same = false;
-    }
+    n.index = place;
+    const src = operandsIn(made, n);
     makingInPlaceOf(n);
-    if (isOp(n, "attentionGradient")) {
-      made[place] = gradients.part(n, src, rewrite);
-      continue;
-    }
-    made[place] = rewrite(same ? n : nodeLike(n, src));
+    if (isOp(n, "attentionGradient")) made[place] = gradients.part(n, src, rewrite);
+    else made[place] = rewrite(src === n.src ? n : nodeLike(n, src));
   }
   makingInPlaceOf(null);
   return roots.map((r) => asRoot(made[r.index]!));
+}
+
+/** What the operands of a node have become, by their places: its own list where they have stayed what they were. */
+function operandsIn(made: readonly Node[], { src }: Node): readonly Node[] {
+  let i = 0;
+  while (i < src.length && made[src[i]!.index] === src[i]) i++;
+  if (i === src.length) return src;
+  const become = src.slice();
+  for (; i < src.length; i++) become[i] = made[src[i]!.index]!;
+  return become;
 }
 
 /** A copy of a view into memory of its own. */

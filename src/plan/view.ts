@@ -56,13 +56,13 @@ const ownView = (n: Node): View => ({ base: n, offset: 0, strides: ownStrides(n)
 
 function ownStrides(n: Node): readonly number[] {
   if (isOp(n, "iota")) return n.shape.map((_, i) => (i === n.attrs.axis ? 1 : 0));
-  // Most nodes have the shape of an operand, and so what that is reached by, where it is memory of its own.
-  const first = n.src[0];
-  const view = first === undefined || first.shape !== n.shape ? null : first.view;
-  return view !== null && view.base === first && !isOp(view.base, "iota")
-    ? view.strides
-    : contiguousStrides(n.shape);
+  // Most nodes have the shape of the one before them: of what they are made of, or of what is updated along with them.
+  if (n.shape !== last.shape) last = { shape: n.shape, strides: contiguousStrides(n.shape) };
+  return last.strides;
 }
+
+/** The shape whose strides were asked for last. */
+let last: { readonly shape: Shape; readonly strides: readonly number[] } = { shape: [], strides: [] };
 
 function compose(n: Node): View {
   const source = n.src[0];

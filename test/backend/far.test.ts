@@ -6,11 +6,11 @@ import { OutOfMemoryError } from "../../src/base/errors.ts";
 import { threefry2x32 } from "../../src/base/threefry.ts";
 import { node } from "../../src/ir/node.ts";
 import { buildPlan } from "../../src/plan/build.ts";
-import type { Plan } from "../../src/plan/plan.ts";
+import type { PlanWithGraph } from "../../src/plan/plan.ts";
 import { input } from "../plan/random-graph.ts";
 
 /** A plan whose accesses to no buffer, which count elements, begin at one that far on. */
-const countingFrom = (plan: Plan, first: number): LoadablePlan => ({
+const countingFrom = (plan: PlanWithGraph, first: number): LoadablePlan => ({
   ...plan,
   calls: plan.calls.map((call) => ({
     ...call,

@@ -5,11 +5,11 @@ import { dtypes } from "../../src/base/dtype.ts";
 import { sizeOf } from "../../src/base/shape.ts";
 import { type Node, node } from "../../src/ir/node.ts";
 import { buildPlan } from "../../src/plan/build.ts";
-import type { Plan } from "../../src/plan/plan.ts";
+import type { PlanWithGraph } from "../../src/plan/plan.ts";
 import { constant, fill, input, matmul, sum } from "../plan/random-graph.ts";
 
 /** target becomes w times 2, unless the status word is not 0; the sum of x · w comes out. Several kernels. */
-function guarded(): { plan: Plan; status: Node<"input">; target: Node<"input"> } {
+function guarded(): { plan: PlanWithGraph; status: Node<"input">; target: Node<"input"> } {
   const [x, w, target] = [input([8, 16]), input([16, 4]), input([16, 4])];
   const status = input([], "i32");
   const plan = buildPlan({

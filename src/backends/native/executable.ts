@@ -11,7 +11,8 @@ import { settings } from "../../base/settings.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { Tasks } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
-import type { Binding, Executable, LoadablePlan, Result } from "../contract.ts";
+import { withoutGraph } from "../../plan/plan.ts";
+import type { Binding, Executable, KernelPlan, LoadablePlan, Result } from "../contract.ts";
 import { type Walk, walkBetween } from "../exchanges.ts";
 import { PlanTable, rowLayout, type TableMemory } from "../table.ts";
 import type { NativeAllocation, NativeMemory } from "./memory.ts";
@@ -82,13 +83,14 @@ class Stretch {
 export class NativeExecutable implements Executable, TableMemory {
   readonly word = 8;
   readonly #host: Host;
-  readonly #plan: LoadablePlan;
+  readonly #plan: KernelPlan;
   readonly #table: PlanTable;
   #block: NativeAllocation | null = null;
   /** Words of the block, each two halves: addresses do not fit in one. */
   #words = new Uint32Array(0);
-  /** Where each scalar goes. */
+  /** The scalars in the table, eight bytes each, as elements of the dtype of each, and its place among those. */
   readonly #scalars: readonly TypedArray[];
+  readonly #scalarPlaces: Uint32Array;
   #arenaVersion = -1;
   /** What is exchanged with other ranks, by its address. */
   readonly #views = new Map<number, TypedArray>();
@@ -100,12 +102,19 @@ export class NativeExecutable implements Executable, TableMemory {
 
   constructor(host: Host, plan: LoadablePlan) {
     this.#host = host;
-    this.#plan = plan;
+    this.#plan = withoutGraph(plan);
     const functions = host.functionsOf(plan.calls);
     const tasks = plan.calls.map((c) => host.tasksOf(c));
     host.reserveArena(plan.arenaBytes);
-    this.#table = new PlanTable(plan, this, functions, tasks);
-    this.#scalars = plan.scalars.map((dtype, i) => this.#element(dtype, this.#table.scalar(i)));
+    this.#table = new PlanTable(this.#plan, this, functions, tasks);
+    const scalars = new Map(
+      [...new Set(plan.scalars)].map((dtype) => {
+        const perScalar = 8 / dtypes[dtype].bytes;
+        return [dtype, this.#elementsOf(dtype, this.#table.scalar(0), plan.scalars.length * perScalar)];
+      }),
+    );
+    this.#scalars = plan.scalars.map((dtype) => scalars.get(dtype)!);
+    this.#scalarPlaces = Uint32Array.from(plan.scalars, (dtype, i) => (i * 8) / dtypes[dtype].bytes);
   }
 
   reserveTable(bytes: number): number {
@@ -122,13 +131,13 @@ export class NativeExecutable implements Executable, TableMemory {
   }
 
   storeElement(dtype: DType, address: number, value: number): void {
-    writeElement(dtype, this.#element(dtype, address), 0, value);
+    writeElement(dtype, this.#elementsOf(dtype, address, 1), 0, value);
   }
 
-  /** One element of the table. */
-  #element(dtype: DType, address: number): TypedArray {
+  /** Elements in the table. */
+  #elementsOf(dtype: DType, address: number, length: number): TypedArray {
     const block = this.#block!;
-    return elementsAt(block, address - block.address, dtype, 1);
+    return elementsAt(block, address - block.address, dtype, length);
   }
 
   /** Where a buffer of the arena is, or a host input's; under sanitizers each is an allocation of its own. */
@@ -190,7 +199,7 @@ export class NativeExecutable implements Executable, TableMemory {
     const { runtime, arenaVersion } = this.#host;
     if (this.#arenaVersion !== arenaVersion) this.#bindArena();
     this.#table.bind(bindings, results);
-    for (let i = 0; i < scalars.length; i++) this.#scalars[i]![0] = scalars[i]!;
+    for (let i = 0; i < scalars.length; i++) this.#scalars[i]![this.#scalarPlaces[i]!] = scalars[i]!;
     const { gains, rows } = this.#table;
     const shared = this.#host.isShared(gains) ? 1 : 0;
     const { calls, exchanges } = this.#plan;

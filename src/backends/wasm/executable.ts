@@ -3,9 +3,10 @@ import { sizeOf } from "../../base/shape.ts";
 import { productForm, productTiling } from "../../codegen/product-policy.ts";
 import { tasksOf } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
+import { withoutGraph } from "../../plan/plan.ts";
 import { wordBytes } from "../../targets/wasm/addresses.ts";
 import { productsWasm } from "../../targets/wasm/products.ts";
-import type { Binding, Executable, LoadablePlan, Result } from "../contract.ts";
+import type { Binding, Executable, KernelPlan, LoadablePlan, Result } from "../contract.ts";
 import { type Walk, walkBetween } from "../exchanges.ts";
 import { PlanTable, type TableMemory } from "../table.ts";
 import { type Views, viewFor, type WasmMemory } from "./memory.ts";
@@ -34,7 +35,7 @@ export interface Host {
 export class WasmExecutable implements Executable, TableMemory {
   readonly word = wordBytes;
   readonly #host: Host;
-  readonly #plan: LoadablePlan;
+  readonly #plan: KernelPlan;
   readonly #table: PlanTable;
   readonly #block = { at: 0, bytes: 0 };
   readonly #sizes: readonly number[];
@@ -46,7 +47,7 @@ export class WasmExecutable implements Executable, TableMemory {
 
   constructor(host: Host, plan: LoadablePlan) {
     this.#host = host;
-    this.#plan = plan;
+    this.#plan = withoutGraph(plan);
     this.#views = host.memory.views;
     this.#sizes = plan.outputs.map((o) => sizeOf(o.shape));
     host.reserveArena(plan.arenaBytes);
@@ -55,7 +56,7 @@ export class WasmExecutable implements Executable, TableMemory {
     // An executable that cannot be made must leave nothing behind.
     try {
       for (const call of plan.calls) this.#functions.push(host.hold(call));
-      this.#table = new PlanTable(plan, this, this.#functions, tasks);
+      this.#table = new PlanTable(this.#plan, this, this.#functions, tasks);
     } catch (error) {
       this.#letGo();
       throw error;

@@ -1,7 +1,7 @@
 import { type DType, isFloat } from "../../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
-import { cast, filled, filledLike } from "../../ir/build.ts";
+import { cast, filled, filledLike, noAttributes } from "../../ir/build.ts";
 import { type Node, node } from "../../ir/node.ts";
 import type { Op, OpAttrs } from "../../ir/op.ts";
 import { compareWithNumber } from "./compare-number.ts";
@@ -29,7 +29,7 @@ import { flat, type Slope, stated } from "./stated.ts";
 /** The primitives without attributes. */
 export type Plain = { [K in Op]: Record<never, never> extends OpAttrs[K] ? K : never }[Op];
 
-const make = (op: Plain, ...src: Node[]): Node => node(op, src, {});
+const make = (op: Plain, ...src: Node[]): Node => node(op, src, noAttributes);
 
 const refuseBool = (op: string, x: Operand, instead: string): void => {
   if (typeof x === "object" ? x.dtype === "bool" : typeof x === "boolean")

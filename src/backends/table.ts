@@ -102,7 +102,8 @@ export class PlanTable {
     this.#start = memory.reserveTable(layouts.reduce((sum, { size }) => sum + size * word, first));
     this.rows = this.#start + values;
     let constant = this.scalar(plan.scalars.length);
-    for (const [i, buffer] of plan.buffers.entries()) {
+    for (let i = 0; i < plan.buffers.length; i++) {
+      const buffer = plan.buffers[i]!;
       if (buffer.kind !== "constant") continue;
       memory.storeElement(buffer.dtype, constant, buffer.value);
       this.#constants.set(i, constant);

@@ -19,7 +19,6 @@ import {
   currentTrace,
   type Holder,
   hostNode,
-  inputNode,
   onUnread,
   type Resident,
   storedLeaf,
@@ -72,8 +71,7 @@ const plans = new PlanCache<Compiled>(keptNodes, release);
 export const planCounts = (): { made: number; held: number } => ({ made: plans.made, held: plans.size });
 
 /** The leaves that a request's writes go over. */
-const targetsOf = ({ writes }: Request): Node<"input">[] =>
-  writes.map(([resident]) => inputNode(resident.storage, resident.shape));
+const targetsOf = ({ writes }: Request): Node<"input">[] => writes.map(([resident]) => resident.stored);
 
 const planOf = (
   { outputs, writes, checks }: Request,

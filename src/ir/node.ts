@@ -123,17 +123,19 @@ export function topological(roots: readonly Node[]): Node[] {
     stack.push(root);
     while (stack.length > 0) {
       const n = stack[stack.length - 1]!;
-      if (n.index === n.src.length) {
+      const { src } = n;
+      let next = n.index;
+      while (next < src.length && src[next]!.mark === walk) next++;
+      if (next === src.length) {
         n.index = order.push(n) - 1;
         stack.pop();
         continue;
       }
-      const child = n.src[n.index++]!;
-      if (child.mark !== walk) {
-        child.mark = walk;
-        child.index = 0;
-        stack.push(child);
-      }
+      n.index = next + 1;
+      const child = src[next]!;
+      child.mark = walk;
+      child.index = 0;
+      stack.push(child);
     }
   }
   return order;

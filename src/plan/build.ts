@@ -41,15 +41,18 @@ export function buildPlan(request: PlanRequest): PlanWithGraph {
   const w = writes.length;
   const leaves: Node<"input">[] = [];
   const slots = new Map<number, number>();
-  for (const n of order)
-    if (isOp(n, "input") && !slots.has(n.attrs.source.id)) {
-      slots.set(n.attrs.source.id, leaves.length);
-      leaves.push(n);
-    }
+  const scalars: Node<"hostScalar">[] = [];
+  for (let place = 0; place < order.length; place++) {
+    const n = order[place]!;
+    if (isOp(n, "hostScalar")) scalars.push(n);
+    if (!isOp(n, "input") || slots.has(n.attrs.source.id)) continue;
+    slots.set(n.attrs.source.id, leaves.length);
+    leaves.push(n);
+  }
   const graph: PlanGraph = {
     order,
     leaves,
-    scalars: order.filter((n): n is Node<"hostScalar"> => n.op === "hostScalar"),
+    scalars,
     outputs: roots.slice(0, o),
     writes: writes.map((write, i) => ({
       slot: slots.get(write.target.attrs.source.id)!,

@@ -55,7 +55,8 @@ interface Constant {
 /** The numbers that are alike everywhere in some node: a constant's, or what a padding is filled with. */
 function constantsOf(order: readonly Node[]): Constant[] {
   const found: Constant[] = [];
-  for (const n of order) {
+  for (let place = 0; place < order.length; place++) {
+    const n = order[place]!;
     if (!isOp(n, "constant") && !isOp(n, "pad")) continue;
     const { value } = n.attrs;
     found.push({ text: numberText(value), isInline: isInline(n.dtype, value) });

@@ -28,11 +28,12 @@ export class JoinedGradients {
   readonly #made = new Map<string, Node>();
 
   constructor(order: readonly Node[]) {
-    for (const n of order)
-      if (isOp(n, "attentionGradient")) {
-        const key = keyOf(n);
-        this.#of.set(key, new Set([...(this.#of.get(key) ?? []), ...n.attrs.of]));
-      }
+    for (let place = 0; place < order.length; place++) {
+      const n = order[place]!;
+      if (!isOp(n, "attentionGradient")) continue;
+      const key = keyOf(n);
+      this.#of.set(key, new Set([...(this.#of.get(key) ?? []), ...n.attrs.of]));
+    }
   }
 
   /** The part of the node for all operands that one for some of them is; `src`: its operands as they have become. */

@@ -59,8 +59,10 @@ export function layOut(
     spanOf.set(n, spans.push({ bytes: bytesOf(n), first, last: Math.max(first, lastUse[n.index]!) }) - 1);
   }
   const statusSpan = new Map<Step, number>();
-  for (const [at, step] of steps.entries())
+  for (let at = 0; at < end; at++) {
+    const step = steps[at]!;
     if (step.copy?.check) statusSpan.set(step, spans.push({ bytes: 4, first: at, last: end }) - 1);
+  }
   const inputSpans = graph.leaves.map((leaf, at) =>
     resident(leaf) ? -1 : spans.push({ bytes: bytesOf(leaf), first: -1, last: lastOfSlot[at]! }) - 1,
   );
@@ -68,8 +70,8 @@ export function layOut(
 
   const buffers: PlanBuffer[] = graph.leaves.map((_, at) => ({ kind: "input", slot: at }));
   const scalarAt = new Map<Node, number>();
-  for (const [index, s] of graph.scalars.entries())
-    scalarAt.set(s, buffers.push({ kind: "scalar", index }) - 1);
+  for (let index = 0; index < graph.scalars.length; index++)
+    scalarAt.set(graph.scalars[index]!, buffers.push({ kind: "scalar", index }) - 1);
   const arena = (span: number) =>
     buffers.push({ kind: "arena", offset: offsets[span]!, bytes: spans[span]!.bytes }) - 1;
   const own = new Map<Node, number>();

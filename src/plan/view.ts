@@ -55,43 +55,51 @@ const isMovement = (n: Node): boolean =>
 const ownView = (n: Node): View => ({ base: n, offset: 0, strides: ownStrides(n) });
 
 function ownStrides(n: Node): readonly number[] {
-  if (isOp(n, "iota")) return n.shape.map((_, i) => (i === n.attrs.axis ? 1 : 0));
+  if (isOp(n, "iota")) return alongAxis(n);
   // Most nodes have the shape of the one before them: of what they are made of, or of what is updated along with them.
   if (n.shape !== last.shape) last = { shape: n.shape, strides: contiguousStrides(n.shape) };
   return last.strides;
 }
 
+const alongAxis = ({ shape, attrs: { axis } }: Node<"iota">): number[] =>
+  shape.map((_, i) => (i === axis ? 1 : 0));
+
 /** The shape whose strides were asked for last. */
 let last: { readonly shape: Shape; readonly strides: readonly number[] } = { shape: [], strides: [] };
 
+// Each kind of movement is a function of its own: V8 makes room, at each call, for what functions inside of one share.
 function compose(n: Node): View {
-  const source = n.src[0];
-  if (isOp(n, "reshape")) {
-    const v = source!.view!;
-    if (n.shape.includes(0)) return { base: v.base, offset: v.offset, strides: contiguousStrides(n.shape) };
-    const strides = reshapeStrides(source!.shape, v.strides, n.shape);
-    return strides === null ? ownView(n) : { base: v.base, offset: v.offset, strides };
-  }
-  if (isOp(n, "barrier")) return source!.view!;
-  if (isOp(n, "permute")) {
-    const v = source!.view!;
-    return { base: v.base, offset: v.offset, strides: n.attrs.axes.map((a) => v.strides[a]!) };
-  }
-  if (isOp(n, "expand")) {
-    const v = source!.view!;
-    const strides = v.strides.map((s, i) => (source!.shape[i] === n.shape[i] ? s : 0));
-    return { base: v.base, offset: v.offset, strides };
-  }
-  if (isOp(n, "slice")) {
-    const v = source!.view!;
-    const { start, step } = n.attrs;
-    return {
-      base: v.base,
-      offset: n.shape.includes(0) ? 0 : v.offset + start.reduce((sum, s, i) => sum + s * v.strides[i]!, 0),
-      strides: v.strides.map((s, i) => s * step[i]!),
-    };
-  }
-  return ownView(n);
+  if (isOp(n, "reshape")) return reshaped(n);
+  if (isOp(n, "barrier")) return n.src[0]!.view!;
+  if (isOp(n, "permute")) return permuted(n);
+  if (isOp(n, "expand")) return expanded(n);
+  return isOp(n, "slice") ? sliced(n) : ownView(n);
+}
+
+function reshaped(n: Node<"reshape">): View {
+  const source = n.src[0]!;
+  const { base, offset, strides } = source.view!;
+  if (n.shape.includes(0)) return { base, offset, strides: contiguousStrides(n.shape) };
+  const own = reshapeStrides(source.shape, strides, n.shape);
+  return own === null ? ownView(n) : { base, offset, strides: own };
+}
+
+function permuted({ src: [source], attrs: { axes } }: Node<"permute">): View {
+  const { base, offset, strides } = source!.view!;
+  return { base, offset, strides: axes.map((a) => strides[a]!) };
+}
+
+function expanded({ src: [source], shape }: Node<"expand">): View {
+  const { base, offset, strides } = source!.view!;
+  // A number that is repeated has strides of 0 already.
+  if (strides.every((s) => s === 0)) return { base, offset, strides };
+  return { base, offset, strides: strides.map((s, i) => (source!.shape[i] === shape[i] ? s : 0)) };
+}
+
+function sliced({ src: [source], shape, attrs: { start, step } }: Node<"slice">): View {
+  const { base, offset, strides } = source!.view!;
+  const first = shape.includes(0) ? 0 : offset + start.reduce((sum, s, i) => sum + s * strides[i]!, 0);
+  return { base, offset: first, strides: strides.map((s, i) => s * step[i]!) };
 }
 
 /** Whether a view is its whole base, row-major. */

@@ -35,9 +35,9 @@ export function standInsFor(
   /** Where a number that the plan takes comes from. */
   readonly from: (scalar: Node) => PlanScalar;
 } {
-  const standIns = new Map<Source, StandIn>(
-    storages.map((storage, slot) => [storage, { id: storage.id, resident: storage.resident, slot }]),
-  );
+  const standIns = new Map<Source, StandIn>();
+  for (const [slot, storage] of storages.entries())
+    standIns.set(storage, { id: storage.id, resident: storage.resident, slot });
   const numbers = new Map<Node, Node<"hostScalar">>();
   const origins = new Map<Node, PlanScalar>();
   const number = (n: Node, from: PlanScalar): void => {

@@ -110,10 +110,14 @@ let walks = 0;
 /** A number for a walk of its own: nodes whose `mark` is it have been seen. A walk must not call others meanwhile. */
 export const nextWalk = (): number => ++walks;
 
-/** The nodes that `roots` need, operands before users; each node's `index` is then its place. */
-export function topological(roots: readonly Node[]): Node[] {
+/**
+ * The nodes that `roots` need, operands before users; each node's `index` is then its place. `expected`: how many there may
+ * be, where that is known, as a list that grows is copied again and again.
+ */
+export function topological(roots: readonly Node[], expected = 0): Node[] {
   const walk = nextWalk();
-  const order: Node[] = [];
+  const order = new Array<Node>(expected);
+  let count = 0;
   const stack: Node[] = [];
   // While a node is on the stack, `index` is the operand to visit next; then it is the node's place.
   for (const root of roots) {
@@ -127,7 +131,8 @@ export function topological(roots: readonly Node[]): Node[] {
       let next = n.index;
       while (next < src.length && src[next]!.mark === walk) next++;
       if (next === src.length) {
-        n.index = order.push(n) - 1;
+        n.index = count;
+        order[count++] = n;
         stack.pop();
         continue;
       }
@@ -138,6 +143,7 @@ export function topological(roots: readonly Node[]): Node[] {
       stack.push(child);
     }
   }
+  order.length = count;
   return order;
 }
 

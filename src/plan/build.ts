@@ -35,7 +35,7 @@ export function buildPlan(request: PlanRequest): PlanWithGraph {
   const { outputs, writes, checks } = request;
   const asked = [...outputs, ...writes.map((w) => w.value), ...writes.map((w) => w.target), ...checks];
   const roots = simplify(asked, request.replaced, request.order);
-  const order = topological(roots);
+  const order = topological(roots, request.order?.length);
   if (settings.verify) verify(order);
   const o = outputs.length;
   const w = writes.length;

@@ -59,7 +59,8 @@ export class Decisions {
 
   decide(graph: PlanGraph, asked: Prepared): Decided {
     if (asked.order.length < fewest) return decideAnew(asked);
-    const scalars = new Map(graph.scalars.map((n, i) => [n, i]));
+    const scalars = new Map<Node, number>();
+    for (const [i, n] of graph.scalars.entries()) scalars.set(n, i);
     const description = describe(asked, scalars);
     if (description === null) return decideAnew(asked);
     const hash = description.hash();

@@ -39,10 +39,11 @@ export function prepare(graph: PlanGraph): Prepared {
   const asked = [...graph.outputs, ...graph.writes.map((w) => w.value), ...graph.checks];
   const roots = rewritten(asked, graph.order);
   const [o, w] = [graph.outputs.length, graph.writes.length];
-  const slots = new Map(graph.leaves.map((leaf, slot) => [leaf.attrs.source.id, slot]));
+  const slots = new Map<number, number>();
+  for (const [slot, leaf] of graph.leaves.entries()) slots.set(leaf.attrs.source.id, slot);
   const baseOf = (at: number): Node => viewOf(roots[at]!).base;
   return {
-    order: topological(roots),
+    order: topological(roots, graph.order.length),
     outputs: roots.slice(0, o),
     writes: graph.writes.map(({ slot }, i) => ({ slot, value: baseOf(o + i) })),
     checks: graph.checks.map((_, i) => baseOf(o + w + i)),

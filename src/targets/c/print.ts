@@ -126,6 +126,8 @@ class CPrinter {
 
   /** Tells one expression that is the same throughout a call, and is more than a word or a number, from others. */
   #key(e: Expr): string | null {
+    // Most expressions are values, and need not be looked up.
+    if (e.type.scalar !== "index" || e.op === "ref" || e.op === "const") return null;
     let key = this.#keys.get(e);
     if (key === undefined) {
       const isMore =

@@ -10,7 +10,7 @@ export function sizeOf(shape: Shape): number {
 
 /** Row-major strides in elements. */
 export function contiguousStrides(shape: Shape): number[] {
-  const strides = new Array<number>(shape.length);
+  const strides = shape.slice();
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
     strides[i] = step;

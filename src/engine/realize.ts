@@ -50,8 +50,8 @@ export interface Compiled {
 
 /**
  * Nodes of graphs up to which plans are kept, and recordings by each captured function. What one takes, in memory and
- * to make again, grows with its nodes: all of them together take some 180 MB, be they 800 of a step of a perceptron of
- * 8 layers or 30 of a transformer of 24, whose steps are so long that another 0.1 s now and then adds little.
+ * to make again, grows with its nodes: all of them together take some 120 MB, be they 800 of a step of a perceptron of
+ * 8 layers or 18 of a transformer of 24, whose steps are so long that another 0.1 s now and then adds little.
  */
 export const keptNodes = 300_000;
 

@@ -62,8 +62,9 @@ export function simplify(
       simplified[place] = builder.everywhere(leaf, n.shape);
       continue;
     }
-    const src = new Array<Node>(n.src.length);
-    for (let i = 0; i < src.length; i++) src[i] = simplified[n.src[i]!.index]!;
+    // A copy, and not a new array of a length: V8 has the like of the operands' own lists in mind already.
+    const src = n.src.slice();
+    for (let i = 0; i < src.length; i++) src[i] = simplified[src[i]!.index]!;
     simplified[place] = builder.make(n.op, src, n.attrs, n);
   }
   makingInPlaceOf(null);

@@ -39,16 +39,7 @@ export function buildPlan(request: PlanRequest): PlanWithGraph {
   if (settings.verify) verify(order);
   const o = outputs.length;
   const w = writes.length;
-  const leaves: Node<"input">[] = [];
-  const slots = new Map<number, number>();
-  const scalars: Node<"hostScalar">[] = [];
-  for (let place = 0; place < order.length; place++) {
-    const n = order[place]!;
-    if (isOp(n, "hostScalar")) scalars.push(n);
-    if (!isOp(n, "input") || slots.has(n.attrs.source.id)) continue;
-    slots.set(n.attrs.source.id, leaves.length);
-    leaves.push(n);
-  }
+  const { leaves, slots, scalars } = leavesOf(order);
   const graph: PlanGraph = {
     order,
     leaves,
@@ -62,6 +53,21 @@ export function buildPlan(request: PlanRequest): PlanWithGraph {
   };
   const lowered = lower(graph, request.resident);
   return { id: nextId++, graph, ...lowered, explain: explanationOf(lowered) };
+}
+
+/** What a graph begins with: an input of each source, which is a slot, by the source's id too, and numbers of the host. */
+function leavesOf(order: readonly Node[]) {
+  const leaves: Node<"input">[] = [];
+  const slots = new Map<number, number>();
+  const scalars: Node<"hostScalar">[] = [];
+  for (let place = 0; place < order.length; place++) {
+    const n = order[place]!;
+    if (isOp(n, "hostScalar")) scalars.push(n);
+    if (!isOp(n, "input") || slots.has(n.attrs.source.id)) continue;
+    slots.set(n.attrs.source.id, leaves.length);
+    leaves.push(n);
+  }
+  return { leaves, slots, scalars };
 }
 
 /** Made out here, where no graph is in reach that a plan would hold on to. */

@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
-import { currentBackend } from "../../src/backends/registry.ts";
+import type { Executable } from "../../src/backends/contract.ts";
+import { backendNames, backendOf, currentBackend } from "../../src/backends/registry.ts";
 import { planCounts } from "../../src/engine/realize.ts";
 import { mseLoss, nn, optim, randn, type Tensor, trainStep } from "../../src/index.ts";
+import { leafNode, node } from "../../src/ir/node.ts";
+import { buildPlan } from "../../src/plan/build.ts";
+import { type Plan, withoutGraph } from "../../src/plan/plan.ts";
 import { collectGarbage } from "../collect-garbage.ts";
 
 /** Lets the collector find what nobody holds, and finalizers run. */
@@ -47,3 +51,28 @@ test("a plan that was made for one model serves the next of its structure", asyn
   await train(0);
   expect(planCounts().made).toBe(made);
 });
+
+/** What is kept of a plan on a backend, and what its graph is made of. */
+function loaded(name: string): { kept: { executable: Executable; plan: Plan }; graph: WeakRef<object>[] } {
+  const x = leafNode({ source: { id: 1 }, version: 0, shape: [4, 8], dtype: "f32" });
+  const doubled = node("add", [node("exp", [x], {}), x], {});
+  const made = buildPlan({ outputs: [doubled], writes: [], checks: [], resident: () => false });
+  return {
+    kept: { executable: backendOf(name).load(made), plan: withoutGraph(made) },
+    graph: made.graph.order.map((n) => new WeakRef(n)),
+  };
+}
+
+test.each(backendNames().filter((name) => name !== "reference"))(
+  "what %s keeps of a plan, and what tells of it, holds nothing of its graph",
+  async (name) => {
+    const { kept, graph } = loaded(name);
+    await settled();
+    expect(graph.filter((reference) => reference.deref() !== undefined)).toEqual([]);
+    const result = new Float32Array(32);
+    expect(kept.executable.run([new Float32Array(32)], new Float64Array(0), [result])).toBe(-1);
+    expect([...result]).toEqual(new Array(32).fill(1));
+    expect(kept.plan.explain().kernels.length).toBe(1);
+    kept.executable.free();
+  },
+);

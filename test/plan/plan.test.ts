@@ -5,6 +5,7 @@ import { evaluate } from "../../src/ir/evaluate.ts";
 import { type Node, node, topological } from "../../src/ir/node.ts";
 import { buildPlan, type PlanRequest } from "../../src/plan/build.ts";
 import { accessesOf } from "../../src/plan/kernel.ts";
+import { withoutGraph } from "../../src/plan/plan.ts";
 import { interpret } from "./interpret.ts";
 import {
   constant,
@@ -270,6 +271,25 @@ it("stops at a failed check before anything is written", () => {
 });
 
 describe("any graph", () => {
+  it("is planned alike whether or not somebody has put its nodes in order already", () => {
+    fc.assert(
+      fc.property(randomRequest, (make) => {
+        const request = make();
+        if (request === null) return;
+        const { outputs, writes = [] } = request;
+        const asked = { outputs, writes, checks: [], resident: () => false };
+        const roots = [...outputs, ...writes.map((w) => w.value), ...writes.map((w) => w.target)];
+        const plan = (order?: readonly Node[]) => ({
+          ...withoutGraph(buildPlan({ ...asked, order })),
+          id: 0,
+          explain: null,
+        });
+        expect(plan(topological(roots))).toEqual(plan());
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it("means the same as kernels as it does node by node", () => {
     fc.assert(
       fc.property(randomRequest, (make) => {

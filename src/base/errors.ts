@@ -67,6 +67,10 @@ export class NonFiniteError extends ThawError {
 export class StateDictError extends ThawError {
   static override readonly name: string = "StateDictError";
 }
+/** A config of a model that is broken, or asks for something that is not there. */
+export class ConfigError extends ThawError {
+  static override readonly name: string = "ConfigError";
+}
 /** Something frozen that has moved. */
 export class FreezeError extends ThawError {
   static override readonly name: string = "FreezeError";

@@ -21,3 +21,14 @@ export {
   RobertaForTokenClassification,
 } from "./roberta/roberta-heads.ts";
 export { RobertaModel } from "./roberta/roberta-model.ts";
+export { readTokenizer } from "./text/read-tokenizer.ts";
+export {
+  alignLabels,
+  type Encoded,
+  type EncodeOptions,
+  type Text,
+  TextTokenizer,
+  type TokenBatch,
+  type TokenizerSettings,
+} from "./text/text-tokenizer.ts";
+export type { Side } from "./text/truncate.ts";

@@ -24,6 +24,7 @@ export const importPublicFolders: readonly string[] = ["cli"];
 export const packages: { readonly [name: string]: readonly string[] } = {
   commander: ["cli"],
   "@huggingface/tokenizers": ["models"],
+  papaparse: ["models"],
 };
 
 /** Where Node's own modules may be fetched, with `process.getBuiltinModule`. */

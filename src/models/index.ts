@@ -32,3 +32,6 @@ export {
   type TokenizerSettings,
 } from "./text/text-tokenizer.ts";
 export type { Side } from "./text/truncate.ts";
+export { type ReadDataOptions, readData } from "./text-data/read-data.ts";
+export type { SplitOptions } from "./text-data/split-texts.ts";
+export { type Target, type TargetKind, TextDataset, type TextExample } from "./text-data/text-dataset.ts";

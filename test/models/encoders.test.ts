@@ -61,15 +61,22 @@ test.each(kinds)("%s gives what PyTorch gives, and its gradients", async (kind) 
   const gradients = new Map(Object.entries(found.gradients).map(([path, values]) => [path, f32(values)]));
   const largest = Math.max(...[...gradients.values()].flatMap((g) => [...g].map(Math.abs)));
   const parameters = new Map(model.namedParameters({ removeDuplicate: false }));
-  let worst = 0;
+  let [worst, squares, count] = [0, 0, 0];
   for (const [path, values] of gradients) {
     const grad = parameters.get(path)?.grad;
     expect(grad, path).not.toBeNull();
     const own = await grad!.data();
-    for (const [i, x] of values.entries()) worst = Math.max(worst, Math.abs(own[i]! - x) / largest);
+    for (const [i, x] of values.entries()) {
+      const error = Math.abs(own[i]! - x) / largest;
+      worst = Math.max(worst, error);
+      squares += error * error;
+      count++;
+    }
   }
-  // 1e-7: the fixture's gradients are f64's rounded to f32.
-  expect(worst).toBeLessThan(2 * found.gradientError + 1e-7);
+  // 1e-7: the fixture's gradients are f64's rounded to f32. The worst of some thousands is a matter of luck.
+  const { rms, worst: worstOfPytorch } = found.gradientError;
+  expect(Math.sqrt(squares / count)).toBeLessThan(2 * rms + 1e-7);
+  expect(worst).toBeLessThan(4 * worstOfPytorch + 1e-7);
 });
 
 test.each(kinds)("%s is saved with the names and the bits that transformers gave it", async (kind) => {

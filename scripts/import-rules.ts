@@ -23,6 +23,8 @@ export const importPublicFolders: readonly string[] = ["cli"];
 /** Packages that may be imported, and by which folders. Everything published must run in a browser too. */
 export const packages: { readonly [name: string]: readonly string[] } = {
   commander: ["cli"],
+  "@huggingface/tokenizers": ["models"],
+  papaparse: ["models"],
 };
 
 /** Where Node's own modules may be fetched, with `process.getBuiltinModule`. */

@@ -67,6 +67,14 @@ export class NonFiniteError extends ThawError {
 export class StateDictError extends ThawError {
   static override readonly name: string = "StateDictError";
 }
+/** Texts, or labels of them, that a file has and that cannot be used. */
+export class DataError extends ThawError {
+  static override readonly name: string = "DataError";
+}
+/** A config of a model that is broken, or asks for something that is not there. */
+export class ConfigError extends ThawError {
+  static override readonly name: string = "ConfigError";
+}
 /** Something frozen that has moved. */
 export class FreezeError extends ThawError {
   static override readonly name: string = "FreezeError";

@@ -1,0 +1,141 @@
+import { Dropout } from "../../nn/dropout.ts";
+import { LayerNorm } from "../../nn/layer-norm.ts";
+import { Linear } from "../../nn/linear.ts";
+import { Module } from "../../nn/module.ts";
+import { zeros } from "../../tensor/create.ts";
+import { Parameter } from "../../tensor/parameter.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type BertSizes, bertSizes } from "../bert/bert-config.ts";
+import { type Config, ConfigReader, labelsOf } from "../config.ts";
+import { drawWeights, type EncoderInputs, PretrainedModel } from "../pretrained-model.ts";
+import { RobertaModel, robertaDefaults } from "./roberta-model.ts";
+
+abstract class RobertaHead extends PretrainedModel<Tensor> {
+  readonly baseName = "roberta";
+  readonly labels: readonly string[];
+  roberta: RobertaModel;
+  protected readonly sizes: BertSizes;
+
+  constructor(config: Config) {
+    super(config);
+    this.sizes = bertSizes(config, robertaDefaults);
+    this.labels = labelsOf(new ConfigReader(config));
+    this.roberta = new RobertaModel(config, { addPoolingLayer: false });
+  }
+
+  get maxLength(): number {
+    return this.roberta.maxLength;
+  }
+}
+
+class RobertaClassifier extends Module {
+  dense: Linear;
+  dropout: Dropout;
+  out_proj: Linear;
+
+  constructor({ hidden, classifierDropout, std }: BertSizes, classes: number) {
+    super();
+    this.dense = new Linear(hidden, hidden);
+    this.dropout = new Dropout(classifierDropout);
+    this.out_proj = new Linear(hidden, classes);
+    drawWeights(this, std);
+  }
+
+  forward(x: Tensor): Tensor {
+    const first = this.dropout.forward(x.select(1, 0));
+    return this.out_proj.forward(this.dropout.forward(this.dense.forward(first).tanh()));
+  }
+}
+
+/**
+ * RoBERTa with a classifier of the first token: of a text or of a pair, by one label, by several, or by a number.
+ *
+ * Takes a config as `RobertaModel` does; it has as many classes as `id2label` names, or `num_labels`, or 2. A forward pass
+ * takes `EncoderInputs` and gives logits of [batch, classes].
+ * Throws as `BertModel`.
+ * Source: `transformers.RobertaForSequenceClassification`.
+ */
+export class RobertaForSequenceClassification extends RobertaHead {
+  readonly architecture = "RobertaForSequenceClassification";
+  classifier: RobertaClassifier;
+
+  constructor(config: Config) {
+    super(config);
+    this.classifier = new RobertaClassifier(this.sizes, this.labels.length);
+  }
+
+  forward(inputs: EncoderInputs): Tensor {
+    return this.classifier.forward(this.roberta.forward(inputs).lastHiddenState);
+  }
+}
+
+/**
+ * RoBERTa with a classifier of each token.
+ *
+ * Takes a config as `RobertaForSequenceClassification`. A forward pass takes `EncoderInputs` and gives logits of
+ * [batch, length, classes].
+ * Throws as `BertModel`.
+ * Source: `transformers.RobertaForTokenClassification`.
+ */
+export class RobertaForTokenClassification extends RobertaHead {
+  readonly architecture = "RobertaForTokenClassification";
+  dropout: Dropout;
+  classifier: Linear;
+
+  constructor(config: Config) {
+    super(config);
+    this.dropout = new Dropout(this.sizes.classifierDropout);
+    this.classifier = new Linear(this.sizes.hidden, this.labels.length);
+    drawWeights(this.classifier, this.sizes.std);
+  }
+
+  forward(inputs: EncoderInputs): Tensor {
+    return this.classifier.forward(this.dropout.forward(this.roberta.forward(inputs).lastHiddenState));
+  }
+}
+
+class RobertaPredictions extends Module {
+  dense: Linear;
+  layer_norm: LayerNorm;
+  decoder: Linear;
+  /** The decoder's, which files have under either name; of a decoder with a table of its own, one that is not used. */
+  bias: Parameter;
+
+  constructor({ hidden, vocabulary, eps, std }: BertSizes, isTied: boolean) {
+    super();
+    this.dense = new Linear(hidden, hidden);
+    this.layer_norm = new LayerNorm(hidden, { eps });
+    this.decoder = new Linear(hidden, vocabulary);
+    drawWeights(this, std);
+    this.bias = isTied ? this.decoder.bias! : new Parameter(zeros([vocabulary]));
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.decoder.forward(this.layer_norm.forward(this.dense.forward(x).gelu()));
+  }
+}
+
+/**
+ * RoBERTa with a head that says for each position which token stands there. Its table is that of the embeddings, unless
+ * the config has `tie_word_embeddings: false`.
+ *
+ * Takes a config as `RobertaModel` does. A forward pass takes `EncoderInputs` and gives logits of
+ * [batch, length, vocab_size].
+ * Throws as `BertModel`.
+ * Source: `transformers.RobertaForMaskedLM`.
+ */
+export class RobertaForMaskedLM extends RobertaHead {
+  readonly architecture = "RobertaForMaskedLM";
+  lm_head: RobertaPredictions;
+
+  constructor(config: Config) {
+    super(config);
+    const isTied = new ConfigReader(config).flag("tie_word_embeddings", true);
+    this.lm_head = new RobertaPredictions(this.sizes, isTied);
+    if (isTied) this.lm_head.decoder.weight = this.roberta.embeddings.word_embeddings.weight;
+  }
+
+  forward(inputs: EncoderInputs): Tensor {
+    return this.lm_head.forward(this.roberta.forward(inputs).lastHiddenState);
+  }
+}

@@ -1,0 +1,49 @@
+import { ConfigError } from "../../base/errors.ts";
+import { joinPath, namesIn } from "../../base/storage/index.ts";
+import { readConfig } from "../folder/read-config.ts";
+import { TextTokenizer } from "./text-tokenizer.ts";
+import type { Side } from "./truncate.ts";
+
+/** Lengths from here on are what files say where they know none. */
+const unknown = 1e6;
+
+/**
+ * The tokenizer of a folder of Hugging Face's.
+ *
+ * Takes the path of a folder with `tokenizer.json`, and `tokenizer_config.json` where there is one. Where files disagree
+ * about the length of a text, the shortest of what `sentence_bert_config.json` and `tokenizer_config.json` say and of the
+ * model's positions, `max_position_embeddings` of `config.json`, holds: what lies beyond one of them was not trained, or
+ * cannot be computed. The length that `tokenizer.json` truncates to is one that somebody once asked for, and does not count.
+ * Throws `ConfigError` for a folder without a tokenizer, and for one that is broken or of a kind that is not there.
+ * Source: `AutoTokenizer` of transformers.
+ */
+export function readTokenizer(folder: string): TextTokenizer {
+  const name = joinPath(folder, "tokenizer.json");
+  const has = new Set(namesIn(folder));
+  if (!has.has("tokenizer.json"))
+    throw new ConfigError(
+      `There is no tokenizer.json in the folder ${folder}; save the tokenizer anew with a transformers that writes it`,
+    );
+  const optional = (file: string) => (has.has(file) ? readConfig(folder, file) : {});
+  const json = readConfig(folder, "tokenizer.json");
+  const config = optional("tokenizer_config.json");
+  const lengths = [
+    optional("sentence_bert_config.json").max_seq_length,
+    config.model_max_length,
+    positionsOf(optional("config.json")),
+  ].filter((n): n is number => Number.isInteger(n) && (n as number) > 0 && (n as number) < unknown);
+  const side = (key: string): Side => (config[key] === "left" ? "left" : "right");
+  return new TextTokenizer(json, config, {
+    name,
+    maxLength: Math.min(512, ...lengths),
+    truncationSide: side("truncation_side"),
+    paddingSide: side("padding_side"),
+  });
+}
+
+/** How many tokens a model has positions for: RoBERTa's begin behind the number of its padding. */
+function positionsOf(config: Readonly<Record<string, unknown>>): unknown {
+  const { max_position_embeddings: positions, model_type: type, pad_token_id: padding } = config;
+  const isShifted = typeof type === "string" && ["roberta", "xlm-roberta", "camembert"].includes(type);
+  return isShifted ? Number(positions) - Number(padding ?? 1) - 1 : positions;
+}

@@ -1,0 +1,141 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
+import { crossEntropy, data, manualSeed, noGrad, optim, type Tensor, tensor, trainStep } from "thaw";
+import {
+  alignLabels,
+  autoModel,
+  BertModel,
+  readData,
+  readTokenizer,
+  savePretrained,
+  type TextDataset,
+} from "thaw/models";
+import { afterAll, expect, test } from "vitest";
+
+// From a folder and a file of texts to a tuned model in a folder: all that is in between, put together.
+
+const top = mkdtempSync(join(tmpdir(), "thaw-tuned-"));
+afterAll(() => rmSync(top, { recursive: true, force: true }));
+
+/** A folder with a small BERT that has learned nothing, and a tokenizer. */
+function baseFolder(): string {
+  const at = join(top, "base");
+  mkdirSync(at, { recursive: true });
+  const fixture = fileURLToPath(new URL("fixtures/tokenizer-wordpiece.json.gz", import.meta.url));
+  const { tokenizer, config } = JSON.parse(gunzipSync(readFileSync(fixture)).toString());
+  writeFileSync(join(at, "tokenizer.json"), JSON.stringify(tokenizer));
+  writeFileSync(join(at, "tokenizer_config.json"), JSON.stringify(config));
+  manualSeed(7);
+  const sizes = { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32 };
+  savePretrained(
+    new BertModel({
+      model_type: "bert",
+      vocab_size: 300,
+      max_position_embeddings: 24,
+      initializer_range: 0.3,
+      ...sizes,
+    }),
+    at,
+  );
+  return at;
+}
+
+/** Texts of two kinds, by the words that are in them. */
+function textsFile(): string {
+  const at = join(top, "texts.jsonl");
+  const [animals, software] = [
+    "dog fox quick lazy brown".split(" "),
+    "text editor plugins library sound".split(" "),
+  ];
+  const lines = Array.from({ length: 60 }, (_, i) => {
+    const words = i % 2 === 0 ? animals : software;
+    const text = Array.from({ length: 3 + (i % 4) }, (_, j) => words[(i * 7 + j * 3) % 5]!).join(" ");
+    return JSON.stringify({ text: `${text} ${i}`, label: i % 2 === 0 ? "animals" : "software" });
+  });
+  writeFileSync(at, lines.join("\n"));
+  return at;
+}
+
+test("a classifier of texts, of which only the top is trained", async () => {
+  const base = baseFolder();
+  const { train, test } = await readData(textsFile(), { split: { test: 0.2, stratify: true, seed: 1 } });
+  const tokenizer = readTokenizer(base);
+  const model = (await autoModel(base, { task: "classify", labels: train.labels })).train();
+  const before = new Map<string, unknown>();
+  for (const [path, p] of model.namedParameters()) before.set(path, await p.data());
+
+  const batchOf = (dataset: TextDataset, indices: Iterable<number>) => {
+    const { examples } = dataset.some(indices);
+    const { inputIds, attentionMask } = tokenizer.encode(
+      examples.map(({ text }) => text),
+      { padToMultiple: 8 },
+    );
+    return [
+      inputIds,
+      attentionMask,
+      tensor(
+        examples.map(({ target }) => target as number),
+        { dtype: "i32" },
+      ),
+    ] as const;
+  };
+  const trained = ["classifier.**", "bert.pooler.**", "bert.encoder.layer.1.**"];
+  const step = trainStep(new optim.AdamW(model, { lr: 3e-3 }), {
+    loss: (inputIds: Tensor, attentionMask: Tensor, y: Tensor) =>
+      crossEntropy(model.forward({ inputIds, attentionMask }), y),
+    trains: () => trained,
+  });
+  const losses: number[] = [];
+  for (let epoch = 0; epoch < 8; epoch++) {
+    const order = data.permutation(train.length, 1, epoch);
+    for (let at = 0; at < order.length; at += 8)
+      losses.push(await step(...batchOf(train, order.slice(at, at + 8))));
+  }
+  expect(losses.at(-1)!).toBeLessThan(0.3 * losses[0]!);
+
+  const logitsOf = async (m: typeof model) => {
+    const [inputIds, attentionMask, y] = batchOf(test, test.examples.keys());
+    m.eval();
+    const logits = noGrad(() => m.forward({ inputIds, attentionMask }));
+    return { logits: await logits.data(), right: await logits.argmax(1).eq(y).to("f32").mean().item() };
+  };
+  const { logits, right } = await logitsOf(model);
+  expect(right).toBeGreaterThan(0.75);
+  const isTrained = (path: string) => trained.some((glob) => path.startsWith(glob.slice(0, -2)));
+  for (const [path, p] of model.namedParameters())
+    if (!isTrained(path)) expect(await p.data(), path).toEqual(before.get(path));
+  savePretrained(model, join(top, "tuned"));
+  const again = await autoModel(join(top, "tuned"), { task: "classify" });
+  expect(again.labels).toEqual(["animals", "software"]);
+  expect((await logitsOf(again)).logits).toEqual(logits);
+});
+
+test("a tagger of words learns by the first token of each", async () => {
+  const base = baseFolder();
+  const at = join(top, "tags.jsonl");
+  const sentences = ["quick fox text", "plugins lazy", "editor dog brown sound", "library fox"];
+  const isAnimal = (word: string) => ["quick", "fox", "lazy", "dog", "brown"].includes(word);
+  const lines = sentences.map((text) => {
+    const tokens = text.split(" ");
+    return JSON.stringify({ tokens, tags: tokens.map((word) => (isAnimal(word) ? "A" : "O")) });
+  });
+  writeFileSync(at, lines.join("\n"));
+  const dataset = await readData(at);
+  const tokenizer = readTokenizer(base);
+  const model = await autoModel(base, { task: "tag", labels: dataset.labels });
+  const { inputIds, attentionMask, wordIds } = tokenizer.encode(dataset.examples.map(({ text }) => text));
+  const labels = wordIds!.map((row, i) => alignLabels(row, dataset.at(i)!.target as number[]));
+  const y = tensor(labels, { dtype: "i32" });
+  const step = trainStep(new optim.AdamW(model, { lr: 1e-2 }), {
+    loss: () =>
+      crossEntropy(model.forward({ inputIds, attentionMask }).transpose(1, 2), y, { ignoreIndex: -100 }),
+    trains: ["classifier.**", "bert.encoder.**"],
+  });
+  for (let i = 0; i < 60; i++) await step();
+  const found = await model.forward({ inputIds, attentionMask }).argmax(2).data();
+  const wrong = labels.flat().filter((label, i) => label !== -100 && label !== found[i]);
+  expect(wrong).toEqual([]);
+});

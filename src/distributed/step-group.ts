@@ -1,22 +1,21 @@
-import type { DType, TypedArray } from "../base/dtype.ts";
 import { errorText } from "../base/error-text.ts";
 import { ArgumentError, GroupError, RankError } from "../base/errors.ts";
 import { idOf } from "../base/identity.ts";
-import { sizeOf } from "../base/shape.ts";
+import { type Shape, sizeOf } from "../base/shape.ts";
 import { isCheckingFinite } from "../engine/finite.ts";
 import { addCheck, currentTrace, hostScalar } from "../engine/trace.ts";
 import { reshape, sliceAxis } from "../ir/build.ts";
+import type { Collective, Given, Transfer } from "../ir/collective.ts";
 import { node } from "../ir/node.ts";
-import type { Collective } from "../ir/op.ts";
 import { type Regions, widened } from "../optim/accumulate.ts";
 import type { Gradients, GradientTransform } from "../optim/gradient-transform.ts";
 import { partShape } from "../optim/part.ts";
-import { stateDtype } from "../optim/state-tensor.ts";
 import type { Node } from "../optim/transform.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { div, eq, full, like, mul, not } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { type Agreed, Agreements } from "./agreement.ts";
+import { bucketsOf } from "./buckets.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
 import { type InCommon, meetFirst } from "./first-meeting.ts";
 import { gatherTexts } from "./gather-texts.ts";
@@ -31,6 +30,8 @@ export interface StepGroupSettings extends InCommon {
   readonly start: "same" | "broadcast";
   /** What is frozen on some ranks only: an error, or no gradient of it from those. */
   readonly frozenAlone: "error" | "withhold";
+  /** Of how many MiB gradients are that go to the other ranks together, at most. */
+  readonly bucketCapMb: number;
   /** Whether checks come to be after gradients have been summed. */
   readonly checksLater: boolean;
 }
@@ -60,6 +61,9 @@ class Unexpected extends Error {
 
 /** Thrown by a check on this rank where it was one on another that has failed. */
 class FailedElsewhere extends RankError {}
+
+/** When sums of a step come: after those that losses and their gradients are made of. */
+const turns = { buckets: 1e6, guard: 2e6, lastGuard: 3e6 } as const;
 
 /** Tasks of one set that are told apart at a time. */
 const remembered = 1024;
@@ -93,19 +97,29 @@ export class StepGroup {
     this.#engine = engine;
     this.#settings = settings;
     this.#agreements = new Agreements(engine, step, settings);
-    const sum = (parts: readonly TypedArray[], into: TypedArray, dtype: DType): void => {
+    const begin = (given: Given): Transfer => {
       engine.note("the sum of gradients of step", this.#updates);
-      engine.sum("a sum of gradients", parts, into, dtype);
+      return engine.begin("a sum of gradients", given);
     };
-    this.#sums = { id: idOf(this), sum };
+    const release = (): void => engine.release("a sum of gradients");
+    const { rank, size } = engine;
+    this.#sums = { id: idOf(this), rank, size, begin, release };
     this.#guarded = {
+      ...this.#sums,
       id: idOf(this.#sums),
-      sum: (parts, into, dtype) => {
-        sum(parts, into, dtype);
-        this.#guards++;
-        if (into.at(-1) !== 0) this.#refused = true;
+      begin: (given) => {
+        const { poll, finish } = begin(given);
+        return { poll, finish: () => this.#finishGuard(given, finish) };
       },
     };
+  }
+
+  /** Ends an exchange of words that say whether a check has failed. */
+  #finishGuard({ parts, takes }: Given, finish: () => void): void {
+    finish();
+    this.#guards++;
+    const words = [parts[0]!, ...takes.flatMap(([word]) => word ?? [])];
+    if (words.some((word) => word.bytes().some((byte) => byte !== 0))) this.#refused = true;
   }
 
   /** Whether what is frozen on this rank alone moves by the gradients of the others. */
@@ -255,12 +269,9 @@ export class StepGroup {
   }
 
   #summed({ regions, users }: Agreed, gradients: Gradients, own: Regions): Gradients {
-    const { average } = this.#settings;
-    const byDtype = new Map<DType, Parameter[]>();
-    for (const p of regions.keys()) byDtype.set(stateDtype(p), [...(byDtype.get(stateDtype(p)) ?? []), p]);
+    const { average, bucketCapMb } = this.#settings;
     const means = new Map<Parameter, Node>();
-    for (const [turn, dtype] of [...byDtype.keys()].sort().entries()) {
-      const members = byDtype.get(dtype)!;
+    for (const [i, { dtype, members }] of bucketsOf(regions, bucketCapMb * 2 ** 20).entries()) {
       const weight = average === "samples" ? hostScalar(() => this.#samples, dtype) : null;
       const parts = members.map((p) => {
         const [region, shape] = [regions.get(p)!, partShape(p, regions.get(p)!)];
@@ -271,40 +282,39 @@ export class StepGroup {
         return widened(p, weight === null ? same : mul(same, weight), mine, region);
       });
       if (weight !== null) parts.push(weight);
-      const last = turn === byDtype.size - 1;
-      const total = last
-        ? this.#guard(parts, dtype, turn)
-        : node("allReduce", parts, { by: this.#sums, turn });
-      const elements = members.reduce((sum, p) => sum + sizeOf(partShape(p, regions.get(p)!)), 0);
-      const samples = reshape(sliceAxis(total, 0, elements, 1), []);
+      const total = node("allReduce", parts, { by: this.#sums, turn: turns.buckets + i });
       let at = 0;
-      for (const p of members) {
-        const shape = partShape(p, regions.get(p)!);
-        const ranks = weight !== null ? samples : average === "used" ? users.get(p)! : this.#engine.size;
-        means.set(p, div(reshape(sliceAxis(total, 0, at, sizeOf(shape)), shape), ranks));
-        at += sizeOf(shape);
+      const next = (shape: Shape): Node => {
+        const size = sizeOf(shape);
+        at += size;
+        return reshape(sliceAxis(total, 0, at - size, size), shape);
+      };
+      const sums = members.map((p) => next(partShape(p, regions.get(p)!)));
+      const samples = weight === null ? null : next([]);
+      for (const [m, p] of members.entries()) {
+        const ranks = samples ?? (average === "used" ? users.get(p)! : this.#engine.size);
+        means.set(p, div(sums[m]!, ranks));
       }
     }
+    if (regions.size > 0) this.#guard(turns.guard);
     return new Map([...regions.keys()].map((p) => [p, means.get(p)!]));
   }
 
-  /** A sum that tells, too, whether a check has failed anywhere, of those that there are so far. */
-  #guard(parts: readonly Node[], dtype: DType, turn: number): Node {
+  /** A sum that tells whether a check has failed anywhere, of those that there are so far. */
+  #guard(turn: number): void {
     const { checks } = currentTrace();
     const failed = checks
       .slice(this.#checks)
-      .map(({ status }) => like(not(eq(status, 0)), [], dtype, "group"))
-      .reduce((a, b) => node("max", [a, b], {}), full([], 0, dtype));
-    const total = node("allReduce", [...parts, failed], { by: this.#guarded, turn });
-    const count = reshape(sliceAxis(total, 0, total.shape[0]! - 1, 1), []);
+      .map(({ status }) => like(not(eq(status, 0)), [], "i32", "group"))
+      .reduce((a, b) => node("max", [a, b], {}), full([], 0, "i32"));
+    const count = reshape(node("allReduce", [failed], { by: this.#guarded, turn }), []);
     const status = like(not(eq(count, 0)), [], "i32", "group");
     addCheck(status, () => new FailedElsewhere("a check has failed on another rank"));
     this.#checks = checks.length;
-    return total;
   }
 
   /** Has checks that came to be since gradients were summed fail on all ranks too. */
   seal(): void {
-    if (this.#settings.checksLater) noGrad(() => this.#guard([], "i32", 1000));
+    if (this.#settings.checksLater) noGrad(() => this.#guard(turns.lastGuard));
   }
 }

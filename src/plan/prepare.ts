@@ -2,6 +2,7 @@ import { sizeOf } from "../base/shape.ts";
 import { isOp, type Node, node, nodeLike, topological } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
 import { makingInPlaceOf } from "../ir/origin.ts";
+import { Sums } from "./collectives.ts";
 import { isAttentionNode, JoinedGradients, prepareAttention } from "./join-gradients.ts";
 import type { PlanGraph } from "./plan.ts";
 import { isWhole, mergeStrides, viewOf } from "./view.ts";
@@ -54,6 +55,7 @@ function rewritten(roots: readonly Node[]): Node[] {
   const order = topological(roots);
   const made = new Array<Node>(order.length);
   const gradients = new JoinedGradients(order);
+  const sums = new Sums();
   for (let place = 0; place < order.length; place++) {
     const n = order[place]!;
     let same = true;
@@ -63,6 +65,16 @@ function rewritten(roots: readonly Node[]): Node[] {
       if (src[i] !== n.src[i]) same = false;
     }
     makingInPlaceOf(n);
+    if (isOp(n, "allReduce")) {
+      // What is given to other ranks is memory, from its beginning on.
+      made[place] = sums.make(n, src.map(asRoot));
+      continue;
+    }
+    const part = sums.part(n);
+    if (part !== null) {
+      made[place] = part;
+      continue;
+    }
     if (isOp(n, "attentionGradient")) {
       made[place] = gradients.part(n, src, rewrite);
       continue;
@@ -89,8 +101,6 @@ function rewrite(n: Node): Node {
   if (isOp(n, "sum") || isOp(n, "maxReduce") || isOp(n, "minReduce") || isOp(n, "prod")) return reduction(n);
   if (isOp(n, "argmax") || isOp(n, "argsort") || isOp(n, "cumsum"))
     return node(n.op, [whole(n.src[0]!)], n.attrs as never, false);
-  // What is given to other ranks is memory, from its beginning on.
-  if (isOp(n, "allReduce")) return node("allReduce", n.src.map(asRoot), n.attrs, false);
   if (isAttentionNode(n)) return prepareAttention(n, copyOf);
   if (isOp(n, "scatter") || isOp(n, "scatterAdd")) {
     const [data, indices, updates] = n.src as [Node, Node, Node];

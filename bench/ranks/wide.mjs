@@ -25,4 +25,11 @@ for (let i = -warmup; i < steps; i++) {
 }
 await group.barrier();
 if (group.rank === 0)
-  console.log(JSON.stringify({ ms: median(times), minMs: Math.min(...times), backend: currentBackend().name, engine: group.engine }));
+  console.log(
+    JSON.stringify({
+      ms: median(times),
+      minMs: Math.min(...times),
+      backend: currentBackend().name,
+      engine: group.engine,
+    }),
+  );

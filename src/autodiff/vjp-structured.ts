@@ -1,3 +1,4 @@
+import { GradientError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import {
   cast,
@@ -116,11 +117,19 @@ export function concatOperand(n: Node<"concat">, g: Node, operand: number): Node
   return sliceAxis(g, axis, start, n.src[operand]!.shape[axis]!);
 }
 
+/** Sums that losses are made of have turns below this; those of their gradients as many above it, in the reverse order. */
+const firstTurns = 2 ** 18;
+
 /** allReduce: what a rank gives reaches the results of all, so its gradient is the sum of theirs. */
 export function allReduceOperand({ src, attrs }: Node<"allReduce">, g: Node, operand: number): Node {
   const start = src.slice(0, operand).reduce((sum, s) => sum + sizeOf(s.shape), 0);
   const { shape } = src[operand]!;
-  return reshape(sliceAxis(node("allReduce", [g], attrs), 0, start, sizeOf(shape)), shape);
+  if (attrs.turn >= firstTurns)
+    throw new GradientError(
+      "A sum over ranks has no second derivative: ranks could not tell in which order to come to it.",
+    );
+  const total = node("allReduce", [g], { by: attrs.by, turn: 2 * firstTurns - 1 - attrs.turn });
+  return reshape(sliceAxis(total, 0, start, sizeOf(shape)), shape);
 }
 
 /** One side of a dot: its axes by role. */

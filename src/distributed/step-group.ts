@@ -1,3 +1,4 @@
+import type { DType } from "../base/dtype.ts";
 import { errorText } from "../base/error-text.ts";
 import { ArgumentError, GroupError, RankError } from "../base/errors.ts";
 import { idOf } from "../base/identity.ts";
@@ -14,8 +15,10 @@ import type { Node } from "../optim/transform.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { div, eq, full, like, mul, not } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { type Agreed, Agreements } from "./agreement.ts";
+import { withRanks } from "../tensor/ranks-of-step.ts";
+import { type Agreed, Agreements, type Proposal } from "./agreement.ts";
 import { bucketsOf } from "./buckets.ts";
+import { describeList } from "./contribution.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
 import { type InCommon, meetFirst } from "./first-meeting.ts";
 import { gatherTexts } from "./gather-texts.ts";
@@ -52,15 +55,22 @@ export interface StepCall {
 
 /** Thrown where a call's losses reach something else than was expected: it is agreed on anew, and made again. */
 class Unexpected extends Error {
-  readonly reached: Regions;
-  constructor(reached: Regions) {
-    super("a loss reaches other parameters than before");
-    this.reached = reached;
+  readonly expected: Expected;
+  constructor(expected: Expected) {
+    super("a loss reaches other parameters than before, or by other layers");
+    this.expected = expected;
   }
 }
 
+/** What a call is expected to have gradients of, and the layers that sum over ranks in it. */
+type Expected = Pick<Proposal, "regions" | "layers">;
+
 /** Thrown by a check on this rank where it was one on another that has failed. */
 class FailedElsewhere extends RankError {}
+
+/** A sum by a count. Products with what powers of two are the inverse of have the same bits, and take less time. */
+const divided = (sum: Node, count: number | Node): Node =>
+  typeof count === "number" && Number.isInteger(Math.log2(count)) ? mul(sum, 1 / count) : div(sum, count);
 
 /** When sums of a step come: after those that losses and their gradients are made of. */
 const turns = { buckets: 1e6, guard: 2e6, lastGuard: 3e6 } as const;
@@ -77,7 +87,9 @@ export class StepGroup {
   readonly #settings: StepGroupSettings;
   readonly #agreements: Agreements;
   /** What calls have reached, by what they do, what they are called and what is frozen. */
-  readonly #reached = new WeakMap<object, Map<string, Regions>>();
+  readonly #reached = new WeakMap<object, Map<string, Expected>>();
+  /** Paths of the layers that sum over ranks in the losses of the present recording. */
+  #layers: string[] = [];
   readonly #sums: Collective;
   /** A sum whose last element says how many ranks' checks have failed. */
   readonly #guarded: Collective;
@@ -160,16 +172,16 @@ export class StepGroup {
     const name = `${task}\n${this.#agreements.frozen.key}`;
     let known = this.#reached.get(key);
     if (known === undefined) this.#reached.set(key, (known = new Map()));
-    let regions = known.get(name);
-    if (regions === undefined) {
+    let expected = known.get(name);
+    if (expected === undefined) {
       if (known.size >= remembered) known.clear();
-      known.set(name, (regions = possible()));
+      known.set(name, (expected = { regions: possible(), layers: describeList([]) }));
     }
-    const agreed = this.#agreements.on({ regions, of });
+    const agreed = this.#agreements.on({ ...expected, of });
     try {
       return carryOut(planned, agreed);
     } catch (error) {
-      if (error instanceof Unexpected) known.set(name, error.reached);
+      if (error instanceof Unexpected) known.set(name, error.expected);
       throw error;
     }
   }
@@ -254,6 +266,21 @@ export class StepGroup {
     );
   }
 
+  /** Computes losses, whose layers may sum over ranks, unless that is to be refused. */
+  computing<T>(losses: () => T, refusal: string | null): T {
+    this.#layers = [];
+    const { average, module } = this.#settings;
+    const note = (layer: object): void => {
+      if (refusal !== null) throw new ArgumentError(`SyncBatchNorm: ${refusal}`);
+      const [path] = module.namedModules().find(([, each]) => each === layer) ?? [
+        "one outside of the module",
+      ];
+      this.#layers.push(path);
+    };
+    const weight = average === "samples" ? (dtype: DType) => hostScalar(() => this.#samples, dtype) : null;
+    return withRanks({ by: this.#sums, weight, turn: 0, note }, losses);
+  }
+
   /** A stage that puts sums over all ranks in the place of gradients, which are of `own` on this one. */
   stage(agreed: Agreed, own: Regions): GradientTransform {
     return {
@@ -262,7 +289,9 @@ export class StepGroup {
         const { contributions } = this.#agreements;
         this.#checks = 0;
         const has = new Map([...own].filter(([p]) => gradients.has(p)));
-        if (contributions.describe(has).text !== agreed.own.text) throw new Unexpected(has);
+        const layers = describeList(this.#layers);
+        if (contributions.describe(has).text !== agreed.own.text || layers.text !== agreed.layers.text)
+          throw new Unexpected({ regions: has, layers });
         return noGrad(() => this.#summed(agreed, gradients, own));
       },
     };
@@ -293,7 +322,7 @@ export class StepGroup {
       const samples = weight === null ? null : next([]);
       for (const [m, p] of members.entries()) {
         const ranks = samples ?? (average === "used" ? users.get(p)! : this.#engine.size);
-        means.set(p, div(sums[m]!, ranks));
+        means.set(p, divided(sums[m]!, ranks));
       }
     }
     if (regions.size > 0) this.#guard(turns.guard);

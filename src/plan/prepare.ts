@@ -42,13 +42,23 @@ export function prepare(graph: PlanGraph): Prepared {
   const slots = new Map(graph.leaves.map((leaf, slot) => [leaf.attrs.source.id, slot]));
   const baseOf = (at: number): Node => viewOf(roots[at]!).base;
   return {
-    order: topological(roots),
+    order: inTurns(roots),
     outputs: roots.slice(0, o),
     writes: graph.writes.map(({ slot }, i) => ({ slot, value: baseOf(o + i) })),
     checks: graph.checks.map((_, i) => baseOf(o + w + i)),
     slot: (n) => (isOp(n, "input") ? slots.get(n.attrs.source.id)! : -1),
     slots: graph.leaves.length,
   };
+}
+
+/**
+ * All nodes in topological order, with what exchanges are made of before all else, by their turns: what comes first is
+ * computed first, and other ranks have it while the rest is under way.
+ */
+function inTurns(roots: readonly Node[]): Node[] {
+  const order = topological(roots);
+  const exchanges = order.filter((n) => isOp(n, "exchange")).sort((a, b) => a.attrs.turn - b.attrs.turn);
+  return exchanges.length === 0 ? order : topological([...exchanges, ...roots]);
 }
 
 function rewritten(roots: readonly Node[]): Node[] {

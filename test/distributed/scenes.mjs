@@ -46,6 +46,18 @@ const alike = async (at) => new Set(await group.gather(await digest(at))).size =
 console.warn = () => {};
 
 const scenes = {
+  /** The same steps with buckets of each size, and what they send. */
+  async buckets() {
+    const digests = [];
+    for (const bucketCapMb of [25, 1e-6, 8e-5]) {
+      const made = stepOf({ bucketCapMb, clipNorm: 0.5, keepGrads: true });
+      for (let i = 0; i < 4; i++)
+        await made.step(...batchOf(rank, i, (rank + i) % 2 === 0 ? "task1" : "task2"));
+      digests.push([await digest(made), await alike(made)]);
+    }
+    report({ digests, sums: group.sent.sums });
+  },
+
   async values() {
     const sum = await group.sum(Float32Array.from({ length: 5000 }, (_, i) => 0.1 * (rank + 1) * i));
     const doubles = await group.sum(Float64Array.of(0.1 * (rank + 1)));

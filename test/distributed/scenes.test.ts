@@ -30,6 +30,14 @@ test.each([
   expect(said).toEqual(all.map(() => [expected]));
 });
 
+test.each([2, 3])("bits do not depend on the size of buckets, on %i ranks", limit, async (ranks) => {
+  const { failure, said } = await ran("./scenes.mjs", ["buckets"], { ranks });
+  expect(failure).toBeNull();
+  const [{ digests }] = said[0] as unknown as [{ digests: [string, boolean][] }];
+  expect(digests.map(([, alike]) => alike)).toEqual([true, true, true]);
+  expect(new Set(digests.map(([digest]) => digest)).size).toBe(1);
+});
+
 test("what is trained is sent, with a word for checks, and nothing else", limit, async () => {
   const { failure, said } = await ran("./scenes.mjs", ["wire"]);
   expect(failure).toBeNull();
@@ -41,7 +49,7 @@ test("what is trained is sent, with a word for checks, and nothing else", limit,
   expect(rank0.map(([sums]) => sums)).toEqual([head, head, 28, head, 28, 28, head]);
   // A set that is known costs its hash; only one that is new is written out.
   const hash = rank0[1]![1];
-  expect(hash).toBe(32);
+  expect(hash).toBe(40);
   expect(rank0.map(([, messages]) => messages === hash)).toEqual([
     false,
     true,

@@ -29,7 +29,8 @@ const looks = 4000;
  */
 export class ThreadsEngine extends WatchedEngine {
   readonly name = "threads";
-  readonly #staging: SharedArrayBuffer;
+  /** Of each rank two, which are used in turn. */
+  readonly #slots: readonly Uint8Array[];
   readonly #slotBytes: number;
   /** Whether others may still read memory of this rank. */
   #lends = false;
@@ -38,8 +39,11 @@ export class ThreadsEngine extends WatchedEngine {
 
   constructor({ ranks: size, control, staging, slotBytes, ...data }: RankData) {
     super({ ...data, size, control: new Control(size, control), timeoutBy: "--timeout", looks });
-    this.#staging = staging;
     this.#slotBytes = slotBytes;
+    this.#slots = Array.from(
+      { length: 2 * size },
+      (_, i) => new Uint8Array(staging, i * slotBytes, slotBytes),
+    );
   }
 
   protected meetInterrupting(kind: number): void {
@@ -90,11 +94,6 @@ export class ThreadsEngine extends WatchedEngine {
     );
   }
 
-  /** The first byte in the staging memory of a rank's slot of this use. */
-  #at(rank: number): number {
-    return (2 * rank + this.#slot) * this.#slotBytes;
-  }
-
   gather(meeting: Meeting, bytes: Uint8Array): Uint8Array[] {
     const kind = meetings.indexOf(meeting);
     const all: Uint8Array[] = [];
@@ -102,7 +101,7 @@ export class ThreadsEngine extends WatchedEngine {
     for (let from = 0, most = 1; from < most; from += this.#slotBytes) {
       this.#slot ^= 1;
       const piece = bytes.subarray(from, from + this.#slotBytes);
-      new Uint8Array(this.#staging, this.#at(this.rank), piece.length).set(piece);
+      this.#bytes(this.rank).set(piece);
       const meeting = this.#meet(kind, bytes.length);
       for (let rank = 0; rank < this.size; rank++) {
         if (from === 0) {
@@ -111,7 +110,7 @@ export class ThreadsEngine extends WatchedEngine {
         }
         const into = all[rank]!;
         const length = Math.min(this.#slotBytes, into.length - from);
-        if (length > 0) into.set(new Uint8Array(this.#staging, this.#at(rank), length), from);
+        if (length > 0) into.set(this.#bytes(rank).subarray(0, length), from);
       }
     }
     return all;
@@ -195,7 +194,7 @@ export class ThreadsEngine extends WatchedEngine {
 
   /** A rank's slot of this use. */
   #bytes(rank: number): Uint8Array {
-    return new Uint8Array(this.#staging, this.#at(rank), this.#slotBytes);
+    return this.#slots[2 * rank + this.#slot]!;
   }
 
   #requireSame(meeting: number): void {

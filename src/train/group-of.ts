@@ -1,3 +1,4 @@
+import { currentBackend } from "../backends/registry.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { StepGroup } from "../distributed/step-group.ts";
 import type { Module } from "../nn/module.ts";
@@ -35,6 +36,8 @@ export function groupOf<A extends unknown[], L extends LossResult>(
   const finite = options.finite ?? false;
   const hooked = options.gradients !== undefined;
   const facts = {
+    // What two backends compute differs in last bits, and so would parameters.
+    "the backend": currentBackend().name,
     "the optimizer": optimizer.name,
     accumulate: `${accumulate}`,
     clipNorm: `${clipNorm ?? "not given"}`,

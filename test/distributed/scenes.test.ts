@@ -30,6 +30,14 @@ test.each([
   expect(said).toEqual(all.map(() => [expected]));
 });
 
+test("ranks that compute by different backends are refused", limit, async () => {
+  const { failure, said } = await ran("./backends.mjs", []);
+  expect(failure).toBeNull();
+  const message =
+    "Ranks differ before their first step together: the backend is wasm on rank 0 and reference on rank 1. Nothing was sent.";
+  expect(said.flat()).toEqual([0, 1].map(() => ({ error: "GroupError", message, same: true })));
+});
+
 test.each([2, 3])("bits do not depend on the size of buckets, on %i ranks", limit, async (ranks) => {
   const { failure, said } = await ran("./scenes.mjs", ["buckets"], { ranks });
   expect(failure).toBeNull();

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { built } from "../built.ts";
 import { ran } from "./running.ts";
 
@@ -28,6 +28,19 @@ test.each([
     rank: `broadcast(): from is ${ranks}; ranks are 0 to ${ranks - 1}`,
   };
   expect(said).toEqual(all.map(() => [expected]));
+});
+
+test.each([
+  [2, "native"],
+  [3, "native"],
+  [3, "wasm"],
+])("%i ranks on %s sum large gradients as plain loops do", limit, async (ranks, backend) => {
+  vi.stubEnv("THAW_BACKEND", backend);
+  const { failure, said } = await ran("./scenes.mjs", ["large"], { ranks, bucketBytes: 2 ** 15 });
+  vi.unstubAllEnvs();
+  expect(failure).toBeNull();
+  const sums = 3 * 4 * (150 * 301 + 7 + 1);
+  expect(said.flat()).toEqual(Array.from({ length: ranks }, () => ({ same: [true, true], sums })));
 });
 
 test("ranks that compute by different backends are refused", limit, async () => {

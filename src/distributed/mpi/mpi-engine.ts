@@ -37,6 +37,8 @@ export class MpiEngine extends WatchedEngine {
   readonly name = "mpi";
   readonly #mpi: Mpi;
   readonly #peers: readonly Peer[];
+  /** The requests of first messages. */
+  readonly #firsts: readonly Pending[];
   readonly #own = new Uint8Array(new ArrayBuffer(firstBytes));
   readonly #ownWords = new Int32Array(this.#own.buffer, 0, header.words);
   /** Requests of parts, which are as many as there are, and where small ones are put together, by use. */
@@ -61,6 +63,10 @@ export class MpiEngine extends WatchedEngine {
         words: new Int32Array(first.buffer, 0, header.words),
       };
     });
+    this.#firsts = this.#peers.flatMap(({ rank, received, sent }) => [
+      { rank, request: received },
+      { rank, request: sent },
+    ]);
   }
 
   protected meetInterrupting(kind: number): void {
@@ -89,12 +95,7 @@ export class MpiEngine extends WatchedEngine {
 
   /** Waits until the first messages, or rests, of a meeting are there, and those of this rank are gone. */
   #finish(): void {
-    this.#settle(
-      this.#peers.flatMap(({ rank, received, sent }) => [
-        { rank, request: received },
-        { rank, request: sent },
-      ]),
-    );
+    this.#settle(this.#firsts);
   }
 
   /** Goes to the next meeting with what fits into a first message; gives the sizes that all have brought. */
@@ -173,10 +174,7 @@ export class MpiEngine extends WatchedEngine {
     const bytes = sizes.reduce((sum, length) => sum + length, 0);
     const isInline = bytes <= inlineBytes;
     this.#arrive(kind, bytes / unit, isInline ? joined(parts) : new Uint8Array(0));
-    let pending: readonly Pending[] = this.#peers.flatMap(({ rank, received, sent }) => [
-      { rank, request: received },
-      { rank, request: sent },
-    ]);
+    let pending = this.#firsts;
     /** What is to be done when those that are pending are done, in order. */
     const next: (() => readonly Pending[])[] = [
       () => {

@@ -1,3 +1,4 @@
+import { InternalError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import { isOp, type Node, node, nodeLike, topological } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
@@ -58,6 +59,8 @@ export function prepare(graph: PlanGraph): Prepared {
 function inTurns(roots: readonly Node[]): Node[] {
   const order = topological(roots);
   const exchanges = order.filter((n) => isOp(n, "exchange")).sort((a, b) => a.attrs.turn - b.attrs.turn);
+  if (exchanges.some((n, i) => n.attrs.turn === exchanges[i - 1]?.attrs.turn))
+    throw new InternalError("plan: two exchanges with other ranks have one turn");
   return exchanges.length === 0 ? order : topological([...exchanges, ...roots]);
 }
 

@@ -24,7 +24,7 @@ export interface RankData {
  * Looks at another rank before this one sleeps: what takes microseconds is sooner over than a thread wakes. They take
  * longer than that, or a rank that has slept would come late to the next meeting, and have the other one sleep there.
  */
-const looks = 40_000;
+const looks = 10_000;
 
 /**
  * Ranks that are threads of one process. What they give each other goes through shared memory: each writes its own slots

@@ -2,22 +2,20 @@ import type { DType } from "../base/dtype.ts";
 import { errorText } from "../base/error-text.ts";
 import { ArgumentError, GroupError, RankError } from "../base/errors.ts";
 import { idOf } from "../base/identity.ts";
-import { type Shape, sizeOf } from "../base/shape.ts";
 import { isCheckingFinite } from "../engine/finite.ts";
 import { addCheck, currentTrace, hostScalar } from "../engine/trace.ts";
-import { reshape, sliceAxis } from "../ir/build.ts";
+import { reshape } from "../ir/build.ts";
 import type { Collective, Given, Transfer } from "../ir/collective.ts";
 import { node } from "../ir/node.ts";
-import { type Regions, widened } from "../optim/accumulate.ts";
-import type { Gradients, GradientTransform } from "../optim/gradient-transform.ts";
-import { partShape } from "../optim/part.ts";
+import type { Regions } from "../optim/accumulate.ts";
+import type { GradientTransform } from "../optim/gradient-transform.ts";
 import type { Node } from "../optim/transform.ts";
 import { noGrad } from "../tensor/autograd.ts";
-import { div, eq, full, like, mul, not } from "../tensor/operations/elementwise.ts";
+import { eq, full, like, not } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { withRanks } from "../tensor/ranks-of-step.ts";
 import { type Agreed, Agreements, type Proposal } from "./agreement.ts";
-import { bucketsOf } from "./buckets.ts";
+import { averaged } from "./averaged.ts";
 import { describeList } from "./contribution.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
 import { type InCommon, meetFirst } from "./first-meeting.ts";
@@ -67,10 +65,6 @@ type Expected = Pick<Proposal, "regions" | "layers">;
 
 /** Thrown by a check on this rank where it was one on another that has failed. */
 class FailedElsewhere extends RankError {}
-
-/** A sum by a count. Products with what powers of two are the inverse of have the same bits, and take less time. */
-const divided = (sum: Node, count: number | Node): Node =>
-  typeof count === "number" && Number.isInteger(Math.log2(count)) ? mul(sum, 1 / count) : div(sum, count);
 
 /** When sums of a step come: after those that losses and their gradients are made of. */
 const turns = { buckets: 1e6, guard: 2e6, lastGuard: 3e6 } as const;
@@ -266,10 +260,15 @@ export class StepGroup {
     );
   }
 
+  /** By how much this rank's gradients weigh; null: as much as any other's. */
+  get #weight(): ((dtype: DType) => Node) | null {
+    return this.#settings.average === "samples" ? (dtype) => hostScalar(() => this.#samples, dtype) : null;
+  }
+
   /** Computes losses, whose layers may sum over ranks, unless that is to be refused. */
   computing<T>(losses: () => T, refusal: string | null): T {
     this.#layers = [];
-    const { average, module } = this.#settings;
+    const { module } = this.#settings;
     const note = (layer: object): void => {
       if (refusal !== null) throw new ArgumentError(`SyncBatchNorm: ${refusal}`);
       const [path] = module.namedModules().find(([, each]) => each === layer) ?? [
@@ -277,8 +276,7 @@ export class StepGroup {
       ];
       this.#layers.push(path);
     };
-    const weight = average === "samples" ? (dtype: DType) => hostScalar(() => this.#samples, dtype) : null;
-    return withRanks({ by: this.#sums, weight, turn: 0, note }, losses);
+    return withRanks({ by: this.#sums, weight: this.#weight, turn: 0, note }, losses);
   }
 
   /** A stage that puts sums over all ranks in the place of gradients, which are of `own` on this one. */
@@ -292,41 +290,18 @@ export class StepGroup {
         const layers = describeList(this.#layers);
         if (contributions.describe(has).text !== agreed.own.text || layers.text !== agreed.layers.text)
           throw new Unexpected({ regions: has, layers });
-        return noGrad(() => this.#summed(agreed, gradients, own));
+        return noGrad(() => {
+          const means = averaged(agreed, gradients, own, {
+            ...this.#settings,
+            by: this.#sums,
+            firstTurn: turns.buckets,
+            weight: this.#weight,
+          });
+          if (means.size > 0) this.#guard(turns.guard);
+          return means;
+        });
       },
     };
-  }
-
-  #summed({ regions, users }: Agreed, gradients: Gradients, own: Regions): Gradients {
-    const { average, bucketCapMb } = this.#settings;
-    const means = new Map<Parameter, Node>();
-    for (const [i, { dtype, members }] of bucketsOf(regions, bucketCapMb * 2 ** 20).entries()) {
-      const weight = average === "samples" ? hostScalar(() => this.#samples, dtype) : null;
-      const parts = members.map((p) => {
-        const [region, shape] = [regions.get(p)!, partShape(p, regions.get(p)!)];
-        const gradient = gradients.get(p);
-        if (gradient === undefined) return full(shape, 0, dtype);
-        const mine = own.get(p)!;
-        const same = like(gradient, partShape(p, mine), dtype, "gradient");
-        return widened(p, weight === null ? same : mul(same, weight), mine, region);
-      });
-      if (weight !== null) parts.push(weight);
-      const total = node("allReduce", parts, { by: this.#sums, turn: turns.buckets + i });
-      let at = 0;
-      const next = (shape: Shape): Node => {
-        const size = sizeOf(shape);
-        at += size;
-        return reshape(sliceAxis(total, 0, at - size, size), shape);
-      };
-      const sums = members.map((p) => next(partShape(p, regions.get(p)!)));
-      const samples = weight === null ? null : next([]);
-      for (const [m, p] of members.entries()) {
-        const ranks = samples ?? (average === "used" ? users.get(p)! : this.#engine.size);
-        means.set(p, divided(sums[m]!, ranks));
-      }
-    }
-    if (regions.size > 0) this.#guard(turns.guard);
-    return new Map([...regions.keys()].map((p) => [p, means.get(p)!]));
   }
 
   /** A sum that tells whether a check has failed anywhere, of those that there are so far. */

@@ -145,6 +145,8 @@ const options = (input: Record<string, string>): InputOptions => ({
   preserveEntrySignatures: "allow-extension",
   plugins: [inNamespaces, inParts],
   transform: { define: { THAW_GENERATOR: JSON.stringify(generator) } },
+  // How long a build has taken says nothing of what it has made, and a machine may have other things to do.
+  checks: { bundlerTimings: false },
   onLog(_, log) {
     throw new Error(log.message);
   },

@@ -251,5 +251,7 @@ export const narrowRules: { readonly [K in Op]: NarrowRule<K> | null } = {
   attention: null,
   attentionGradient: null,
   allReduce: null,
+  exchange: null,
+  received: null,
   randomBits: null,
 };

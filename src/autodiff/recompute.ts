@@ -68,9 +68,9 @@ export class Recomputation {
   }
 }
 
-/** Leaves belong to no block: they stand in memory, or are where gradients end. */
+/** Leaves belong to no block: they stand in memory, or are where gradients end. Nor do sums over ranks: all came for them once. */
 const isMember = ({ first, last }: Block, n: Node): boolean =>
-  n.id > first && n.id <= last && n.src.length > 0 && !isOp(n, "variable");
+  n.id > first && n.id <= last && n.src.length > 0 && !isOp(n, "variable") && !isOp(n, "allReduce");
 
 /** Whether a node is a number or two that the host gives, as the key of random bits is: to keep those costs least. */
 const isOfHost = (n: Node): boolean =>

@@ -1,3 +1,4 @@
+import { GradientError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import {
   cast,
@@ -14,7 +15,7 @@ import {
   sliceAxis,
   sum,
 } from "../ir/build.ts";
-import { type Node, node } from "../ir/node.ts";
+import { isOp, type Node, node, topological } from "../ir/node.ts";
 
 /** Gradient rules of the primitives whose structure takes more than a line; the table is `vjp.ts`. */
 
@@ -117,10 +118,31 @@ export function concatOperand(n: Node<"concat">, g: Node, operand: number): Node
 }
 
 /** allReduce: what a rank gives reaches the results of all, so its gradient is the sum of theirs. */
-export function allReduceOperand({ src, attrs }: Node<"allReduce">, g: Node, operand: number): Node {
+export function allReduceOperand(n: Node<"allReduce">, g: Node, operand: number): Node {
+  const { src, attrs } = n;
   const start = src.slice(0, operand).reduce((sum, s) => sum + sizeOf(s.shape), 0);
   const { shape } = src[operand]!;
-  return reshape(sliceAxis(node("allReduce", [g], attrs), 0, start, sizeOf(shape)), shape);
+  const total = node("allReduce", [g], { by: attrs.by, turn: mirroredTurn(n, g) });
+  return reshape(sliceAxis(total, 0, start, sizeOf(shape)), shape);
+}
+
+/** Sums that losses are made of have turns below the first, and those of gradients, and of theirs, below the last. */
+const [firstTurns, lastTurns] = [2 ** 16, 2 ** 19];
+
+/**
+ * The turn of a sum's gradient: gradients come after all sums that there are, in the reverse order, which all ranks have
+ * alike, whatever else their graphs are. Those of gradients come after these, in the reverse order of both.
+ */
+function mirroredTurn({ attrs: { turn } }: Node<"allReduce">, g: Node): number {
+  let most = 0;
+  for (const made of topological([g])) if (isOp(made, "allReduce")) most = Math.max(most, made.attrs.turn);
+  let end = 2 * firstTurns;
+  while (turn >= end / 2 || most >= end) end *= 2;
+  if (end > lastTurns)
+    throw new GradientError(
+      "A sum over ranks has gradients, gradients of these, and of these, and no further ones.",
+    );
+  return end - 1 - turn;
 }
 
 /** One side of a dot: its axes by role. */

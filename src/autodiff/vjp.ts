@@ -180,5 +180,8 @@ export const vjpRules: { readonly [K in Op]: VjpRule<K> } = {
   // It is made where gradients are not to have gradients.
   attentionGradient: [null],
   allReduce: [allReduceOperand],
+  // Plans have them, and graphs that gradients are made of do not.
+  exchange: [null],
+  received: [null],
   randomBits: [null],
 };

@@ -174,7 +174,7 @@ export class PlanTable {
   }
 
   /** Has a buffer of the arena be somebody's memory; null: where it was planned to be. */
-  #bindBuffer(buffer: number, to: number | null): void {
+  bindBuffer(buffer: number, to: number | null): void {
     if (to === null ? !this.#elsewhere.has(buffer) : this.#elsewhere.get(buffer) === to) return;
     const address = to ?? this.#memory.placeOf(buffer);
     for (const [i, other] of this.#arenaBuffers.entries())
@@ -195,16 +195,16 @@ export class PlanTable {
         this.#bound[i] = address;
       }
       // Inputs are the first buffers, in order.
-      else if (binding instanceof AddressedAllocation) this.#bindBuffer(i, binding.address);
+      else if (binding instanceof AddressedAllocation) this.bindBuffer(i, binding.address);
       else {
-        if (this.#elsewhere.size > 0) this.#bindBuffer(i, null);
+        if (this.#elsewhere.size > 0) this.bindBuffer(i, null);
         this.#memory.fill(i, binding as TypedArray);
       }
     }
     for (let i = 0; i < results.length; i++) {
       const result = results[i]!;
-      if (result instanceof AddressedAllocation) this.#bindBuffer(outputs[i]!.buffer, result.address);
-      else if (this.#elsewhere.size > 0) this.#bindBuffer(outputs[i]!.buffer, null);
+      if (result instanceof AddressedAllocation) this.bindBuffer(outputs[i]!.buffer, result.address);
+      else if (this.#elsewhere.size > 0) this.bindBuffer(outputs[i]!.buffer, null);
     }
   }
 

@@ -16,6 +16,8 @@ export interface Agreed {
   readonly users: ReadonlyMap<Parameter, number>;
   /** What this rank gives. */
   readonly own: Described;
+  /** The layers that sum over ranks, in their order. */
+  readonly layers: Described;
 }
 
 /** What a rank says of the call that it is about to make. */
@@ -24,6 +26,8 @@ export interface Proposal {
   readonly regions: Regions;
   /** Calls that the update is the mean of. */
   readonly of: number;
+  /** The layers that it expects to sum over ranks, in their order. */
+  readonly layers: Described;
 }
 
 /** What is agreed on the members of, and whether what is frozen on some ranks only is an error. */
@@ -36,8 +40,8 @@ interface Settings {
 /** Agreements that are remembered. All ranks have the same, so that all forget at once. */
 const remembered = 2048;
 
-/** Words that ranks tell each other: which step, calls of its round, and hashes of three texts. */
-const words = 8;
+/** Words that ranks tell each other: which step, calls of its round, and hashes of four texts. */
+const words = 10;
 
 /** Has ranks agree, before each update, on what it is of: by one exchange of hashes, where all of them are known. */
 export class Agreements {
@@ -84,7 +88,7 @@ export class Agreements {
   }
 
   /** Agrees on a call; throws `GroupError` on all ranks where they differ in what must be the same. */
-  on({ regions, of }: Proposal): Agreed {
+  on({ regions, of, layers }: Proposal): Agreed {
     const { frozen, contributions } = this;
     const own = contributions.describe(regions);
     const mine = this.#words;
@@ -92,32 +96,33 @@ export class Agreements {
     mine.set(own.hash, 2);
     mine.set(frozen.hash, 4);
     mine.set(this.#members.hash, 6);
+    mine.set(layers.hash, 8);
     const all = this.#engine.gather("a step", this.#bytes);
     const said = new Int32Array(words * all.length);
     for (const [rank, bytes] of all.entries()) said.set(new Int32Array(bytes.buffer, 0, words), rank * words);
     if (this.#last !== null && this.#last.agreed.own === own && same(this.#last.words, said))
       return this.#last.agreed;
-    this.#refuseDifferences(said, frozen);
-    const agreed = this.#find(said, own);
+    this.#refuseDifferences(said, frozen, layers);
+    const agreed = this.#find(said, own, layers);
     this.#last = { words: said, agreed };
     return agreed;
   }
 
-  #find(said: Int32Array, own: Described): Agreed {
+  #find(said: Int32Array, own: Described, layers: Described): Agreed {
     const key = said.join();
     let agreed = this.#known.get(key);
     if (agreed === undefined) {
       const all = gatherTexts(this.#engine, "a step", own.text).map((text) => this.contributions.read(text));
       const users = new Map<Parameter, number>();
       for (const regions of all) for (const p of regions.keys()) users.set(p, (users.get(p) ?? 0) + 1);
-      agreed = { regions: this.contributions.ordered(all.reduce(unite)), users, own };
+      agreed = { regions: this.contributions.ordered(all.reduce(unite)), users, own, layers };
       if (this.#known.size >= remembered) this.#known.clear();
       this.#known.set(key, agreed);
     }
     return agreed;
   }
 
-  #refuseDifferences(said: Int32Array, frozen: Described): void {
+  #refuseDifferences(said: Int32Array, frozen: Described, layers: Described): void {
     const wordsOf = (at: number): number[] =>
       Array.from({ length: said.length / words }, (_, rank) => said[rank * words + at]!);
     const differ = (...at: number[]): boolean => at.some((word) => new Set(wordsOf(word)).size > 1);
@@ -137,6 +142,11 @@ export class Agreements {
       throw new GroupError(
         `Ranks have different parameters: ${this.#difference(this.#contributions!.members)}. Nothing was sent.`,
       );
+    if (differ(8, 9))
+      throw new GroupError(
+        `Ranks run different layers that sum over ranks: ${this.#difference(listOf(layers))}. ` +
+          "In training all ranks must run the same SyncBatchNorm layers, in the same order. Nothing was updated.",
+      );
     if (!this.#withholds && differ(4, 5))
       throw new GroupError(
         `Frozen on some ranks only: ${this.#difference(listOf(frozen))}. In a group frozen means frozen on every rank: ` +
@@ -154,6 +164,7 @@ export class Agreements {
     for (const [rank, items] of lists.entries())
       for (const item of items) has.set(item, [...(has.get(item) ?? []), rank]);
     const some = [...has].filter(([, ranks]) => ranks.length < lists.length);
+    if (some.length === 0) return "they come in another order";
     const shown = some.slice(0, 8).map(([item, ranks]) => {
       const others = lists.map((_, rank) => rank).filter((rank) => !ranks.includes(rank));
       return `${item} on ${ranksText(ranks)}, not on ${ranksText(others)}`;

@@ -1,4 +1,4 @@
-import type { DType, TypedArray } from "../base/dtype.ts";
+import type { Given, Transfer } from "../ir/collective.ts";
 
 /** What scripts ask of a group: each is one meeting, and what a rank is at meanwhile. */
 const calls = ["sum()", "broadcast()", "gather()", "barrier()", "a checkpoint"] as const;
@@ -62,8 +62,10 @@ export interface Engine {
   gather(meeting: Meeting, bytes: Uint8Array): Uint8Array[];
   /** What one rank brings; the others bring nothing. */
   broadcast(meeting: Meeting, bytes: Uint8Array | null, from: number): Uint8Array;
-  /** As `Collective.sum`. */
-  sum(meeting: Meeting, parts: readonly TypedArray[], into: TypedArray, dtype: DType): void;
+  /** As `Collective.begin`: comes to a meeting, and goes on while the others come. No other is between it and its end. */
+  begin(meeting: Meeting, given: Given): Transfer;
+  /** As `Collective.release`. */
+  release(meeting: Meeting): void;
   /** Comes to the next meeting, whatever it is, with an interruption. */
   interrupt(kind: number): void;
   /** Says what this rank is at, for others to name it by. */

@@ -1,13 +1,15 @@
-import type { DType, TypedArray } from "../base/dtype.ts";
+import { type DType, dtypes, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError, RankError } from "../base/errors.ts";
 import { yielding } from "../base/yielding.ts";
 import type { Meet } from "../checkpoint/meet.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
+import { sumInOrder } from "../ir/sum-in-order.ts";
 import { notCopied, requireRank } from "./alone.ts";
 import type { Action, Engine, Meeting, Sent } from "./engine.ts";
 import { gatherTexts } from "./gather-texts.ts";
 import type { Group } from "./group.ts";
 import { StepGroup, type StepGroupSettings } from "./step-group.ts";
+import { sizesRefusal } from "./watched-engine.ts";
 
 /** What is used of `node:v8`: structured clone to bytes, and back. */
 interface Codec {
@@ -67,7 +69,13 @@ export class Ranked implements Group {
           "sum(): takes a Float32Array, Float64Array, Int32Array, Int8Array or Uint8Array; of a tensor its await t.data()",
         );
       const total = values.slice() as A;
-      this.#engine.sum("sum()", [values], total, dtype);
+      const own = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      const all = this.#engine.gather("sum()", own);
+      if (all.some(({ length }) => length !== own.length))
+        throw sizesRefusal(all.map(({ length }) => length / values.BYTES_PER_ELEMENT));
+      const { array } = dtypes[dtype];
+      const arrays = all.map(({ buffer }) => new array(buffer as ArrayBuffer) as TypedArray);
+      sumInOrder(arrays, total, dtype);
       return total;
     });
   }

@@ -1,22 +1,22 @@
-import type { DType, TypedArray } from "../base/dtype.ts";
+import type { DType } from "../base/dtype.ts";
 import { errorText } from "../base/error-text.ts";
 import { ArgumentError, GroupError, RankError } from "../base/errors.ts";
 import { idOf } from "../base/identity.ts";
-import { sizeOf } from "../base/shape.ts";
 import { isCheckingFinite } from "../engine/finite.ts";
 import { addCheck, currentTrace, hostScalar } from "../engine/trace.ts";
-import { reshape, sliceAxis } from "../ir/build.ts";
+import { reshape } from "../ir/build.ts";
+import type { Collective, Given, Transfer } from "../ir/collective.ts";
 import { node } from "../ir/node.ts";
-import type { Collective } from "../ir/op.ts";
-import { type Regions, widened } from "../optim/accumulate.ts";
-import type { Gradients, GradientTransform } from "../optim/gradient-transform.ts";
-import { partShape } from "../optim/part.ts";
-import { stateDtype } from "../optim/state-tensor.ts";
+import type { Regions } from "../optim/accumulate.ts";
+import type { GradientTransform } from "../optim/gradient-transform.ts";
 import type { Node } from "../optim/transform.ts";
 import { noGrad } from "../tensor/autograd.ts";
-import { div, eq, full, like, mul, not } from "../tensor/operations/elementwise.ts";
+import { eq, full, like, not } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { type Agreed, Agreements } from "./agreement.ts";
+import { withRanks } from "../tensor/ranks-of-step.ts";
+import { type Agreed, Agreements, type Proposal } from "./agreement.ts";
+import { averaged } from "./averaged.ts";
+import { describeList } from "./contribution.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
 import { type InCommon, meetFirst } from "./first-meeting.ts";
 import { gatherTexts } from "./gather-texts.ts";
@@ -31,6 +31,8 @@ export interface StepGroupSettings extends InCommon {
   readonly start: "same" | "broadcast";
   /** What is frozen on some ranks only: an error, or no gradient of it from those. */
   readonly frozenAlone: "error" | "withhold";
+  /** Of how many MiB gradients are that go to the other ranks together, at most. */
+  readonly bucketCapMb: number;
   /** Whether checks come to be after gradients have been summed. */
   readonly checksLater: boolean;
 }
@@ -51,15 +53,21 @@ export interface StepCall {
 
 /** Thrown where a call's losses reach something else than was expected: it is agreed on anew, and made again. */
 class Unexpected extends Error {
-  readonly reached: Regions;
-  constructor(reached: Regions) {
-    super("a loss reaches other parameters than before");
-    this.reached = reached;
+  readonly expected: Expected;
+  constructor(expected: Expected) {
+    super("a loss reaches other parameters than before, or by other layers");
+    this.expected = expected;
   }
 }
 
+/** What a call is expected to have gradients of, and the layers that sum over ranks in it. */
+type Expected = Pick<Proposal, "regions" | "layers">;
+
 /** Thrown by a check on this rank where it was one on another that has failed. */
 class FailedElsewhere extends RankError {}
+
+/** When sums of a step come: after those that losses and their gradients are made of. */
+const turns = { buckets: 1e6, guard: 2e6, lastGuard: 3e6 } as const;
 
 /** Tasks of one set that are told apart at a time. */
 const remembered = 1024;
@@ -73,7 +81,9 @@ export class StepGroup {
   readonly #settings: StepGroupSettings;
   readonly #agreements: Agreements;
   /** What calls have reached, by what they do, what they are called and what is frozen. */
-  readonly #reached = new WeakMap<object, Map<string, Regions>>();
+  readonly #reached = new WeakMap<object, Map<string, Expected>>();
+  /** Paths of the layers that sum over ranks in the losses of the present recording. */
+  #layers: string[] = [];
   readonly #sums: Collective;
   /** A sum whose last element says how many ranks' checks have failed. */
   readonly #guarded: Collective;
@@ -93,19 +103,29 @@ export class StepGroup {
     this.#engine = engine;
     this.#settings = settings;
     this.#agreements = new Agreements(engine, step, settings);
-    const sum = (parts: readonly TypedArray[], into: TypedArray, dtype: DType): void => {
+    const begin = (given: Given): Transfer => {
       engine.note("the sum of gradients of step", this.#updates);
-      engine.sum("a sum of gradients", parts, into, dtype);
+      return engine.begin("a sum of gradients", given);
     };
-    this.#sums = { id: idOf(this), sum };
+    const release = (): void => engine.release("a sum of gradients");
+    const { rank, size } = engine;
+    this.#sums = { id: idOf(this), rank, size, begin, release };
     this.#guarded = {
+      ...this.#sums,
       id: idOf(this.#sums),
-      sum: (parts, into, dtype) => {
-        sum(parts, into, dtype);
-        this.#guards++;
-        if (into.at(-1) !== 0) this.#refused = true;
+      begin: (given) => {
+        const { poll, finish } = begin(given);
+        return { poll, finish: () => this.#finishGuard(given, finish) };
       },
     };
+  }
+
+  /** Ends an exchange of words that say whether a check has failed. */
+  #finishGuard({ parts, takes }: Given, finish: () => void): void {
+    finish();
+    this.#guards++;
+    const words = [parts[0]!, ...takes.flatMap(([word]) => word ?? [])];
+    if (words.some((word) => word.bytes().some((byte) => byte !== 0))) this.#refused = true;
   }
 
   /** Whether what is frozen on this rank alone moves by the gradients of the others. */
@@ -146,16 +166,16 @@ export class StepGroup {
     const name = `${task}\n${this.#agreements.frozen.key}`;
     let known = this.#reached.get(key);
     if (known === undefined) this.#reached.set(key, (known = new Map()));
-    let regions = known.get(name);
-    if (regions === undefined) {
+    let expected = known.get(name);
+    if (expected === undefined) {
       if (known.size >= remembered) known.clear();
-      known.set(name, (regions = possible()));
+      known.set(name, (expected = { regions: possible(), layers: describeList([]) }));
     }
-    const agreed = this.#agreements.on({ regions, of });
+    const agreed = this.#agreements.on({ ...expected, of });
     try {
       return carryOut(planned, agreed);
     } catch (error) {
-      if (error instanceof Unexpected) known.set(name, error.reached);
+      if (error instanceof Unexpected) known.set(name, error.expected);
       throw error;
     }
   }
@@ -240,6 +260,25 @@ export class StepGroup {
     );
   }
 
+  /** By how much this rank's gradients weigh; null: as much as any other's. */
+  get #weight(): ((dtype: DType) => Node) | null {
+    return this.#settings.average === "samples" ? (dtype) => hostScalar(() => this.#samples, dtype) : null;
+  }
+
+  /** Computes losses, whose layers may sum over ranks, unless that is to be refused. */
+  computing<T>(losses: () => T, refusal: string | null): T {
+    this.#layers = [];
+    const { module } = this.#settings;
+    const note = (layer: object): void => {
+      if (refusal !== null) throw new ArgumentError(`SyncBatchNorm: ${refusal}`);
+      const [path] = module.namedModules().find(([, each]) => each === layer) ?? [
+        "one outside of the module",
+      ];
+      this.#layers.push(path);
+    };
+    return withRanks({ by: this.#sums, weight: this.#weight, turn: 0, note }, losses);
+  }
+
   /** A stage that puts sums over all ranks in the place of gradients, which are of `own` on this one. */
   stage(agreed: Agreed, own: Regions): GradientTransform {
     return {
@@ -248,63 +287,38 @@ export class StepGroup {
         const { contributions } = this.#agreements;
         this.#checks = 0;
         const has = new Map([...own].filter(([p]) => gradients.has(p)));
-        if (contributions.describe(has).text !== agreed.own.text) throw new Unexpected(has);
-        return noGrad(() => this.#summed(agreed, gradients, own));
+        const layers = describeList(this.#layers);
+        if (contributions.describe(has).text !== agreed.own.text || layers.text !== agreed.layers.text)
+          throw new Unexpected({ regions: has, layers });
+        return noGrad(() => {
+          const means = averaged(agreed, gradients, own, {
+            ...this.#settings,
+            by: this.#sums,
+            firstTurn: turns.buckets,
+            weight: this.#weight,
+          });
+          if (means.size > 0) this.#guard(turns.guard);
+          return means;
+        });
       },
     };
   }
 
-  #summed({ regions, users }: Agreed, gradients: Gradients, own: Regions): Gradients {
-    const { average } = this.#settings;
-    const byDtype = new Map<DType, Parameter[]>();
-    for (const p of regions.keys()) byDtype.set(stateDtype(p), [...(byDtype.get(stateDtype(p)) ?? []), p]);
-    const means = new Map<Parameter, Node>();
-    for (const [turn, dtype] of [...byDtype.keys()].sort().entries()) {
-      const members = byDtype.get(dtype)!;
-      const weight = average === "samples" ? hostScalar(() => this.#samples, dtype) : null;
-      const parts = members.map((p) => {
-        const [region, shape] = [regions.get(p)!, partShape(p, regions.get(p)!)];
-        const gradient = gradients.get(p);
-        if (gradient === undefined) return full(shape, 0, dtype);
-        const mine = own.get(p)!;
-        const same = like(gradient, partShape(p, mine), dtype, "gradient");
-        return widened(p, weight === null ? same : mul(same, weight), mine, region);
-      });
-      if (weight !== null) parts.push(weight);
-      const last = turn === byDtype.size - 1;
-      const total = last
-        ? this.#guard(parts, dtype, turn)
-        : node("allReduce", parts, { by: this.#sums, turn });
-      const elements = members.reduce((sum, p) => sum + sizeOf(partShape(p, regions.get(p)!)), 0);
-      const samples = reshape(sliceAxis(total, 0, elements, 1), []);
-      let at = 0;
-      for (const p of members) {
-        const shape = partShape(p, regions.get(p)!);
-        const ranks = weight !== null ? samples : average === "used" ? users.get(p)! : this.#engine.size;
-        means.set(p, div(reshape(sliceAxis(total, 0, at, sizeOf(shape)), shape), ranks));
-        at += sizeOf(shape);
-      }
-    }
-    return new Map([...regions.keys()].map((p) => [p, means.get(p)!]));
-  }
-
-  /** A sum that tells, too, whether a check has failed anywhere, of those that there are so far. */
-  #guard(parts: readonly Node[], dtype: DType, turn: number): Node {
+  /** A sum that tells whether a check has failed anywhere, of those that there are so far. */
+  #guard(turn: number): void {
     const { checks } = currentTrace();
     const failed = checks
       .slice(this.#checks)
-      .map(({ status }) => like(not(eq(status, 0)), [], dtype, "group"))
-      .reduce((a, b) => node("max", [a, b], {}), full([], 0, dtype));
-    const total = node("allReduce", [...parts, failed], { by: this.#guarded, turn });
-    const count = reshape(sliceAxis(total, 0, total.shape[0]! - 1, 1), []);
+      .map(({ status }) => like(not(eq(status, 0)), [], "i32", "group"))
+      .reduce((a, b) => node("max", [a, b], {}), full([], 0, "i32"));
+    const count = reshape(node("allReduce", [failed], { by: this.#guarded, turn }), []);
     const status = like(not(eq(count, 0)), [], "i32", "group");
     addCheck(status, () => new FailedElsewhere("a check has failed on another rank"));
     this.#checks = checks.length;
-    return total;
   }
 
   /** Has checks that came to be since gradients were summed fail on all ranks too. */
   seal(): void {
-    if (this.#settings.checksLater) noGrad(() => this.#guard([], "i32", 1000));
+    if (this.#settings.checksLater) noGrad(() => this.#guard(turns.lastGuard));
   }
 }

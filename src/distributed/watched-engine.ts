@@ -1,11 +1,8 @@
 import { availableCores } from "../backends/cores.ts";
-import type { DType, TypedArray } from "../base/dtype.ts";
 import { GroupError } from "../base/errors.ts";
+import type { Given, Transfer } from "../ir/collective.ts";
 import { type Control, seenText } from "./control.ts";
 import { type Action, type Engine, Interrupted, type Meeting, meetings } from "./engine.ts";
-
-/** Bytes up to which every rank adds up all of a sum itself: less would not repay a second meeting. */
-export const addedByAll = 32_768;
 
 /** The longest time in milliseconds without a look at whether others are still there. */
 export const lookEvery = 50;
@@ -49,7 +46,8 @@ export abstract class WatchedEngine implements Engine {
   }
 
   abstract gather(meeting: Meeting, bytes: Uint8Array): Uint8Array[];
-  abstract sum(meeting: Meeting, parts: readonly TypedArray[], into: TypedArray, dtype: DType): void;
+  abstract begin(meeting: Meeting, given: Given): Transfer;
+  abstract release(meeting: Meeting): void;
   /** Goes to the next meeting with an interruption; all who come throw it. */
   protected abstract meetInterrupting(kind: number): void;
 

@@ -74,6 +74,8 @@ const named: { readonly [K in Op]: { readonly [A in keyof OpAttrs[K]]-?: true } 
   attention: { causal: true, masked: true, scale: true, dropout: true, byHead: true },
   attentionGradient: { causal: true, masked: true, scale: true, dropout: true, byHead: true, of: true },
   allReduce: { by: true, turn: true },
+  exchange: { by: true, turn: true, shares: true },
+  received: { rank: true, part: true, shape: true },
   randomBits: { shape: true },
 };
 

@@ -1,9 +1,12 @@
-import { allocate, isFloat, readElement, type TypedArray } from "../base/dtype.ts";
+import { allocate, dtypes, isFloat, readElement, type TypedArray } from "../base/dtype.ts";
+import { InternalError } from "../base/errors.ts";
 import { contiguousStrides, type Shape, sizeOf } from "../base/shape.ts";
 import { threefry2x32 } from "../base/threefry.ts";
+import type { Stored } from "./collective.ts";
 import { evaluateAttention, evaluateAttentionGradient } from "./evaluate-attention.ts";
 import { offsetsOf } from "./evaluate-movement.ts";
 import type { Node } from "./node.ts";
+import { sumInOrder } from "./sum-in-order.ts";
 
 /** Offsets of the first element of every line along one axis, and the step between a line's elements. */
 function lines(shape: Shape, axis: number): { firsts: Int32Array; stride: number; length: number } {
@@ -27,6 +30,10 @@ function lineOffsets(
     stride: strides[axis]!,
     length: data.shape[axis]!,
   };
+}
+
+function onlyInPlans({ op }: Node): never {
+  throw new InternalError(`${op}: kernels are made of it, and it has no value by itself`);
 }
 
 /** Values of the primitives that index, sort, scan or draw. */
@@ -104,13 +111,33 @@ export const specialRules = {
   attention: evaluateAttention,
   attentionGradient: evaluateAttentionGradient,
 
-  /** Element e is word e mod 2 of the block that counter (⌊e / 2⌋, 0) gives. */
   allReduce: (n: Node<"allReduce">, parts: readonly TypedArray[]): TypedArray => {
+    const { by } = n.attrs;
+    const all = Array.from({ length: by.size }, (_, rank) =>
+      parts.map((part) => (rank === by.rank ? part : allocate(n.dtype, part.length))),
+    );
+    const stored = (part: TypedArray): Stored => ({
+      length: part.byteLength,
+      address: null,
+      bytes: () => new Uint8Array(part.buffer, part.byteOffset, part.byteLength),
+    });
+    const takes = all.map((of) => of.map(stored));
+    const unit = dtypes[n.dtype].bytes;
+    by.begin({ parts: takes[by.rank]!, unit, shares: false, takes, bind: null }).finish();
     const out = allocate(n.dtype, sizeOf(n.shape));
-    n.attrs.by.sum(parts, out, n.dtype);
+    let at = 0;
+    for (const [i, { length }] of parts.entries()) {
+      const slots = all.map((of) => of[i]!);
+      sumInOrder(slots, out.subarray(at, at + length), n.dtype);
+      at += length;
+    }
     return out;
   },
 
+  exchange: onlyInPlans,
+  received: onlyInPlans,
+
+  /** Element e is word e mod 2 of the block that counter (⌊e / 2⌋, 0) gives. */
   randomBits: (n: Node<"randomBits">, [key]: readonly TypedArray[]): TypedArray => {
     const out = new Int32Array(sizeOf(n.shape));
     for (let e = 0; e < out.length; e += 2) {

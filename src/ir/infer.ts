@@ -277,6 +277,8 @@ const rules: { readonly [K in Op]: Rule<K> } = {
     need(dtype !== "bool" && src.every((s) => s.dtype === dtype), op, src, "tensors of one numeric dtype");
     return { shape: [src.reduce((sum, s) => sum + sizeOf(s.shape), 0)], dtype };
   },
+  exchange: (src) => ({ shape: [0], dtype: src[0]!.dtype }),
+  received: (src, { shape }) => ({ shape, dtype: src[0]!.dtype }),
   randomBits: (src, { shape }, op) => {
     need(src[0]!.dtype === "i32" && sameShape(src[0]!.shape, [2]), op, src, "a key of shape [2], i32");
     return { shape, dtype: "i32" };

@@ -1,5 +1,6 @@
-import type { DType, TypedArray } from "../base/dtype.ts";
+import type { DType } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
+import type { Collective } from "./collective.ts";
 
 /** Where a leaf's value lives: an opaque handle of the engine's; same source and version, same value. */
 export interface Source {
@@ -31,15 +32,6 @@ export interface CustomCall {
     wanted: readonly boolean[],
     seen: (n: Node) => Node,
   ): readonly (Node | null)[];
-}
-
-/** Several ranks that run the same plan at once, as a sum over them sees them. */
-export interface Collective extends Source {
-  /**
-   * Sums over all ranks what lies end to end in `parts`, of one dtype, element by element and in rank order, into `into`;
-   * waits for them. Throws where a rank does not come, and nothing is written by any then.
-   */
-  sum(parts: readonly TypedArray[], into: TypedArray, dtype: DType): void;
 }
 
 type None = Record<never, never>;
@@ -180,6 +172,13 @@ export interface OpAttrs {
    * in rank order. All ranks must come to it with as many elements; of several in a graph, those of a lower `turn` first.
    */
   allReduce: { by: Collective; turn: number };
+  /**
+   * Made in plans only: gives the elements of its operands, which are of one dtype, to the other ranks, and has no elements
+   * of its own. Of a large operand, each rank is given its share alone where `shares`. Turns are as above.
+   */
+  exchange: { by: Collective; turn: number; shares: boolean };
+  /** What one rank gives of one part, in an exchange, its operand: of `shape`. */
+  received: { rank: number; part: number; shape: Shape };
   /** key (i32[2]) → uniformly random i32 bits: Threefry-2x32-20 of (key, element index). */
   randomBits: { shape: Shape };
 }
@@ -263,6 +262,8 @@ export const ops: { readonly [K in Op]: { readonly kind: OpKind; readonly operan
   attention: k("special", -1),
   attentionGradient: k("special", -1),
   allReduce: k("special", -1),
+  exchange: k("special", -1),
+  received: k("special", 1),
   randomBits: k("special", 1),
 };
 

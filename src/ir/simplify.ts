@@ -36,6 +36,8 @@ const rules: SimplifyRules = {
   attention: null,
   attentionGradient: null,
   allReduce: null,
+  exchange: null,
+  received: null,
   randomBits: null,
 };
 

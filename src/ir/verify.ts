@@ -5,11 +5,14 @@ import { type Inferred, infer } from "./infer.ts";
 import type { Node } from "./node.ts";
 import { type Op, ops } from "./op.ts";
 
+/** What ranks do with elements: a sum of a storage dtype over them is made of sums of a wider one. */
+const amongRanks: readonly Op[] = ["allReduce", "exchange", "received"];
+
 /** Whether an op only stores, moves or converts elements, which storage dtypes allow. */
 const movesOnly = (op: Op): boolean => {
   const { kind } = ops[op];
   if (kind === "leaf" || kind === "identity" || kind === "movement") return true;
-  return op === "cast" || op === "gather" || op === "scatter";
+  return op === "cast" || op === "gather" || op === "scatter" || amongRanks.includes(op);
 };
 
 /**

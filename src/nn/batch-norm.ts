@@ -21,6 +21,14 @@ export interface BatchNormOptions {
   bias?: boolean;
 }
 
+/** What a batch is normalized by; of `count` values a channel. */
+export interface BatchStatistics {
+  readonly mean: Tensor;
+  readonly centred: Tensor;
+  readonly variance: Tensor;
+  readonly count: number | Tensor;
+}
+
 /** In no private fields, so that `clone` finds them. */
 const momentum = Symbol("momentum");
 const cumulative = Symbol("cumulative");
@@ -74,15 +82,13 @@ export abstract class BatchNorm extends ChannelNorm {
     this.refuse(x);
     const { runningMean, runningVar, weight, bias } = this;
     const perChannel = x.shape.map((_, i) => (i === 1 ? this.numFeatures : 1));
-    let mean: Tensor;
     let variance: Tensor;
     let centred: Tensor;
     if (this.byBatch || runningMean === null || runningVar === null) {
       const others = x.shape.flatMap((_, i) => (i === 1 ? [] : [i]));
-      mean = x.mean(others, { keepdim: true });
-      centred = x.sub(mean);
-      variance = centred.square().mean(others, { keepdim: true });
-      if (this.training) this.follow(mean, variance, sizeOf(x.shape) / this.numFeatures);
+      const statistics = this.statisticsOf(x, others);
+      ({ centred, variance } = statistics);
+      if (this.training) this.follow(statistics);
     } else {
       centred = x.sub(runningMean.reshape(perChannel));
       variance = runningVar.reshape(perChannel);
@@ -93,8 +99,21 @@ export abstract class BatchNorm extends ChannelNorm {
     return bias === null ? scaled : scaled.add(bias.reshape(perChannel));
   }
 
-  /** Lets a batch's statistics, of `count` values a channel, enter the running ones. */
-  private follow(mean: Tensor, variance: Tensor, count: number): void {
+  /** What a batch is normalized by, over all dimensions but the channels; those have a size of 1 in it. */
+  protected statisticsOf(x: Tensor, others: readonly number[]): BatchStatistics {
+    const mean = x.mean(others, { keepdim: true });
+    const centred = x.sub(mean);
+    const variance = centred.square().mean(others, { keepdim: true });
+    return { mean, centred, variance, count: sizeOf(x.shape) / this.numFeatures };
+  }
+
+  /** How many values a channel needs, to normalize by the batch. */
+  protected get fewestValues(): number {
+    return 2;
+  }
+
+  /** Lets a batch's statistics enter the running ones. */
+  private follow({ mean, variance, count }: BatchStatistics): void {
     const { runningMean, runningVar, numBatchesTracked } = this;
     if (runningMean === null || runningVar === null || numBatchesTracked === null) return;
     noGrad(() => {
@@ -107,7 +126,8 @@ export abstract class BatchNorm extends ChannelNorm {
           ? batches.to("f32").reciprocal()
           : new Tensor(hostScalar(() => this[momentum][0]!, runningMean.dtype === "f64" ? "f64" : "f32"));
       const rest = entering.neg().add(1);
-      const unbiased = variance.mul(count / (count - 1));
+      const correction = count instanceof Tensor ? count.div(count.sub(1)) : count / (count - 1);
+      const unbiased = variance.mul(correction);
       for (const [running, batch] of [
         [runningMean, mean],
         [runningVar, unbiased],
@@ -128,7 +148,7 @@ export abstract class BatchNorm extends ChannelNorm {
     this.refuseChannels(x, 1);
     refuseIntegers(name, x);
     const byBatch = this.byBatch;
-    if (byBatch && sizeOf(shape) === this.numFeatures)
+    if (byBatch && sizeOf(shape) === this.numFeatures && this.fewestValues > 1)
       throw new ShapeError(
         `${name}: to normalize by the batch, as in training, a channel needs more than one value, and an input of shape ` +
           `${shapeText(shape)} has one. Use a larger batch, or eval() with running statistics.`,

@@ -117,6 +117,7 @@ export { type AttentionOptions, scaledDotProductAttention } from "./scaled-dot-p
 export { Sequential } from "./sequential.ts";
 export { Hardshrink, Softshrink, Threshold } from "./shrinking.ts";
 export { LogSoftmax, Softmax, Softmax2d, type SoftmaxOptions, Softmin } from "./softmax.ts";
+export { SyncBatchNorm } from "./sync-batch-norm.ts";
 export {
   type Decoder,
   type Encoder,

@@ -128,7 +128,7 @@ const exchangesOf = (list: readonly Cluster[]): Cluster[] =>
   list
     .flatMap((c) => {
       const [first] = c.nodes;
-      return isOp(first!, "allReduce") ? [{ c, turn: first.attrs.turn }] : [];
+      return isOp(first!, "exchange") ? [{ c, turn: first.attrs.turn }] : [];
     })
     .sort((a, b) => a.turn - b.turn)
     .map(({ c }) => c);

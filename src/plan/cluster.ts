@@ -190,7 +190,8 @@ export function clusterize(asked: Prepared): Clusters {
       sources.push(c);
     }
     const phase = phases?.of[n.index] ?? 0;
-    home = null;
+    // Of an exchange and what is received in it, one job is made.
+    home = isOp(n, "received") ? of[n.src[0]!.index]! : null;
     const reduces = isReduce(n);
     const fuses = reduces || isElement(n);
     if (fuses)
@@ -211,7 +212,8 @@ export function clusterize(asked: Prepared): Clusters {
     if (reduces) {
       home.fold ??= foldOf(home.shape, reducedAxes(n));
       home.rows.push(n);
-    } else if (home.nodes.length > 0 && !sameShape(squeeze(n.shape), home.shape)) home.rows.push(n);
+    } else if (home.kind !== "single" && home.nodes.length > 0 && !sameShape(squeeze(n.shape), home.shape))
+      home.rows.push(n);
     home.nodes.push(n);
     of[n.index] = home;
     for (const c of sources) if (c !== home) precede(c, home);

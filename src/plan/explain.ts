@@ -1,5 +1,6 @@
 import { dtypes } from "../base/dtype.ts";
 import { shapeText } from "../base/shape.ts";
+import { sentOf } from "../ir/collective.ts";
 import type { KernelCall, Value } from "./kernel.ts";
 import type { ExplainedKernel, Plan, PlanExplanation } from "./plan.ts";
 
@@ -43,7 +44,14 @@ export function explainPlan(plan: Pick<Plan, "calls" | "exchanges" | "arenaBytes
   const bytes = total((k) => k.bytes);
   const recomputedFlops = total((k) => k.recomputedFlops);
   const exchangedBytes = plan.exchanges.reduce(
-    (sum, { dtype, into }) => sum + into.length * dtypes[dtype].bytes,
+    (sum, { dtype, parts, shares, by }) =>
+      sum +
+      sentOf(
+        parts.map(({ length }) => length * dtypes[dtype].bytes),
+        dtypes[dtype].bytes,
+        shares,
+        by,
+      ),
     0,
   );
   const structures = new Set(plan.calls.map((c) => c.kernel.key)).size;

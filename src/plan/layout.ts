@@ -51,6 +51,10 @@ export function layOut(
   }
   const outputBases = new Set(outputs.map((n) => viewOf(n).base));
   for (const n of outputBases) lastUse[n.index] = end;
+  // Other ranks may read what they are given where it is, until all have come to the end.
+  for (const { cluster, reads } of steps)
+    if (cluster !== null && isOp(cluster.nodes[0]!, "exchange"))
+      for (const n of reads) lastUse[n.index] = end;
   const spans: Span[] = [];
   const spanOf = new Map<Node, number>();
   for (const n of needed) {

@@ -5,13 +5,14 @@ import { sizeOf } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { notesScopes, scopeOf } from "../ir/origin.ts";
 import { verify } from "../ir/verify.ts";
+import type { Locate } from "./body.ts";
 import { Decisions, decideAnew } from "./decide.ts";
 import type { KernelCall } from "./kernel.ts";
 import { layOut } from "./layout.ts";
 import { Lowering } from "./lower-alike.ts";
 import { lowerWholeCopy } from "./lower-loop.ts";
 import { lowerSingle } from "./lower-single.ts";
-import type { Exchange, Plan, PlanGraph } from "./plan.ts";
+import type { Exchange, Plan, PlanGraph, Stretch } from "./plan.ts";
 import { prepare } from "./prepare.ts";
 import { flopsOf } from "./recomputed.ts";
 import { viewOf } from "./view.ts";
@@ -38,15 +39,17 @@ export function lower(
   const lowering = new Lowering(decided.prologues, { buffers, locate, stores }, decided.alike);
   const calls: KernelCall[] = [];
   const exchanges: Exchange[] = [];
+  let firstWrite = Number.POSITIVE_INFINITY;
   for (const step of decided.steps) {
     const { cluster, copy } = step;
     const [first] = cluster?.nodes ?? [];
-    if (first !== undefined && isOp(first, "allReduce")) {
-      const stretch = (n: Node) => ({ buffer: locate(viewOf(n).base), length: sizeOf(n.shape) });
-      const [parts, into] = [first.src.map(stretch), stretch(first)];
-      exchanges.push({ at: calls.length, dtype: first.dtype, parts, into, by: first.attrs.by });
+    if (first !== undefined && isOp(first, "exchange")) {
+      exchanges.push(exchangeOf(first, cluster!.nodes, calls.length, locate));
       continue;
     }
+    // What is overwritten, or checked, comes after all exchanges.
+    if (copy !== null || cluster!.nodes.some((n) => decided.inPlace.has(n)))
+      firstWrite = Math.min(firstWrite, calls.length);
     const made: (KernelCall | null)[] = [];
     if (cluster === null) {
       const { from, check, slot } = copy!;
@@ -69,12 +72,33 @@ export function lower(
   decided.remember(lowering.alike);
   const { inputs, outputs, arenaBytes } = memory;
   const scalars = graph.scalars.map((s) => s.dtype);
-  const lowered = { inputs, scalars, buffers, arenaBytes, calls, exchanges, outputs };
+  const ended = exchanges.map((e) => ({ ...e, until: Math.min(firstWrite, firstUse(e, calls)) }));
+  const lowered = { inputs, scalars, buffers, arenaBytes, calls, exchanges: ended, outputs };
   if (settings.verify && decided.alike !== null && !sameData(lowered, lower(graph, resident, null)))
     throw new InternalError(
       "plan: what was decided about another graph of the same form is not right for this one",
     );
   return lowered;
+}
+
+function exchangeOf(
+  { src, attrs: { by, shares }, dtype }: Node<"exchange">,
+  nodes: readonly Node[],
+  at: number,
+  locate: Locate,
+): Exchange {
+  const stretch = (n: Node): Stretch => ({ buffer: locate(viewOf(n).base), length: sizeOf(n.shape) });
+  const takes = Array.from({ length: by.size }, () => src.map((): Stretch | null => null));
+  for (const n of nodes) if (isOp(n, "received")) takes[n.attrs.rank]![n.attrs.part] = stretch(n);
+  return { at, until: at, dtype, parts: src.map(stretch), shares, takes, by };
+}
+
+/** The first call that uses what an exchange gives. */
+function firstUse({ at, takes }: Exchange, calls: readonly KernelCall[]): number {
+  const given = new Set(takes.flat().map((taken) => taken?.buffer));
+  for (let i = at; i < calls.length; i++)
+    if (calls[i]!.accesses.some(({ buffer }) => given.has(buffer))) return i;
+  return calls.length;
 }
 
 const totalFlops = (nodes: readonly Node[]): number => nodes.reduce((sum, n) => sum + flopsOf(n), 0);

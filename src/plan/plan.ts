@@ -1,7 +1,8 @@
 import type { DType } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
+import type { Collective } from "../ir/collective.ts";
 import type { Node } from "../ir/node.ts";
-import type { Collective } from "../ir/op.ts";
+
 import type { Kernel, KernelCall } from "./kernel.ts";
 
 /** Where a plan's buffer lives. Offsets and sizes in bytes, 64-byte aligned. */
@@ -32,20 +33,24 @@ export interface PlanOutput {
   readonly buffer: number;
 }
 
-/** Elements of a plan's buffer that lie side by side from its beginning. */
+/** All elements of a plan's buffer. */
 export interface Stretch {
   readonly buffer: number;
   readonly length: number;
 }
 
-/** A sum over the ranks of a group, which waits for them: it comes between two kernels of a plan. */
+/** What the ranks of a group give each other, at a time that they all come to: between two kernels of a plan. */
 export interface Exchange {
-  /** The number of kernels that run before it. */
+  /** The number of kernels that run before it begins. */
   readonly at: number;
+  /** The number of kernels that may run before it has ended. */
+  readonly until: number;
   readonly dtype: DType;
-  /** What this rank gives, end to end. */
+  /** What this rank gives: of what is large its shares, where `shares`. */
   readonly parts: readonly Stretch[];
-  readonly into: Stretch;
+  readonly shares: boolean;
+  /** By rank and part, where that goes; null: nowhere. */
+  readonly takes: readonly (readonly (Stretch | null)[])[];
   readonly by: Collective;
 }
 
@@ -86,7 +91,7 @@ export interface Plan {
   readonly buffers: readonly PlanBuffer[];
   readonly arenaBytes: number;
   readonly calls: readonly KernelCall[];
-  /** Sums over the ranks of a group, in order: none follows a check, and no write comes before the last. */
+  /** Exchanges with the ranks of a group, in order: none follows a check, and no write comes before the last. */
   readonly exchanges: readonly Exchange[];
   readonly outputs: readonly PlanOutput[];
   /** Its kernels with their FLOPs, bytes and peak memory, as data that prints as a table. */

@@ -1,7 +1,9 @@
+import { InternalError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import { isOp, type Node, node, nodeLike, topological } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
 import { makingInPlaceOf } from "../ir/origin.ts";
+import { Sums } from "./collectives.ts";
 import { isAttentionNode, JoinedGradients, prepareAttention } from "./join-gradients.ts";
 import type { PlanGraph } from "./plan.ts";
 import { isWhole, mergeStrides, viewOf } from "./view.ts";
@@ -43,7 +45,7 @@ export function prepare(graph: PlanGraph): Prepared {
   for (const [slot, leaf] of graph.leaves.entries()) slots.set(leaf.attrs.source.id, slot);
   const baseOf = (at: number): Node => viewOf(roots[at]!).base;
   return {
-    order: topological(roots, graph.order.length),
+    order: inTurns(roots, graph.order.length),
     outputs: roots.slice(0, o),
     writes: graph.writes.map(({ slot }, i) => ({ slot, value: baseOf(o + i) })),
     checks: graph.checks.map((_, i) => baseOf(o + w + i)),
@@ -52,14 +54,37 @@ export function prepare(graph: PlanGraph): Prepared {
   };
 }
 
+/**
+ * All nodes in topological order, with what exchanges are made of before all else, by their turns: what comes first is
+ * computed first, and other ranks have it while the rest is under way.
+ */
+function inTurns(roots: readonly Node[], about: number): Node[] {
+  const order = topological(roots, about);
+  const exchanges = order.filter((n) => isOp(n, "exchange")).sort((a, b) => a.attrs.turn - b.attrs.turn);
+  if (exchanges.some((n, i) => n.attrs.turn === exchanges[i - 1]?.attrs.turn))
+    throw new InternalError("plan: two exchanges with other ranks have one turn");
+  return exchanges.length === 0 ? order : topological([...exchanges, ...roots], about);
+}
+
 function rewritten(roots: readonly Node[], order: readonly Node[]): Node[] {
   const made = new Array<Node>(order.length);
   const gradients = new JoinedGradients(order);
+  const sums = new Sums();
   for (let place = 0; place < order.length; place++) {
     const n = order[place]!;
     n.index = place;
     const src = operandsIn(made, n);
     makingInPlaceOf(n);
+    if (isOp(n, "allReduce")) {
+      // What is given to other ranks is memory, from its beginning on.
+      made[place] = sums.make(n, src.map(asRoot));
+      continue;
+    }
+    const part = sums.part(n);
+    if (part !== null) {
+      made[place] = part;
+      continue;
+    }
     if (isOp(n, "attentionGradient")) made[place] = gradients.part(n, src, rewrite);
     else made[place] = rewrite(src === n.src ? n : nodeLike(n, src));
   }
@@ -93,8 +118,6 @@ function rewrite(n: Node): Node {
   if (isOp(n, "sum") || isOp(n, "maxReduce") || isOp(n, "minReduce") || isOp(n, "prod")) return reduction(n);
   if (isOp(n, "argmax") || isOp(n, "argsort") || isOp(n, "cumsum"))
     return node(n.op, [whole(n.src[0]!)], n.attrs as never, false);
-  // What is given to other ranks is memory, from its beginning on.
-  if (isOp(n, "allReduce")) return node("allReduce", n.src.map(asRoot), n.attrs, false);
   if (isAttentionNode(n)) return prepareAttention(n, copyOf);
   if (isOp(n, "scatter") || isOp(n, "scatterAdd")) {
     const [data, indices, updates] = n.src as [Node, Node, Node];

@@ -1,3 +1,4 @@
+import { currentBackend } from "../backends/registry.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { StepGroup } from "../distributed/step-group.ts";
 import type { Module } from "../nn/module.ts";
@@ -15,7 +16,9 @@ export function groupOf<A extends unknown[], L extends LossResult>(
     throw new ArgumentError(`trainStep: average is ${String(average)}; it must be "ranks" or "used"`);
   if (start !== "same" && start !== "broadcast")
     throw new ArgumentError(`trainStep: start is ${String(start)}; it must be "same" or "broadcast"`);
-  const { samples, frozenAlone = "error" } = options;
+  const { samples, frozenAlone = "error", bucketCapMb = 25 } = options;
+  if (!(bucketCapMb > 0))
+    throw new ArgumentError(`trainStep: bucketCapMb is ${bucketCapMb}; it must be MiB above 0`);
   if (frozenAlone !== "error" && frozenAlone !== "withhold")
     throw new ArgumentError(
       `trainStep: frozenAlone is ${String(frozenAlone)}; it must be "error" or "withhold"`,
@@ -33,6 +36,8 @@ export function groupOf<A extends unknown[], L extends LossResult>(
   const finite = options.finite ?? false;
   const hooked = options.gradients !== undefined;
   const facts = {
+    // What two backends compute differs in last bits, and so would parameters.
+    "the backend": currentBackend().name,
     "the optimizer": optimizer.name,
     accumulate: `${accumulate}`,
     clipNorm: `${clipNorm ?? "not given"}`,
@@ -41,6 +46,7 @@ export function groupOf<A extends unknown[], L extends LossResult>(
     average,
     start,
     frozenAlone,
+    bucketCapMb: `${bucketCapMb}`,
     verify: `${options.verify ?? false}`,
     "whether samples are counted": `${samples !== undefined}`,
     "whether there is a hook on gradients": `${hooked}`,
@@ -52,6 +58,7 @@ export function groupOf<A extends unknown[], L extends LossResult>(
     average: samples === undefined ? average : "samples",
     start,
     frozenAlone,
+    bucketCapMb,
     checksLater: finite || hooked,
   });
 }

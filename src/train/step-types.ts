@@ -100,6 +100,11 @@ export interface TrainStepOptions<
    */
   frozenAlone?: "error" | "withhold";
   /**
+   * Of how many MiB gradients are, at most, that go to the other ranks of a group together; default 25. They go while the
+   * rest of backward runs. The bits do not depend on it.
+   */
+  bucketCapMb?: number;
+  /**
    * Throw `FreezeError` where a bit of what is frozen differs after a call, naming parameter, call and writer. In a group
    * hashes of what is frozen, and of its optimizer state, are compared before each update too: `GroupError` on all ranks
    * names what is not the same on all.

@@ -149,12 +149,20 @@ export class Step<A extends unknown[], L extends LossResult> {
   }
 
   /** What the losses of a call give: all that is the user's in it. */
-  #lossesOf(call: CallPlan, _: boolean, all: Together<A>): LossResult[] {
+  #lossesOf(call: CallPlan, weighted: boolean, all: Together<A>): LossResult[] {
     const losses = () =>
       all.map((args, i) =>
         whileTraining(call.members[i]!.regions, () => callLoss(this.#options.loss, args as unknown as A)),
       );
-    return notesScopes() ? inScopes(this.module, losses) : losses();
+    const scoped = () => (notesScopes() ? inScopes(this.module, losses) : losses());
+    if (this.#group === null || this.#aside) return scoped();
+    const refusal =
+      this.#accumulate > 1
+        ? "ranks meet in the last call of an update only, so that it does not go with accumulate"
+        : weighted
+          ? "gradients come from other ranks' losses too, so that it does not go with weights of losses"
+          : null;
+    return this.#group.computing(scoped, refusal);
   }
 
   /**

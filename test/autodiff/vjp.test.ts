@@ -238,6 +238,8 @@ const cases: { readonly [K in Op]: typeof none | readonly Case[] } = {
       f: (x, y) => node("allReduce", [x!, y!], { by: twin, turn: 0 }),
     },
   ],
+  exchange: none,
+  received: none,
   randomBits: none,
 };
 

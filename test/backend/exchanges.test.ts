@@ -1,19 +1,51 @@
 import { describe, expect, it } from "vitest";
 import type { Backend } from "../../src/backends/contract.ts";
 import { backendNames, backendOf } from "../../src/backends/registry.ts";
-import type { TypedArray } from "../../src/base/dtype.ts";
+import { type DType, dtypes, type TypedArray, writeElement } from "../../src/base/dtype.ts";
 import { Storage } from "../../src/engine/storage.ts";
+import { type Collective, type Given, shareOf, type Transfer } from "../../src/ir/collective.ts";
 import { type Node, node } from "../../src/ir/node.ts";
-import type { Collective } from "../../src/ir/op.ts";
+import { sumInOrder } from "../../src/ir/sum-in-order.ts";
 import { buildPlan } from "../../src/plan/build.ts";
 
-// A plan that waits for other ranks in its middle: those are a function here, which sees what it is given.
+// Plans that come to other ranks in their middle: those are functions here, which see what they are given.
 
 const leaf = (source: Storage, shape: number[]) =>
   node("input", [], { source, version: 0, shape, dtype: source.dtype });
 const mul = (a: Node, b: Node) => node("mul", [a, b], {});
 const slice = (n: Node, start: number, size: number) =>
   node("slice", [n], { start: [start], size: [size], step: [1] });
+
+/** A group of two, of which the other rank gives what a function makes of what this one gives. */
+function pair(id: number, other: (given: number[]) => number[], events: string[] = []): Collective {
+  let begun = 0;
+  return {
+    id,
+    rank: 0,
+    size: 2,
+    begin({ parts, takes }): Transfer {
+      const exchange = begun++;
+      events.push(`begin ${exchange}`);
+      return {
+        poll: () => void events.push("go on"),
+        finish() {
+          events.push(`end ${exchange}`);
+          const given = parts.map((part) => [...floats(part.bytes())]);
+          const taken = other(given.flat());
+          let at = 0;
+          for (const [i, { length }] of given.entries()) {
+            const into = takes[1]![i];
+            if (into != null) floats(into.bytes()).set(taken.slice(at, at + length));
+            at += length;
+          }
+        },
+      };
+    },
+    release: () => void events.push("release"),
+  };
+}
+
+const floats = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 
 /** w := w - 1st sum, v := v - 2nd sum; the gradients are w · x and x transposed; the check is what is in `bad`. */
 function plan(by: Collective) {
@@ -58,19 +90,26 @@ function running(backend: Backend, by: Collective) {
   };
 }
 
+/** Runs a graph of leaves that arrays are given for; gives the bytes of its result. */
+function resultOf(backend: Backend, result: Node, given: ReadonlyMap<number, TypedArray>): Uint8Array {
+  const made = buildPlan({ outputs: [result], writes: [], checks: [], resident: () => false });
+  const executable = backend.load(made);
+  const out = new dtypes[result.dtype].array(result.shape.reduce((a, b) => a * b, 1)) as TypedArray;
+  const bindings = made.graph.leaves.map(({ attrs }) => given.get(attrs.source.id)!);
+  expect(executable.run(bindings, new Float64Array(0), [out])).toBe(-1);
+  executable.free();
+  return new Uint8Array(out.buffer);
+}
+
 describe.each(backendNames())("exchanges on %s", (name) => {
   const backend = backendOf(name);
 
   it("are given what comes before them, in order, and go on with what they give", () => {
     const seen: number[][] = [];
-    const by: Collective = {
-      id: -1,
-      sum(parts: readonly TypedArray[], into: TypedArray) {
-        const given = parts.flatMap((part) => [...part]);
-        seen.push(given);
-        into.set(given.map((g) => g * 10));
-      },
-    };
+    const by = pair(-1, (given) => {
+      seen.push(given);
+      return given.map((g) => g * 9);
+    });
     const { run, state, result, made } = running(backend, by);
     expect(made.exchanges).toHaveLength(2);
     expect(made.explain().exchangedBytes).toBe(8 * 4 + 4);
@@ -95,13 +134,10 @@ describe.each(backendNames())("exchanges on %s", (name) => {
 
   it("write nothing where another rank does not come", () => {
     let times = 0;
-    const by: Collective = {
-      id: -2,
-      sum(_, into) {
-        if (++times === 2) throw new RangeError("nobody came");
-        into.fill(1);
-      },
-    };
+    const by = pair(-2, (given) => {
+      if (++times === 2) throw new RangeError("nobody came");
+      return given.map((g) => 1 - g);
+    });
     const { run, state } = running(backend, by);
     expect(() => run()).toThrow("nobody came");
     expect(state()).toEqual([
@@ -111,4 +147,113 @@ describe.each(backendNames())("exchanges on %s", (name) => {
     expect(run()).toBe(-1);
     expect(state()[0]).toEqual([0, 1, 2, 3]);
   });
+
+  it("come by turn, whatever their places in the graph are", () => {
+    const seen: number[][] = [];
+    const by = pair(-3, (given) => {
+      seen.push(given);
+      return given;
+    });
+    const x = new Storage("f32", 2, Float32Array.of(1, 2), false);
+    const scaled = [3, 1, 2].map((turn) => {
+      const times = node(
+        "expand",
+        [node("reshape", [node("constant", [], { value: turn, dtype: "f32" })], { shape: [1] })],
+        { shape: [2] },
+      );
+      return node("allReduce", [mul(leaf(x, [2]), times)], { by, turn });
+    });
+    const total = scaled.slice(1).reduce<Node>((a, b) => node("add", [a, b], {}), scaled[0]!);
+    const bytes = resultOf(backend, total, new Map([[x.id, Float32Array.of(1, 2)]]));
+    expect([...floats(bytes)]).toEqual([12, 24]);
+    expect(seen).toEqual([
+      [1, 2],
+      [2, 4],
+      [3, 6],
+    ]);
+  });
+
+  it.each(["f32", "f64", "bf16", "f16", "i32", "i8", "u8"] as const)(
+    "sums of %s have the bits of plain loops, on any number of ranks",
+    (dtype: DType) => {
+      // Large enough for shares, which are not of one length, and beside it one that is small.
+      for (const [ranks, length] of [
+        [2, 33_001],
+        [3, 33_001],
+        [5, 40_003],
+      ] as const) {
+        const lengths = [length, 7];
+        const made = (rank: number) =>
+          lengths.map((size, part) => randomElements(dtype, size, 10 * rank + part));
+        const all = Array.from({ length: ranks }, (_, rank) => made(rank));
+        const expected = lengths.map((size, part) => {
+          const into = new dtypes[dtype].array(size) as TypedArray;
+          sumInOrder(
+            all.map((of) => of[part]!),
+            into,
+            dtype,
+          );
+          return [...bytesOf(into)];
+        });
+        for (const rank of [0, ranks - 1]) {
+          const sources = lengths.map(
+            (size) => new Storage(dtype, size, all[rank]![0]!.slice(0, size), false),
+          );
+          const total = node(
+            "allReduce",
+            sources.map((source, i) => leaf(source, [lengths[i]!])),
+            { by: simulated(rank, all, expected), turn: 0 },
+          );
+          const given = new Map(sources.map((source, i) => [source.id, all[rank]![i]!] as const));
+          expect([...resultOf(backend, total, given)]).toEqual(expected.flat());
+        }
+      }
+    },
+    30_000,
+  );
 });
+
+const bytesOf = (a: TypedArray) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+
+function randomElements(dtype: DType, length: number, seed: number): TypedArray {
+  const out = new dtypes[dtype].array(length) as TypedArray;
+  let state = (seed + 1) * 2654435761;
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    const x = state / 2 ** 31;
+    writeElement(dtype, out, i, dtypes[dtype].float ? x * 10 ** (i % 4) : Math.trunc(x * 2 ** 31));
+  }
+  return out;
+}
+
+/** One rank of some, all of whose parts are known, and so the shares that others send. */
+function simulated(rank: number, all: readonly TypedArray[][], sums: readonly number[][]): Collective {
+  const size = all.length;
+  return {
+    id: -20 - rank,
+    rank,
+    size,
+    begin({ parts, takes, shares, unit }: Given): Transfer {
+      return {
+        poll() {},
+        finish() {
+          for (let other = 0; other < size; other++) {
+            if (other === rank) continue;
+            for (const [i, into] of takes[other]!.entries()) {
+              if (into === null) continue;
+              if (shares || size === 2 || parts.length === 2) {
+                const { start, end } = shareOf(bytesOf(all[other]![i]!).length, shares, unit, { rank, size });
+                into.bytes().set(bytesOf(all[other]![i]!).subarray(start, end));
+              } else {
+                // The second exchange: the other's share of the sum.
+                const { start, end } = shareOf(sums[0]!.length, true, unit, { rank: other, size });
+                into.bytes().set(sums[0]!.slice(start, end));
+              }
+            }
+          }
+        },
+      };
+    },
+    release() {},
+  };
+}

@@ -41,11 +41,13 @@ describe.each(kinds)("%s", (mpirun) => {
     mpirun === kinds[0]
       ? [
           ["values", 3],
+          ["large", 3],
           ["refusals", 2],
         ]
       : [
           ["values", 2],
           ["wire", 2],
+          ["large", 2],
           ["reach", 2],
         ];
   test.each(scenes)("%s, on %i ranks, are those of threads", limit, async (scene, ranks) => {

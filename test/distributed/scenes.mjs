@@ -13,6 +13,7 @@ import {
   save,
   tensor,
   trainStep,
+  zeros,
 } from "../../dist/index.js";
 import { batchOf, group, lossOf, networkOf, numbersOf, report } from "./network.mjs";
 
@@ -46,6 +47,50 @@ const alike = async (at) => new Set(await group.gather(await digest(at))).size =
 console.warn = () => {};
 
 const scenes = {
+  /** Gradients that are read where they are, or added up in shares: sums and means are those of plain loops. */
+  async large() {
+    const [rows, columns] = [150, 301];
+    class Net extends nn.Module {
+      w = new nn.Parameter(zeros([rows, columns]));
+      b = new nn.Parameter(zeros([7]));
+    }
+    const net = new Net();
+    const step = trainStep(new optim.SGD(net, { lr: 1 }), {
+      loss: (x, y) => net.w.mul(x).sum().add(net.b.mul(y).sum()),
+      trains: "**",
+      group,
+      bucketCapMb: 0.01,
+    });
+    const expected = [new Float32Array(rows * columns), new Float32Array(7)];
+    for (let i = 0; i < 3; i++) {
+      manualSeed(10 * rank + i);
+      const given = [rand([rows, columns]).sub(0.3), rand([7])];
+      const all = await group.gather(await Promise.all(given.map((t) => t.data())));
+      await step(...given);
+      for (const [part, values] of expected.entries())
+        for (let e = 0; e < values.length; e++) {
+          let sum = all[0][part][e];
+          for (let r = 1; r < size; r++) sum = Math.fround(sum + all[r][part][e]);
+          values[e] -= Math.fround(sum / size);
+        }
+    }
+    const same = [];
+    for (const [i, p] of [net.w, net.b].entries()) same.push(String(await p.data()) === String(expected[i]));
+    report({ same, sums: group.sent.sums });
+  },
+
+  /** The same steps with buckets of each size, and what they send. */
+  async buckets() {
+    const digests = [];
+    for (const bucketCapMb of [25, 1e-6, 8e-5]) {
+      const made = stepOf({ bucketCapMb, clipNorm: 0.5, keepGrads: true });
+      for (let i = 0; i < 4; i++)
+        await made.step(...batchOf(rank, i, (rank + i) % 2 === 0 ? "task1" : "task2"));
+      digests.push([await digest(made), await alike(made)]);
+    }
+    report({ digests, sums: group.sent.sums });
+  },
+
   async values() {
     const sum = await group.sum(Float32Array.from({ length: 5000 }, (_, i) => 0.1 * (rank + 1) * i));
     const doubles = await group.sum(Float64Array.of(0.1 * (rank + 1)));

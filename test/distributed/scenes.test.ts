@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { built } from "../built.ts";
 import { ran } from "./running.ts";
 
@@ -30,6 +30,35 @@ test.each([
   expect(said).toEqual(all.map(() => [expected]));
 });
 
+test.each([
+  [2, "native"],
+  [3, "native"],
+  [3, "wasm"],
+])("%i ranks on %s sum large gradients as plain loops do", limit, async (ranks, backend) => {
+  vi.stubEnv("THAW_BACKEND", backend);
+  const { failure, said } = await ran("./scenes.mjs", ["large"], { ranks, bucketBytes: 2 ** 15 });
+  vi.unstubAllEnvs();
+  expect(failure).toBeNull();
+  const sums = 3 * 4 * (150 * 301 + 7 + 1);
+  expect(said.flat()).toEqual(Array.from({ length: ranks }, () => ({ same: [true, true], sums })));
+});
+
+test("ranks that compute by different backends are refused", limit, async () => {
+  const { failure, said } = await ran("./backends.mjs", []);
+  expect(failure).toBeNull();
+  const message =
+    "Ranks differ before their first step together: the backend is wasm on rank 0 and reference on rank 1. Nothing was sent.";
+  expect(said.flat()).toEqual([0, 1].map(() => ({ error: "GroupError", message, same: true })));
+});
+
+test.each([2, 3])("bits do not depend on the size of buckets, on %i ranks", limit, async (ranks) => {
+  const { failure, said } = await ran("./scenes.mjs", ["buckets"], { ranks });
+  expect(failure).toBeNull();
+  const [{ digests }] = said[0] as unknown as [{ digests: [string, boolean][] }];
+  expect(digests.map(([, alike]) => alike)).toEqual([true, true, true]);
+  expect(new Set(digests.map(([digest]) => digest)).size).toBe(1);
+});
+
 test("what is trained is sent, with a word for checks, and nothing else", limit, async () => {
   const { failure, said } = await ran("./scenes.mjs", ["wire"]);
   expect(failure).toBeNull();
@@ -41,7 +70,7 @@ test("what is trained is sent, with a word for checks, and nothing else", limit,
   expect(rank0.map(([sums]) => sums)).toEqual([head, head, 28, head, 28, 28, head]);
   // A set that is known costs its hash; only one that is new is written out.
   const hash = rank0[1]![1];
-  expect(hash).toBe(32);
+  expect(hash).toBe(40);
   expect(rank0.map(([, messages]) => messages === hash)).toEqual([
     false,
     true,

@@ -93,7 +93,7 @@ export class NativeExecutable implements Executable, TableMemory {
   readonly #scalarPlaces: Uint32Array;
   #arenaVersion = -1;
   /** What is exchanged with other ranks, by its address. */
-  readonly #views = new Map<number, TypedArray>();
+  readonly #views = new Map<number, Uint8Array>();
   /** Buffers that are allocations of their own. */
   readonly #own = new Map<number, NativeAllocation>();
   /** In the arena as it is now: host inputs by slot, and results. */
@@ -227,17 +227,21 @@ export class NativeExecutable implements Executable, TableMemory {
     };
     return walkBetween(exchanges, calls.length, {
       rows,
-      elements: ({ buffer, length }, dtype) => this.#elements(this.#table.addressOf(buffer), dtype, length),
+      stored: ({ buffer, length }, dtype) => {
+        const address = this.#table.addressOf(buffer);
+        const bytes = length * dtypes[dtype].bytes;
+        return { length: bytes, address, bytes: () => this.#bytes(address, bytes) };
+      },
+      bind: (buffer, address) => this.#table.bindBuffer(buffer, address),
     });
   }
 
-  /** Elements at an address; the array of the last time, as a view of foreign memory takes microseconds to make. */
-  #elements(address: number, dtype: DType, length: number): TypedArray {
-    const { array, bytes } = dtypes[dtype];
+  /** Bytes at an address; the array of the last time, as a view of foreign memory takes microseconds to make. */
+  #bytes(address: number, length: number): Uint8Array {
     let found = this.#views.get(address);
-    if (found === undefined || found.length !== length || !(found instanceof array)) {
+    if (found === undefined || found.length !== length) {
       if (this.#views.size > 1000) this.#views.clear();
-      found = new array(this.#host.runtime.view(address, length * bytes), 0, length);
+      found = new Uint8Array(this.#host.runtime.view(address, length), 0, length);
       this.#views.set(address, found);
     }
     return found;

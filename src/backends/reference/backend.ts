@@ -1,7 +1,7 @@
 import type { TypedArray } from "../../base/dtype.ts";
 import { dtypes } from "../../base/dtype.ts";
 import { evaluate } from "../../ir/evaluate.ts";
-import { isOp, type Node } from "../../ir/node.ts";
+import { isOp, type Node, topological } from "../../ir/node.ts";
 import type { Allocation, Backend, Binding, Executable, LoadablePlan, Result } from "../contract.ts";
 import { measurePeaks } from "../peaks.ts";
 
@@ -37,11 +37,19 @@ const elements = (binding: Binding, leaf: Node): TypedArray => {
   return new info.array(view.buffer, view.byteOffset, view.byteLength / info.bytes);
 };
 
+/** Nodes in an order in which sums over ranks come by their turns, as all ranks come to them. */
+function byTurns(order: readonly Node[]): readonly Node[] {
+  const sums = order.filter((n) => isOp(n, "allReduce")).sort((a, b) => a.attrs.turn - b.attrs.turn);
+  return sums.length < 2 ? order : topological([...sums, ...order]);
+}
+
 class ReferenceExecutable implements Executable {
   readonly #plan: LoadablePlan;
+  readonly #order: readonly Node[];
 
   constructor(plan: LoadablePlan) {
     this.#plan = plan;
+    this.#order = byTurns(plan.graph.order);
   }
 
   run(
@@ -54,7 +62,7 @@ class ReferenceExecutable implements Executable {
     const { graph } = this.#plan;
     const slots = new Map(graph.leaves.map((leaf, slot) => [leaf.attrs.source, slot]));
     const scalarOf = new Map<Node, number>(graph.scalars.map((scalar, i) => [scalar, scalars[i]!]));
-    const values = evaluate(graph.order, (leaf) => {
+    const values = evaluate(this.#order, (leaf) => {
       if (isOp(leaf, "input")) return elements(bindings[slots.get(leaf.attrs.source)!]!, leaf);
       return new dtypes[leaf.dtype].array(new Float64Array(1).buffer, 0, 1).fill(
         scalarOf.get(leaf)!,

@@ -152,11 +152,12 @@ export class WasmExecutable implements Executable, TableMemory {
 
   #walkBetween(rows: Walk["rows"]): number {
     const { calls, exchanges } = this.#plan;
-    const elements: Walk["elements"] = ({ buffer, length }, dtype) => {
-      const first = this.#table.addressOf(buffer) / dtypes[dtype].bytes;
-      return viewFor(this.#views, dtype).subarray(first, first + length);
+    const stored: Walk["stored"] = ({ buffer, length }, dtype) => {
+      const [at, bytes] = [this.#table.addressOf(buffer), length * dtypes[dtype].bytes];
+      return { length: bytes, address: null, bytes: () => this.#views.u8.subarray(at, at + bytes) };
     };
-    return walkBetween(exchanges, calls.length, { rows, elements });
+    // Ranks have memories of their own.
+    return walkBetween(exchanges, calls.length, { rows, stored, bind: null });
   }
 
   free(): void {

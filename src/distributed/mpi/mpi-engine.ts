@@ -1,9 +1,7 @@
-import { type DType, dtypes, type TypedArray } from "../../base/dtype.ts";
+import { type Given, type Stored, sentOf, shareOf, type Transfer } from "../../ir/collective.ts";
 import type { Control } from "../control.ts";
 import { interruptions, type Meeting, meetings } from "../engine.ts";
-import { Parts } from "../parts.ts";
-import { sumInOrder } from "../sum-in-order.ts";
-import { addedByAll, lookEvery, meetingRefusal, sizesRefusal, WatchedEngine } from "../watched-engine.ts";
+import { lookEvery, meetingRefusal, sizesRefusal, WatchedEngine } from "../watched-engine.ts";
 import type { Mpi, Request } from "./library.ts";
 import { pause } from "./pause.ts";
 
@@ -14,16 +12,16 @@ const header = { words: 4, bytes: 16 } as const;
 const firstBytes = 4096;
 const inlineBytes = firstBytes - header.bytes;
 
-/** Bytes of a sum that are on their way at a time. */
-const bucketBytes = 2 ** 22;
+/** Parts of fewer bytes go together in a message. */
+const packedBytes = 65_536;
 
 /** The most bytes of one message: MPI counts them in 31 bits. */
 const mostBytes = 2 ** 30;
 
-const tags = { meeting: 1, rest: 2, share: 3, total: 4 } as const;
+const tags = { meeting: 1, rest: 2, part: 3 } as const;
 
-/** Looks for a message before this one gives its core away: what takes microseconds is sooner there. */
-const looks = 2000;
+/** Looks for a message before this one gives its core away, as long as threads look: each takes from 0.1 to 1 µs. */
+const looks = 20_000;
 
 /** What one rank's messages with another need. */
 interface Peer {
@@ -39,10 +37,13 @@ export class MpiEngine extends WatchedEngine {
   readonly name = "mpi";
   readonly #mpi: Mpi;
   readonly #peers: readonly Peer[];
+  /** The requests of first messages. */
+  readonly #firsts: readonly Pending[];
   readonly #own = new Uint8Array(new ArrayBuffer(firstBytes));
   readonly #ownWords = new Int32Array(this.#own.buffer, 0, header.words);
-  /** For each rank what it gives to a sum; of this one, the sum as well. */
-  readonly #staging: readonly Uint8Array[];
+  /** Requests of parts, which are as many as there are, and where small ones are put together, by use. */
+  readonly #requests: Request[] = [];
+  readonly #packs: Uint8Array[] = [];
   #meeting = 0;
 
   /** `timeout` is how many milliseconds a rank waits for another; `control` is where news of the others is written. */
@@ -62,32 +63,39 @@ export class MpiEngine extends WatchedEngine {
         words: new Int32Array(first.buffer, 0, header.words),
       };
     });
-    this.#staging = Array.from({ length: mpi.size }, () => new Uint8Array(new ArrayBuffer(bucketBytes)));
+    this.#firsts = this.#peers.flatMap(({ rank, received, sent }) => [
+      { rank, request: received },
+      { rank, request: sent },
+    ]);
   }
 
   protected meetInterrupting(kind: number): void {
     this.#meet(-1, 0, new Uint8Array(0), kind);
   }
 
-  /** Waits until the messages of a round are there, and those of this rank are gone. */
-  #finish(): void {
+  /** Waits until some messages are there, or gone. */
+  #settle(pending: readonly Pending[]): void {
     let looked = 0;
     let began = 0;
     let next = 0;
-    for (const peer of this.#peers)
-      for (const request of [peer.received, peer.sent])
-        while (!this.#mpi.isDone(request)) {
-          if (looked++ < this.looks) continue;
-          const now = performance.now();
-          if (began === 0) began = now;
-          if (now >= next) {
-            // News of an end may be here before the last message.
-            this.lookAround(peer.rank, now - began, () => now - began > 1000);
-            next = now + lookEvery;
-          }
-          // Longer ones while nothing comes.
-          pause(now - began < 20 ? 0.05 : 1);
+    for (const { rank, request } of pending)
+      while (!this.#mpi.isDone(request)) {
+        if (looked++ < this.looks) continue;
+        const now = performance.now();
+        if (began === 0) began = now;
+        if (now >= next) {
+          // News of an end may be here before the last message.
+          this.lookAround(rank, now - began, () => now - began > 1000);
+          next = now + lookEvery;
         }
+        // Longer ones while nothing comes.
+        pause(now - began < 20 ? 0.05 : 1);
+      }
+  }
+
+  /** Waits until the first messages, or rests, of a meeting are there, and those of this rank are gone. */
+  #finish(): void {
+    this.#settle(this.#firsts);
   }
 
   /** Goes to the next meeting with what fits into a first message; gives the sizes that all have brought. */
@@ -97,6 +105,13 @@ export class MpiEngine extends WatchedEngine {
     bytes: Uint8Array,
     interruption: number = interruptions.none,
   ): readonly number[] {
+    this.#arrive(kind, size, bytes, interruption);
+    this.#finish();
+    return this.#brought(kind, size, interruption);
+  }
+
+  /** Comes to the next meeting, and goes on. */
+  #arrive(kind: number, size: number, bytes: Uint8Array, interruption: number = interruptions.none): void {
     this.refuseFailure();
     const meeting = (this.#meeting = (this.#meeting + 1) | 0);
     this.#ownWords.set([meeting, kind, size, interruption]);
@@ -106,8 +121,6 @@ export class MpiEngine extends WatchedEngine {
     for (const { rank, first, received } of this.#peers)
       this.#mpi.receive(first, rank, tags.meeting, received);
     for (const { rank, sent } of this.#peers) this.#mpi.send(message, rank, tags.meeting, sent);
-    this.#finish();
-    return this.#brought(kind, size, interruption);
   }
 
   /** What all have brought; throws where it does not go together. */
@@ -146,64 +159,148 @@ export class MpiEngine extends WatchedEngine {
     for (const { rank, received } of this.#peers) {
       const piece = all[rank]!.subarray(from, from + mostBytes);
       // A message of nothing keeps the rounds of all ranks alike.
-      this.#mpi.receive(
-        piece.length > 0 ? piece : this.#staging[rank]!.subarray(0, 0),
-        rank,
-        tags.rest,
-        received,
-      );
+      this.#mpi.receive(piece.length > 0 ? piece : this.#own.subarray(0, 0), rank, tags.rest, received);
     }
     const piece = bytes.subarray(from, from + mostBytes);
     for (const { rank, sent } of this.#peers) this.#mpi.send(piece, rank, tags.rest, sent);
     this.#finish();
   }
 
-  sum(meeting: Meeting, parts: readonly TypedArray[], into: TypedArray, dtype: DType): void {
-    const { array, bytes } = dtypes[dtype];
-    const sizes = this.#meet(meetings.indexOf(meeting), into.length, new Uint8Array(0));
-    if (sizes.some((size) => size !== into.length)) throw sizesRefusal(sizes);
-    this.sent.sums += into.length * bytes;
-    const most = bucketBytes / bytes;
-    const slots = this.#staging.map((slot) => new array(slot.buffer as ArrayBuffer) as TypedArray);
-    const own = slots[this.rank]!;
-    const rest = new Parts(parts);
-    for (let from = 0; from < into.length; from += most) {
-      const length = Math.min(most, into.length - from);
-      rest.fill(own, length);
-      if (length * bytes <= addedByAll) {
-        this.#exchangeAll(length * bytes);
-        sumInOrder(slots, into.subarray(from, from + length), dtype, 0, length);
-      } else {
-        this.#exchangeShares(slots, length, dtype);
-        into.set(own.subarray(0, length), from);
+  begin(meeting: Meeting, given: Given): Transfer {
+    const kind = meetings.indexOf(meeting);
+    const { parts, unit, shares } = given;
+    const sizes = parts.map(({ length }) => length);
+    this.sent.sums += sentOf(sizes, unit, shares, this);
+    const bytes = sizes.reduce((sum, length) => sum + length, 0);
+    const isInline = bytes <= inlineBytes;
+    this.#arrive(kind, bytes / unit, isInline ? joined(parts) : new Uint8Array(0));
+    let pending = this.#firsts;
+    /** What is to be done when those that are pending are done, in order. */
+    const next: (() => readonly Pending[])[] = [
+      () => {
+        const brought = this.#brought(kind, bytes / unit, interruptions.none);
+        if (brought.some((size) => size !== bytes / unit)) throw sizesRefusal(brought);
+        if (!isInline) return this.#startParts(given);
+        for (const { rank, first } of this.#peers)
+          separate(first.subarray(header.bytes), given.takes[rank]!, sizes);
+        return [];
+      },
+      () => {
+        this.#unpack(given);
+        return [];
+      },
+    ];
+    if (isInline) next.pop();
+    const goOn = (): void => {
+      pending = next.shift()!();
+    };
+    return {
+      poll: () => {
+        while (next.length > 0) {
+          pending = pending.filter(({ request }) => !this.#mpi.isDone(request));
+          if (pending.length > 0) return;
+          goOn();
+        }
+      },
+      finish: () => {
+        while (next.length > 0) {
+          this.#settle(pending);
+          goOn();
+        }
+      },
+    };
+  }
+
+  /** What goes to a rank of what is given, or comes from it: large parts by themselves, and small ones in one message. */
+  #piecesOf({ parts, unit, shares, takes }: Given, rank: number, outward: boolean) {
+    const taker = { rank: outward ? rank : this.rank, size: this.size };
+    const all = parts.map((part, i) => {
+      const { start, end } = shareOf(part.length, shares, unit, taker);
+      const stored = outward ? part : (takes[rank]![i] ?? null);
+      return { stored, start: outward ? start : 0, length: end - start };
+    });
+    return {
+      large: all.filter(({ length }) => length >= packedBytes),
+      small: all.filter(({ length }) => length < packedBytes),
+    };
+  }
+
+  #startParts(given: Given): Pending[] {
+    const pending: Pending[] = [];
+    const add = (rank: number, begin: (request: Request) => void): void => {
+      const request = (this.#requests[pending.length] ??= new BigInt64Array(new ArrayBuffer(128), 0, 1));
+      begin(request);
+      pending.push({ rank, request });
+    };
+    for (const outward of [false, true])
+      for (const { rank } of this.#peers) {
+        const { large, small } = this.#piecesOf(given, rank, outward);
+        const move = (bytes: Uint8Array): void => {
+          for (let from = 0; from < bytes.length; from += mostBytes) {
+            const piece = bytes.subarray(from, from + mostBytes);
+            if (outward) add(rank, (request) => this.#mpi.send(piece, rank, tags.part, request));
+            else add(rank, (request) => this.#mpi.receive(piece, rank, tags.part, request));
+          }
+        };
+        const packed = small.reduce((sum, { length }) => sum + length, 0);
+        const pack = this.#packOf(2 * rank + (outward ? 1 : 0), packed);
+        if (outward) {
+          let at = 0;
+          for (const { stored, start, length } of small) {
+            pack.set(stored!.bytes().subarray(start, start + length), at);
+            at += length;
+          }
+        }
+        move(pack);
+        // What nobody here uses comes all the same.
+        for (const { stored, start, length } of large)
+          move(stored === null ? new Uint8Array(length) : stored.bytes().subarray(start, start + length));
       }
+    return pending;
+  }
+
+  #packOf(use: number, bytes: number): Uint8Array {
+    const found = this.#packs[use];
+    if (found !== undefined && found.length >= bytes) return found.subarray(0, bytes);
+    return (this.#packs[use] = new Uint8Array(new ArrayBuffer(Math.max(128, bytes)))).subarray(0, bytes);
+  }
+
+  #unpack(given: Given): void {
+    for (const { rank } of this.#peers) {
+      const { small } = this.#piecesOf(given, rank, false);
+      const lengths = small.map(({ length }) => length);
+      const stored = small.map((piece) => piece.stored);
+      const bytes = lengths.reduce((sum, length) => sum + length, 0);
+      separate(this.#packOf(2 * rank, bytes), stored, lengths);
     }
   }
 
-  /** Has every rank's slot on every rank. */
-  #exchangeAll(bytes: number): void {
-    for (const { rank, received } of this.#peers)
-      this.#mpi.receive(this.#staging[rank]!.subarray(0, bytes), rank, tags.share, received);
-    const own = this.#staging[this.rank]!.subarray(0, bytes);
-    for (const { rank, sent } of this.#peers) this.#mpi.send(own, rank, tags.share, sent);
-    this.#finish();
-  }
+  /** Nothing of one process is read by another. */
+  release(): void {}
+}
 
-  /** Has the sum in this rank's slot: each rank adds up a share, which it is given by all, and gives it to all. */
-  #exchangeShares(slots: readonly TypedArray[], length: number, dtype: DType): void {
-    const { bytes } = dtypes[dtype];
-    const start = (rank: number): number => Math.floor((length * rank) / this.size);
-    const share = (slot: number, rank: number): Uint8Array =>
-      this.#staging[slot]!.subarray(start(rank) * bytes, start(rank + 1) * bytes);
-    for (const { rank, received } of this.#peers)
-      this.#mpi.receive(share(rank, this.rank), rank, tags.share, received);
-    for (const { rank, sent } of this.#peers) this.#mpi.send(share(this.rank, rank), rank, tags.share, sent);
-    this.#finish();
-    sumInOrder(slots, slots[this.rank]!, dtype, start(this.rank), start(this.rank + 1));
-    for (const { rank, received } of this.#peers)
-      this.#mpi.receive(share(this.rank, rank), rank, tags.total, received);
-    for (const { rank, sent } of this.#peers)
-      this.#mpi.send(share(this.rank, this.rank), rank, tags.total, sent);
-    this.#finish();
+/** A message on its way to or from a rank. */
+interface Pending {
+  readonly rank: number;
+  readonly request: Request;
+}
+
+/** Parts end to end. */
+function joined(parts: readonly Stored[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part.bytes(), at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** Puts bytes of some lengths, which come end to end, where they go. */
+function separate(bytes: Uint8Array, into: readonly (Stored | null)[], lengths: readonly number[]): void {
+  let at = 0;
+  for (const [i, length] of lengths.entries()) {
+    into[i]?.bytes().set(bytes.subarray(at, at + length));
+    at += length;
   }
 }

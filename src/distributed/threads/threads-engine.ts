@@ -1,9 +1,8 @@
-import { type DType, dtypes, type TypedArray } from "../../base/dtype.ts";
+import { type Given, type Stored, sentOf, shareOf, type Transfer } from "../../ir/collective.ts";
 import { Control } from "../control.ts";
 import { interruptions, type Meeting, meetings } from "../engine.ts";
 import { Parts } from "../parts.ts";
-import { sumInOrder } from "../sum-in-order.ts";
-import { addedByAll, lookEvery, meetingRefusal, sizesRefusal, WatchedEngine } from "../watched-engine.ts";
+import { lookEvery, meetingRefusal, sizesRefusal, WatchedEngine } from "../watched-engine.ts";
 
 /** The name, in a thread's `workerData`, of what makes it a rank: threads that a rank starts have none. */
 export const rankKey = "thaw:rank";
@@ -21,8 +20,11 @@ export interface RankData {
   readonly slotBytes: number;
 }
 
-/** Looks at another rank before this one sleeps: what takes microseconds is sooner over than a thread wakes. */
-const looks = 4000;
+/**
+ * Looks at another rank before this one sleeps: what takes microseconds is sooner over than a thread wakes. They take
+ * longer than that, or a rank that has slept would come late to the next meeting, and have the other one sleep there.
+ */
+const looks = 10_000;
 
 /**
  * Ranks that are threads of one process. What they give each other goes through shared memory: each writes its own slots
@@ -30,17 +32,21 @@ const looks = 4000;
  */
 export class ThreadsEngine extends WatchedEngine {
   readonly name = "threads";
-  readonly #staging: SharedArrayBuffer;
+  /** Of each rank two, which are used in turn. */
+  readonly #slots: readonly Uint8Array[];
   readonly #slotBytes: number;
-  /** By slot and dtype, the slots of all ranks. */
-  readonly #views: readonly Map<DType, readonly TypedArray[]>[] = [new Map(), new Map()];
+  /** Whether others may still read memory of this rank. */
+  #lends = false;
   #meeting = 0;
   #slot = 0;
 
   constructor({ ranks: size, control, staging, slotBytes, ...data }: RankData) {
     super({ ...data, size, control: new Control(size, control), timeoutBy: "--timeout", looks });
-    this.#staging = staging;
     this.#slotBytes = slotBytes;
+    this.#slots = Array.from(
+      { length: 2 * size },
+      (_, i) => new Uint8Array(staging, i * slotBytes, slotBytes),
+    );
   }
 
   protected meetInterrupting(kind: number): void {
@@ -49,12 +55,17 @@ export class ThreadsEngine extends WatchedEngine {
     this.#meet(-1, 0, kind);
   }
 
-  /** Goes to the next meeting; gives its number. */
-  #meet(kind: number, size: number, interruption: number = interruptions.none): number {
-    const { control } = this;
+  /** Comes to the next meeting, and goes on; gives its number. */
+  #arrive(kind: number, size: number, interruption: number = interruptions.none): number {
     this.refuseFailure();
     const meeting = (this.#meeting = (this.#meeting + 1) | 0);
-    control.arrive(this.rank, meeting, kind, size, interruption);
+    this.control.arrive(this.rank, meeting, kind, size, interruption);
+    return meeting;
+  }
+
+  /** Waits until all have come to a meeting. */
+  #await(meeting: number, kind: number): void {
+    const { control } = this;
     let looked = 0;
     let began = 0;
     for (let rank = 0; rank < this.size; rank++)
@@ -68,6 +79,12 @@ export class ThreadsEngine extends WatchedEngine {
     for (let rank = 0; rank < this.size; rank++)
       if (control.interruptionOf(rank, meeting) !== 0 || control.kindOf(rank, meeting) !== kind)
         throw this.#refusal(meeting);
+  }
+
+  /** Goes to the next meeting, and waits for all; gives its number. */
+  #meet(kind: number, size: number, interruption: number = interruptions.none): number {
+    const meeting = this.#arrive(kind, size, interruption);
+    this.#await(meeting, kind);
     return meeting;
   }
 
@@ -80,11 +97,6 @@ export class ThreadsEngine extends WatchedEngine {
     );
   }
 
-  /** The first byte in the staging memory of a rank's slot of this use. */
-  #at(rank: number): number {
-    return (2 * rank + this.#slot) * this.#slotBytes;
-  }
-
   gather(meeting: Meeting, bytes: Uint8Array): Uint8Array[] {
     const kind = meetings.indexOf(meeting);
     const all: Uint8Array[] = [];
@@ -92,7 +104,7 @@ export class ThreadsEngine extends WatchedEngine {
     for (let from = 0, most = 1; from < most; from += this.#slotBytes) {
       this.#slot ^= 1;
       const piece = bytes.subarray(from, from + this.#slotBytes);
-      new Uint8Array(this.#staging, this.#at(this.rank), piece.length).set(piece);
+      this.#bytes(this.rank).set(piece);
       const meeting = this.#meet(kind, bytes.length);
       for (let rank = 0; rank < this.size; rank++) {
         if (from === 0) {
@@ -101,51 +113,91 @@ export class ThreadsEngine extends WatchedEngine {
         }
         const into = all[rank]!;
         const length = Math.min(this.#slotBytes, into.length - from);
-        if (length > 0) into.set(new Uint8Array(this.#staging, this.#at(rank), length), from);
+        if (length > 0) into.set(this.#bytes(rank).subarray(0, length), from);
       }
     }
     return all;
   }
 
-  sum(meeting: Meeting, parts: readonly TypedArray[], into: TypedArray, dtype: DType): void {
+  begin(meeting: Meeting, given: Given): Transfer {
     const kind = meetings.indexOf(meeting);
-    const { bytes } = dtypes[dtype];
-    const most = this.#slotBytes / bytes;
-    this.sent.sums += into.length * bytes;
-    const rest = new Parts(parts);
-    for (let from = 0; from === 0 || from < into.length; from += most) {
+    const { parts, unit, shares } = given;
+    const sizes = parts.map(({ length }) => length);
+    this.sent.sums += sentOf(sizes, unit, shares, this);
+    const message = given.bind === null ? null : placesOf(parts);
+    if (parts.some(({ length }) => message !== null && isLent(length))) this.#lends = true;
+    const elements = sizes.reduce((sum, length) => sum + length, 0) / unit;
+    const length = message?.length ?? elements * unit;
+    const rest = new Parts(message === null ? parts.map((part) => part.bytes()) : [message]);
+    const messages = message && Array.from({ length: this.size }, () => new Uint8Array(length));
+    const write = (from: number): void => {
       this.#slot ^= 1;
-      const length = Math.min(most, into.length - from);
-      const slots = this.#slots(dtype);
-      const own = slots[this.rank]!;
-      rest.fill(own, length);
-      this.#requireSame(this.#meet(kind, into.length));
-      if (length * bytes <= addedByAll) {
-        sumInOrder(slots, from === 0 ? into : into.subarray(from), dtype, 0, length);
-        continue;
+      rest.fill(this.#bytes(this.rank), Math.min(this.#slotBytes, length - from));
+    };
+    const read = (from: number): void => {
+      for (let rank = 0; rank < this.size; rank++) {
+        if (rank === this.rank) continue;
+        const bytes = this.#bytes(rank).subarray(0, Math.min(this.#slotBytes, length - from));
+        if (messages === null) this.#take(given, rank, from, bytes);
+        else messages[rank]!.set(bytes, from);
       }
-      // Each adds up a share, in its own slot, of which nobody else reads that share before it is done.
-      const share = (rank: number): number => Math.floor((length * rank) / this.size);
-      sumInOrder(slots, own, dtype, share(this.rank), share(this.rank + 1));
-      this.#meet(kind, into.length);
-      for (const [rank, slot] of slots.entries())
-        into.set(slot.subarray(share(rank), share(rank + 1)), from + share(rank));
+    };
+    write(0);
+    const begun = this.#arrive(kind, elements);
+    return {
+      poll() {},
+      finish: () => {
+        this.#await(begun, kind);
+        this.#requireSame(begun);
+        read(0);
+        for (let from = this.#slotBytes; from < length; from += this.#slotBytes) {
+          write(from);
+          this.#meet(kind, elements);
+          read(from);
+        }
+        if (messages !== null) this.#bind(given, messages);
+      },
+    };
+  }
+
+  /** Takes what this rank is given of some bytes of all parts of another, end to end. */
+  #take({ parts, unit, shares, takes }: Given, rank: number, from: number, bytes: Uint8Array): void {
+    let at = -from;
+    for (const [i, { length }] of parts.entries()) {
+      const into = takes[rank]![i];
+      const start = at + shareOf(length, shares, unit, this).start;
+      at += length;
+      if (into == null || start >= bytes.length || start + into.length <= 0) continue;
+      const piece = bytes.subarray(Math.max(0, start), start + into.length);
+      into.bytes().set(piece, Math.max(0, -start));
     }
   }
 
-  /** All ranks' slots of this use, as elements of a dtype. */
-  #slots(dtype: DType): readonly TypedArray[] {
-    const made = this.#views[this.#slot]!;
-    let views = made.get(dtype);
-    if (views === undefined) {
-      const { array, bytes } = dtypes[dtype];
-      views = Array.from(
-        { length: this.size },
-        (_, rank) => new array(this.#staging, this.#at(rank), this.#slotBytes / bytes) as TypedArray,
-      );
-      made.set(dtype, views);
+  /** Has memory of others stand in for what they give, or copies what is too small for that. */
+  #bind({ parts, unit, shares, takes, bind }: Given, messages: readonly Uint8Array[]): void {
+    for (const [rank, message] of messages.entries()) {
+      if (rank === this.rank) continue;
+      const view = new DataView(message.buffer);
+      let at = 0;
+      for (const [i, { length }] of parts.entries()) {
+        const into = takes[rank]![i];
+        if (!isLent(length)) into?.bytes().set(message.subarray(at, at + length));
+        else if (into != null)
+          bind!(rank, i, view.getFloat64(at) + shareOf(length, shares, unit, this).start);
+        at += isLent(length) ? 8 : length;
+      }
     }
-    return views;
+  }
+
+  release(meeting: Meeting): void {
+    if (!this.#lends) return;
+    this.#lends = false;
+    this.#meet(meetings.indexOf(meeting), 0);
+  }
+
+  /** A rank's slot of this use. */
+  #bytes(rank: number): Uint8Array {
+    return this.#slots[2 * rank + this.#slot]!;
   }
 
   #requireSame(meeting: number): void {
@@ -156,4 +208,24 @@ export class ThreadsEngine extends WatchedEngine {
           Array.from({ length: this.size }, (_, each) => this.control.sizeOf(each, meeting)),
         );
   }
+}
+
+/** Whether a part of so many bytes is read where it is; less is copied with the message that says where the others are. */
+const isLent = (bytes: number): boolean => bytes > 4096;
+
+/** What tells other threads of parts: small ones themselves, and of others where they are. */
+function placesOf(parts: readonly Stored[]): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + (isLent(part.length) ? 8 : part.length), 0);
+  const message = new Uint8Array(length);
+  const view = new DataView(message.buffer);
+  let at = 0;
+  for (const part of parts)
+    if (isLent(part.length)) {
+      view.setFloat64(at, part.address!);
+      at += 8;
+    } else {
+      message.set(part.bytes(), at);
+      at += part.length;
+    }
+  return message;
 }

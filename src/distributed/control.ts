@@ -4,8 +4,8 @@ import { type Action, actions } from "./engine.ts";
 /** Words of the group, then of each rank, then of texts. */
 const words = { group: 16, rank: 16, message: 512 } as const;
 
-/** Words of the group; the last two are of ranks that are processes. */
-const ofGroup = { failed: 0, kind: 1, length: 2, port: 3, told: 4 } as const;
+/** Words of the group; the last three are of ranks that are processes. */
+const ofGroup = { failed: 0, kind: 1, length: 2, port: 3, told: 4, connected: 5 } as const;
 /** Words of a rank; what is of a meeting alternates between two. */
 const ofRank = {
   arrived: 0,

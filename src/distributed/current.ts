@@ -1,9 +1,9 @@
 import { GroupError } from "../base/errors.ts";
 import { settings } from "../base/settings.ts";
 import { Alone } from "./alone.ts";
-import { divideMachine } from "./divide-machine.ts";
+import { crowdText, divideMachine } from "./divide-machine.ts";
 import type { Group } from "./group.ts";
-import { localRanks, startedRanks } from "./mpi/library.ts";
+import { localRank, localRanks, startedRanks } from "./mpi/library.ts";
 import type { MpiEngine } from "./mpi/mpi-engine.ts";
 import { startMpi } from "./mpi/start-mpi.ts";
 import { Ranked } from "./ranked.ts";
@@ -20,7 +20,7 @@ export function group(): Group {
   if (current !== null) return current;
   const { process } = globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } };
   const threads = process?.getBuiltinModule?.("node:worker_threads") as
-    | { readonly workerData: unknown }
+    | { readonly workerData: unknown; readonly isMainThread: boolean }
     | undefined;
   if (threads === undefined)
     throw new GroupError(
@@ -30,8 +30,13 @@ export function group(): Group {
   const { env } = process as unknown as NodeJS.Process;
   const started = startedRanks(env);
   if (data !== undefined) current = new Ranked(new ThreadsEngine(data));
-  else if (started !== null && started > 1) current = new Ranked(mpiEngine(started, env));
-  else current = new Alone();
+  else if (started !== null && started > 1) {
+    if (!threads.isMainThread)
+      throw new GroupError(
+        "distributed.group(): this is a thread that a rank has started, and MPI knows of processes; ask for the group in the rank's own script",
+      );
+    current = new Ranked(mpiEngine(started, env));
+  } else current = new Alone();
   return current;
 }
 
@@ -40,7 +45,12 @@ const grace = 2000;
 
 function mpiEngine(ranks: number, env: NodeJS.ProcessEnv): MpiEngine {
   const { groupTimeout, groupSilence, groupRestarts } = settings;
-  divideMachine(localRanks(env) ?? ranks);
+  const sharing = localRanks(env) ?? ranks;
+  // What starts ranks may have bound each to cores of its own: those of the machine are meant.
+  const cores = process.getBuiltinModule("node:os").cpus().length;
+  const crowd = localRank(env) === 0 ? crowdText(sharing, cores) : null;
+  if (crowd !== null) console.error(`thaw: ${crowd}`);
+  divideMachine(sharing);
   return startMpi(ranks, {
     timeout: 1000 * groupTimeout,
     silence: 1000 * groupSilence,

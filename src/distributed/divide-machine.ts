@@ -20,3 +20,9 @@ export function divideMachine(ranks: number): void {
   settings.threads = threads;
   settings.maxMemory = memory;
 }
+
+/** What is good to know where some ranks have fewer cores than there are of them; null where they have enough. */
+export function crowdText(ranks: number, cores = availableCores()): string | null {
+  if (ranks <= cores) return null;
+  return `${ranks} ranks share ${cores} core${cores > 1 ? "s" : ""}: they wait for each other more than they compute`;
+}

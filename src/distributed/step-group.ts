@@ -20,6 +20,7 @@ import { type Agreed, Agreements } from "./agreement.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
 import { type InCommon, meetFirst } from "./first-meeting.ts";
 import { gatherTexts } from "./gather-texts.ts";
+import { alsoFailed, failedRanks } from "./interruption.ts";
 import { refuseUnlike } from "./refuse-unlike.ts";
 
 /** What a step tells its group of itself. */
@@ -136,6 +137,18 @@ export class StepGroup {
     }
   }
 
+  /**
+   * Carries out a call that only adds to this rank's sums: the others have no part in it. Where it fails, they are told
+   * where they next meet this rank, and throw as well.
+   */
+  add<T>(carryOut: () => T): T {
+    let made: { readonly value: T } | null = null;
+    this.#settle(() => {
+      made = { value: carryOut() };
+    });
+    return made!.value;
+  }
+
   #attempt<C, T>(planned: C & { readonly call: StepCall }, carryOut: (planned: C, agreed: Agreed) => T): T {
     if (isCheckingFinite())
       throw new ArgumentError(
@@ -199,15 +212,13 @@ export class StepGroup {
         throw own ?? failure;
       }
     }
-    const said = own === null ? "" : errorText(own);
-    const all = gatherTexts(engine, "the end of a step that has failed", said);
-    const failed = all.flatMap((text, rank) => (text === "" ? [] : [{ rank, text }]));
-    if (failed.length === 0) return;
+    const failed = failedRanks(engine, own === null ? "" : errorText(own));
+    const [first] = failed;
+    if (first === undefined) return;
     if (own !== null) throw own;
-    const [{ rank, text }] = failed as [{ rank: number; text: string }];
-    const others = failed.length > 1 ? ` (so have ranks ${failed.slice(1).map((f) => f.rank)})` : "";
+    const { rank, text } = first;
     throw new RankError(
-      `rank ${rank}${others} has failed in step ${this.#updates}, so nothing was updated on any rank: ${text}`,
+      `rank ${rank}${alsoFailed(failed)} has failed in step ${this.#updates}, so nothing was updated on any rank: ${text}`,
       { rank },
     );
   }

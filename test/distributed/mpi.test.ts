@@ -1,3 +1,4 @@
+import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { runMpi } from "thaw/distributed";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -42,6 +43,7 @@ describe.each(kinds)("%s", (mpirun) => {
       ? [
           ["values", 3],
           ["refusals", 2],
+          ["apart", 2],
         ]
       : [
           ["values", 2],
@@ -53,7 +55,7 @@ describe.each(kinds)("%s", (mpirun) => {
       ranOnMpi(mpirun, ["./scenes.mjs", scene], { ranks }),
       ran("./scenes.mjs", [scene], { ranks }),
     ]);
-    expect(mpi.errors.filter((line) => line.startsWith("thaw: "))).toEqual([]);
+    expect(mpi.errors.filter((line) => line.startsWith("thaw: rank "))).toEqual([]);
     expect(mpi.status).toBe(0);
     expect(threads.failure).toBeNull();
     expect(mpi.said).toEqual(threads.said);
@@ -89,6 +91,21 @@ describe.each(kinds)("%s", (mpirun) => {
     for (const lines of said) expect(lines.at(-1)).toMatchObject({ restarts: 2, args: ["restarts", "more"] });
   });
 });
+
+test(
+  "a thread that a rank starts is no rank, which is said; and that ranks share cores, once",
+  limit,
+  async () => {
+    const ranks = cpus().length + 1;
+    const { status, said, errors } = await ranOnMpi("mpirun.openmpi", ["./scenes.mjs", "inner"], { ranks });
+    expect(status).toBe(0);
+    for (const [{ found }] of said as [{ found: string }][])
+      expect(found).toMatch(/^GroupError: distributed.group\(\): this is a thread that a rank has started/);
+    expect(errors.filter((line) => line.includes("ranks share"))).toEqual([
+      expect.stringContaining(`thaw: ${ranks} ranks share ${ranks - 1} core`),
+    ]);
+  },
+);
 
 test("a rank that is stopped is named by the others, and all end", limit, async () => {
   process.env.THAW_GROUP_SILENCE = "3";

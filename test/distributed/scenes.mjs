@@ -1,7 +1,9 @@
+import { once } from "node:events";
 import {
   CheckpointFolder,
   crossEntropy,
   data,
+  distributed,
   freeze,
   getRandomState,
   load,
@@ -179,6 +181,105 @@ const scenes = {
     const [mine, expected] = [await numbers(together), await numbers(alone)];
     const explained = step.explain("task1", ...data(rank)).parameters.map((p) => [p.path, p.sentBytes]);
     report({ off: Math.max(...mine.map((x, i) => Math.abs(x - expected[i]))), explained });
+  },
+
+  /** Calls that do not go together, and what they leave. */
+  async apart() {
+    const found = {};
+    // An accumulating call of rank 1 moves what is frozen; rank 0 hears of it where the round ends.
+    const writes = async (how, call) => {
+      const net = networkOf(3);
+      const optimizer = new optim.AdamW(net, { lr: 0.01 });
+      const step = trainStep(optimizer, {
+        loss: (task, x, y, what) => {
+          if (what === "moves") net.hiddenTask2.weight.assign(net.hiddenTask2.weight.mul(0.5));
+          if (what === "throws") throw new RangeError("in the middle of a round");
+          return crossEntropy(net.forward(x, task), y);
+        },
+        trains: ["output.**"],
+        accumulate: 3,
+        verify: true,
+        group,
+      });
+      const kept = net.hiddenTask2.weight.clone();
+      const at = { net, optimizer };
+      for (let s = 0; s < 3; s++) await step(...batchOf(rank, s, "task1"), "reads");
+      const before = await digest(at);
+      if (rank === 1) {
+        found[how] = await failing(net, optimizer, () => step(...batchOf(rank, 3, "task1"), how));
+        net.hiddenTask2.weight.assign(kept);
+      } else {
+        for (let s = 3; s < 5; s++) await step(...batchOf(rank, s, "task1"), "reads");
+        found[how] = await failing(
+          net,
+          optimizer,
+          call ?? (() => step(...batchOf(rank, 5, "task1"), "reads")),
+        );
+      }
+      found[how].same = before === (await digest(at));
+      // Each makes the calls of its round that are left: the one that failed had begun the same one.
+      const made = rank === 0 ? 5 : how === "throws" ? 3 : 4;
+      for (let s = made; s < 6; s++) await step(...batchOf(rank, s, "task1"), "reads");
+      found[how].alike = await alike(at);
+    };
+    await writes("moves");
+    await writes("throws", () => group.barrier());
+    // Rank 1 fails in a step, while rank 0 is in something else.
+    const alone = stepOf();
+    await alone.step(...batchOf(rank, 0, "task1"));
+    found.alone = await failing(alone.net, alone.optimizer, () =>
+      rank === 0 ? group.gather(1) : alone.step("task1", rand([2, 7]), batchOf(1, 0, "task1")[2]),
+    );
+    // A step that one rank alone calls; and another one than the other rank's.
+    found.barrier = await failing(alone.net, alone.optimizer, () =>
+      rank === 0 ? alone.step(...batchOf(0, 1, "task1")) : group.barrier(),
+    );
+    const second = stepOf();
+    await second.step(...batchOf(rank, 0, "task1"));
+    found.other = await failing(alone.net, alone.optimizer, () =>
+      (rank === 0 ? alone : second).step(...batchOf(rank, 1, "task1")),
+    );
+    found.nested = [
+      await failing(alone.net, alone.optimizer, () => distributed.startRanks("x", { ranks: 2 })),
+      await failing(alone.net, alone.optimizer, () =>
+        distributed.runMpi(["x"], { ranks: 2, restarts: 0, timeout: 1, mpirun: "mpirun" }),
+      ),
+    ].map(({ error, message }) => [error, message]);
+    report({ ...found, again: (await alike(alone)) && (await alike(second)) });
+  },
+
+  /** A step that needs more memory than there is, on one rank. */
+  async memory() {
+    const net = new nn.Linear(4, 4);
+    const optimizer = new optim.SGD(net, { lr: 0.1 });
+    const step = trainStep(optimizer, {
+      loss: (rows) =>
+        net
+          .forward(rand([rows, 4]))
+          .square()
+          .mean(),
+      trains: "**",
+      start: "broadcast",
+      group,
+    });
+    await step(8);
+    const found = await failing(net, { parts: () => [] }, () => step(rank === 1 ? 2 ** 29 : 8));
+    await step(8);
+    report({ ...found, alike: await alike({ net, optimizer }) });
+  },
+
+  /** What a thread that a rank starts finds. */
+  async inner() {
+    const { Worker } = await import("node:worker_threads");
+    const program = `
+      import { parentPort } from "node:worker_threads";
+      import { distributed } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+      let found;
+      try { found = distributed.group().size; } catch (error) { found = error.name + ": " + error.message; }
+      parentPort.postMessage(found);`;
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`));
+    const [found] = await Promise.race([once(worker, "message"), once(worker, "error")]);
+    report({ found: String(found) });
   },
 
   /** What rank 1 alone has under freeze() moves by rank 0's gradients, as in one process where only its batch trains it. */

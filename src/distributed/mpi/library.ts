@@ -76,6 +76,13 @@ export function localRanks(environment: Readonly<Record<string, string | undefin
   return size === undefined ? null : Number(size);
 }
 
+/** Which of them this is, of those that share this machine; null where what started them does not say. */
+export function localRank(environment: Readonly<Record<string, string | undefined>>): number | null {
+  const { OMPI_COMM_WORLD_LOCAL_RANK, MPI_LOCALRANKID, SLURM_LOCALID } = environment;
+  const rank = OMPI_COMM_WORLD_LOCAL_RANK ?? MPI_LOCALRANKID ?? SLURM_LOCALID;
+  return rank === undefined ? null : Number(rank);
+}
+
 /** Loads MPI and starts it; throws `GroupError` where there is none, or none that goes with what started the ranks. */
 export function loadMpi(expected: number): Mpi {
   let koffi: Koffi;

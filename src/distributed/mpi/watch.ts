@@ -43,7 +43,7 @@ function seenText(rank) {
 }
 /** What a rank says: of itself, or of one that has failed. */
 function take(news, from) {
-  heard.set(news.rank, Date.now());
+  heard.set(d.rank === 0 ? news.rank : 0, Date.now());
   if (news.failed !== undefined) fail(news.failed, news.text, news.kind);
   else {
     words[word(news.rank, p.action)] = news.action;
@@ -64,6 +64,12 @@ function lost(rank) {
   fail(rank, text, 1);
   pass({ rank: d.rank, failed: rank, text, kind: 1 }, null);
 }
+function connect(rank, socket) {
+  sockets.set(rank, socket);
+  heard.set(rank, Date.now());
+  Atomics.add(words, p.connected, 1);
+  Atomics.notify(words, p.connected);
+}
 function listen(socket, rank) {
   let rest = "";
   socket.setNoDelay(true);
@@ -77,8 +83,7 @@ function listen(socket, rank) {
       if (rank === null) {
         if (news.token !== d.token || !(news.rank > 0 && news.rank < d.ranks)) { socket.destroy(); return; }
         rank = news.rank;
-        sockets.set(rank, socket);
-        heard.set(rank, Date.now());
+        connect(rank, socket);
       } else take(news, socket);
     }
     if (rest.length > 65536) socket.destroy();
@@ -104,7 +109,8 @@ function say() {
   if (now - last > 2000) for (const rank of heard.keys()) heard.set(rank, now);
   last = now;
   if (failed !== 0) return;
-  for (let rank = 0; rank < d.ranks; rank++) {
+  // What comes of others comes by way of rank 0: where that is silent, nothing is known of them.
+  for (let rank = 0; rank < (d.rank === 0 ? d.ranks : 1); rank++) {
     if (rank === d.rank || ended.has(rank)) continue;
     const silent = now - (heard.get(rank) ?? began);
     if (silent < d.silence) continue;
@@ -135,7 +141,7 @@ if (d.rank === 0) {
       connected = true;
       clearTimeout(timer);
       socket.write(JSON.stringify({ token: d.token, rank: d.rank }) + "\\n");
-      sockets.set(0, socket);
+      connect(0, socket);
       listen(socket, 0);
       told = "";
     });
@@ -149,6 +155,8 @@ if (d.rank === 0) {
 export interface Watch {
   /** Where other ranks reach this one, which is rank 0. */
   readonly hub: Hub;
+  /** Waits until rank 0 and the others are connected, so that the end of one is known at once from then on. */
+  join(): void;
   /** Waits until what has been noted last has been told, or for so many milliseconds. */
   flush(milliseconds: number): void;
 }
@@ -189,6 +197,16 @@ export function startWatch(
     throw new GroupError("MPI: rank 0 could not listen for the others; are sockets allowed?");
   return {
     hub: hub ?? { hosts, port: Atomics.load(words, places.port), token },
+    join() {
+      const expected = rank === 0 ? control.ranks - 1 : 1;
+      for (;;) {
+        const failure = control.failure();
+        if (failure !== null) throw failure;
+        const connected = Atomics.load(words, places.connected);
+        if (connected >= expected) return;
+        Atomics.wait(words, places.connected, connected, 50);
+      }
+    },
     flush(milliseconds) {
       Atomics.store(words, places.told, 0);
       const end = performance.now() + milliseconds;

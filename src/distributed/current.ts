@@ -3,8 +3,9 @@ import { settings } from "../base/settings.ts";
 import { Alone } from "./alone.ts";
 import { crowdText, divideMachine } from "./divide-machine.ts";
 import type { Group } from "./group.ts";
-import { localRank, localRanks, startedRanks } from "./mpi/library.ts";
+import { startedRanks } from "./mpi/library.ts";
 import type { MpiEngine } from "./mpi/mpi-engine.ts";
+import { meetPlaces } from "./mpi/places.ts";
 import { startMpi } from "./mpi/start-mpi.ts";
 import { Ranked } from "./ranked.ts";
 import { type RankData, rankKey, ThreadsEngine } from "./threads/threads-engine.ts";
@@ -35,7 +36,7 @@ export function group(): Group {
       throw new GroupError(
         "distributed.group(): this is a thread that a rank has started, and MPI knows of processes; ask for the group in the rank's own script",
       );
-    current = new Ranked(mpiEngine(started, env));
+    current = new Ranked(mpiEngine(started));
   } else current = new Alone();
   return current;
 }
@@ -43,18 +44,18 @@ export function group(): Group {
 /** Milliseconds that a rank which has failed stays for the others to say so. */
 const grace = 2000;
 
-function mpiEngine(ranks: number, env: NodeJS.ProcessEnv): MpiEngine {
+function mpiEngine(ranks: number): MpiEngine {
   const { groupTimeout, groupSilence, groupRestarts } = settings;
-  const sharing = localRanks(env) ?? ranks;
-  // What starts ranks may have bound each to cores of its own: those of the machine are meant.
-  const cores = process.getBuiltinModule("node:os").cpus().length;
-  const crowd = localRank(env) === 0 ? crowdText(sharing, cores) : null;
-  if (crowd !== null) console.error(`thaw: ${crowd}`);
-  divideMachine(sharing);
-  return startMpi(ranks, {
+  const engine = startMpi(ranks, {
     timeout: 1000 * groupTimeout,
     silence: 1000 * groupSilence,
     restarts: groupRestarts,
     grace,
   });
+  const { machine, cores, isFirst } = meetPlaces(engine);
+  const crowd = isFirst ? crowdText(cores) : null;
+  if (crowd !== null) console.error(`thaw: ${crowd}`);
+  divideMachine(machine, cores);
+  engine.shareCores(cores);
+  return engine;
 }

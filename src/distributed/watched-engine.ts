@@ -33,7 +33,8 @@ export abstract class WatchedEngine implements Engine {
   readonly restarts: number;
   readonly sent = { sums: 0, messages: 0 };
   protected readonly control: Control;
-  protected readonly looks: number;
+  readonly #mostLooks: number;
+  protected looks = 1;
   readonly #timeout: number;
   readonly #timeoutBy: string;
 
@@ -44,8 +45,13 @@ export abstract class WatchedEngine implements Engine {
     this.control = control;
     this.#timeout = timeout;
     this.#timeoutBy = timeoutBy;
-    // A rank that looks on would keep the core from those that have work.
-    this.looks = size <= availableCores() ? looks : 1;
+    this.#mostLooks = looks;
+    this.shareCores(size);
+  }
+
+  /** Says how many ranks share the cores of this one: one that looks on would keep a core from those that have work. */
+  shareCores(ranks: number): void {
+    this.looks = ranks <= availableCores() ? this.#mostLooks : 1;
   }
 
   abstract gather(meeting: Meeting, bytes: Uint8Array): Uint8Array[];

@@ -1,9 +1,8 @@
 import { cpus } from "node:os";
-import { fileURLToPath } from "node:url";
 import { runMpi } from "thaw/distributed";
 import { beforeAll, describe, expect, test } from "vitest";
 import { built } from "../built.ts";
-import { ran } from "./running.ts";
+import { ran, ranOnMpi } from "./running.ts";
 
 /** Ranks that are processes of MPI do what ranks that are threads do, with the same bits, and name whoever fails. */
 
@@ -13,29 +12,6 @@ beforeAll(() => void built("index.js"));
 
 /** Both kinds of MPI, by the programs that start their ranks. */
 const kinds = ["mpirun.openmpi", "mpirun.mpich"] as const;
-
-/** Runs a script of this folder on ranks of MPI, which write what they have to say as lines of JSON. */
-async function ranOnMpi(
-  mpirun: string,
-  [script, ...args]: readonly [string, ...string[]],
-  { ranks = 2, timeout = 60, restarts = 0 } = {},
-) {
-  const said = Array.from({ length: ranks }, (): Record<string, unknown>[] => []);
-  const [errors, notices]: string[][] = [[], []];
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const status = await runMpi([process.execPath, path, ...args], {
-    ranks,
-    restarts,
-    timeout,
-    mpirun,
-    output: (rank, line, stream) => {
-      if (rank === null || stream === "stderr") return void errors!.push(line);
-      said[rank]!.push(JSON.parse(line));
-    },
-    notice: (text) => notices!.push(text),
-  });
-  return { status, said, errors: errors!, notices: notices! };
-}
 
 describe.each(kinds)("%s", (mpirun) => {
   const scenes: [scene: string, ranks: number][] =
@@ -62,7 +38,7 @@ describe.each(kinds)("%s", (mpirun) => {
   });
 
   test("bits are those of threads, and nothing frozen moves", limit, async () => {
-    const mpi = await ranOnMpi(mpirun, ["./matrix.mjs", "few"]);
+    const mpi = await ranOnMpi(mpirun, ["./matrix.mjs", "163"]);
     const threads = await ran("./matrix.mjs", ["few"]);
     expect(mpi.status).toBe(0);
     expect(mpi.said).toEqual(threads.said);

@@ -22,10 +22,13 @@ import { type InCommon, meetFirst } from "./first-meeting.ts";
 import { gatherTexts } from "./gather-texts.ts";
 import { alsoFailed, failedRanks } from "./interruption.ts";
 import { refuseUnlike } from "./refuse-unlike.ts";
+import type { OptionGroups } from "./told-options.ts";
 
 /** What a step tells its group of itself. */
 export interface StepGroupSettings extends InCommon {
   readonly parameters: () => Iterable<Parameter>;
+  /** The optimizer's groups, whose options ranks must have alike. */
+  readonly optionGroups: () => OptionGroups;
   /** Whether a gradient is the mean over all ranks, or over those that have one, or by the samples of each. */
   readonly average: "ranks" | "used" | "samples";
   /** Whether values that differ at the start are an error, or rank 0's are taken. */

@@ -1,4 +1,7 @@
+import { execFile } from "node:child_process";
 import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { runMpi } from "thaw/distributed";
 import { beforeAll, describe, expect, test } from "vitest";
 import { built } from "../built.ts";
@@ -82,6 +85,20 @@ test(
     ]);
   },
 );
+
+test("ranks that run different scripts are told so", limit, async () => {
+  const run = promisify(execFile);
+  const scripts = ["./network.mjs", "./axes.mjs"].map((name) =>
+    fileURLToPath(new URL(name, import.meta.url)),
+  );
+  const ranks = scripts.map((script) => ["-n", "1", process.execPath, script]);
+  const { stdout, stderr } = await run("mpirun.mpich", [...ranks[0]!, ":", ...ranks[1]!]).catch(
+    (error) => error,
+  );
+  expect(`${stdout}${stderr}`).toMatch(
+    /GroupError: Ranks run different scripts: \S+network\.mjs on rank 0 \(\S+\) is not \S+axes\.mjs on rank 1/,
+  );
+});
 
 test("a rank that is stopped is named by the others, and all end", limit, async () => {
   process.env.THAW_GROUP_SILENCE = "3";

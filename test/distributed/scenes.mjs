@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import {
   CheckpointFolder,
   crossEntropy,
@@ -10,7 +11,9 @@ import {
   manualSeed,
   mseLoss,
   nn,
+  ones,
   optim,
+  Parameter,
   rand,
   save,
   tensor,
@@ -246,6 +249,69 @@ const scenes = {
       ),
     ].map(({ error, message }) => [error, message]);
     report({ ...found, again: (await alike(alone)) && (await alike(second)) });
+  },
+
+  /** What ranks must have alike, and have not. */
+  async unlike() {
+    const found = {};
+    const attempt = async (name, make) => {
+      const { net, optimizer, options } = make();
+      const step = trainStep(optimizer, {
+        loss: (x) => net.forward(x).square().mean(),
+        trains: "**",
+        group,
+        ...options,
+      });
+      found[name] = await failing(net, optimizer, () => step(rand([2, 3])));
+      return { net, optimizer, step };
+    };
+    class Scale extends nn.Module {
+      linear = new nn.Linear(3, 2);
+      scale;
+      constructor(dtype) {
+        super();
+        this.scale = new Parameter(ones([2]).to(dtype));
+      }
+      forward(x) {
+        return this.linear.forward(x).mul(this.scale.to("f32"));
+      }
+    }
+    const linear = (more) => {
+      manualSeed(4);
+      return new nn.Sequential(new nn.Linear(3, 2, more));
+    };
+    const sgd = (net, options) => new optim.SGD(net, { lr: 0.1, ...options });
+    await attempt("optimizer", () => {
+      const net = linear();
+      return { net, optimizer: rank === 1 ? new optim.Adam(net) : sgd(net) };
+    });
+    await attempt("dtype", () => {
+      const net = new Scale(rank === 1 ? "f64" : "f32");
+      return { net, optimizer: sgd(net) };
+    });
+    await attempt("path", () => {
+      const net = linear({ bias: rank === 0 });
+      return { net, optimizer: sgd(net) };
+    });
+    await attempt("momentum", () => {
+      const net = linear();
+      return { net, optimizer: sgd(net, { momentum: rank === 1 ? 0.8 : 0.9 }) };
+    });
+    await attempt("average", () => {
+      const net = linear();
+      return { net, optimizer: sgd(net), options: { ema: new optim.EMA(net, { decay: 0.9 + rank / 100 }) } };
+    });
+    // A rate that a schedule of one rank alone has changed, in the middle of training.
+    const made = await attempt("fine", () => {
+      const net = linear();
+      return { net, optimizer: sgd(net) };
+    });
+    if (rank === 1) made.optimizer.paramGroups[0].lr = 0.05;
+    found.rate = await failing(made.net, made.optimizer, () => made.step(rand([2, 3])));
+    made.optimizer.paramGroups[0].lr = 0.05;
+    await made.step(rand([2, 3]));
+    found.alike = await alike(made);
+    report(found);
   },
 
   /** A step that needs more memory than there is, on one rank. */
@@ -505,6 +571,42 @@ const scenes = {
       save(`${path}/round`, { module: rounds.net, optimizer: rounds.optimizer, step: rounds.step, group }),
     );
     report(found);
+  },
+
+  /** Folders of checkpoints that are not the same on all ranks, as on machines with disks of their own. */
+  async folders() {
+    const [own, other, none] = ["own", "other", "none"].map((name) => `${process.argv[3]}/${name}`);
+    const made = stepOf();
+    const things = { module: made.net, optimizer: made.optimizer, group };
+    const digests = [];
+    for (let s = 1; s <= 3; s++) {
+      await made.step(...batchOf(rank, s, "task1"));
+      new CheckpointFolder(own).save(s, things);
+      digests.push(await digest(made));
+    }
+    if (rank === 0) {
+      cpSync(own, other, { recursive: true });
+      const last = `${other}/checkpoint-00000003.safetensors`;
+      const bytes = readFileSync(last);
+      bytes[bytes.length - 100] ^= 1;
+      writeFileSync(last, bytes);
+    }
+    await group.barrier();
+    const warned = [];
+    console.warn = (text) => warned.push(text);
+    const { step } = new CheckpointFolder(rank === 1 ? other : own).load(things);
+    const same = digests.indexOf(await digest(made)) + 1;
+    const missing = await failing(made.net, made.optimizer, () =>
+      new CheckpointFolder(rank === 1 ? none : own).load(things),
+    );
+    const neither = new CheckpointFolder(none).load(things);
+    report({
+      step,
+      same,
+      warned: warned.map((text) => text.split(": ").slice(1).join(": ")),
+      missing,
+      neither,
+    });
   },
 
   /** One rank ends in some way while the others train on; what they are told. */

@@ -232,6 +232,28 @@ test("calls that do not go together fail on all ranks, which go on", limit, asyn
     ]);
 });
 
+test("what ranks must have alike, and have not, is an error on all of them", limit, async () => {
+  const { failure, said } = await ran("./scenes.mjs", ["unlike"]);
+  expect(failure).toBeNull();
+  for (const [found] of said as [Record<string, { message: string }>][]) {
+    for (const [name, message] of [
+      ["optimizer", /the optimizer is SGD on rank 0 and Adam on rank 1\. Nothing was sent/],
+      ["dtype", /scale is f32\[2\] on rank 0 and f64\[2\] on rank 1/],
+      ["path", /rank 1 has no 0\.bias, which rank 0 has/],
+      [
+        "momentum",
+        /momentum = 0\.9 in group 0 on rank 0, not on rank 1; momentum = 0\.8 in group 0 on rank 1/,
+      ],
+      ["average", /the average is one of decay 0\.9 on rank 0 and one of decay 0\.91 on rank 1/],
+      ["rate", /lr = 0\.1 in group 0 on rank 0, not on rank 1; lr = 0\.05 in group 0 on rank 1/],
+    ] as const) {
+      expect(found[name]).toMatchObject({ error: "GroupError", same: true });
+      expect(found[name]!.message).toMatch(message);
+    }
+    expect(found).toMatchObject({ fine: { error: null }, alike: true });
+  }
+});
+
 test("memory that runs out on one rank fails the step on all, and they go on", limit, async () => {
   const { failure, said } = await ran("./scenes.mjs", ["memory"]);
   expect(failure).toBeNull();

@@ -32,6 +32,9 @@ const failing = {
   stalls() {
     for (;;);
   },
+  kills() {
+    process.kill(process.pid, "SIGKILL");
+  },
 };
 let due = Number.POSITIVE_INFINITY;
 const step = trainStep(optimizer, {

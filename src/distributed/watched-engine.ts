@@ -37,6 +37,7 @@ export abstract class WatchedEngine implements Engine {
   protected looks = 1;
   readonly #timeout: number;
   readonly #timeoutBy: string;
+  #waits = false;
 
   constructor({ rank, size, restarts, timeout, timeoutBy, control, looks }: EngineSettings) {
     this.rank = rank;
@@ -85,6 +86,12 @@ export abstract class WatchedEngine implements Engine {
     if (failure !== null) throw failure;
   }
 
+  /** Says that this rank goes on. */
+  protected stopWaiting(): void {
+    if (this.#waits) this.control.waitFor(this.rank, null);
+    this.#waits = false;
+  }
+
   /**
    * Looks whether the rank that is waited for will come; `isMissing` says of one that has ended whether it has not come
    * before. Where it will not, all who wait throw that when they next look.
@@ -102,10 +109,13 @@ export abstract class WatchedEngine implements Engine {
       );
       return;
     }
+    control.waitFor(this.rank, rank);
+    this.#waits = true;
     if (waited < this.#timeout) return;
+    const missing = control.missing(rank, this.rank);
     control.fail(
-      rank,
-      `rank ${rank} has not come within ${this.#timeout / 1000} s to where the others wait for it: ${seenText(control.seen(rank))}. ` +
+      missing,
+      `rank ${missing} has not come within ${this.#timeout / 1000} s to where the others wait for it: ${seenText(control.seen(missing))}. ` +
         `Where it has more to do than others, allow more by ${this.#timeoutBy}.`,
       true,
     );

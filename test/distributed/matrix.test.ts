@@ -33,8 +33,9 @@ test.each([2, 3])(
     expect(all).toHaveLength(ranks);
     for (const { problems, count, worst, still, digests } of all) {
       expect({ problems, count }).toEqual({ problems: [], count: 0 });
-      // Halves are exact, thirds are not, and a backend may fuse what is halved in another place.
-      expect(worst).toBeLessThan(1e-6);
+      // Halves are exact, thirds are not, and a backend may fuse what is halved in another place; of all combinations
+      // some divide what a third was rounded by by a small root.
+      expect(worst).toBeLessThan(isBroad && ranks === 3 ? 1e-5 : 1e-6);
       expect(still).toBeGreaterThan(1000);
       expect(digests).toEqual(all[0]!.digests);
     }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import {
+  audit,
   CheckpointFolder,
   crossEntropy,
   data,
@@ -312,6 +313,26 @@ const scenes = {
     await made.step(rand([2, 3]));
     found.alike = await alike(made);
     report(found);
+  },
+
+  /** What an audit says of a step of several ranks, beside that of one process with all their data. */
+  async audited() {
+    const train = async (more, call) => {
+      const net = networkOf(5);
+      const optimizer = new optim.AdamW(net, { lr: 0.01, weightDecay: 0.1 });
+      const trains = (task) => ["output.**", task === "task1" ? "hiddenTask1.**" : "hiddenTask2.**"];
+      const step = trainStep(optimizer, { loss: lossOf(net), trains, ...more });
+      const watched = audit(step);
+      for (let s = 0; s < 3; s++) await call(step, s);
+      return watched.report().parameters;
+    };
+    const taskOf = (r, s) => ((r + s) % 3 === 0 ? "task2" : "task1");
+    const calls = (s) => Array.from({ length: size }, (_, r) => batchOf(r, s, taskOf(r, s)));
+    const mine = await train({ group }, (step, s) => step(...calls(s)[rank]));
+    const weights = Array(size).fill(1 / size);
+    const alone = await train({}, (step, s) => step.together(calls(s), { weights }));
+    const told = JSON.stringify(mine);
+    report({ mine, alone, alike: new Set(await group.gather(told)).size === 1 });
   },
 
   /** A step that needs more memory than there is, on one rank. */

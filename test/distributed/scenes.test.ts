@@ -254,6 +254,22 @@ test("what ranks must have alike, and have not, is an error on all of them", lim
   }
 });
 
+test("an audit says of ranks what it says of one process with all their data", limit, async () => {
+  const { failure, said } = await ran("./scenes.mjs", ["audited"]);
+  expect(failure).toBeNull();
+  type Row = Record<string, unknown> & { shares: Record<string, number>; moved: number };
+  for (const [{ mine, alone, alike }] of said as [{ mine: Row[]; alone: Row[]; alike: boolean }][]) {
+    expect(alike).toBe(true);
+    for (const [i, { shares, moved, ...rest }] of mine.entries()) {
+      const { shares: expected, moved: far, ...same } = alone[i]!;
+      expect(rest).toEqual(same);
+      expect(moved).toBeCloseTo(far, 6);
+      for (const [cause, share] of Object.entries(shares)) expect(share).toBeCloseTo(expected[cause]!, 6);
+    }
+    expect(mine.map(({ updates }) => updates)).toEqual([3, 2, 3, 3]);
+  }
+});
+
 test("memory that runs out on one rank fails the step on all, and they go on", limit, async () => {
   const { failure, said } = await ran("./scenes.mjs", ["memory"]);
   expect(failure).toBeNull();

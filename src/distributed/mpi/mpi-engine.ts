@@ -88,6 +88,7 @@ export class MpiEngine extends WatchedEngine {
           // Longer ones while nothing comes.
           pause(now - began < 20 ? 0.05 : 1);
         }
+    this.stopWaiting();
   }
 
   /** Goes to the next meeting with what fits into a first message; gives the sizes that all have brought. */

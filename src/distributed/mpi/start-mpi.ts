@@ -2,6 +2,7 @@ import { errorText } from "../../base/error-text.ts";
 import { GroupError, GroupTimeoutError, RankError } from "../../base/errors.ts";
 import { printableLines } from "../../base/printable.ts";
 import { Control, seenText } from "../control.ts";
+import { explained } from "./explained.ts";
 import { loadMpi, type Mpi } from "./library.ts";
 import { MpiEngine } from "./mpi-engine.ts";
 import { pause } from "./pause.ts";
@@ -25,7 +26,7 @@ export function startMpi(expected: number, options: MpiOptions): MpiEngine {
   const watch = meetWatch(mpi, control, options);
   endWith(mpi, control, watch, options.grace);
   watch.join();
-  return new MpiEngine(mpi, control, options);
+  return new MpiEngine(explained(mpi, control, options.grace), control, options);
 }
 
 /** The tag of the first messages, which come before the engine's. */

@@ -49,6 +49,8 @@ function take(news, from) {
     words[word(news.rank, p.action)] = news.action;
     words[word(news.rank, p.count)] = news.count;
     words[word(news.rank, p.time)] = (clock() - news.since) | 0;
+    words[word(news.rank, p.waits)] = news.waits;
+    words[word(news.rank, p.heard)] = clock() || 1;
     if (news.ended) { ended.add(news.rank); Atomics.store(words, word(news.rank, p.ended), 1); }
   }
   if (d.rank === 0) pass(news, from);
@@ -99,10 +101,10 @@ function say() {
     pass({ rank: d.rank, failed: failed - 1, text, kind: Atomics.load(words, p.kind) }, null);
   }
   const own = {
-    rank: d.rank, action: words[word(d.rank, p.action)], count: words[word(d.rank, p.count)],
+    rank: d.rank, waits: words[word(d.rank, p.waits)], action: words[word(d.rank, p.action)], count: words[word(d.rank, p.count)],
     since: Math.max(0, (clock() - words[word(d.rank, p.time)]) | 0), ended: Atomics.load(words, word(d.rank, p.ended)) === 1,
   };
-  const now = Date.now(), text = [own.action, own.count, own.ended].join();
+  const now = Date.now(), text = [own.action, own.count, own.waits, own.ended].join();
   if (text !== told || now - said > 500) { told = text; said = now; pass(own, null); }
   if (own.ended || failed > 0) Atomics.store(words, p.told, 1);
   // A pause of this process itself, after which nobody has been heard of for as long, says nothing of the others.

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** The text of source files by path relative to src/, with forward slashes. */
 export type Sources = ReadonlyMap<string, string>;
@@ -17,6 +17,10 @@ export function readSources(): Sources {
     .sort();
   return new Map(files.map((file) => [relative(src, file).split(sep).join("/"), readFileSync(file, "utf8")]));
 }
+
+/** What a module of src/ exports at run time. */
+export const exportsOf = async (file: string): Promise<Readonly<Record<string, unknown>>> =>
+  import(pathToFileURL(join(root, "src", file)).href);
 
 /** Prints what a check found and sets the exit status. */
 export function report(check: string, problems: readonly string[]): void {

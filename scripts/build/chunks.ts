@@ -1,24 +1,45 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, posix, relative, sep } from "node:path";
 import { type InputOptions, type Plugin, rolldown } from "rolldown";
-import { readSources, root } from "../sources.ts";
+import { exportsOf, readSources, root } from "../sources.ts";
+import { inNamespaces, rests } from "./namespaces.ts";
 
 /**
- * What the library leaves to files of their own, two fifths of its code: modules of functions, most of them called
- * seldom, by the names of the files. Node loads one when one of its functions is first called; a program that imports
- * thaw and computes nothing loads none, and no program loads both native and wasm.
+ * What the library leaves to files of their own, beside the rests of namespaces: modules of functions, most of them
+ * called seldom, by the names of the files. Node loads one when one of its functions is first called; a program that
+ * imports thaw and computes nothing loads none, and no program loads both native and wasm.
  */
 const parts: Readonly<Record<string, readonly string[]>> = {
+  functions: [
+    "tensor/cdist.ts",
+    "tensor/histc.ts",
+    "tensor/linalg.ts",
+    "tensor/searching.ts",
+    "tensor/stacking.ts",
+    "tensor/triangle-indices.ts",
+    "tensor/unravel-index.ts",
+    "tensor/vander.ts",
+    "tensor/windows.ts",
+  ],
   native: ["backends/native/backend.ts"],
   wasm: ["backends/wasm/backend.ts"],
-  steps: ["plan/build.ts", "backends/reference/backend.ts", "train/train-step.ts"],
+  steps: ["autodiff/backward.ts", "plan/build.ts", "backends/reference/backend.ts", "train/train-step.ts"],
   files: [
+    "checkpoint/base.ts",
+    "checkpoint/contents.ts",
     "checkpoint/load.ts",
     "checkpoint/open.ts",
     "checkpoint/read.ts",
+    "checkpoint/record.ts",
     "checkpoint/save.ts",
+    "checkpoint/saving-group.ts",
+    "checkpoint/transfer.ts",
     "checkpoint/write.ts",
+    "checkpoint/places/download.ts",
+    "checkpoint/places/indexed-db.ts",
+    "checkpoint/places/opfs.ts",
+    "checkpoint/places/url.ts",
     "nn/match-state.ts",
     "optim/state-dict.ts",
   ],
@@ -26,10 +47,16 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   seldom: [
     "autodiff/narrow.ts",
     "engine/non-finite-text.ts",
+    "freeze/changed.ts",
+    "ir/evaluate.ts",
+    "nn/change-dtypes.ts",
+    "nn/cloned.ts",
+    "nn/init/special.ts",
     "tensor/format.ts",
     "tensor/operations/arrangement.ts",
     "tensor/operations/einsum.ts",
     "tensor/operations/groups.ts",
+    "tensor/operations/inverse-trigonometric.ts",
     "tensor/operations/padding.ts",
     "tensor/operations/scans.ts",
     "tensor/operations/scattering.ts",
@@ -37,6 +64,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
     "tensor/operations/statistics.ts",
     "train/diagnose.ts",
   ],
+  trainer: ["train/trainer/run-trainer.ts", "train/trainer/start-trainer.ts", "train/trainer/thread.ts"],
 };
 
 const src = join(root, "src");
@@ -46,16 +74,21 @@ const stub = "\0stub:";
 const facade = "\0part:";
 const allParts = "\0all-parts";
 
+/** All parts: their names, and the modules that stand for them. */
+const facades: ReadonlyMap<string, string> = new Map([
+  ...Object.keys(parts).map((name) => [name, facade + name] as const),
+  ...rests,
+]);
+
 const partOf = (file: string): string | undefined =>
   Object.keys(parts).find((name) => parts[name]!.includes(file));
 
 /** The functions that a module of src/ exports. */
-function functionsOf(file: string): string[] {
-  const text = readFileSync(join(src, file), "utf8");
-  if (/^export (?:abstract )?(?:class|let) /m.test(text))
-    throw new Error(`${file} exports more than functions`);
-  const found = text.matchAll(/^export (?:async )?(?:function\*?|const) (\w+)/gm);
-  return [...new Set(Array.from(found, ([, name]) => name!))];
+async function functionsOf(file: string): Promise<string[]> {
+  const exported = Object.entries(await exportsOf(file));
+  const other = exported.find(([, value]) => typeof value !== "function" || /^class\b/.test(`${value}`));
+  if (other) throw new Error(`${file} exports ${other[0]}, which is no function`);
+  return exported.map(([name]) => name);
 }
 
 /** Puts functions that load their part first in place of those of parts. */
@@ -74,21 +107,23 @@ const inParts: Plugin = {
       return name === undefined || within ? null : stub + file;
     },
   },
-  load(id) {
+  async load(id) {
     const from = (file: string) => `from ${JSON.stringify(file)};`;
     if (id.startsWith(facade))
       return parts[id.slice(facade.length)]!.map((file) => `export * ${from(join(src, file))}`).join("\n");
     if (id === allParts)
       return [
         `import { provide } ${from(partsModule)}`,
-        ...Object.keys(parts).map((name, i) => `import * as part${i} ${from(facade + name)}`),
-        ...Object.keys(parts).map((name, i) => `provide("${name}", part${i});`),
+        ...Array.from(
+          facades,
+          ([name, id], i) => `import * as part${i} ${from(id)}\nprovide("${name}", part${i});`,
+        ),
       ].join("\n");
     if (!id.startsWith(stub)) return null;
     const file = id.slice(stub.length);
     return [
       `import { part } ${from(partsModule)}`,
-      ...functionsOf(file).map(
+      ...(await functionsOf(file)).map(
         (f) => `export const ${f} = (...args) => part("${partOf(file)}").${f}(...args);`,
       ),
     ].join("\n");
@@ -108,17 +143,17 @@ const options = (input: Record<string, string>): InputOptions => ({
   external: /^[^./\0]/,
   platform: "neutral",
   preserveEntrySignatures: "allow-extension",
-  plugins: [inParts],
+  plugins: [inNamespaces, inParts],
   transform: { define: { THAW_GENERATOR: JSON.stringify(generator) } },
   onLog(_, log) {
     throw new Error(log.message);
   },
 });
 
-/** Modules that are needed before anything is called: those that the library imports while parts are not loaded. */
-async function neededAtOnce(input: Record<string, string>): Promise<ReadonlySet<string>> {
+/** The modules that an entry needs while parts, other than it, are not loaded. */
+async function neededBy(entry: string): Promise<ReadonlySet<string>> {
   // Whole modules: what programs use of one must lie where it lies.
-  const bundle = await rolldown({ ...options(input), treeshake: false });
+  const bundle = await rolldown({ ...options({ entry }), treeshake: false });
   const { output } = await bundle.generate({ format: "esm" });
   await bundle.close();
   return new Set(output.flatMap((file) => (file.type === "chunk" ? file.moduleIds : [])));
@@ -130,12 +165,15 @@ async function neededAtOnce(input: Record<string, string>): Promise<ReadonlySet<
  */
 export async function buildChunks(library: readonly string[], programs: readonly string[]): Promise<void> {
   const input = Object.fromEntries(library.map((entry) => [`node/${entry}`, `src/${entry}.ts`]));
-  const atOnce = await neededAtOnce(input);
+  const atOnce = await neededBy("src/index.ts");
+  const needed = await Promise.all(Object.keys(parts).map((name) => neededBy(facade + name)));
+  const forSteps = needed[Object.keys(parts).indexOf("steps")]!;
+  const isShared = (id: string) => needed.filter((ids) => ids.has(id)).length > 1;
   const bundle = await rolldown(
     options({
       ...input,
       ...Object.fromEntries(programs.map((entry) => [entry, `src/${entry}.ts`])),
-      ...Object.fromEntries(Object.keys(parts).map((name) => [`chunks/${name}`, facade + name])),
+      ...Object.fromEntries(Array.from(facades, ([name, id]) => [`chunks/${name}`, id])),
       "chunks/all-parts": allParts,
     }),
   );
@@ -162,11 +200,9 @@ export async function buildChunks(library: readonly string[], programs: readonly
     codeSplitting: {
       includeDependenciesRecursively: false,
       groups: [
-        { name: "thaw", priority: 2, test: (id) => atOnce.has(id) },
-        { name: "native-backend", priority: 1, test: /\/src\/(?:backends\/native|codegen\/c|targets\/c)\// },
-        { name: "wasm-backend", priority: 1, test: /\/src\/(?:backends|targets)\/wasm\// },
-        { name: "file-formats", priority: 1, test: /\/src\/(?:base|checkpoint|nn|optim)\// },
-        { name: "steps-and-operations", test: /\/src\/(?!cli\/)/ },
+        { name: "thaw", priority: 1, test: (id) => atOnce.has(id) },
+        // Every computation loads it, so what parts share is in it too.
+        { name: "steps-and-plans", test: (id) => forSteps.has(id) || isShared(id) },
       ],
     },
   });

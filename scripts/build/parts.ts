@@ -1,6 +1,6 @@
 // Where the library in dist/chunks/ gets what it leaves to files of their own until it is first called.
 
-type Part = Readonly<Record<string, (...args: unknown[]) => unknown>>;
+type Part = Readonly<Record<string, unknown>>;
 
 const parts = new Map<string, Part>();
 

@@ -87,6 +87,38 @@ test("parts are loaded when they are first called, and only those", async () => 
   });
 });
 
+test("a namespace loads the rest of it when that is first used, and has what its own entry exports", async () => {
+  const script = `
+    import { createRequire } from "node:module";
+    import { basename } from "node:path";
+    import * as thaw from "thaw";
+    const loaded = () =>
+      Object.keys(createRequire(import.meta.url).cache).map((file) => basename(file, ".js")).filter((name) => name in thaw);
+    new thaw.optim.SGD(new thaw.nn.Linear(2, 2), { lr: 1 });
+    const before = loaded();
+    thaw.nn.LayerNorm, thaw.nn.RMSNorm;
+    const after = loaded();
+    const differing = [];
+    for (const name of ["data", "distributed", "nn", "optim"]) {
+      const entry = await import("thaw/" + name);
+      for (const key of new Set([...Object.keys(entry), ...Object.keys(thaw[name])]))
+        if (typeof entry[key] === "object" ? typeof thaw[name][key] !== "object" : entry[key] !== thaw[name][key])
+          differing.push(name + "." + key);
+    }
+    class Own extends thaw.nn.RMSNorm {}
+    const own = new Own([2]) instanceof thaw.nn.RMSNorm && thaw.nn.RMSNorm.name;
+    console.log(JSON.stringify({ before, after, differing, own, tag: Object.prototype.toString.call(thaw.nn) }));`;
+  write("namespaces.mjs", script);
+  const { before, after, differing, own, tag } = JSON.parse(await run("node", ["namespaces.mjs"]));
+  expect({ before, after, differing, own, tag }).toEqual({
+    before: [],
+    after: ["nn"],
+    differing: [],
+    own: "RMSNorm",
+    tag: "[object Module]",
+  });
+});
+
 test("what is not exported cannot be imported", async () => {
   const script = 'await import("thaw/plan")';
   await expect(run("node", ["--input-type=module", "-e", script])).rejects.toThrow(

@@ -157,18 +157,25 @@ export class Control {
 
   /**
    * Who is to blame where a rank does not come: it may itself wait for another, and that for a third. One that is silent
-   * is not asked for whom it waits; where they wait for each other it is the first.
+   * is not asked for whom it waits, and where rank 0 is, by way of which all others are heard, it is that one; where they
+   * wait for each other it is the first.
    */
   missing(rank: number, by: number): number {
+    if (by !== 0 && this.#isSilent(0)) return 0;
     const asked = new Set([by]);
     for (let at = rank; ; ) {
       asked.add(at);
-      const heard = Atomics.load(this.#words, this.#word(at, ofRank.heard));
       const next = Atomics.load(this.#words, this.#word(at, ofRank.waits)) - 1;
-      if (next < 0 || (heard !== 0 && ((clock() - heard) | 0) > suspicious)) return at;
+      if (next < 0 || this.#isSilent(at)) return at;
       if (asked.has(next)) return rank;
       at = next;
     }
+  }
+
+  /** Whether nothing has been heard of a rank for a while; of threads one hears nothing, and has no need to. */
+  #isSilent(rank: number): boolean {
+    const heard = Atomics.load(this.#words, this.#word(rank, ofRank.heard));
+    return heard !== 0 && ((clock() - heard) | 0) > suspicious;
   }
 
   /** Notes what a rank is at. */

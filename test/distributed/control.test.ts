@@ -20,6 +20,24 @@ test("of ranks that wait for each other's sake the one that has not come is to b
   expect(control.missing(1, 0)).toBe(1);
 });
 
+test("one that is silent is to blame, whomever it waited for, and rank 0 where all others are heard by way of it", () => {
+  const control = new Control(3);
+  const { rank, rankWords, heard } = control.places;
+  const words = new Int32Array(control.memory);
+  const hear = (of: number, ago: number): void => {
+    words[rank + of * rankWords + heard] = ((performance.timeOrigin + performance.now() - ago) % 2 ** 31) | 0;
+  };
+  hear(1, 100);
+  hear(2, 4000);
+  control.waitFor(1, 2);
+  control.waitFor(2, 0);
+  expect(control.missing(1, 0)).toBe(2);
+  hear(0, 100);
+  expect(control.missing(2, 1)).toBe(2);
+  hear(0, 4000);
+  expect(control.missing(2, 1)).toBe(0);
+});
+
 test("what MPI says of a connection is explained by what is known of the rank", () => {
   const refuse = (): never => {
     throw new GroupError("MPI_Test of Open MPI has failed: MPI_ERR_INTERN");

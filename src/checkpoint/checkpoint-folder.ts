@@ -13,7 +13,7 @@ import {
 import { type LoadOptions, type LoadResult, load } from "./load.ts";
 import { saveAsync, write } from "./save.ts";
 import type { SaveOptions } from "./save-options.ts";
-import { isDamage, meetingOf, savedByRankZero } from "./saving-group.ts";
+import { isDamage, loadTogether, meetingOf, savedByRankZero } from "./saving-group.ts";
 
 /** Options of `CheckpointFolder`. */
 export interface CheckpointFolderOptions {
@@ -147,6 +147,9 @@ export class CheckpointFolder {
   load(options: LoadOptions): FolderLoadResult | null {
     const damaged: unknown[] = [];
     const steps = this.steps().reverse();
+    const found =
+      steps.length === 0 ? "no checkpoints" : `checkpoints of steps ${steps.toReversed().join(", ")}`;
+    loadTogether("CheckpointFolder.load", options?.group).agree(found);
     for (const [i, step] of steps.entries()) {
       const path = this.pathOf(step);
       try {

@@ -32,7 +32,7 @@ export async function profileScript(
   const options = typescriptOptions(path);
   if (options === null) throw new FileError(withoutTypescript(path));
   if (options.length > 0) {
-    process.exitCode = rerun(options, script);
+    process.exitCode = await rerun(options, script);
     return;
   }
   // Where it was when it was asked for, whatever folder the script goes to.

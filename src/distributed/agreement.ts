@@ -7,6 +7,7 @@ import { Contributions, type Described, describeList } from "./contribution.ts";
 import type { Engine } from "./engine.ts";
 import { gatherTexts } from "./gather-texts.ts";
 import { ranksText } from "./ranks-text.ts";
+import { type OptionGroups, ToldOptions } from "./told-options.ts";
 
 /** What the ranks have agreed on for a call: one object wherever it is the same, so that it can key a recording. */
 export interface Agreed {
@@ -34,13 +35,14 @@ export interface Proposal {
 interface Settings {
   readonly module: Module;
   readonly parameters: () => Iterable<Parameter>;
+  readonly optionGroups: () => OptionGroups;
   readonly frozenAlone: "error" | "withhold";
 }
 
 /** Agreements that are remembered. All ranks have the same, so that all forget at once. */
 const remembered = 2048;
 
-/** Words that ranks tell each other: which step, calls of its round, and hashes of four texts. */
+/** Words that ranks tell each other: which step, calls of its round, and hashes of four texts, the third of which is two. */
 const words = 10;
 
 /** Has ranks agree, before each update, on what it is of: by one exchange of hashes, where all of them are known. */
@@ -48,6 +50,7 @@ export class Agreements {
   readonly #engine: Engine;
   readonly #module: Module;
   readonly #parameters: () => Iterable<Parameter>;
+  readonly #options: ToldOptions;
   readonly #withholds: boolean;
   readonly #known = new Map<string, Agreed>();
   readonly #words = new Int32Array(words);
@@ -59,10 +62,11 @@ export class Agreements {
   #members: Described = describeList([]);
   #frozen: Described = describeList([]);
 
-  constructor(engine: Engine, step: number, { module, parameters, frozenAlone }: Settings) {
+  constructor(engine: Engine, step: number, { module, parameters, optionGroups, frozenAlone }: Settings) {
     this.#engine = engine;
     this.#module = module;
     this.#parameters = parameters;
+    this.#options = new ToldOptions(optionGroups);
     this.#withholds = frozenAlone === "withhold";
     this.#words[0] = step;
   }
@@ -95,7 +99,9 @@ export class Agreements {
     mine[1] = of;
     mine.set(own.hash, 2);
     mine.set(frozen.hash, 4);
-    mine.set(this.#members.hash, 6);
+    const [first, second] = this.#options.described.hash;
+    mine[6] = this.#members.hash[0] ^ first;
+    mine[7] = this.#members.hash[1] ^ second;
     mine.set(layers.hash, 8);
     const all = this.#engine.gather("a step", this.#bytes);
     const said = new Int32Array(words * all.length);
@@ -140,7 +146,7 @@ export class Agreements {
       );
     if (differ(6, 7))
       throw new GroupError(
-        `Ranks have different parameters: ${this.#difference(this.#contributions!.members)}. Nothing was sent.`,
+        `Ranks have different parameters, or options of the optimizer: ${this.#difference([...this.#contributions!.members, ...this.#options.list])}. Nothing was sent.`,
       );
     if (differ(8, 9))
       throw new GroupError(

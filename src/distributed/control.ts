@@ -4,8 +4,8 @@ import { type Action, actions } from "./engine.ts";
 /** Words of the group, then of each rank, then of texts. */
 const words = { group: 16, rank: 16, message: 512 } as const;
 
-/** Words of the group; the last two are of ranks that are processes. */
-const ofGroup = { failed: 0, kind: 1, length: 2, port: 3, told: 4 } as const;
+/** Words of the group; the last three are of ranks that are processes. */
+const ofGroup = { failed: 0, kind: 1, length: 2, port: 3, told: 4, connected: 5 } as const;
 /** Words of a rank; what is of a meeting alternates between two. */
 const ofRank = {
   arrived: 0,
@@ -16,7 +16,12 @@ const ofRank = {
   time: 8,
   ended: 9,
   action: 10,
+  waits: 11,
+  heard: 12,
 } as const;
+
+/** Milliseconds without a word of a rank's watch after which it may be stopped: it has one twice a second. */
+const suspicious = 1500;
 
 const kinds = { error: 1, timeout: 2 } as const;
 
@@ -53,10 +58,10 @@ export class Control {
 
   /** Where a thread that has this memory and not this class finds what it needs, in words of 32 bits. */
   get places() {
-    const { count, time, ended, action } = ofRank;
+    const { count, time, ended, action, waits, heard } = ofRank;
     return {
       ...ofGroup,
-      ...{ count, time, ended, action },
+      ...{ count, time, ended, action, waits, heard },
       ...{ message: this.#texts, messageBytes: words.message * 4 },
       ...{ rank: words.group, rankWords: words.rank },
     };
@@ -143,6 +148,34 @@ export class Control {
 
   hasEnded(rank: number): boolean {
     return Atomics.load(this.#words, this.#word(rank, ofRank.ended)) === 1;
+  }
+
+  /** Says which rank this one waits for; null: it waits for none. */
+  waitFor(rank: number, other: number | null): void {
+    Atomics.store(this.#words, this.#word(rank, ofRank.waits), other === null ? 0 : other + 1);
+  }
+
+  /**
+   * Who is to blame where a rank does not come: it may itself wait for another, and that for a third. One that is silent
+   * is not asked for whom it waits, and where rank 0 is, by way of which all others are heard, it is that one; where they
+   * wait for each other it is the first.
+   */
+  missing(rank: number, by: number): number {
+    if (by !== 0 && this.#isSilent(0)) return 0;
+    const asked = new Set([by]);
+    for (let at = rank; ; ) {
+      asked.add(at);
+      const next = Atomics.load(this.#words, this.#word(at, ofRank.waits)) - 1;
+      if (next < 0 || this.#isSilent(at)) return at;
+      if (asked.has(next)) return rank;
+      at = next;
+    }
+  }
+
+  /** Whether nothing has been heard of a rank for a while; of threads one hears nothing, and has no need to. */
+  #isSilent(rank: number): boolean {
+    const heard = Atomics.load(this.#words, this.#word(rank, ofRank.heard));
+    return heard !== 0 && ((clock() - heard) | 0) > suspicious;
   }
 
   /** Notes what a rank is at. */

@@ -8,6 +8,7 @@ export const meetings = [
   "a step",
   "a sum of gradients",
   "the end of a step that has failed",
+  "the start",
   ...calls,
 ] as const;
 

@@ -8,6 +8,7 @@ import { notCopied, requireRank } from "./alone.ts";
 import type { Action, Engine, Meeting, Sent } from "./engine.ts";
 import { gatherTexts } from "./gather-texts.ts";
 import type { Group } from "./group.ts";
+import { withOthers } from "./interruption.ts";
 import { StepGroup, type StepGroupSettings } from "./step-group.ts";
 import { sizesRefusal } from "./watched-engine.ts";
 
@@ -58,7 +59,7 @@ export class Ranked implements Group {
   #call<T>(meeting: Meeting & Action, work: () => T): Promise<T> {
     refuseWhileRecording("a call of a group");
     this.#engine.note(meeting, 0);
-    return yielding(work);
+    return yielding(() => withOthers(this.#engine, meeting, work));
   }
 
   sum<A extends TypedArray>(values: A): Promise<A> {
@@ -122,7 +123,7 @@ export class Ranked implements Group {
     refuseWhileRecording("a checkpoint of a group");
     return (text) => {
       this.#engine.note("a checkpoint", 0);
-      return gatherTexts(this.#engine, "a checkpoint", text);
+      return withOthers(this.#engine, "a checkpoint", () => gatherTexts(this.#engine, "a checkpoint", text));
     };
   }
 }

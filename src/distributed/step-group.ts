@@ -20,11 +20,15 @@ import { describeList } from "./contribution.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
 import { type InCommon, meetFirst } from "./first-meeting.ts";
 import { gatherTexts } from "./gather-texts.ts";
+import { alsoFailed, failedRanks } from "./interruption.ts";
 import { refuseUnlike } from "./refuse-unlike.ts";
+import type { OptionGroups } from "./told-options.ts";
 
 /** What a step tells its group of itself. */
 export interface StepGroupSettings extends InCommon {
   readonly parameters: () => Iterable<Parameter>;
+  /** The optimizer's groups, whose options ranks must have alike. */
+  readonly optionGroups: () => OptionGroups;
   /** Whether a gradient is the mean over all ranks, or over those that have one, or by the samples of each. */
   readonly average: "ranks" | "used" | "samples";
   /** Whether values that differ at the start are an error, or rank 0's are taken. */
@@ -156,6 +160,18 @@ export class StepGroup {
     }
   }
 
+  /**
+   * Carries out a call that only adds to this rank's sums: the others have no part in it. Where it fails, they are told
+   * where they next meet this rank, and throw as well.
+   */
+  add<T>(carryOut: () => T): T {
+    let made: { readonly value: T } | null = null;
+    this.#settle(() => {
+      made = { value: carryOut() };
+    });
+    return made!.value;
+  }
+
   #attempt<C, T>(planned: C & { readonly call: StepCall }, carryOut: (planned: C, agreed: Agreed) => T): T {
     if (isCheckingFinite())
       throw new ArgumentError(
@@ -219,15 +235,13 @@ export class StepGroup {
         throw own ?? failure;
       }
     }
-    const said = own === null ? "" : errorText(own);
-    const all = gatherTexts(engine, "the end of a step that has failed", said);
-    const failed = all.flatMap((text, rank) => (text === "" ? [] : [{ rank, text }]));
-    if (failed.length === 0) return;
+    const failed = failedRanks(engine, own === null ? "" : errorText(own));
+    const [first] = failed;
+    if (first === undefined) return;
     if (own !== null) throw own;
-    const [{ rank, text }] = failed as [{ rank: number; text: string }];
-    const others = failed.length > 1 ? ` (so have ranks ${failed.slice(1).map((f) => f.rank)})` : "";
+    const { rank, text } = first;
     throw new RankError(
-      `rank ${rank}${others} has failed in step ${this.#updates}, so nothing was updated on any rank: ${text}`,
+      `rank ${rank}${alsoFailed(failed)} has failed in step ${this.#updates}, so nothing was updated on any rank: ${text}`,
       { rank },
     );
   }

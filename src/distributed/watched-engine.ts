@@ -30,9 +30,11 @@ export abstract class WatchedEngine implements Engine {
   readonly restarts: number;
   readonly sent = { sums: 0, messages: 0 };
   protected readonly control: Control;
-  protected readonly looks: number;
+  readonly #mostLooks: number;
+  protected looks = 1;
   readonly #timeout: number;
   readonly #timeoutBy: string;
+  #waits = false;
 
   constructor({ rank, size, restarts, timeout, timeoutBy, control, looks }: EngineSettings) {
     this.rank = rank;
@@ -41,8 +43,13 @@ export abstract class WatchedEngine implements Engine {
     this.control = control;
     this.#timeout = timeout;
     this.#timeoutBy = timeoutBy;
-    // A rank that looks on would keep the core from those that have work.
-    this.looks = size <= availableCores() ? looks : 1;
+    this.#mostLooks = looks;
+    this.shareCores(size);
+  }
+
+  /** Says how many ranks share the cores of this one: one that looks on would keep a core from those that have work. */
+  shareCores(ranks: number): void {
+    this.looks = ranks <= availableCores() ? this.#mostLooks : 1;
   }
 
   abstract gather(meeting: Meeting, bytes: Uint8Array): Uint8Array[];
@@ -77,6 +84,12 @@ export abstract class WatchedEngine implements Engine {
     if (failure !== null) throw failure;
   }
 
+  /** Says that this rank goes on. */
+  protected stopWaiting(): void {
+    if (this.#waits) this.control.waitFor(this.rank, null);
+    this.#waits = false;
+  }
+
   /**
    * Looks whether the rank that is waited for will come; `isMissing` says of one that has ended whether it has not come
    * before. Where it will not, all who wait throw that when they next look.
@@ -94,10 +107,13 @@ export abstract class WatchedEngine implements Engine {
       );
       return;
     }
+    control.waitFor(this.rank, rank);
+    this.#waits = true;
     if (waited < this.#timeout) return;
+    const missing = control.missing(rank, this.rank);
     control.fail(
-      rank,
-      `rank ${rank} has not come within ${this.#timeout / 1000} s to where the others wait for it: ${seenText(control.seen(rank))}. ` +
+      missing,
+      `rank ${missing} has not come within ${this.#timeout / 1000} s to where the others wait for it: ${seenText(control.seen(missing))}. ` +
         `Where it has more to do than others, allow more by ${this.#timeoutBy}.`,
       true,
     );

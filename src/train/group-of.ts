@@ -48,6 +48,8 @@ export function groupOf<A extends unknown[], L extends LossResult>(
     frozenAlone,
     bucketCapMb: `${bucketCapMb}`,
     verify: `${options.verify ?? false}`,
+    "what becomes of state": JSON.stringify(options.state ?? {}),
+    "the average": averageText(options.ema),
     "whether samples are counted": `${samples !== undefined}`,
     "whether there is a hook on gradients": `${hooked}`,
   };
@@ -55,12 +57,20 @@ export function groupOf<A extends unknown[], L extends LossResult>(
     module,
     facts,
     parameters: () => optimizer.parameters(),
+    optionGroups: () => optimizer.paramGroups,
     average: samples === undefined ? average : "samples",
     start,
     frozenAlone,
     bucketCapMb,
     checksLater: finite || hooked,
   });
+}
+
+/** An average as ranks tell each other of it. */
+function averageText(ema: object | undefined): string {
+  if (ema === undefined) return "not given";
+  const { decay, warmup } = ema as { readonly decay?: number; readonly warmup?: boolean };
+  return `one of decay ${decay ?? "unknown"}${warmup === true ? ", with a warmup" : ""}`;
 }
 
 /** How many samples calls are of together, by a step's option; 1 where it has none. Throws `ArgumentError` for what is no count. */

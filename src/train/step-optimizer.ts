@@ -7,6 +7,7 @@ export type StepOptimizer<M extends Module | null = Module | null> = Pick<
   | "module"
   | "name"
   | "observe"
+  | "paramGroups"
   | "parameters"
   | "parts"
   | "residentParts"

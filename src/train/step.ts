@@ -325,8 +325,11 @@ export class Step<A extends unknown[], L extends LossResult> {
       const members = all.map((args) => this.#sets.get(this.#selectorOf(args as unknown as A)));
       return this.#plans.next(members, this.#sets.union(members));
     };
-    if (this.#group === null || !this.#plans.isLast) return this.#carryOut(planOf(), given, all);
-    return this.#carryOutTogether(this.#group, planOf, given, all);
+    const alone = (): Made => this.#carryOut(planOf(), given, all);
+    if (this.#group === null) return alone();
+    return this.#plans.isLast
+      ? this.#carryOutTogether(this.#group, planOf, given, all)
+      : this.#group.add(alone);
   }
 
   /** Carries out a call that ends a round, with the other ranks of a group. */

@@ -72,3 +72,16 @@ test("what cannot be saved or loaded on one rank is not on any, and that is said
   expect([rank0.alike, rank1.alike]).toEqual([true, true]);
   expect(readdirSync(path).sort()).toEqual(["later", "whole"]);
 });
+
+test("a checkpoint that is damaged on one rank is passed over on all", limit, async () => {
+  const { failure, said } = await ran("./scenes.mjs", ["folders", temporaryFolder()]);
+  expect(failure).toBeNull();
+  for (const [rank, [found]] of said.entries()) {
+    expect(found).toMatchObject({ step: 2, same: 2, neither: null });
+    const { warned, missing } = found as unknown as { warned: string[]; missing: { message: string } };
+    expect(warned).toHaveLength(1);
+    expect(warned[0]).toMatch(rank === 1 ? /damaged.* Going back to/ : /rank 1 has failed, .* Going back to/);
+    expect(missing).toMatchObject({ error: "GroupError", same: true });
+    expect(missing.message).toMatch(/no checkpoints on rank 1|no checkpoints on rank/);
+  }
+});

@@ -1,8 +1,11 @@
+import { execFile } from "node:child_process";
+import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { runMpi } from "thaw/distributed";
 import { beforeAll, describe, expect, test } from "vitest";
 import { built } from "../built.ts";
-import { ran } from "./running.ts";
+import { ran, ranOnMpi } from "./running.ts";
 
 /** Ranks that are processes of MPI do what ranks that are threads do, with the same bits, and name whoever fails. */
 
@@ -13,29 +16,6 @@ beforeAll(() => void built("index.js"));
 /** Both kinds of MPI, by the programs that start their ranks. */
 const kinds = ["mpirun.openmpi", "mpirun.mpich"] as const;
 
-/** Runs a script of this folder on ranks of MPI, which write what they have to say as lines of JSON. */
-async function ranOnMpi(
-  mpirun: string,
-  [script, ...args]: readonly [string, ...string[]],
-  { ranks = 2, timeout = 60, restarts = 0 } = {},
-) {
-  const said = Array.from({ length: ranks }, (): Record<string, unknown>[] => []);
-  const [errors, notices]: string[][] = [[], []];
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const status = await runMpi([process.execPath, path, ...args], {
-    ranks,
-    restarts,
-    timeout,
-    mpirun,
-    output: (rank, line, stream) => {
-      if (rank === null || stream === "stderr") return void errors!.push(line);
-      said[rank]!.push(JSON.parse(line));
-    },
-    notice: (text) => notices!.push(text),
-  });
-  return { status, said, errors: errors!, notices: notices! };
-}
-
 describe.each(kinds)("%s", (mpirun) => {
   const scenes: [scene: string, ranks: number][] =
     mpirun === kinds[0]
@@ -43,6 +23,7 @@ describe.each(kinds)("%s", (mpirun) => {
           ["values", 3],
           ["large", 3],
           ["refusals", 2],
+          ["apart", 2],
         ]
       : [
           ["values", 2],
@@ -55,15 +36,15 @@ describe.each(kinds)("%s", (mpirun) => {
       ranOnMpi(mpirun, ["./scenes.mjs", scene], { ranks }),
       ran("./scenes.mjs", [scene], { ranks }),
     ]);
-    expect(mpi.errors.filter((line) => line.startsWith("thaw: "))).toEqual([]);
+    expect(mpi.errors.filter((line) => line.startsWith("thaw: rank "))).toEqual([]);
     expect(mpi.status).toBe(0);
     expect(threads.failure).toBeNull();
     expect(mpi.said).toEqual(threads.said);
   });
 
   test("bits are those of threads, and nothing frozen moves", limit, async () => {
-    const mpi = await ranOnMpi(mpirun, ["./matrix.mjs", "few"]);
-    const threads = await ran("./matrix.mjs", ["few"]);
+    const mpi = await ranOnMpi(mpirun, ["./matrix.mjs", "163"]);
+    const threads = await ran("./matrix.mjs", ["163"]);
     expect(mpi.status).toBe(0);
     expect(mpi.said).toEqual(threads.said);
     expect(mpi.said[0]![0]).toMatchObject({ problems: [] });
@@ -90,6 +71,35 @@ describe.each(kinds)("%s", (mpirun) => {
     expect(notices).toEqual([expect.stringContaining("(1 of 2)"), expect.stringContaining("(2 of 2)")]);
     for (const lines of said) expect(lines.at(-1)).toMatchObject({ restarts: 2, args: ["restarts", "more"] });
   });
+});
+
+test(
+  "a thread that a rank starts is no rank, which is said; and that ranks share cores, once",
+  limit,
+  async () => {
+    const ranks = cpus().length + 1;
+    const { status, said, errors } = await ranOnMpi("mpirun.openmpi", ["./scenes.mjs", "inner"], { ranks });
+    expect(status).toBe(0);
+    for (const [{ found }] of said as [{ found: string }][])
+      expect(found).toMatch(/^GroupError: distributed.group\(\): this is a thread that a rank has started/);
+    expect(errors.filter((line) => line.includes("ranks share"))).toEqual([
+      expect.stringContaining(`thaw: ${ranks} ranks share ${ranks - 1} core`),
+    ]);
+  },
+);
+
+test("ranks that run different scripts are told so", limit, async () => {
+  const run = promisify(execFile);
+  const scripts = ["./network.mjs", "./axes.mjs"].map((name) =>
+    fileURLToPath(new URL(name, import.meta.url)),
+  );
+  const ranks = scripts.map((script) => ["-n", "1", process.execPath, script]);
+  const { stdout, stderr } = await run("mpirun.mpich", [...ranks[0]!, ":", ...ranks[1]!]).catch(
+    (error) => error,
+  );
+  expect(`${stdout}${stderr}`).toMatch(
+    /GroupError: Ranks run different scripts: \S+network\.mjs on rank 0 \(\S+\) is not \S+axes\.mjs on rank 1/,
+  );
 });
 
 test("a rank that is stopped is named by the others, and all end", limit, async () => {

@@ -1,4 +1,5 @@
-import { type RankFailure, type RanksOptions, type RunningRanks, startRanks } from "thaw/distributed";
+import { fileURLToPath } from "node:url";
+import { type RankFailure, type RanksOptions, type RunningRanks, runMpi, startRanks } from "thaw/distributed";
 
 /** What ranks have said, and how they ended. */
 export interface Ran {
@@ -34,4 +35,27 @@ export async function ran(
   started(running, said);
   const failure = await running.result;
   return { failure, said, errors: errors!, notices: notices!, seconds: (performance.now() - began) / 1000 };
+}
+
+/** Runs a script of this folder on ranks of MPI, which write what they have to say as lines of JSON. */
+export async function ranOnMpi(
+  mpirun: string,
+  [script, ...args]: readonly [string, ...string[]],
+  { ranks = 2, timeout = 60, restarts = 0 } = {},
+) {
+  const said = Array.from({ length: ranks }, (): Record<string, unknown>[] => []);
+  const [errors, notices]: string[][] = [[], []];
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const status = await runMpi([process.execPath, path, ...args], {
+    ranks,
+    restarts,
+    timeout,
+    mpirun,
+    output: (rank, line, stream) => {
+      if (rank === null || stream === "stderr") return void errors!.push(line);
+      said[rank]!.push(JSON.parse(line));
+    },
+    notice: (text) => notices!.push(text),
+  });
+  return { status, said, errors: errors!, notices: notices! };
 }

@@ -1,14 +1,20 @@
+import { once } from "node:events";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import {
+  audit,
   CheckpointFolder,
   crossEntropy,
   data,
+  distributed,
   freeze,
   getRandomState,
   load,
   manualSeed,
   mseLoss,
   nn,
+  ones,
   optim,
+  Parameter,
   rand,
   save,
   tensor,
@@ -224,6 +230,188 @@ const scenes = {
     const [mine, expected] = [await numbers(together), await numbers(alone)];
     const explained = step.explain("task1", ...data(rank)).parameters.map((p) => [p.path, p.sentBytes]);
     report({ off: Math.max(...mine.map((x, i) => Math.abs(x - expected[i]))), explained });
+  },
+
+  /** Calls that do not go together, and what they leave. */
+  async apart() {
+    const found = {};
+    // An accumulating call of rank 1 moves what is frozen; rank 0 hears of it where the round ends.
+    const writes = async (how, call) => {
+      const net = networkOf(3);
+      const optimizer = new optim.AdamW(net, { lr: 0.01 });
+      const step = trainStep(optimizer, {
+        loss: (task, x, y, what) => {
+          if (what === "moves") net.hiddenTask2.weight.assign(net.hiddenTask2.weight.mul(0.5));
+          if (what === "throws") throw new RangeError("in the middle of a round");
+          return crossEntropy(net.forward(x, task), y);
+        },
+        trains: ["output.**"],
+        accumulate: 3,
+        verify: true,
+        group,
+      });
+      const kept = net.hiddenTask2.weight.clone();
+      const at = { net, optimizer };
+      for (let s = 0; s < 3; s++) await step(...batchOf(rank, s, "task1"), "reads");
+      const before = await digest(at);
+      if (rank === 1) {
+        found[how] = await failing(net, optimizer, () => step(...batchOf(rank, 3, "task1"), how));
+        net.hiddenTask2.weight.assign(kept);
+      } else {
+        for (let s = 3; s < 5; s++) await step(...batchOf(rank, s, "task1"), "reads");
+        found[how] = await failing(
+          net,
+          optimizer,
+          call ?? (() => step(...batchOf(rank, 5, "task1"), "reads")),
+        );
+      }
+      found[how].same = before === (await digest(at));
+      // Each makes the calls of its round that are left: the one that failed had begun the same one.
+      const made = rank === 0 ? 5 : how === "throws" ? 3 : 4;
+      for (let s = made; s < 6; s++) await step(...batchOf(rank, s, "task1"), "reads");
+      found[how].alike = await alike(at);
+    };
+    await writes("moves");
+    await writes("throws", () => group.barrier());
+    // Rank 1 fails in a step, while rank 0 is in something else.
+    const alone = stepOf();
+    await alone.step(...batchOf(rank, 0, "task1"));
+    found.alone = await failing(alone.net, alone.optimizer, () =>
+      rank === 0 ? group.gather(1) : alone.step("task1", rand([2, 7]), batchOf(1, 0, "task1")[2]),
+    );
+    // A step that one rank alone calls; and another one than the other rank's.
+    found.barrier = await failing(alone.net, alone.optimizer, () =>
+      rank === 0 ? alone.step(...batchOf(0, 1, "task1")) : group.barrier(),
+    );
+    const second = stepOf();
+    await second.step(...batchOf(rank, 0, "task1"));
+    found.other = await failing(alone.net, alone.optimizer, () =>
+      (rank === 0 ? alone : second).step(...batchOf(rank, 1, "task1")),
+    );
+    found.nested = [
+      await failing(alone.net, alone.optimizer, () => distributed.startRanks("x", { ranks: 2 })),
+      await failing(alone.net, alone.optimizer, () =>
+        distributed.runMpi(["x"], { ranks: 2, restarts: 0, timeout: 1, mpirun: "mpirun" }),
+      ),
+    ].map(({ error, message }) => [error, message]);
+    report({ ...found, again: (await alike(alone)) && (await alike(second)) });
+  },
+
+  /** What ranks must have alike, and have not. */
+  async unlike() {
+    const found = {};
+    const attempt = async (name, make) => {
+      const { net, optimizer, options } = make();
+      const step = trainStep(optimizer, {
+        loss: (x) => net.forward(x).square().mean(),
+        trains: "**",
+        group,
+        ...options,
+      });
+      found[name] = await failing(net, optimizer, () => step(rand([2, 3])));
+      return { net, optimizer, step };
+    };
+    class Scale extends nn.Module {
+      linear = new nn.Linear(3, 2);
+      scale;
+      constructor(dtype) {
+        super();
+        this.scale = new Parameter(ones([2]).to(dtype));
+      }
+      forward(x) {
+        return this.linear.forward(x).mul(this.scale.to("f32"));
+      }
+    }
+    const linear = (more) => {
+      manualSeed(4);
+      return new nn.Sequential(new nn.Linear(3, 2, more));
+    };
+    const sgd = (net, options) => new optim.SGD(net, { lr: 0.1, ...options });
+    await attempt("optimizer", () => {
+      const net = linear();
+      return { net, optimizer: rank === 1 ? new optim.Adam(net) : sgd(net) };
+    });
+    await attempt("dtype", () => {
+      const net = new Scale(rank === 1 ? "f64" : "f32");
+      return { net, optimizer: sgd(net) };
+    });
+    await attempt("path", () => {
+      const net = linear({ bias: rank === 0 });
+      return { net, optimizer: sgd(net) };
+    });
+    await attempt("momentum", () => {
+      const net = linear();
+      return { net, optimizer: sgd(net, { momentum: rank === 1 ? 0.8 : 0.9 }) };
+    });
+    await attempt("average", () => {
+      const net = linear();
+      return { net, optimizer: sgd(net), options: { ema: new optim.EMA(net, { decay: 0.9 + rank / 100 }) } };
+    });
+    // A rate that a schedule of one rank alone has changed, in the middle of training.
+    const made = await attempt("fine", () => {
+      const net = linear();
+      return { net, optimizer: sgd(net) };
+    });
+    if (rank === 1) made.optimizer.paramGroups[0].lr = 0.05;
+    found.rate = await failing(made.net, made.optimizer, () => made.step(rand([2, 3])));
+    made.optimizer.paramGroups[0].lr = 0.05;
+    await made.step(rand([2, 3]));
+    found.alike = await alike(made);
+    report(found);
+  },
+
+  /** What an audit says of a step of several ranks, beside that of one process with all their data. */
+  async audited() {
+    const train = async (more, call) => {
+      const net = networkOf(5);
+      const optimizer = new optim.AdamW(net, { lr: 0.01, weightDecay: 0.1 });
+      const trains = (task) => ["output.**", task === "task1" ? "hiddenTask1.**" : "hiddenTask2.**"];
+      const step = trainStep(optimizer, { loss: lossOf(net), trains, ...more });
+      const watched = audit(step);
+      for (let s = 0; s < 3; s++) await call(step, s);
+      return watched.report().parameters;
+    };
+    const taskOf = (r, s) => ((r + s) % 3 === 0 ? "task2" : "task1");
+    const calls = (s) => Array.from({ length: size }, (_, r) => batchOf(r, s, taskOf(r, s)));
+    const mine = await train({ group }, (step, s) => step(...calls(s)[rank]));
+    const weights = Array(size).fill(1 / size);
+    const alone = await train({}, (step, s) => step.together(calls(s), { weights }));
+    const told = JSON.stringify(mine);
+    report({ mine, alone, alike: new Set(await group.gather(told)).size === 1 });
+  },
+
+  /** A step that needs more memory than there is, on one rank. */
+  async memory() {
+    const net = new nn.Linear(4, 4);
+    const optimizer = new optim.SGD(net, { lr: 0.1 });
+    const step = trainStep(optimizer, {
+      loss: (rows) =>
+        net
+          .forward(rand([rows, 4]))
+          .square()
+          .mean(),
+      trains: "**",
+      start: "broadcast",
+      group,
+    });
+    await step(8);
+    const found = await failing(net, { parts: () => [] }, () => step(rank === 1 ? 2 ** 29 : 8));
+    await step(8);
+    report({ ...found, alike: await alike({ net, optimizer }) });
+  },
+
+  /** What a thread that a rank starts finds. */
+  async inner() {
+    const { Worker } = await import("node:worker_threads");
+    const program = `
+      import { parentPort } from "node:worker_threads";
+      import { distributed } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+      let found;
+      try { found = distributed.group().size; } catch (error) { found = error.name + ": " + error.message; }
+      parentPort.postMessage(found);`;
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`));
+    const [found] = await Promise.race([once(worker, "message"), once(worker, "error")]);
+    report({ found: String(found) });
   },
 
   /** What rank 1 alone has under freeze() moves by rank 0's gradients, as in one process where only its batch trains it. */
@@ -449,6 +637,42 @@ const scenes = {
       save(`${path}/round`, { module: rounds.net, optimizer: rounds.optimizer, step: rounds.step, group }),
     );
     report(found);
+  },
+
+  /** Folders of checkpoints that are not the same on all ranks, as on machines with disks of their own. */
+  async folders() {
+    const [own, other, none] = ["own", "other", "none"].map((name) => `${process.argv[3]}/${name}`);
+    const made = stepOf();
+    const things = { module: made.net, optimizer: made.optimizer, group };
+    const digests = [];
+    for (let s = 1; s <= 3; s++) {
+      await made.step(...batchOf(rank, s, "task1"));
+      new CheckpointFolder(own).save(s, things);
+      digests.push(await digest(made));
+    }
+    if (rank === 0) {
+      cpSync(own, other, { recursive: true });
+      const last = `${other}/checkpoint-00000003.safetensors`;
+      const bytes = readFileSync(last);
+      bytes[bytes.length - 100] ^= 1;
+      writeFileSync(last, bytes);
+    }
+    await group.barrier();
+    const warned = [];
+    console.warn = (text) => warned.push(text);
+    const { step } = new CheckpointFolder(rank === 1 ? other : own).load(things);
+    const same = digests.indexOf(await digest(made)) + 1;
+    const missing = await failing(made.net, made.optimizer, () =>
+      new CheckpointFolder(rank === 1 ? none : own).load(things),
+    );
+    const neither = new CheckpointFolder(none).load(things);
+    report({
+      step,
+      same,
+      warned: warned.map((text) => text.split(": ").slice(1).join(": ")),
+      missing,
+      neither,
+    });
   },
 
   /** One rank ends in some way while the others train on; what they are told. */

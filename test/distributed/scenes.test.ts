@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
+import { availableCores } from "../../src/backends/cores.ts";
 import { built } from "../built.ts";
 import { ran } from "./running.ts";
 
@@ -221,6 +222,98 @@ describe("what fails on one rank fails on all, and nothing is written", () => {
     for (const found of both("broadcast")) expect(found).toMatchObject({ error: null, alike: true });
     expect([rank0!.again, rank1!.again]).toEqual([2, 2]);
   });
+});
+
+test("calls that do not go together fail on all ranks, which go on", limit, async () => {
+  const { failure, said } = await ran("./scenes.mjs", ["apart"]);
+  expect(failure).toBeNull();
+  const [rank0, rank1] = said.map(([found]) => found as Record<string, { message: string }>);
+  const healthy = { same: true, alike: true };
+  expect(rank0).toMatchObject({
+    moves: { error: "RankError", rank: 1, ...healthy },
+    throws: { error: "RankError", rank: 1, ...healthy },
+    again: true,
+  });
+  expect(rank0!.moves!.message).toMatch(
+    /rank 1 has failed in step 2, so nothing was updated on any rank: FreezeError: hiddenTask2\.weight is frozen/,
+  );
+  expect(rank0!.throws!.message).toMatch(
+    /rank 1 has failed in a step, while rank 0 was in barrier\(\): RangeError: in the middle of a round/,
+  );
+  expect(rank1).toMatchObject({
+    moves: { error: "FreezeError", ...healthy },
+    throws: { error: "RangeError", ...healthy },
+    again: true,
+  });
+  for (const found of [rank0!, rank1!])
+    for (const [name, message] of [
+      ["alone", /rank 0 in gather\(\), rank 1 in a step/],
+      ["barrier", /rank 0 in a step, rank 1 in barrier\(\)/],
+      ["other", /Ranks call different steps at once: number 3 on rank 0, 4 on rank 1/],
+    ] as const) {
+      expect(found[name]).toMatchObject({ error: "GroupError", same: true });
+      expect(found[name]!.message).toMatch(message);
+    }
+  for (const what of ["startRanks", "runMpi"])
+    expect(rank0!.nested).toContainEqual([
+      "GroupError",
+      expect.stringContaining(`${what}: this is a rank itself, and groups do not nest`),
+    ]);
+});
+
+test("what ranks must have alike, and have not, is an error on all of them", limit, async () => {
+  const { failure, said } = await ran("./scenes.mjs", ["unlike"]);
+  expect(failure).toBeNull();
+  for (const [found] of said as [Record<string, { message: string }>][]) {
+    for (const [name, message] of [
+      ["optimizer", /the optimizer is SGD on rank 0 and Adam on rank 1\. Nothing was sent/],
+      ["dtype", /scale is f32\[2\] on rank 0 and f64\[2\] on rank 1/],
+      ["path", /rank 1 has no 0\.bias, which rank 0 has/],
+      [
+        "momentum",
+        /momentum = 0\.9 in group 0 on rank 0, not on rank 1; momentum = 0\.8 in group 0 on rank 1/,
+      ],
+      ["average", /the average is one of decay 0\.9 on rank 0 and one of decay 0\.91 on rank 1/],
+      ["rate", /lr = 0\.1 in group 0 on rank 0, not on rank 1; lr = 0\.05 in group 0 on rank 1/],
+    ] as const) {
+      expect(found[name]).toMatchObject({ error: "GroupError", same: true });
+      expect(found[name]!.message).toMatch(message);
+    }
+    expect(found).toMatchObject({ fine: { error: null }, alike: true });
+  }
+});
+
+test("an audit says of ranks what it says of one process with all their data", limit, async () => {
+  const { failure, said } = await ran("./scenes.mjs", ["audited"]);
+  expect(failure).toBeNull();
+  type Row = Record<string, unknown> & { shares: Record<string, number>; moved: number };
+  for (const [{ mine, alone, alike }] of said as [{ mine: Row[]; alone: Row[]; alike: boolean }][]) {
+    expect(alike).toBe(true);
+    for (const [i, { shares, moved, ...rest }] of mine.entries()) {
+      const { shares: expected, moved: far, ...same } = alone[i]!;
+      expect(rest).toEqual(same);
+      expect(moved).toBeCloseTo(far, 6);
+      for (const [cause, share] of Object.entries(shares)) expect(share).toBeCloseTo(expected[cause]!, 6);
+    }
+    expect(mine.map(({ updates }) => updates)).toEqual([3, 2, 3, 3]);
+  }
+});
+
+test("memory that runs out on one rank fails the step on all, and they go on", limit, async () => {
+  const { failure, said } = await ran("./scenes.mjs", ["memory"]);
+  expect(failure).toBeNull();
+  const both = { same: true, alike: true };
+  expect(said[0]![0]).toMatchObject({ error: "RankError", rank: 1, ...both });
+  expect(said[0]![0]!.message).toMatch(/rank 1 has failed in step 2, .*: OutOfMemoryError/);
+  expect(said[1]![0]).toMatchObject({ error: "OutOfMemoryError", ...both });
+});
+
+test("more ranks than cores share them, which is said once", limit, async () => {
+  const ranks = availableCores() + 1;
+  const { said, notices } = await ran("./scenes.mjs", ["restarts"], { ranks, restarts: 2 });
+  expect(said).toHaveLength(ranks);
+  const about = notices.filter((text) => text.includes(`${ranks} ranks share`));
+  expect(about).toEqual([expect.stringMatching(/they wait for each other more than they compute$/)]);
 });
 
 describe("a rank that", () => {

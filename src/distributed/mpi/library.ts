@@ -63,17 +63,13 @@ function candidates(environment: Readonly<Record<string, string | undefined>>): 
  * operator tell it. Null where it was started plainly.
  */
 export function startedRanks(environment: Readonly<Record<string, string | undefined>>): number | null {
-  const { OMPI_COMM_WORLD_SIZE, PMI_SIZE, PMIX_RANK, PMI_RANK, SLURM_NTASKS } = environment;
+  const { OMPI_COMM_WORLD_SIZE, PMI_SIZE, PMIX_RANK, PMI_RANK } = environment;
+  const { SLURM_STEP_NUM_TASKS, SLURM_NTASKS } = environment;
   const size = OMPI_COMM_WORLD_SIZE ?? PMI_SIZE;
   if (size !== undefined) return Number(size);
-  return PMIX_RANK !== undefined || PMI_RANK !== undefined ? Number(SLURM_NTASKS ?? 1) : null;
-}
-
-/** How many of them share this machine; null where what started them does not say. */
-export function localRanks(environment: Readonly<Record<string, string | undefined>>): number | null {
-  const { OMPI_COMM_WORLD_LOCAL_SIZE, MPI_LOCALNRANKS } = environment;
-  const size = OMPI_COMM_WORLD_LOCAL_SIZE ?? MPI_LOCALNRANKS;
-  return size === undefined ? null : Number(size);
+  return PMIX_RANK !== undefined || PMI_RANK !== undefined
+    ? Number(SLURM_STEP_NUM_TASKS ?? SLURM_NTASKS ?? 1)
+    : null;
 }
 
 /** Loads MPI and starts it; throws `GroupError` where there is none, or none that goes with what started the ranks. */
@@ -86,6 +82,7 @@ export function loadMpi(expected: number): Mpi {
       cause: error,
     });
   }
+  leaveMemoryFunctions(process.env);
   const { path, library } = openFirst(koffi, candidates(process.env));
   const version = versionOf(path, library);
   const handles = /Open MPI/.test(version)
@@ -103,6 +100,17 @@ export function loadMpi(expected: number): Mpi {
     `${path} (${version}) finds ${mpi.size} rank${mpi.size > 1 ? "s" : ""} where ${expected} were started: it does not go with what ` +
       "started them. Name the library of the same MPI by THAW_MPI.",
   );
+}
+
+/**
+ * Has UCX, by which MPICH may send, leave the system's memory functions alone. It reads that when it is loaded, and would
+ * patch their code while threads of Node run through it: one start in fifty ended with a broken heap.
+ */
+function leaveMemoryFunctions(environment: NodeJS.ProcessEnv): void {
+  if (environment.UCX_MEM_EVENTS !== undefined) return;
+  environment.UCX_MEM_EVENTS = "n";
+  // It warns of variables that nothing has come of: the user has not set this one.
+  environment.UCX_WARN_UNUSED_ENV_VARS ??= "n";
 }
 
 function openFirst(

@@ -91,6 +91,7 @@ export class MpiEngine extends WatchedEngine {
         // Longer ones while nothing comes.
         pause(now - began < 20 ? 0.05 : 1);
       }
+    this.stopWaiting();
   }
 
   /** Waits until the first messages, or rests, of a meeting are there, and those of this rank are gone. */

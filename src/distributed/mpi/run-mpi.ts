@@ -1,5 +1,7 @@
 import { GroupError } from "../../base/errors.ts";
+import { passSignals } from "../../base/pass-signals.ts";
 import { lineWriter } from "../line-writer.ts";
+import { groupsDoNotNest } from "../nested.ts";
 import { prefixedLines, taggedLines } from "./tagged-lines.ts";
 
 /** Options of `runMpi`. */
@@ -23,17 +25,23 @@ interface Starter {
   readonly lines: typeof taggedLines;
 }
 
-const openMpi: Starter = { options: ["--tag-output", "--oversubscribe"], lines: taggedLines };
+/** Where there are two ranks, Open MPI would bind each to one core, and its threads with it. */
+const openMpi: Starter = {
+  options: ["--tag-output", "--oversubscribe", "--bind-to", "none"],
+  lines: taggedLines,
+};
 const mpich: Starter = { options: ["-prepend-rank"], lines: prefixedLines };
 
 /**
  * Runs a command on several ranks, each a process that MPI starts; gives the exit status, which is not 0 where one has
- * failed. Throws `GroupError` where there is no such program, or it is another one.
+ * failed, and 128 and the number of a signal that has asked this process to end, which is passed on. Throws `GroupError`
+ * where there is no such program, or it is another one, and inside a rank.
  */
 export async function runMpi(
   command: readonly string[],
   { ranks, restarts, timeout, mpirun, output, notice }: MpiRunOptions,
 ): Promise<number> {
+  groupsDoNotNest("runMpi");
   const { spawn } = process.getBuiltinModule("node:child_process");
   const starter = starterOf(mpirun);
   // Open MPI asks for this word before it starts anything as root, as in a container.
@@ -55,10 +63,12 @@ export async function runMpi(
         ofRanks.end();
       });
     }
+    const passing = passSignals(running);
     const status = await new Promise<number>((resolve, reject) => {
       running.on("error", reject);
       running.on("close", (code) => resolve(code ?? 1));
-    });
+    }).finally(() => passing.stop());
+    if (passing.signal !== null) return 128 + passing.signal;
     if (status === 0 || restart >= restarts) return status;
     notice(`${mpirun} has ended with ${status}. All ranks begin again (${restart + 1} of ${restarts}).`);
   }

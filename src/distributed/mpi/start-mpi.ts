@@ -2,6 +2,7 @@ import { errorText } from "../../base/error-text.ts";
 import { GroupError, GroupTimeoutError, RankError } from "../../base/errors.ts";
 import { printableLines } from "../../base/printable.ts";
 import { Control, seenText } from "../control.ts";
+import { explained } from "./explained.ts";
 import { loadMpi, type Mpi } from "./library.ts";
 import { MpiEngine } from "./mpi-engine.ts";
 import { pause } from "./pause.ts";
@@ -24,7 +25,8 @@ export function startMpi(expected: number, options: MpiOptions): MpiEngine {
   const control = new Control(mpi.size);
   const watch = meetWatch(mpi, control, options);
   endWith(mpi, control, watch, options.grace);
-  return new MpiEngine(mpi, control, options);
+  watch.join();
+  return new MpiEngine(explained(mpi, control, options.grace), control, options);
 }
 
 /** The tag of the first messages, which come before the engine's. */
@@ -34,19 +36,20 @@ const tag = 9;
 function meetWatch(mpi: Mpi, control: Control, { silence, timeout }: MpiOptions): Watch {
   const request = new BigInt64Array(new ArrayBuffer(128), 0, 1);
   const deadline = performance.now() + timeout;
-  const settle = (what: string): void => {
+  const settle = (rank: number): void => {
     while (!mpi.isDone(request)) {
       if (performance.now() > deadline)
-        throw new GroupTimeoutError(`${what} has not come to the group within ${timeout / 1000} s`, {
-          rank: 0,
-        });
+        throw new GroupTimeoutError(
+          `rank ${rank} has not come to the group within ${timeout / 1000} s; where it has more to do before, allow more by THAW_GROUP_TIMEOUT`,
+          { rank },
+        );
       pause(1);
     }
   };
   const letter = new Uint8Array(new ArrayBuffer(4096));
   if (mpi.rank > 0) {
     mpi.receive(letter, 0, tag, request);
-    settle("rank 0");
+    settle(0);
     const text = new TextDecoder().decode(letter.subarray(0, letter.indexOf(0)));
     return startWatch(control, mpi.rank, { hub: JSON.parse(text) as Hub, silence });
   }
@@ -57,7 +60,7 @@ function meetWatch(mpi: Mpi, control: Control, { silence, timeout }: MpiOptions)
   letter.set(text);
   for (let rank = 1; rank < mpi.size; rank++) {
     mpi.send(letter, rank, tag, request);
-    settle(`rank ${rank}`);
+    settle(rank);
   }
   return watch;
 }

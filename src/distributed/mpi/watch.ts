@@ -43,12 +43,14 @@ function seenText(rank) {
 }
 /** What a rank says: of itself, or of one that has failed. */
 function take(news, from) {
-  heard.set(news.rank, Date.now());
+  heard.set(d.rank === 0 ? news.rank : 0, Date.now());
   if (news.failed !== undefined) fail(news.failed, news.text, news.kind);
   else {
     words[word(news.rank, p.action)] = news.action;
     words[word(news.rank, p.count)] = news.count;
     words[word(news.rank, p.time)] = (clock() - news.since) | 0;
+    words[word(news.rank, p.waits)] = news.waits;
+    words[word(news.rank, p.heard)] = clock() || 1;
     if (news.ended) { ended.add(news.rank); Atomics.store(words, word(news.rank, p.ended), 1); }
   }
   if (d.rank === 0) pass(news, from);
@@ -64,6 +66,12 @@ function lost(rank) {
   fail(rank, text, 1);
   pass({ rank: d.rank, failed: rank, text, kind: 1 }, null);
 }
+function connect(rank, socket) {
+  sockets.set(rank, socket);
+  heard.set(rank, Date.now());
+  Atomics.add(words, p.connected, 1);
+  Atomics.notify(words, p.connected);
+}
 function listen(socket, rank) {
   let rest = "";
   socket.setNoDelay(true);
@@ -77,8 +85,7 @@ function listen(socket, rank) {
       if (rank === null) {
         if (news.token !== d.token || !(news.rank > 0 && news.rank < d.ranks)) { socket.destroy(); return; }
         rank = news.rank;
-        sockets.set(rank, socket);
-        heard.set(rank, Date.now());
+        connect(rank, socket);
       } else take(news, socket);
     }
     if (rest.length > 65536) socket.destroy();
@@ -94,17 +101,18 @@ function say() {
     pass({ rank: d.rank, failed: failed - 1, text, kind: Atomics.load(words, p.kind) }, null);
   }
   const own = {
-    rank: d.rank, action: words[word(d.rank, p.action)], count: words[word(d.rank, p.count)],
+    rank: d.rank, waits: words[word(d.rank, p.waits)], action: words[word(d.rank, p.action)], count: words[word(d.rank, p.count)],
     since: Math.max(0, (clock() - words[word(d.rank, p.time)]) | 0), ended: Atomics.load(words, word(d.rank, p.ended)) === 1,
   };
-  const now = Date.now(), text = [own.action, own.count, own.ended].join();
+  const now = Date.now(), text = [own.action, own.count, own.waits, own.ended].join();
   if (text !== told || now - said > 500) { told = text; said = now; pass(own, null); }
   if (own.ended || failed > 0) Atomics.store(words, p.told, 1);
   // A pause of this process itself, after which nobody has been heard of for as long, says nothing of the others.
   if (now - last > 2000) for (const rank of heard.keys()) heard.set(rank, now);
   last = now;
   if (failed !== 0) return;
-  for (let rank = 0; rank < d.ranks; rank++) {
+  // What comes of others comes by way of rank 0: where that is silent, nothing is known of them.
+  for (let rank = 0; rank < (d.rank === 0 ? d.ranks : 1); rank++) {
     if (rank === d.rank || ended.has(rank)) continue;
     const silent = now - (heard.get(rank) ?? began);
     if (silent < d.silence) continue;
@@ -135,7 +143,7 @@ if (d.rank === 0) {
       connected = true;
       clearTimeout(timer);
       socket.write(JSON.stringify({ token: d.token, rank: d.rank }) + "\\n");
-      sockets.set(0, socket);
+      connect(0, socket);
       listen(socket, 0);
       told = "";
     });
@@ -149,6 +157,8 @@ if (d.rank === 0) {
 export interface Watch {
   /** Where other ranks reach this one, which is rank 0. */
   readonly hub: Hub;
+  /** Waits until rank 0 and the others are connected, so that the end of one is known at once from then on. */
+  join(): void;
   /** Waits until what has been noted last has been told, or for so many milliseconds. */
   flush(milliseconds: number): void;
 }
@@ -189,6 +199,16 @@ export function startWatch(
     throw new GroupError("MPI: rank 0 could not listen for the others; are sockets allowed?");
   return {
     hub: hub ?? { hosts, port: Atomics.load(words, places.port), token },
+    join() {
+      const expected = rank === 0 ? control.ranks - 1 : 1;
+      for (;;) {
+        const failure = control.failure();
+        if (failure !== null) throw failure;
+        const connected = Atomics.load(words, places.connected);
+        if (connected >= expected) return;
+        Atomics.wait(words, places.connected, connected, 50);
+      }
+    },
     flush(milliseconds) {
       Atomics.store(words, places.told, 0);
       const end = performance.now() + milliseconds;

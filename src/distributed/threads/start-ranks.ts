@@ -1,11 +1,12 @@
 import { availableCores } from "../../backends/cores.ts";
 import { shareCores } from "../../backends/sharing.ts";
 import { errorText } from "../../base/error-text.ts";
-import { ArgumentError, GroupError } from "../../base/errors.ts";
+import { ArgumentError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import { Control, seenText } from "../control.ts";
-import { shareOf } from "../divide-machine.ts";
+import { crowdText, shareOf } from "../divide-machine.ts";
 import { lineWriter } from "../line-writer.ts";
+import { groupsDoNotNest } from "../nested.ts";
 import { type RankData, rankKey } from "./threads-engine.ts";
 
 /** Options of `startRanks`. */
@@ -50,15 +51,11 @@ export interface RunningRanks {
  */
 export function startRanks(script: URL | string, options: RanksOptions): RunningRanks {
   refuseOptions(options);
-  const { Worker, workerData } = process.getBuiltinModule("node:worker_threads");
-  if ((workerData as { readonly [rankKey]?: RankData } | null)?.[rankKey] !== undefined)
-    throw new GroupError("startRanks: this is a rank itself; groups do not nest");
+  groupsDoNotNest("startRanks");
+  const { Worker } = process.getBuiltinModule("node:worker_threads");
   const { ranks, restarts = 0, notice = () => {} } = options;
-  const cores = availableCores();
-  if (ranks > cores)
-    notice(
-      `${ranks} ranks share ${cores} core${cores > 1 ? "s" : ""}: they wait for each other more than they compute`,
-    );
+  const crowd = crowdText(ranks);
+  if (crowd !== null) notice(crowd);
   let attempt: Attempt | null = null;
   const runAll = async (): Promise<RankFailure | null> => {
     for (let restart = 0; ; restart++) {

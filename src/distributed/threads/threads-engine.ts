@@ -76,6 +76,7 @@ export class ThreadsEngine extends WatchedEngine {
         this.lookAround(rank, performance.now() - began, isMissing);
         control.wait(rank, meeting, lookEvery);
       }
+    this.stopWaiting();
     for (let rank = 0; rank < this.size; rank++)
       if (control.interruptionOf(rank, meeting) !== 0 || control.kindOf(rank, meeting) !== kind)
         throw this.#refusal(meeting);

@@ -1,46 +1,12 @@
 import { dtypes } from "../base/dtype.ts";
 import { type Shape, sizeOf } from "../base/shape.ts";
-import { cast, expand, filled, pad, permute, reshape, where } from "../ir/build.ts";
+import { cast, expand, filled, pad, permute, reshape, sliceAxis, where } from "../ir/build.ts";
 import { type ElementwiseOp, elementwiseOps } from "../ir/evaluate-elementwise.ts";
-import { type Node, node } from "../ir/node.ts";
+import { isOp, type Node, node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
+import { along, type Cut, cutShape, type NarrowRule, type Pushed } from "./cut.ts";
+import { attentionGradientPart } from "./narrow-attention.ts";
 import { type Places, range, within } from "./places.ts";
-
-/** Some places along one axis of a node. */
-export interface Cut {
-  readonly axis: number;
-  readonly places: Places;
-}
-
-/** An operand that a part of a node is made of: a part of it, or (null) all of it. */
-export interface Need {
-  readonly of: Node;
-  readonly cut: Cut | null;
-}
-
-/** How a part of a node is made of others. */
-export interface Pushed {
-  readonly needs: readonly Need[];
-  /** Given what was needed, in that order. */
-  readonly build: (parts: readonly Node[]) => Node;
-}
-
-/** How a cut of a node becomes cuts of its operands; null where it cannot: the part is taken from the whole. */
-export type NarrowRule<K extends Op> = (n: Node<K>, cut: Cut) => Pushed | null;
-
-/** The shape of a part. */
-export const cutShape = (shape: Shape, { axis, places }: Cut): number[] =>
-  shape.map((d, i) => (i === axis ? places.count : d));
-
-/** A vector along one axis of a shape, repeated along the others. */
-export const along = (x: Node, shape: Shape, axis: number): Node =>
-  expand(
-    reshape(
-      x,
-      shape.map((d, i) => (i === axis ? d : 1)),
-    ),
-    shape,
-  );
 
 /** The same operation on the same cut of every operand. */
 const every = <K extends Op>(n: Node<K>, cut: Cut): Pushed => ({
@@ -85,14 +51,46 @@ function scattered<K extends "scatter" | "scatterAdd">(n: Node<K>, cut: Cut): Pu
   };
 }
 
-/** An axis that a reshape leaves as it is. */
-function reshaped(n: Node<"reshape">, { axis, places }: Cut): Pushed | null {
-  const { shape } = n.src[0]!;
-  if (sizeOf(shape) === 0) return null;
+/** An axis that a reshape leaves as it is, splits, or merges with others. */
+function reshaped(n: Node<"reshape">, cut: Cut): Pushed | null {
+  const x = n.src[0]!;
+  if (isOp(x, "attentionGradient")) return attentionGradientPart(n, x, cut);
+  const { axis, places } = cut;
+  if (sizeOf(x.shape) === 0) return null;
   const before = sizeOf(n.shape.slice(0, axis));
-  const same = shape.findIndex((d, i) => d === places.size && sizeOf(shape.slice(0, i)) === before);
-  if (same < 0) return null;
-  return one(n, same, places, (x) => reshape(x, cutShape(n.shape, { axis, places })));
+  const axisOf = (fits: (d: number) => boolean): number =>
+    x.shape.findIndex((d, i) => fits(d) && sizeOf(x.shape.slice(0, i)) === before);
+  const same = axisOf((d) => d === places.size);
+  if (same >= 0) return one(n, same, places, (part) => reshape(part, cutShape(n.shape, cut)));
+  const other = axisOf((d) => d > 1);
+  return other >= 0 && isRange(places) ? regrouped(n, { axis, places }, other) : null;
+}
+
+/**
+ * A range along an axis that is the first of those that an axis of the operand, `other`, is split into, or that merges
+ * it with those after it: of as many heads, say, as the places lie in.
+ */
+function regrouped(
+  n: Node<"reshape">,
+  { axis, places: { start, count, size } }: { readonly axis: number; readonly places: Range },
+  other: number,
+): Pushed | null {
+  const rows = n.src[0]!.shape[other]!;
+  const shapeOf = (places: Places): Shape => cutShape(n.shape, { axis, places });
+  if (rows % size === 0) {
+    const each = rows / size;
+    return one(n, other, range(start * each, count * each, rows), (x) =>
+      reshape(x, shapeOf(range(start, count, size))),
+    );
+  }
+  if (size % rows !== 0) return null;
+  const each = size / rows;
+  const first = Math.floor(start / each);
+  const held = Math.ceil((start + count) / each) - first;
+  if (held === rows) return null;
+  return one(n, other, range(first, held, rows), (x) =>
+    sliceAxis(reshape(x, shapeOf(range(first * each, held * each, size))), axis, start - first * each, count),
+  );
 }
 
 function sliced(n: Node<"slice">, { axis, places }: Cut): Pushed | null {
@@ -104,13 +102,15 @@ function sliced(n: Node<"slice">, { axis, places }: Cut): Pushed | null {
 }
 
 /** What of a range along an axis lies in its piece [from, from + size), and how much of it before and after that. */
-function clip({ start, count }: Places & { start: number }, from: number, size: number) {
+function clip({ start, count }: Range, from: number, size: number) {
   const first = Math.max(start, from);
   const end = Math.min(start + count, from + size);
   return { places: range(first - from, end - first, size), low: first - start, high: start + count - end };
 }
 
-const isRange = (places: Places): places is Places & { start: number } => places.start !== null;
+/** Places without a gap, of which the graph is told the first. */
+type Range = Places & { readonly start: number };
+const isRange = (places: Places): places is Range => places.start !== null;
 
 /** Where the places are that lie in a piece [0, size) of an axis: a mask of the shape of the part. */
 const maskOf = (places: Places, size: number, shape: Shape, axis: number): Node =>

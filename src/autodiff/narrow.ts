@@ -1,8 +1,8 @@
-import { sliceAxis } from "../ir/build.ts";
-import { type Node, node, topological } from "../ir/node.ts";
+import { type Node, topological } from "../ir/node.ts";
 import { type Op, ops } from "../ir/op.ts";
 import { makingInPlaceOf } from "../ir/origin.ts";
-import { along, type Cut, cutShape, type NarrowRule, narrowRules, type Pushed } from "./narrow-rules.ts";
+import { type Cut, type NarrowRule, type Pushed, take } from "./cut.ts";
+import { narrowRules } from "./narrow-rules.ts";
 import { placesOf, type Selection } from "./places.ts";
 
 export type { Selection };
@@ -11,6 +11,8 @@ export type { Selection };
 interface Step {
   readonly of: Node;
   readonly cut: Cut;
+  /** The node that is computed in part; `of`, where that is no view of it. */
+  readonly made: Node;
   readonly pushed: Pushed | null;
   /** What `pushed` needs, as far as the walk has come: nodes that it needs whole, and parts. */
   readonly sources: (Node | Step)[];
@@ -33,9 +35,9 @@ export function narrow(x: Node, s: Selection, computed: ReadonlySet<Node> = new 
       steps.flatMap(({ of, pushed, sources }) => (pushed === null ? [of] : sources.filter((s) => "op" in s))),
     );
     const all = new Set(needed);
-    const twice = steps.filter(({ of, pushed }) => pushed !== null && isCostly(of) && all.has(of));
+    const twice = steps.filter(({ made, pushed }) => pushed !== null && isCostly(made) && all.has(made));
     if (twice.length === 0) return build(steps);
-    for (const { of } of twice) whole.add(of);
+    for (const { made } of twice) whole.add(made);
   }
 }
 
@@ -57,9 +59,11 @@ function plan(x: Node, root: Cut, whole: ReadonlySet<Node>): Step[] {
     let step = steps.get(key);
     if (step === undefined) {
       const { start, count, size } = cut.places;
-      const taken = (start === 0 && count === size) || (isCostly(of) && whole.has(of));
       const rule = narrowRules[of.op] as NarrowRule<Op> | null;
-      step = { of, cut, pushed: taken ? null : (rule?.(of, cut) ?? null), sources: [], part: null };
+      const pushed = start === 0 && count === size ? null : (rule?.(of, cut) ?? null);
+      const made = pushed?.made ?? of;
+      const taken = isCostly(made) && whole.has(made);
+      step = { of, cut, made, pushed: taken ? null : pushed, sources: [], part: null };
       steps.set(key, step);
       stack.push(step);
     }
@@ -85,11 +89,4 @@ function build(steps: readonly Step[]): Node {
   }
   makingInPlaceOf(null);
   return steps.at(-1)!.part!;
-}
-
-/** A part of a node that is there whole. */
-function take(x: Node, cut: Cut): Node {
-  const { start, count, indices } = cut.places;
-  if (start !== null) return sliceAxis(x, cut.axis, start, count);
-  return node("gather", [x, along(indices(), cutShape(x.shape, cut), cut.axis)], { axis: cut.axis });
 }

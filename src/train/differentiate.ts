@@ -43,13 +43,26 @@ export function differentiate(
         "and that the loss is not detached or made in noGrad().",
     );
   }
-  const cut = [...regions.values()].some((region) => region !== null);
-  const computed = cut ? new Set(topological([loss.node])) : undefined;
-  const found = noGrad(
-    () =>
-      new Map([...(whole as Gradients)].map(([p, g]) => [p, narrowTo(g, null, regions.get(p)!, computed)])),
-  );
+  const found = noGrad(() => narrowAll(whole as Gradients, regions, loss.node));
   return { loss, others: result instanceof Tensor ? null : { ...result }, found };
+}
+
+/**
+ * Each gradient, cut to its region. What the loss or another gradient needs whole is not computed again in part: those
+ * of whole parameters come first, then those furthest from the loss, on whose way the others lie.
+ */
+function narrowAll(whole: Gradients, regions: Regions, loss: Node): Gradients {
+  const cut = [...whole].filter(([p]) => regions.get(p) !== null);
+  if (cut.length === 0) return whole;
+  const others = [...whole].filter(([p]) => regions.get(p) === null).map(([, g]) => g);
+  const computed = new Set(topological([loss, ...others]));
+  const parts = new Map<Parameter, Node>();
+  for (const [p, g] of cut.reverse()) {
+    const part = narrowTo(g, null, regions.get(p)!, computed);
+    for (const n of topological([part])) computed.add(n);
+    parts.set(p, part);
+  }
+  return new Map([...whole].map(([p, g]) => [p, parts.get(p) ?? g]));
 }
 
 /**

@@ -260,6 +260,62 @@ describe("projections that are frozen", () => {
     expect(flops.get("value")!).toBeLessThan(flops.get("query")!);
     expect(flops.get("query")!).toBeLessThan(flops.get("all")!);
   });
+
+  test("but for the rows of a head do not move, and the gradients of the other heads are not computed", async () => {
+    const trained = { all: [0, 8], head: [4, 8], rows: [5, 7] } as const;
+    manualSeed(3);
+    const net = new Attend();
+    const start = net.stateDict();
+    const values = () =>
+      ["query", "key", "value"].map((path) => [...net.stateDict().get(`${path}.weight`)!.dataSync()]);
+    const step = trainStep(new optim.SGD(net, { lr: 1 }), {
+      loss: (_: keyof typeof trained, x: Tensor) => net.forward(x).square().mean(),
+      trains: (name) =>
+        ["query", "key", "value"].map((path) => `${path}.weight[${trained[name][0]}:${trained[name][1]}]`),
+    });
+    const before = values();
+    const flops = new Map<string, number>();
+    const after = new Map<string, number[][]>();
+    for (const name of ["all", "head", "rows"] as const) {
+      net.loadStateDict(start);
+      await step(name, numbers(2, 5, 8));
+      after.set(name, values());
+      const kernels = step.plan!.explain().kernels.filter(({ kind }) => kind === "attentionGradient");
+      expect(kernels.length).toBe(1);
+      flops.set(name, kernels[0]!.flops);
+    }
+    for (const name of ["head", "rows"] as const) {
+      const [first, end] = trained[name];
+      for (const [i, weight] of after.get(name)!.entries())
+        for (const [at, x] of weight.entries()) {
+          const row = Math.floor(at / 8);
+          if (row < first || row >= end) expect(x).toBe(before[i]![at]);
+          else expect(x).toBeCloseTo(after.get("all")![i]![at]!, 5);
+        }
+      expect(flops.get(name)).toBe(flops.get("all")! / 2);
+    }
+  });
+
+  test("are of the one gradient that the layers below need whole", async () => {
+    const net = new (class extends nn.Module {
+      below = new nn.Linear(8, 8);
+      attend = new Attend();
+    })();
+    const flopsOf = async (...trains: string[]) => {
+      const step = trainStep(new optim.SGD(net, { lr: 0.1 }), {
+        loss: (x: Tensor) => net.attend.forward(net.below.forward(x)).square().mean(),
+        trains: () => trains as "**"[],
+      });
+      await step(numbers(2, 5, 8));
+      return step
+        .plan!.explain()
+        .kernels.map(({ kind, flops }) => (kind === "attentionGradient" ? flops : 0));
+    };
+    const sum = (flops: readonly number[]) => flops.reduce((a, b) => a + b, 0);
+    const below = sum(await flopsOf("below.**"));
+    expect(sum(await flopsOf("below.**", "attend.query.weight[:4]"))).toBe(below);
+    expect(sum(await flopsOf("below.weight[2:]", "attend.query.weight[:4]"))).toBe(below);
+  });
 });
 
 test("a value that has been read has the gradient of the bits that it was dropped with", () => {

@@ -9,7 +9,7 @@ import { formOf } from "../../targets/c/forms.ts";
 import { generator } from "../../targets/c/generator.ts";
 import { emitKernelC } from "../../targets/c/kernel.ts";
 import { productsC, scratchBytes } from "../../targets/c/products.ts";
-import { type CUnit, type LazyUnit, written } from "../../targets/c/writer.ts";
+import { type CUnit, type LazyUnit, written } from "../../targets/c/unit.ts";
 import type { Allocation, Backend, Executable, LoadablePlan, Peaks } from "../contract.ts";
 import { loadKoffi } from "../koffi.ts";
 import { allowedMemory } from "../memory-limit.ts";

@@ -1,6 +1,6 @@
 import { CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
-import type { CUnit } from "../../targets/c/writer.ts";
+import type { CUnit } from "../../targets/c/unit.ts";
 import { node } from "./node.ts";
 import { runBounded } from "./run-bounded.ts";
 import { flags, type Toolchain } from "./toolchain.ts";

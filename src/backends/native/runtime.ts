@@ -1,6 +1,7 @@
 import { BackendError } from "../../base/errors.ts";
+import { generator } from "../../targets/c/generator.ts";
 import type { CTarget } from "../../targets/c/target.ts";
-import { written } from "../../targets/c/writer.ts";
+import { type CUnit, written } from "../../targets/c/unit.ts";
 import type { Koffi } from "../koffi.ts";
 import { symbolOf } from "./compile.ts";
 import { node } from "./node.ts";
@@ -28,7 +29,9 @@ export class Runtime {
   readonly #peaks: (runtime: number, peaks: Float64Array) => void;
 
   constructor(koffi: Koffi, store: KernelStore, target: CTarget, scratchBytes: number) {
-    const [path] = store.obtain([written({ prelude: "", body: runtimeSource(target) })]);
+    const write = (): CUnit => ({ prelude: "", body: runtimeSource(target) });
+    const unit = generator === null ? written(write()) : { key: `${generator} runtime`, write };
+    const [path] = store.obtain([unit]);
     let library: ReturnType<Koffi["load"]>;
     try {
       library = koffi.load(path!);

@@ -1,7 +1,7 @@
 import { BackendError, CompileError } from "../../base/errors.ts";
 import { printable } from "../../base/printable.ts";
 import { settings } from "../../base/settings.ts";
-import type { LazyUnit } from "../../targets/c/writer.ts";
+import type { LazyUnit } from "../../targets/c/unit.ts";
 import { compile, type Source } from "./compile.ts";
 import { distrust, linkOrCopy, temporaryFolder, temporaryPlaces } from "./folder.ts";
 import { KernelFolder } from "./kernel-folder.ts";

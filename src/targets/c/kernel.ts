@@ -7,11 +7,11 @@ import { lowerLoop } from "../../codegen/loop.ts";
 import type { ProductForm } from "../../codegen/product-policy.ts";
 import { isAttention, type Kernel } from "../../plan/kernel.ts";
 import { shapeOf } from "./forms.ts";
-import { printC, vectorsOf } from "./print.ts";
+import { printC } from "./print.ts";
 import { attentionC, productsC } from "./products.ts";
-import type { CTarget } from "./target.ts";
+import { type CTarget, vectorsOf } from "./target.ts";
 import { productTiles } from "./tile.ts";
-import type { CUnit } from "./writer.ts";
+import type { CUnit } from "./unit.ts";
 
 /**
  * The C of a kernel, which exports `void run(const i64 *args, i64 begin, i64 end, char *scratch)`: it does tasks

@@ -27,10 +27,11 @@ import {
 import { literal } from "./literal.ts";
 import { loadApart, loadRow, storeVector } from "./memory.ts";
 import { preludeC } from "./prelude.ts";
-import type { CTarget } from "./target.ts";
+import { type CTarget, vectorsOf } from "./target.ts";
 import { type CVectors, isFloat, scalars } from "./types.ts";
+import type { CUnit } from "./unit.ts";
 import { CVectorPrinter } from "./vectors.ts";
-import { type CUnit, CWriter } from "./writer.ts";
+import { CWriter } from "./writer.ts";
 
 /** An operand of a leaf: a `char *`, and along each dimension a stride in bytes and a size. */
 export interface COperand {
@@ -58,12 +59,6 @@ export function printC(
   const printer = new CPrinter(kernel, layout, vectorsOf(target, wide), tiles);
   return { prelude: preludeC(target, wide), body: printer.print() };
 }
-
-/** The vectors of a unit. */
-export const vectorsOf = (target: CTarget, wide: boolean): CVectors => ({
-  lanes: target.vectorBytes / (wide ? 8 : 4),
-  doubles: target.vectorBytes / 8,
-});
 
 class CPrinter {
   readonly #kernel: Lowered;

@@ -1,7 +1,6 @@
 import { type AttentionPolicy, attentionScratch } from "../../codegen/attention-policy.ts";
 import { type ProductPolicy, productScratch } from "../../codegen/product-policy.ts";
-import { vectorsOf } from "./print.ts";
-import type { CTarget } from "./target.ts";
+import { type CTarget, vectorsOf } from "./target.ts";
 
 /**
  * Rows, and vectors of columns, of a register tile: sums and one step of the operands together fill the registers, 32 with

@@ -1,5 +1,5 @@
 import { findCompiler, toolchainOf } from "../../../src/backends/native/toolchain.ts";
-import { type LazyUnit, written } from "../../../src/targets/c/writer.ts";
+import { type LazyUnit, written } from "../../../src/targets/c/unit.ts";
 
 /** A kernel that does nothing much, and is another one for each number. */
 export const source = (number: number): LazyUnit =>

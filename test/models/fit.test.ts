@@ -15,9 +15,11 @@ import {
 import {
   autoModel,
   type Classifier,
+  DistilBertForSequenceClassification,
   type FitOptions,
   fit as fitTo,
   predict,
+  RobertaForSequenceClassification,
   readData,
   readTokenizer,
   TextDataset,
@@ -106,6 +108,42 @@ describe("on wasm", () => {
     await fitTo(other, { ...few, epochs: 1, seed: 2 });
     expect(await valuesOf(other)).not.toEqual(await valuesOf(model));
   });
+
+  const common = { vocab_size: 300, max_position_embeddings: 26, num_labels: 2 };
+  const architectures = [
+    new DistilBertForSequenceClassification({
+      ...common,
+      ...{ model_type: "distilbert", dim: 16, n_layers: 1, n_heads: 2, hidden_dim: 32 },
+    }),
+    new RobertaForSequenceClassification({
+      ...common,
+      ...{ model_type: "roberta", pad_token_id: 1, hidden_size: 16, num_hidden_layers: 1 },
+      ...{ num_attention_heads: 2, intermediate_size: 32 },
+    }),
+  ];
+  test.each(architectures.map((model) => [model.architecture, model] as const))(
+    "%s is tuned on pairs, though it has no use for which text a token is of",
+    async (_, model) => {
+      const pairs = new TextDataset({
+        ...train,
+        labels: ["LABEL_0", "LABEL_1"],
+        examples: train.examples.map(({ text, target }) => ({ text: [text as string, "a fox"], target })),
+      });
+      const before = await valuesOf(model);
+      const run = await fitTo(model, {
+        ...some,
+        train: pairs,
+        eval: pairs,
+        steps: 3,
+        trains: "classifier.**",
+      });
+      expect(run.history.map(({ step }) => step)).toEqual([3]);
+      for (const [path, values] of await valuesOf(model))
+        if (path.startsWith("classifier.")) expect(values, path).not.toEqual(before.get(path));
+        else expect(values, path).toEqual(before.get(path));
+      await expect(predict(model, ["a fox"], { tokenizer, maxLength: 4 })).resolves.toHaveLength(1);
+    },
+  );
 
   test("the weights of the best epoch are put back", async () => {
     // With a rate that destroys what there is, the first epoch is not the worst.

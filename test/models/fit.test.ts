@@ -26,6 +26,7 @@ import {
 } from "thaw/models";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { settings } from "../../src/base/settings.ts";
+import { groupsOfRates, warmUpAndDecay } from "../../src/models/fit/rates.ts";
 import { tinyFolder, tinyTexts } from "./tiny-folder.ts";
 
 // `fit` is called `fitTo` here: the linter takes the other for a test that is to run alone.
@@ -240,6 +241,26 @@ describe("on wasm", () => {
     }
     expect(await predict(model, [], { tokenizer })).toEqual([]);
   });
+});
+
+test("rates rise in a line to the first full one, and fall in a line to 0 at the last update", () => {
+  const factor = warmUpAndDecay(10, 0.2);
+  const factors = Array.from({ length: 11 }, (_, step) => factor(step));
+  expect(factors).toEqual([0, 0.5, 1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0]);
+  expect([0, 1, 2].map(warmUpAndDecay(2, 0))).toEqual([1, 0.5, 0]);
+});
+
+test("matrices decay; biases and what norms scale by do not", async () => {
+  const model = await drawn();
+  const paths = ["classifier.weight", "classifier.bias", "bert.embeddings.LayerNorm.weight"];
+  const trained = new Map(paths.map((path) => [path, model.getParameter(path)]));
+  const groups = groupsOfRates([{ of: "all", lr: 1e-3, paths }], trained, 0.1);
+  expect(
+    groups.map(({ params, lr, weightDecay }) => [params.map(([path]) => path), lr, weightDecay]),
+  ).toEqual([
+    [["classifier.weight"], 1e-3, 0.1],
+    [["classifier.bias", "bert.embeddings.LayerNorm.weight"], 1e-3, 0],
+  ]);
 });
 
 describe("what cannot be", () => {

@@ -12,8 +12,15 @@ export {
   DistilBertForTokenClassification,
 } from "./distilbert/distilbert-heads.ts";
 export { DistilBertModel } from "./distilbert/distilbert-model.ts";
+export { fit } from "./fit/fit.ts";
+export type { Criterion, FitOptions } from "./fit/fit-options.ts";
+export type { EpochRecord, FitResult } from "./fit/fit-result.ts";
+export type { ClassWeights } from "./fit/labelled-texts.ts";
+export { type Prediction, type PredictOptions, predict } from "./fit/predict.ts";
+export type { Rate, Rates } from "./fit/rates.ts";
 export { type LoadedWeights, loadPretrained } from "./folder/load-pretrained.ts";
 export { savePretrained } from "./folder/save-pretrained.ts";
+export { type ClassMetrics, classMetrics, type LabelMetrics } from "./metrics/class-metrics.ts";
 export { type EncoderInputs, type EncoderOutput, PretrainedModel } from "./pretrained-model.ts";
 export {
   RobertaForMaskedLM,

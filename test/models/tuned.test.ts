@@ -1,67 +1,26 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { gunzipSync } from "node:zlib";
-import { crossEntropy, data, manualSeed, noGrad, optim, type Tensor, tensor, trainStep } from "thaw";
+import { crossEntropy, data, noGrad, optim, type Tensor, tensor, trainStep } from "thaw";
 import {
   alignLabels,
   autoModel,
-  BertModel,
   readData,
   readTokenizer,
   savePretrained,
   type TextDataset,
 } from "thaw/models";
 import { afterAll, expect, test } from "vitest";
+import { tinyFolder, tinyTexts } from "./tiny-folder.ts";
 
 // From a folder and a file of texts to a tuned model in a folder: all that is in between, put together.
 
 const top = mkdtempSync(join(tmpdir(), "thaw-tuned-"));
 afterAll(() => rmSync(top, { recursive: true, force: true }));
 
-/** A folder with a small BERT that has learned nothing, and a tokenizer. */
-function baseFolder(): string {
-  const at = join(top, "base");
-  mkdirSync(at, { recursive: true });
-  const fixture = fileURLToPath(new URL("fixtures/tokenizer-wordpiece.json.gz", import.meta.url));
-  const { tokenizer, config } = JSON.parse(gunzipSync(readFileSync(fixture)).toString());
-  writeFileSync(join(at, "tokenizer.json"), JSON.stringify(tokenizer));
-  writeFileSync(join(at, "tokenizer_config.json"), JSON.stringify(config));
-  manualSeed(7);
-  const sizes = { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32 };
-  savePretrained(
-    new BertModel({
-      model_type: "bert",
-      vocab_size: 300,
-      max_position_embeddings: 24,
-      initializer_range: 0.3,
-      ...sizes,
-    }),
-    at,
-  );
-  return at;
-}
-
-/** Texts of two kinds, by the words that are in them. */
-function textsFile(): string {
-  const at = join(top, "texts.jsonl");
-  const [animals, software] = [
-    "dog fox quick lazy brown".split(" "),
-    "text editor plugins library sound".split(" "),
-  ];
-  const lines = Array.from({ length: 60 }, (_, i) => {
-    const words = i % 2 === 0 ? animals : software;
-    const text = Array.from({ length: 3 + (i % 4) }, (_, j) => words[(i * 7 + j * 3) % 5]!).join(" ");
-    return JSON.stringify({ text: `${text} ${i}`, label: i % 2 === 0 ? "animals" : "software" });
-  });
-  writeFileSync(at, lines.join("\n"));
-  return at;
-}
-
 test("a classifier of texts, of which only the top is trained", async () => {
-  const base = baseFolder();
-  const { train, test } = await readData(textsFile(), { split: { test: 0.2, stratify: true, seed: 1 } });
+  const base = tinyFolder(top);
+  const { train, test } = await readData(tinyTexts(top), { split: { test: 0.2, stratify: true, seed: 1 } });
   const tokenizer = readTokenizer(base);
   const model = (await autoModel(base, { task: "classify", labels: train.labels })).train();
   const before = new Map<string, unknown>();
@@ -114,7 +73,7 @@ test("a classifier of texts, of which only the top is trained", async () => {
 });
 
 test("a tagger of words learns by the first token of each", async () => {
-  const base = baseFolder();
+  const base = tinyFolder(top);
   const at = join(top, "tags.jsonl");
   const sentences = ["quick fox text", "plugins lazy", "editor dog brown sound", "library fox"];
   const isAnimal = (word: string) => ["quick", "fox", "lazy", "dog", "brown"].includes(word);

@@ -1,13 +1,17 @@
 import { type TypedArray, windowsOf } from "../base/dtype.ts";
 import { storageOf } from "../engine/realize.ts";
 import type { Storage } from "../engine/storage.ts";
-import { refuseWhileRecording } from "../engine/trace.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { hostNode, refuseWhileRecording } from "../engine/trace.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /** A copy of a tensor's elements as they are stored: every bit, bf16 and f16 not widened. */
 export function bitsOf(tensor: Tensor, what: string): TypedArray {
   return computedStorage(tensor, what).read();
 }
+
+/** A tensor with a copy of another's elements, every bit as they are now. */
+export const copyOfBits = (tensor: Tensor, what: string): Tensor =>
+  new Tensor(hostNode(bitsOf(tensor, what), tensor.dtype, tensor.shape));
 
 /** Where the elements of a tensor are, once they are computed. */
 export function computedStorage(tensor: Tensor, what: string): Storage {

@@ -1,12 +1,11 @@
 import { ArgumentError } from "../base/errors.ts";
 import { Cell } from "../engine/cell.ts";
-import { hostNode } from "../engine/trace.ts";
 import { Buffer } from "../tensor/buffer.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { keepWidth } from "../tensor/wide-integers.ts";
-import { bitsOf } from "./bits.ts";
+import { copyOfBits } from "./bits.ts";
 import { copyHooks, ownForward } from "./hooks.ts";
 import { Items } from "./items.ts";
 import { Watched } from "./watched.ts";
@@ -73,7 +72,7 @@ export function cloned<M extends Watched>(root: M, blank: (module: M) => M): M {
 
 /** A tensor of its own with the same value, and a parameter or buffer with all that is set of it. */
 function copyTensor(from: Tensor): Tensor {
-  const value = new Tensor(hostNode(bitsOf(from, "clone()"), from.dtype, from.shape));
+  const value = copyOfBits(from, "clone()");
   const to = copyOf(from, value);
   if (from instanceof Stored && to instanceof Stored) {
     if (from.frozen) to.frozen = true;

@@ -1,15 +1,15 @@
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { bumpEpoch, Cell, structureEpoch } from "../engine/cell.ts";
-import { hostNode, refuseChangeWhileRecording } from "../engine/trace.ts";
+import { refuseChangeWhileRecording } from "../engine/trace.ts";
 import { Buffer } from "../tensor/buffer.ts";
 import { zerosLike } from "../tensor/create.ts";
 import { like } from "../tensor/operations/elementwise.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { Stored } from "../tensor/stored.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { keepWidth } from "../tensor/wide-integers.ts";
-import { bitsOf } from "./bits.ts";
+import { copyOfBits } from "./bits.ts";
 import { changeDtypes } from "./change-dtypes.ts";
 import { cloned } from "./cloned.ts";
 import type { MatchOptions } from "./compare-state.ts";
@@ -355,7 +355,7 @@ export abstract class Module extends Watched {
   stateDict(): Map<string, Tensor> {
     const copies = new Map<Parameter | Buffer, Tensor>();
     const copyOf = (member: Parameter | Buffer): Tensor => {
-      const copy = new Tensor(hostNode(bitsOf(member, "stateDict()"), member.dtype, member.shape));
+      const copy = copyOfBits(member, "stateDict()");
       keepWidth(member, copy);
       copies.set(member, copy);
       return copy;

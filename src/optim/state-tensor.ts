@@ -1,8 +1,8 @@
 import { type DType, dtypes, type TypedArray } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
-import { hostNode, type Resident } from "../engine/trace.ts";
-import { bitsOf } from "../nn/bits.ts";
+import type { Resident } from "../engine/trace.ts";
+import { bitsOf, copyOfBits } from "../nn/bits.ts";
 import { like } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Stored } from "../tensor/stored.ts";
@@ -44,8 +44,7 @@ export const stateDtype = (p: Parameter) => (dtypes[p.dtype].compute ? p.dtype :
 export const numbersOf = (state: ResidentState): Numbers => state as unknown as Numbers;
 
 /** A tensor of its own with the values that a state tensor has now. */
-export const copyOf = (value: Tensor): Tensor =>
-  new Tensor(hostNode(bitsOf(value, "stateDict()"), value.dtype, value.shape));
+export const copyOf = (value: Tensor): Tensor => copyOfBits(value, "stateDict()");
 
 /**
  * Throws `DTypeError` where a state was made for a dtype that a parameter or buffer has no more: `Module.to` has changed

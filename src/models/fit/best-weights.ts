@@ -1,8 +1,7 @@
-import { hostNode } from "../../engine/trace.ts";
-import { bitsOf } from "../../nn/bits.ts";
+import { copyOfBits } from "../../nn/bits.ts";
 import type { Module } from "../../nn/module.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { ClassMetrics } from "../metrics/class-metrics.ts";
 import type { Criterion } from "./fit-options.ts";
 
@@ -26,9 +25,7 @@ export class BestWeights {
     if (value <= this.#value) return;
     this.#value = value;
     this.epoch = epoch;
-    this.#weights = new Map(
-      [...this.#trained].map(([path, p]) => [path, new Tensor(hostNode(bitsOf(p, "fit"), p.dtype, p.shape))]),
-    );
+    this.#weights = new Map([...this.#trained].map(([path, p]) => [path, copyOfBits(p, "fit")]));
   }
 
   /** Puts the weights that are kept into the module. */

@@ -20,7 +20,7 @@ abstract class BertHead extends PretrainedModel<Tensor> {
     super(config);
     this.sizes = bertSizes(config, bertDefaults);
     this.labels = labelsOf(new ConfigReader(config));
-    this.bert = new BertModel(config, { addPoolingLayer });
+    this.bert = new BertModel(config, { addPoolingLayer }, this.sizes);
   }
 
   get maxLength(): number {

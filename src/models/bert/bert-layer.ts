@@ -3,8 +3,8 @@ import { LayerNorm } from "../../nn/layer-norm.ts";
 import { Linear } from "../../nn/linear.ts";
 import { Module } from "../../nn/module.ts";
 import { ModuleList } from "../../nn/module-list.ts";
-import { scaledDotProductAttention } from "../../nn/scaled-dot-product-attention.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { attended } from "../self-attention.ts";
 import type { BertSizes } from "./bert-config.ts";
 
 // Fields are called what parameters are in the files of these models.
@@ -26,19 +26,8 @@ class BertSelfAttention extends Module {
   }
 
   forward(x: Tensor, keys: Tensor | null): Tensor {
-    const [batch, length, size] = x.shape as [number, number, number];
-    const heads = (projection: Linear): Tensor =>
-      projection
-        .forward(x)
-        .reshape([batch, length, this.#heads, size / this.#heads])
-        .transpose(1, 2);
-    const { training, p } = this.dropout;
-    return scaledDotProductAttention(heads(this.query), heads(this.key), heads(this.value), {
-      attnMask: keys,
-      dropoutP: training ? p : 0,
-    })
-      .transpose(1, 2)
-      .reshape([batch, length, size]);
+    const { query, key, value, dropout } = this;
+    return attended(x, keys, { query, key, value, dropout, heads: this.#heads });
   }
 }
 

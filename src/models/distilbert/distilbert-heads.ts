@@ -16,7 +16,7 @@ abstract class DistilBertHead extends PretrainedModel<Tensor> {
     super(config);
     this.sizes = distilBertSizes(config);
     this.labels = labelsOf(new ConfigReader(config));
-    this.distilbert = new DistilBertModel(config);
+    this.distilbert = new DistilBertModel(config, this.sizes);
   }
 
   get maxLength(): number {

@@ -4,13 +4,13 @@ import { LayerNorm } from "../../nn/layer-norm.ts";
 import { Linear } from "../../nn/linear.ts";
 import { Module } from "../../nn/module.ts";
 import { ModuleList } from "../../nn/module-list.ts";
-import { scaledDotProductAttention } from "../../nn/scaled-dot-product-attention.ts";
 import { arange } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { activationOf } from "../activation.ts";
 import { checkInputs, keysOf } from "../attention-mask.ts";
 import { type Config, ConfigReader, refuseUnknown } from "../config.ts";
 import { drawWeights, type EncoderInputs, type EncoderOutput, PretrainedModel } from "../pretrained-model.ts";
+import { attended } from "../self-attention.ts";
 
 /** The sizes of DistilBERT, as its config has them. */
 export interface DistilBertSizes {
@@ -97,18 +97,8 @@ class SelfAttention extends Module {
   }
 
   forward(x: Tensor, keys: Tensor | null): Tensor {
-    const [batch, length, dim] = x.shape as [number, number, number];
-    const heads = (projection: Linear): Tensor =>
-      projection
-        .forward(x)
-        .reshape([batch, length, this.#heads, dim / this.#heads])
-        .transpose(1, 2);
-    const { training, p } = this.dropout;
-    const attended = scaledDotProductAttention(heads(this.q_lin), heads(this.k_lin), heads(this.v_lin), {
-      attnMask: keys,
-      dropoutP: training ? p : 0,
-    });
-    return this.out_lin.forward(attended.transpose(1, 2).reshape([batch, length, dim]));
+    const { q_lin: query, k_lin: key, v_lin: value, dropout } = this;
+    return this.out_lin.forward(attended(x, keys, { query, key, value, dropout, heads: this.#heads }));
   }
 }
 
@@ -180,9 +170,8 @@ export class DistilBertModel extends PretrainedModel<EncoderOutput> {
   embeddings: Embeddings;
   transformer: Transformer;
 
-  constructor(config: Config) {
+  constructor(config: Config, sizes = distilBertSizes(config)) {
     super(config);
-    const sizes = distilBertSizes(config);
     this.embeddings = new Embeddings(sizes);
     this.transformer = new Transformer(sizes);
     drawWeights(this, sizes.std);

@@ -59,7 +59,8 @@ export function classWeightTensor(
       );
     return tensor([...given]);
   }
-  const counts = labels.map((_, k) => targets.filter((target) => target === k).length);
+  const counts = labels.map(() => 0);
+  for (const target of targets) counts[target]!++;
   const missing = counts.indexOf(0);
   if (missing >= 0)
     throw new DataError(

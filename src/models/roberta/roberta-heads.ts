@@ -20,7 +20,7 @@ abstract class RobertaHead extends PretrainedModel<Tensor> {
     super(config);
     this.sizes = bertSizes(config, robertaDefaults);
     this.labels = labelsOf(new ConfigReader(config));
-    this.roberta = new RobertaModel(config, { addPoolingLayer: false });
+    this.roberta = new RobertaModel(config, { addPoolingLayer: false }, this.sizes);
   }
 
   get maxLength(): number {

@@ -42,8 +42,8 @@ class RobertaEmbeddings extends BertEmbeddings {
 export class RobertaModel extends BertModel {
   override readonly architecture: string = "RobertaModel";
 
-  constructor(config: Config, options: PoolerOptions = {}) {
-    super(config, options, bertSizes(config, robertaDefaults));
+  constructor(config: Config, options: PoolerOptions = {}, sizes = bertSizes(config, robertaDefaults)) {
+    super(config, options, sizes);
   }
 
   protected override embeddingsOf(sizes: BertSizes): BertEmbeddings {

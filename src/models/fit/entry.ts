@@ -3,9 +3,9 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { aboveCut } from "../stages.ts";
 import type { Encoded } from "../text/text-tokenizer.ts";
 import type { TextModel } from "../text-model.ts";
-import type { Rows } from "./forward-rows.ts";
 import { inputsOf } from "./objectives/inputs.ts";
 import type { KeptPrefix } from "./prefix/kept-prefix.ts";
+import type { Rows } from "./rows.ts";
 import type { TextBatches } from "./text-batches.ts";
 
 /** How rows go into a model: as tokens; or, where the lowest stages stay as they are, as what those gave for them before. */

@@ -5,15 +5,10 @@ import type { TextModel } from "../text-model.ts";
 import { chunks } from "./deal.ts";
 import type { Entry, RowInputs } from "./entry.ts";
 import { inMode } from "./in-mode.ts";
+import type { Rows } from "./rows.ts";
 
 /** Rows that are made at a time, in batches, of which those of like lengths then go together. */
 const sorted = 64;
-
-/** Texts that go through a model: how many, and the tokens of each. */
-export interface Rows<R extends Encoded> {
-  readonly length: number;
-  row(index: number): R;
-}
 
 /** What a model gives for rows, which are said by their places too. */
 export interface Taken<R extends Encoded = Encoded> extends RowInputs<R> {

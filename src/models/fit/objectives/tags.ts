@@ -6,7 +6,8 @@ import { type TaggedText, type TagMetrics, tagMetrics } from "../../metrics/tag-
 import { alignLabels, type Encoded, type Text } from "../../text/text-tokenizer.ts";
 import type { TextDataset } from "../../text-data/text-dataset.ts";
 import { Entry } from "../entry.ts";
-import { finiteValues, forwardRows, type Rows } from "../forward-rows.ts";
+import { finiteValues, forwardRows } from "../forward-rows.ts";
+import type { Rows } from "../rows.ts";
 import { classWeightsOf } from "./class-weights.ts";
 import { textRows } from "./inputs.ts";
 import { type LabelledTexts, labelLists } from "./labelled-texts.ts";

@@ -46,7 +46,7 @@ export interface PhaseRecord {
 }
 
 /** Whether what is trained is a list of phases. */
-export const isPhases = (trains: Trains): trains is readonly Phase[] =>
+const isPhases = (trains: Trains): trains is readonly Phase[] =>
   Array.isArray(trains) &&
   trains.length > 0 &&
   trains.every((phase) => typeof phase === "object" && phase !== null);

@@ -10,7 +10,7 @@ import { belowCut } from "../../stages.ts";
 import type { Encoded } from "../../text/text-tokenizer.ts";
 import type { TextModel } from "../../text-model.ts";
 import { chunks } from "../deal.ts";
-import type { Rows } from "../forward-rows.ts";
+import type { Rows } from "../rows.ts";
 import type { TextBatches } from "../text-batches.ts";
 import { KeptStore } from "./kept-store.ts";
 

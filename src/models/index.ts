@@ -1,3 +1,4 @@
+export { type ExportOnnxOptions, exportOnnx, type InputSpec } from "../onnx/index.ts";
 export { type AutoModelOptions, autoModel, type Classifier, type ModelFor, type Task } from "./auto-model.ts";
 export {
   BertForMaskedLM,

@@ -1,4 +1,5 @@
 import { ArgumentError, ConfigError } from "../base/errors.ts";
+import { namesIn } from "../base/storage/index.ts";
 import type { ofAnyClass } from "../nn/paths.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
@@ -7,92 +8,151 @@ import {
   BertForTokenClassification,
 } from "./bert/bert-heads.ts";
 import { BertModel } from "./bert/bert-model.ts";
-import { type Config, withLabels } from "./config.ts";
+import { type Config, withLabels, withProblem } from "./config.ts";
 import {
   DistilBertForMaskedLM,
   DistilBertForSequenceClassification,
   DistilBertForTokenClassification,
 } from "./distilbert/distilbert-heads.ts";
 import { DistilBertModel } from "./distilbert/distilbert-model.ts";
+import type { EncoderOutput } from "./encoder-inputs.ts";
+import type {
+  LabelsPrediction,
+  NumberPrediction,
+  Prediction,
+  TagPrediction,
+  TokenPrediction,
+} from "./fit/objectives/predictions.ts";
+import type { PredictOptions } from "./fit/predict.ts";
 import { loadPretrained } from "./folder/load-pretrained.ts";
 import { readConfig } from "./folder/read-config.ts";
-import type { EncoderOutput, PretrainedModel } from "./pretrained-model.ts";
+import type { ClassMetrics } from "./metrics/class-metrics.ts";
+import type { LabelsMetrics } from "./metrics/labels-metrics.ts";
+import type { MaskedMetrics, Metrics } from "./metrics/metrics.ts";
+import type { NumberMetrics } from "./metrics/number-metrics.ts";
+import type { TagMetrics } from "./metrics/tag-metrics.ts";
+import type { PretrainedModel } from "./pretrained-model.ts";
 import {
   RobertaForMaskedLM,
   RobertaForSequenceClassification,
   RobertaForTokenClassification,
 } from "./roberta/roberta-heads.ts";
 import { RobertaModel } from "./roberta/roberta-model.ts";
+import { readTokenizer } from "./text/read-tokenizer.ts";
+import type { Text, TextTokenizer } from "./text/text-tokenizer.ts";
 
 const bert = {
   encode: BertModel,
   classify: BertForSequenceClassification,
+  multiLabel: BertForSequenceClassification,
+  regress: BertForSequenceClassification,
   tag: BertForTokenClassification,
   maskedLM: BertForMaskedLM,
 };
 const roberta = {
   encode: RobertaModel,
   classify: RobertaForSequenceClassification,
+  multiLabel: RobertaForSequenceClassification,
+  regress: RobertaForSequenceClassification,
   tag: RobertaForTokenClassification,
   maskedLM: RobertaForMaskedLM,
 };
 const distilbert = {
   encode: DistilBertModel,
   classify: DistilBertForSequenceClassification,
+  multiLabel: DistilBertForSequenceClassification,
+  regress: DistilBertForSequenceClassification,
   tag: DistilBertForTokenClassification,
   maskedLM: DistilBertForMaskedLM,
 };
 
 /** The models of each task, by the `model_type` of a config. */
-const architectures: Readonly<Record<string, { readonly [T in Task]: new (config: Config) => ModelFor<T> }>> =
-  {
-    bert,
-    roberta,
-    "xlm-roberta": roberta,
-    camembert: roberta,
-    distilbert,
-  };
+const architectures: Readonly<
+  Record<string, { readonly [T in Task]: new (config: Config) => PretrainedModel }>
+> = {
+  bert,
+  roberta,
+  "xlm-roberta": roberta,
+  camembert: roberta,
+  distilbert,
+};
 
-/** What a model is for: hidden states; a class, classes or a number for a text or a pair; for each token; the token at a place. */
-export type Task = "encode" | "classify" | "tag" | "maskedLM";
+/**
+ * What a model is for: hidden states; of a text or a pair one label, several labels, or a number; a label for each word;
+ * the token at a place.
+ */
+export type Task = "encode" | "classify" | "multiLabel" | "regress" | "tag" | "maskedLM";
+
+/** What the kinds of tasks for a text or a pair are called in a config. */
+const problems: Readonly<Partial<Record<Task, string>>> = {
+  classify: "single_label_classification",
+  multiLabel: "multi_label_classification",
+  regress: "regression",
+};
 
 /** A model of whatever kind its folder is: types of paths do not know its fields, so that any path goes. */
 type OfAnyKind<R> = PretrainedModel<R> & { readonly [ofAnyClass]?: never };
 
-/** A model that has classes. */
-export type Classifier = OfAnyKind<Tensor> & { readonly labels: readonly string[] };
+declare const measuredBy: unique symbol;
+
+/** A model that `fit` measures by metrics `M`. */
+export interface MeasuredBy<M extends Metrics> {
+  readonly [measuredBy]?: M;
+}
+
+/** A model that finds `P` for each text, and is measured by `M`. */
+type Predictor<P, M extends Metrics> = {
+  predict(texts: readonly Text[], options?: PredictOptions): Promise<P[]>;
+} & OfAnyKind<Tensor> &
+  MeasuredBy<M>;
+
+interface Labelled {
+  readonly labels: readonly string[];
+}
+
+/** A model that gives a text, or a pair, one of several labels. */
+export type Classifier = Predictor<Prediction, ClassMetrics> & Labelled;
 
 /** A model for a task. */
 export type ModelFor<T extends Task> = {
   encode: OfAnyKind<EncoderOutput>;
   classify: Classifier;
-  tag: Classifier;
-  maskedLM: OfAnyKind<Tensor>;
+  multiLabel: Predictor<LabelsPrediction, LabelsMetrics> & Labelled;
+  regress: Predictor<NumberPrediction, NumberMetrics> & Labelled;
+  tag: Predictor<TagPrediction, TagMetrics> & Labelled;
+  maskedLM: Predictor<TokenPrediction, MaskedMetrics>;
 }[T];
 
 /** Options of `autoModel`. */
 export interface AutoModelOptions<T extends Task> {
   /** What the model is for; "encode" unless given. */
   readonly task?: T;
-  /** The names of classes of "classify" and "tag"; those of the config unless given. */
+  /** The names of classes of "classify", "multiLabel" and "tag"; those of the config unless given. */
   readonly labels?: readonly string[];
+  /** What makes numbers of texts; the folder's, where it has one, unless given. Null: nothing does. */
+  readonly tokenizer?: TextTokenizer | null;
 }
 
 /**
  * A model with the weights of a folder of Hugging Face's, in eval mode.
  *
  * Takes the path of a folder with `config.json` and safetensors, and which `task` the model is for: "encode" (hidden
- * states), "classify" (a text or a pair), "tag" (each token) or "maskedLM". With other `labels` than the folder's, or
- * where the folder has no head for the task, the head is drawn.
+ * states); "classify", "multiLabel" or "regress" (a text or a pair: one label, several, a number); "tag" (each word) or
+ * "maskedLM". With other `labels` than the folder's, or where the folder has no head for the task, the head is drawn. The
+ * model holds the tokenizer of the folder.
  * Throws `ConfigError` for a folder without a config, of a kind that is not there, or that asks for what is not;
  * `StateDictError`, `SafetensorsError` and `FileError` as `loadPretrained`; `ArgumentError` for options that cannot be.
  * Source: `AutoModel` and its like of transformers.
  */
 export async function autoModel<T extends Task = "encode">(
   folder: string,
-  { task = "encode" as T, labels }: AutoModelOptions<T> = {},
+  { task = "encode" as T, labels, tokenizer }: AutoModelOptions<T> = {},
 ): Promise<ModelFor<T>> {
   const model = modelOf(readConfig(folder), task, labels, folder);
+  model.tokenizer =
+    tokenizer === undefined && namesIn(folder).includes("tokenizer.json")
+      ? readTokenizer(folder)
+      : (tokenizer ?? null);
   loadPretrained(model, folder);
   model.eval();
   return model;
@@ -113,7 +173,13 @@ function modelOf<T extends Task>(
   const tasks = architectures[type]!;
   if (!Object.hasOwn(tasks, task))
     throw new ArgumentError(`task: ${JSON.stringify(task)} is none; it is ${Object.keys(tasks).join(", ")}`);
-  if (labels !== undefined && task !== "classify" && task !== "tag")
-    throw new ArgumentError(`labels: a model for "${task}" has none; they are for "classify" and "tag"`);
-  return new tasks[task](labels === undefined ? config : withLabels(config, labels));
+  if (labels !== undefined && !["classify", "multiLabel", "tag"].includes(task))
+    throw new ArgumentError(
+      `labels: a model for "${task}" has none; they are for "classify", "multiLabel" and "tag"`,
+    );
+  const labelled = labels === undefined ? config : withLabels(config, labels);
+  // Of a folder that says which of them it is, "classify" without labels is whichever that is.
+  const says = task === "classify" && labels === undefined;
+  const problem = says ? undefined : problems[task];
+  return new tasks[task](problem === undefined ? labelled : withProblem(labelled, problem)) as ModelFor<T>;
 }

@@ -1,5 +1,12 @@
 export { type ExportOnnxOptions, exportOnnx, type InputSpec } from "../onnx/index.ts";
-export { type AutoModelOptions, autoModel, type Classifier, type ModelFor, type Task } from "./auto-model.ts";
+export {
+  type AutoModelOptions,
+  autoModel,
+  type Classifier,
+  type MeasuredBy,
+  type ModelFor,
+  type Task,
+} from "./auto-model.ts";
 export {
   BertForMaskedLM,
   BertForSequenceClassification,
@@ -13,16 +20,30 @@ export {
   DistilBertForTokenClassification,
 } from "./distilbert/distilbert-heads.ts";
 export { DistilBertModel } from "./distilbert/distilbert-model.ts";
+export type { EncoderInputs, EncoderOutput } from "./encoder-inputs.ts";
 export { fit } from "./fit/fit.ts";
 export type { Criterion, FitOptions } from "./fit/fit-options.ts";
 export type { EpochRecord, FitResult } from "./fit/fit-result.ts";
-export type { ClassWeights } from "./fit/labelled-texts.ts";
-export { type Prediction, type PredictOptions, predict } from "./fit/predict.ts";
+export type { ClassWeights } from "./fit/objectives/class-weights.ts";
+export type {
+  LabelsPrediction,
+  NumberPrediction,
+  Prediction,
+  TagPrediction,
+  TokenPrediction,
+} from "./fit/objectives/predictions.ts";
+export type { PredictOptions } from "./fit/predict.ts";
 export type { Rate, Rates } from "./fit/rates.ts";
+export type { EpochEvent, StepEvent } from "./fit/run-events.ts";
 export { type LoadedWeights, loadPretrained } from "./folder/load-pretrained.ts";
-export { savePretrained } from "./folder/save-pretrained.ts";
-export { type ClassMetrics, classMetrics, type LabelMetrics } from "./metrics/class-metrics.ts";
-export { type EncoderInputs, type EncoderOutput, PretrainedModel } from "./pretrained-model.ts";
+export { type ClassMetrics, classMetrics } from "./metrics/class-metrics.ts";
+export { type Entity, entitiesOf } from "./metrics/entities.ts";
+export type { LabelMetrics } from "./metrics/label-metrics.ts";
+export { type LabelsMetrics, labelsMetrics } from "./metrics/labels-metrics.ts";
+export type { MaskedMetrics, Metrics } from "./metrics/metrics.ts";
+export { type NumberMetrics, numberMetrics, pearson, spearman } from "./metrics/number-metrics.ts";
+export { type TaggedText, type TagMetrics, tagMetrics } from "./metrics/tag-metrics.ts";
+export { PretrainedModel } from "./pretrained-model.ts";
 export {
   RobertaForMaskedLM,
   RobertaForSequenceClassification,

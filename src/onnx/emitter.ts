@@ -45,8 +45,11 @@ export class Emitter {
   /** A node's value; some sizes may be 1. */
   value(n: Node): Value {
     const known = this.#values.get(n);
-    if (known === undefined) throw new ExportError(`exportOnnx: ${n.op} has no operator of ONNX`);
-    return known;
+    if (known !== undefined) return known;
+    // Of what is stored there may be a form that is written instead: it is written when it is asked for.
+    const value = { name: this.initializer(this.stored(n)!), dims: this.dims(n) };
+    this.set(n, value);
+    return value;
   }
 
   set(n: Node, value: Value): void {
@@ -98,14 +101,14 @@ export class Emitter {
 
   /** A number as an operand. */
   number(value: number, type: ElementType): string {
-    return this.#once(`${type} ${Object.is(value, -0) ? "-0" : value}`, () =>
+    return this.once(`${type} ${Object.is(value, -0) ? "-0" : value}`, () =>
       this.graph.initializer("number", type, [], bytesOfNumber(value, type)),
     );
   }
 
   /** Whole numbers as an operand, as lists of axes are. */
   list(values: readonly number[]): string {
-    return this.#once(`list ${values}`, () =>
+    return this.once(`list ${values}`, () =>
       this.graph.initializer("list", "i64", [values.length], wholeNumbers(values)),
     );
   }
@@ -113,7 +116,7 @@ export class Emitter {
   /** A size, as a vector of one number of i64: computed from the sizes of inputs where it depends on them. */
   size(d: Dim): string {
     if (isConstant(d)) return this.list([d[0]!]);
-    return this.#once(`size ${d}`, () => {
+    return this.once(`size ${d}`, () => {
       const { times, of, plus } = expressionOf(d, this.recorded.symbols);
       let name = of.map((i) => this.#symbol(i)).reduce((a, b) => this.graph.node("Mul", [a, b]));
       if (times !== 1) name = this.graph.node("Mul", [name, this.list([times])]);
@@ -124,7 +127,7 @@ export class Emitter {
 
   /** A size of an input. */
   #symbol(i: number): string {
-    return this.#once(`symbol ${i}`, () => {
+    return this.once(`symbol ${i}`, () => {
       const { first } = this.recorded.symbols[i]!;
       const place = (n: Node): number =>
         this.dims(n).findIndex((d) => d.every((x, r) => x === first + (r === i + 1 ? 1 : 0)));
@@ -137,7 +140,7 @@ export class Emitter {
   /** Sizes as an operand. */
   sizes(dims: readonly Dim[]): string {
     if (dims.every(isConstant)) return this.list(dims.map((d) => d[0]!));
-    return this.#once(`sizes ${dims.join(" ")}`, () =>
+    return this.once(`sizes ${dims.join(" ")}`, () =>
       this.graph.node(
         "Concat",
         dims.map((d) => this.size(d)),
@@ -182,9 +185,14 @@ export class Emitter {
     return { name: this.graph.node("Transpose", [name], { perm: axes }), dims: axes.map((a) => dims[a]!) };
   }
 
-  /** What is stored in a leaf, if that is the same for inputs of all sizes; null: it is no leaf, or is not. */
+  /** What is stored in a leaf, maybe transposed, if that is the same for inputs of all sizes; null: it is no leaf, or is not. */
   stored(n: Node): Stored | null {
     const leaf = plain(n);
+    if (isOp(leaf, "permute") && leaf.shape.length === 2) {
+      const matrix = this.stored(leaf.src[0]!);
+      if (matrix === null || leaf.attrs.axes[0] === 0) return matrix;
+      return { ...matrix, isTransposed: !matrix.isTransposed };
+    }
     if (!isOp(leaf, "input") || this.recorded.inputs.has(leaf) || !this.dims(leaf).every(isConstant))
       return null;
     const sources = this.recorded.all(leaf).map((m) => (m as Node<"input">).attrs.source as Storage);
@@ -206,14 +214,20 @@ export class Emitter {
     return isSize ? scalar : this.graph.node("Reciprocal", [scalar]);
   }
 
-  /** Numbers that the file has; those of one label and one shape are in it once. */
-  initializer({ label, type, dims, data }: Stored): string {
-    return this.graph.initializer(label, type, dims, bytesOf(data));
+  /** Numbers that the file has, once; what transposes them is done when the file is loaded. */
+  initializer({ key, label, type, dims, isTransposed, read }: Stored): string {
+    const name = this.once(`stored ${key}`, () => this.graph.initializer(label, type, dims, bytesOf(read())));
+    return isTransposed ? this.transposed(name) : name;
+  }
+
+  /** What is stored, transposed. */
+  transposed(name: string): string {
+    return this.once(`transposed ${name}`, () => this.graph.node("Transpose", [name], { perm: [1, 0] }));
   }
 
   /** 0, 1, 2… up to a size, as i32. */
   numbers(size: Dim): string {
-    return this.#once(`numbers ${size}`, () => {
+    return this.once(`numbers ${size}`, () => {
       const end = this.graph.node("Squeeze", [this.size(size)]);
       return this.cast(this.graph.node("Range", [this.number(0, "i64"), end, this.number(1, "i64")]), "i32");
     });
@@ -229,7 +243,8 @@ export class Emitter {
     return made;
   }
 
-  #once(key: string, make: () => string): string {
+  /** What is made once in a file: its name, by a key of its own. */
+  once(key: string, make: () => string): string {
     let name = this.#constants.get(key);
     if (name === undefined) this.#constants.set(key, (name = make()));
     return name;

@@ -21,7 +21,14 @@ export function gathered(e: Emitter, n: Node<"gather">): void {
   }
   const vector = e.reshape(own, [own.dims[axis]!]);
   const table = e.stored(data);
-  if (e.quantized && axis === 0 && table !== null && dims.length === 2 && data.dtype === "f32") {
+  if (
+    e.quantized &&
+    axis === 0 &&
+    table !== null &&
+    !table.isTransposed &&
+    dims.length === 2 &&
+    data.dtype === "f32"
+  ) {
     e.set(n, { name: quantizedRows(e, table, vector.name), dims: [own.dims[0]!, dims[1]!] });
     return;
   }

@@ -19,7 +19,11 @@ export function dot(e: Emitter, n: Node<"dot">): void {
   if (weight !== null && rightBatch.length === 0 && leftContract.length === 1 && columns.length === 1) {
     const x = e.transpose(e.whole(left), [...rows, ...leftContract]);
     e.set(n, {
-      name: withWeight(e, x.name, rightContract[0] === 1 ? transposed(weight) : weight),
+      name: withWeight(
+        e,
+        x.name,
+        rightContract[0] === 1 ? { ...weight, isTransposed: !weight.isTransposed } : weight,
+      ),
       dims: e.dims(n),
     });
     return;
@@ -41,15 +45,6 @@ export function dot(e: Emitter, n: Node<"dot">): void {
 function withWeight(e: Emitter, x: string, weight: Stored): string {
   if (e.quantized && weight.type === "f32") return quantizedProduct(e, x, weight);
   return e.graph.node("MatMul", [x, e.initializer(weight)]);
-}
-
-/** A matrix with its rows as columns, which operators take as it is, and would else turn at each run. */
-export function transposed({ label, type, dims, data }: Stored): Stored {
-  const [rows, columns] = dims as [number, number];
-  const turned = data.slice();
-  for (let i = 0; i < rows; i++)
-    for (let j = 0; j < columns; j++) turned[j * rows + i] = data[i * columns + j]!;
-  return { label, type, dims: [columns, rows], data: turned };
 }
 
 /** What keeps a pair of a query and a key out of a softmax: the exponential of the difference to any score is 0. */

@@ -13,7 +13,7 @@ interface Quantized {
 }
 
 /** A matrix as bytes, with a scale for each row (0) or each column (1). */
-export function quantize({ dims, data }: Stored, axis: 0 | 1): Quantized {
+export function quantize(dims: readonly number[], data: ArrayLike<number>, axis: 0 | 1): Quantized {
   const [rows, columns] = dims as [number, number];
   const scales = new Float32Array(dims[axis]!);
   for (let i = 0; i < rows; i++)
@@ -29,30 +29,44 @@ export function quantize({ dims, data }: Stored, axis: 0 | 1): Quantized {
   return { bytes, scales };
 }
 
+/** Initializers of a matrix as bytes: those, and the scales of its rows (0) or columns (1), of a shape. */
+function quantized(
+  e: Emitter,
+  stored: Stored,
+  axis: 0 | 1,
+  shape: readonly number[],
+): readonly [string, string] {
+  const { key, label, dims, read } = stored;
+  let parts: Quantized | null = null;
+  const made = (): Quantized => (parts ??= quantize(dims, read(), axis));
+  return [
+    e.once(`bytes ${axis} ${key}`, () => e.graph.initializer(`${label}_quantized`, "u8", dims, made().bytes)),
+    e.once(`scales ${axis} ${key} ${shape}`, () =>
+      e.graph.initializer(`${label}_scale`, "f32", shape, bytesOf(made().scales)),
+    ),
+  ];
+}
+
 /**
  * x times a weight that is stored as bytes, a scale for each column: x is made bytes when it is known, by its smallest and
  * largest number, and products are of whole numbers. Both operands are unsigned: products of signed with unsigned bytes
  * overflow in processors that have no instruction for them.
  */
 export function quantizedProduct(e: Emitter, x: string, weight: Stored): string {
-  const { bytes, scales } = quantize(weight, 1);
   const { graph } = e;
-  const [rows, columns] = weight.dims as [number, number];
-  const w = graph.initializer(`${weight.label}_quantized`, "u8", [rows, columns], bytes);
-  const scale = graph.initializer(`${weight.label}_scale`, "f32", [columns], bytesOf(scales));
+  const axis = weight.isTransposed ? 0 : 1;
+  const [bytes, scale] = quantized(e, weight, axis, [weight.dims[axis]!]);
   const [own, ownScale, ownZero] = e.asBytes(x);
+  const w = weight.isTransposed ? e.transposed(bytes) : bytes;
   const sums = graph.node("MatMulInteger", [own, w, ownZero, e.number(zero, "u8")]);
   return graph.node("Mul", [e.cast(sums, "f32"), graph.node("Mul", [scale, ownScale])]);
 }
 
 /** Rows of a table that is stored as bytes, a scale for each row. */
 export function quantizedRows(e: Emitter, table: Stored, indices: string): string {
-  const { bytes, scales } = quantize(table, 0);
   const { graph } = e;
-  const [rows, columns] = table.dims as [number, number];
-  const data = graph.initializer(`${table.label}_quantized`, "u8", [rows, columns], bytes);
-  const scale = graph.initializer(`${table.label}_scale`, "f32", [rows, 1], bytesOf(scales));
-  const [found, steps] = [data, scale].map((name) => graph.node("Gather", [name, indices], { axis: 0 })) as [
+  const names = quantized(e, table, 0, [table.dims[0]!, 1]);
+  const [found, steps] = names.map((name) => graph.node("Gather", [name, indices], { axis: 0 })) as [
     string,
     string,
   ];

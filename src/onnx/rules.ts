@@ -66,7 +66,9 @@ const unsupported =
     throw new ExportError(`exportOnnx: the model has ${n.op}, which ${why}`);
   };
 
-const identity: Rule<Op> = (e, n) => e.set(n, e.value(n.src[0]!));
+const identity: Rule<Op> = (e, n) => {
+  if (e.stored(n) === null) e.set(n, e.value(n.src[0]!));
+};
 
 /** How nodes are written, by what they are. */
 export const rules: { readonly [K in Op]: Rule<K> } = {
@@ -145,7 +147,9 @@ export const rules: { readonly [K in Op]: Rule<K> } = {
     e.set(n, { name: e.cast(found, "i32"), dims: e.dims(n) });
   },
   reshape: (e, n) => e.set(n, reshaped(e, n)),
-  permute: (e, n) => e.set(n, e.transpose(e.ranked(n.src[0]!), n.attrs.axes)),
+  permute: (e, n) => {
+    if (e.stored(n) === null) e.set(n, e.transpose(e.ranked(n.src[0]!), n.attrs.axes));
+  },
   expand: identity,
   slice: sliced,
   pad: (e, n) => {
@@ -195,11 +199,7 @@ function range(e: Emitter, n: Node, axis: number): string {
 }
 
 function leaf(e: Emitter, n: Node<"input">): void {
-  const stored = e.stored(n);
-  if (stored !== null) {
-    e.set(n, { name: e.initializer(stored), dims: e.dims(n) });
-    return;
-  }
+  if (e.stored(n) !== null) return;
   if (n.shape.length === 0) {
     const values = e.recorded
       .all(n)

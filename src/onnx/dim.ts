@@ -12,10 +12,13 @@ export interface SizeSymbol {
 /** Whether a size is always the same. */
 export const isConstant = (d: Dim): boolean => d.every((x) => x === d[0]);
 
+/** A size that is the same each time, of as many recordings as another. */
 export const constantDim = (value: number, like: Dim): Dim => like.map(() => value);
 
+/** Whether two sizes were the same each time. */
 export const sameDim = (a: Dim, b: Dim): boolean => a.every((x, i) => x === b[i]);
 
+/** Whether a size is always 1. */
 export const isOne = (d: Dim): boolean => d.every((x) => x === 1);
 
 /** `times` · the product of `of`, and `plus`: what a size is of symbols, which are places in their list. */

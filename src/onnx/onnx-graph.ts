@@ -25,7 +25,7 @@ export interface GraphValue {
 }
 
 /** The version of ONNX's operators that is written: reductions take their axes as an operand from here on. */
-export const opset = 18;
+const opset = 18;
 
 /** A graph of ONNX, written down node by node. */
 export class OnnxGraph {

@@ -71,7 +71,7 @@ const identity: Rule<Op> = (e, n) => {
 };
 
 /** How nodes are written, by what they are. */
-export const rules: { readonly [K in Op]: Rule<K> } = {
+const rules: { readonly [K in Op]: Rule<K> } = {
   input: leaf,
   constant: (e, n) => {
     const values = e.recorded.all(n).map((m) => (m.attrs as OpAttrs["constant"]).value);

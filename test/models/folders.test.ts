@@ -108,6 +108,20 @@ test("an encoder of a folder with a head, and a head on a folder of an encoder",
   );
 });
 
+test("a pooler that a folder lacks, as one of a masked language model does, is drawn", () => {
+  const without = renamed(
+    (name) => name,
+    (name) => !name.includes("pooler") && !name.startsWith("classifier"),
+  );
+  const at = folderOf({ "config.json": config, "model.safetensors": without });
+  const pooler = ["bert.pooler.dense.weight", "bert.pooler.dense.bias"];
+  expect(loadPretrained(new BertForSequenceClassification(config), at).drawn).toEqual([
+    ...pooler,
+    "classifier.weight",
+    "classifier.bias",
+  ]);
+});
+
 test("a head for other classes is drawn, and its labels are saved", async () => {
   const at = folderOf({ "config.json": config, "model.safetensors": weights });
   const labels = ["a", "b", "c", "d"];

@@ -1,7 +1,8 @@
-import { joinPath, makeFolder, writeAtomically } from "../../base/storage/index.ts";
+import { joinPath, makeFolder } from "../../base/storage/index.ts";
 import { writeSafetensors } from "../../checkpoint/write.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { PretrainedModel } from "../pretrained-model.ts";
+import { writeConfig } from "./write-config.ts";
 
 /**
  * Writes a model into a folder that `transformers` opens, and `autoModel`: `config.json` and `model.safetensors`, each of
@@ -15,8 +16,5 @@ export function savePretrained(model: PretrainedModel, folder: string): void {
   makeFolder(folder);
   const tensors = new Map<string, Tensor>([...model.namedParameters(), ...model.namedBuffers()]);
   writeSafetensors(joinPath(folder, "model.safetensors"), tensors, { metadata: { format: "pt" } });
-  const config = { ...model.config, architectures: [model.architecture] };
-  writeAtomically(joinPath(folder, "config.json"), (append) =>
-    append(new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)),
-  );
+  writeConfig(folder, "config.json", { ...model.config, architectures: [model.architecture] });
 }

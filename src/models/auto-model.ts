@@ -14,6 +14,8 @@ import {
   DistilBertForTokenClassification,
 } from "./distilbert/distilbert-heads.ts";
 import { DistilBertModel } from "./distilbert/distilbert-model.ts";
+import type { EmbeddingModel } from "./embeddings/embedding-model.ts";
+import { openEmbeddingModel } from "./embeddings/open-embedding-model.ts";
 import { loadPretrained } from "./folder/load-pretrained.ts";
 import { readConfig } from "./folder/read-config.ts";
 import type { EncoderOutput, PretrainedModel } from "./pretrained-model.ts";
@@ -44,17 +46,24 @@ const distilbert = {
 };
 
 /** The models of each task, by the `model_type` of a config. */
-const architectures: Readonly<Record<string, { readonly [T in Task]: new (config: Config) => ModelFor<T> }>> =
-  {
-    bert,
-    roberta,
-    "xlm-roberta": roberta,
-    camembert: roberta,
-    distilbert,
-  };
+const architectures: Readonly<
+  Record<string, { readonly [T in HeadTask]: new (config: Config) => ModelFor<T> }>
+> = {
+  bert,
+  roberta,
+  "xlm-roberta": roberta,
+  camembert: roberta,
+  distilbert,
+};
 
-/** What a model is for: hidden states; a class, classes or a number for a text or a pair; for each token; the token at a place. */
-export type Task = "encode" | "classify" | "tag" | "maskedLM";
+/** What a class of each architecture is for. */
+type HeadTask = "encode" | "classify" | "tag" | "maskedLM";
+
+/**
+ * What a model is for: hidden states; a class, classes or a number for a text or a pair; for each token; the token at a
+ * place; one vector of a text.
+ */
+export type Task = HeadTask | "embed";
 
 /** A model of whatever kind its folder is: types of paths do not know its fields, so that any path goes. */
 type OfAnyKind<R> = PretrainedModel<R> & { readonly [ofAnyClass]?: never };
@@ -62,12 +71,16 @@ type OfAnyKind<R> = PretrainedModel<R> & { readonly [ofAnyClass]?: never };
 /** A model that has classes. */
 export type Classifier = OfAnyKind<Tensor> & { readonly labels: readonly string[] };
 
+/** A model that makes one vector of a text. */
+export type Embedder = EmbeddingModel & { readonly [ofAnyClass]?: never };
+
 /** A model for a task. */
 export type ModelFor<T extends Task> = {
   encode: OfAnyKind<EncoderOutput>;
   classify: Classifier;
   tag: Classifier;
   maskedLM: OfAnyKind<Tensor>;
+  embed: Embedder;
 }[T];
 
 /** Options of `autoModel`. */
@@ -82,8 +95,9 @@ export interface AutoModelOptions<T extends Task> {
  * A model with the weights of a folder of Hugging Face's, in eval mode.
  *
  * Takes the path of a folder with `config.json` and safetensors, and which `task` the model is for: "encode" (hidden
- * states), "classify" (a text or a pair), "tag" (each token) or "maskedLM". With other `labels` than the folder's, or
- * where the folder has no head for the task, the head is drawn.
+ * states), "classify" (a text or a pair), "tag" (each token), "maskedLM", or "embed" (one vector a text: as a folder of
+ * sentence-transformers says, or else the mean of tokens). With other `labels` than the folder's, or where the folder has
+ * no head for the task, the head is drawn.
  * Throws `ConfigError` for a folder without a config, of a kind that is not there, or that asks for what is not;
  * `StateDictError`, `SafetensorsError` and `FileError` as `loadPretrained`; `ArgumentError` for options that cannot be.
  * Source: `AutoModel` and its like of transformers.
@@ -92,14 +106,18 @@ export async function autoModel<T extends Task = "encode">(
   folder: string,
   { task = "encode" as T, labels }: AutoModelOptions<T> = {},
 ): Promise<ModelFor<T>> {
-  const model = modelOf(readConfig(folder), task, labels, folder);
+  if (task === "embed") {
+    refuseLabels(task, labels);
+    return (await openEmbeddingModel(folder, (encoder) => autoModel(encoder))) as unknown as ModelFor<T>;
+  }
+  const model: PretrainedModel = modelOf(readConfig(folder), task as HeadTask, labels, folder);
   loadPretrained(model, folder);
   model.eval();
-  return model;
+  return model as ModelFor<T>;
 }
 
 /** A model of a config, with weights that are drawn. Arguments and errors are those of `autoModel`. */
-function modelOf<T extends Task>(
+function modelOf<T extends HeadTask>(
   config: Config,
   task: T,
   labels?: readonly string[],
@@ -112,8 +130,14 @@ function modelOf<T extends Task>(
     );
   const tasks = architectures[type]!;
   if (!Object.hasOwn(tasks, task))
-    throw new ArgumentError(`task: ${JSON.stringify(task)} is none; it is ${Object.keys(tasks).join(", ")}`);
-  if (labels !== undefined && task !== "classify" && task !== "tag")
-    throw new ArgumentError(`labels: a model for "${task}" has none; they are for "classify" and "tag"`);
+    throw new ArgumentError(
+      `task: ${JSON.stringify(task)} is none; it is ${Object.keys(tasks).join(", ")}, embed`,
+    );
+  if (task !== "classify" && task !== "tag") refuseLabels(task, labels);
   return new tasks[task](labels === undefined ? config : withLabels(config, labels));
+}
+
+function refuseLabels(task: Task, labels: readonly string[] | undefined): void {
+  if (labels !== undefined)
+    throw new ArgumentError(`labels: a model for "${task}" has none; they are for "classify" and "tag"`);
 }

@@ -1,4 +1,11 @@
-export { type AutoModelOptions, autoModel, type Classifier, type ModelFor, type Task } from "./auto-model.ts";
+export {
+  type AutoModelOptions,
+  autoModel,
+  type Classifier,
+  type Embedder,
+  type ModelFor,
+  type Task,
+} from "./auto-model.ts";
 export {
   BertForMaskedLM,
   BertForSequenceClassification,
@@ -12,6 +19,19 @@ export {
   DistilBertForTokenClassification,
 } from "./distilbert/distilbert-heads.ts";
 export { DistilBertModel } from "./distilbert/distilbert-model.ts";
+export { batchesWithoutDuplicates } from "./embeddings/batches-without-duplicates.ts";
+export { Dense, type DenseSettings } from "./embeddings/dense.ts";
+export { embedInChunks } from "./embeddings/embed-in-chunks.ts";
+export { EmbeddingModel, type EmbeddingOptions } from "./embeddings/embedding-model.ts";
+export type { EncodeTextsOptions } from "./embeddings/encode-texts.ts";
+export { cosentLoss } from "./embeddings/losses/cosent.ts";
+export { cosineSimilarityLoss } from "./embeddings/losses/cosine-similarity.ts";
+export {
+  multipleNegativesRankingLoss,
+  type ScaleOptions,
+} from "./embeddings/losses/multiple-negatives-ranking.ts";
+export { tripletLoss } from "./embeddings/losses/triplet.ts";
+export type { PoolingMode } from "./embeddings/pooling.ts";
 export { fit } from "./fit/fit.ts";
 export type { Criterion, FitOptions } from "./fit/fit-options.ts";
 export type { EpochRecord, FitResult } from "./fit/fit-result.ts";
@@ -21,6 +41,8 @@ export type { Rate, Rates } from "./fit/rates.ts";
 export { type LoadedWeights, loadPretrained } from "./folder/load-pretrained.ts";
 export { savePretrained } from "./folder/save-pretrained.ts";
 export { type ClassMetrics, classMetrics, type LabelMetrics } from "./metrics/class-metrics.ts";
+export { type RetrievalMetrics, retrievalMetrics } from "./metrics/retrieval-metrics.ts";
+export { tripletAccuracy } from "./metrics/triplet-accuracy.ts";
 export { type EncoderInputs, type EncoderOutput, PretrainedModel } from "./pretrained-model.ts";
 export {
   RobertaForMaskedLM,

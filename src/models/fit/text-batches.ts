@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
-import type { Classifier } from "../auto-model.ts";
+import type { PretrainedModel } from "../pretrained-model.ts";
 import type { Text, TextTokenizer, TokenBatch } from "../text/text-tokenizer.ts";
 
 /** Makes what a model takes of some texts. */
@@ -11,7 +11,7 @@ const multiple = 8;
 /** What makes batches for a model. Throws `ArgumentError` where tokenizer, length and model do not go together. */
 export function textBatches(
   op: string,
-  model: Classifier,
+  model: PretrainedModel,
   tokenizer: TextTokenizer,
   maxLength = Math.min(tokenizer.settings.maxLength, model.maxLength),
 ): Batcher {

@@ -1,0 +1,91 @@
+import { ArgumentError, NonFiniteError } from "../../base/errors.ts";
+import { normalize as toLengthOne } from "../../nn/normalize.ts";
+import { noGrad } from "../../tensor/autograd.ts";
+import { fromArray } from "../../tensor/create.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Config } from "../config.ts";
+import { inMode } from "../fit/in-mode.ts";
+import { textBatches } from "../fit/text-batches.ts";
+import type { PretrainedModel } from "../pretrained-model.ts";
+import type { TextTokenizer } from "../text/text-tokenizer.ts";
+
+/** Options of `encode`. */
+export interface EncodeTextsOptions {
+  /** How many texts go through the model at once; 32. */
+  readonly batch?: number;
+  /** Whether embeddings are brought to length 1, where the model does not do so itself; false. */
+  readonly normalize?: boolean;
+  /** What is put in front of each text; that of `promptName` unless given. */
+  readonly prompt?: string;
+  /** Which of the model's prompts is put in front of each text; the folder's `default_prompt_name` unless given, or none. */
+  readonly promptName?: string;
+  /** The most tokens of a text; as many as tokenizer and model have unless given. */
+  readonly maxLength?: number;
+}
+
+/** What `encode` needs of an `EmbeddingModel`. */
+interface Encoding extends PretrainedModel<Tensor> {
+  readonly size: number;
+  readonly sentenceConfig: Config;
+  readonly tokenizer: TextTokenizer | null;
+}
+
+/** What `EmbeddingModel.encode` does. */
+export async function encodeTexts(
+  model: Encoding,
+  texts: readonly string[],
+  { batch = 32, normalize = false, prompt, promptName, maxLength }: EncodeTextsOptions,
+): Promise<Tensor> {
+  const wrong = Array.isArray(texts) ? texts.findIndex((text) => typeof text !== "string") : 0;
+  if (!Array.isArray(texts) || wrong >= 0)
+    throw new ArgumentError(
+      `encode: ${Array.isArray(texts) ? `text ${wrong} is ${typeof texts[wrong]}` : `the texts are ${typeof texts}`}; give a list of strings`,
+    );
+  if (!Number.isInteger(batch) || batch < 1)
+    throw new ArgumentError(`encode: batch is ${batch}; it must be a whole number of at least 1`);
+  const { tokenizer } = model;
+  if (tokenizer === null)
+    throw new ArgumentError(
+      'encode: the model has no tokenizer; open its folder by autoModel(folder, { task: "embed" }), or give it one',
+    );
+  const before = prompt ?? promptOf(model, promptName);
+  const batches = textBatches("encode", model, tokenizer, maxLength);
+  // Texts of like lengths go together, the longest first, so that memory is found wanting at once or not at all.
+  const order = texts.map((_, i) => i).sort((a, b) => texts[b]!.length - texts[a]!.length || a - b);
+  const { truncate_dim: kept } = model.sentenceConfig;
+  const size = typeof kept === "number" ? Math.min(kept, model.size) : model.size;
+  const values = new Float32Array(texts.length * size);
+  await inMode(model, false, async () => {
+    for (let at = 0; at < order.length; at += batch) {
+      const chosen = order.slice(at, at + batch);
+      const inputs = batches(chosen.map((i) => before + texts[i]!));
+      const made = noGrad(() => {
+        const some = model.forward(inputs).narrow(1, 0, size).to("f32");
+        return normalize ? toLengthOne(some) : some;
+      });
+      const rows = (await made.data()) as Float32Array;
+      for (const [row, i] of chosen.entries()) {
+        const embedding = rows.subarray(row * size, (row + 1) * size);
+        if (!embedding.every(Number.isFinite))
+          throw new NonFiniteError(
+            `encode: the embedding of text ${i} is not finite; the model's weights are not, or its values too large`,
+          );
+        values.set(embedding, i * size);
+      }
+    }
+  });
+  return fromArray(values, [texts.length, size]);
+}
+
+/** The prompt of a name. */
+function promptOf({ sentenceConfig }: Encoding, name: string | undefined): string {
+  const prompts = (sentenceConfig.prompts ?? {}) as Readonly<Record<string, unknown>>;
+  const wanted = name ?? sentenceConfig.default_prompt_name;
+  if (wanted === undefined || wanted === null) return "";
+  const prompt = Object.hasOwn(prompts, wanted as string) ? prompts[wanted as string] : undefined;
+  if (typeof prompt !== "string")
+    throw new ArgumentError(
+      `encode: the model has no prompt ${JSON.stringify(wanted)}; it has ${Object.keys(prompts).join(", ") || "none"}`,
+    );
+  return prompt;
+}

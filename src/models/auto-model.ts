@@ -18,6 +18,12 @@ import type { EmbeddingModel } from "./embeddings/embedding-model.ts";
 import { openEmbeddingModel } from "./embeddings/open-embedding-model.ts";
 import { loadPretrained } from "./folder/load-pretrained.ts";
 import { readConfig } from "./folder/read-config.ts";
+import {
+  MPNetForMaskedLM,
+  MPNetForSequenceClassification,
+  MPNetForTokenClassification,
+} from "./mpnet/mpnet-heads.ts";
+import { MPNetModel } from "./mpnet/mpnet-model.ts";
 import type { EncoderOutput, PretrainedModel } from "./pretrained-model.ts";
 import {
   RobertaForMaskedLM,
@@ -44,6 +50,12 @@ const distilbert = {
   tag: DistilBertForTokenClassification,
   maskedLM: DistilBertForMaskedLM,
 };
+const mpnet = {
+  encode: MPNetModel,
+  classify: MPNetForSequenceClassification,
+  tag: MPNetForTokenClassification,
+  maskedLM: MPNetForMaskedLM,
+};
 
 /** The models of each task, by the `model_type` of a config. */
 const architectures: Readonly<
@@ -54,6 +66,7 @@ const architectures: Readonly<
   "xlm-roberta": roberta,
   camembert: roberta,
   distilbert,
+  mpnet,
 };
 
 /** What a class of each architecture is for. */

@@ -43,6 +43,12 @@ export { savePretrained } from "./folder/save-pretrained.ts";
 export { type ClassMetrics, classMetrics, type LabelMetrics } from "./metrics/class-metrics.ts";
 export { type RetrievalMetrics, retrievalMetrics } from "./metrics/retrieval-metrics.ts";
 export { tripletAccuracy } from "./metrics/triplet-accuracy.ts";
+export {
+  MPNetForMaskedLM,
+  MPNetForSequenceClassification,
+  MPNetForTokenClassification,
+} from "./mpnet/mpnet-heads.ts";
+export { MPNetModel } from "./mpnet/mpnet-model.ts";
 export { type EncoderInputs, type EncoderOutput, PretrainedModel } from "./pretrained-model.ts";
 export {
   RobertaForMaskedLM,

@@ -198,6 +198,7 @@ test.each([
   [{ is_decoder: true }, /is_decoder is true; decoders are not there yet/],
   [{ pruned_heads: { 0: [1] } }, /pruned_heads/],
   [{ quantization_config: { bits: 4 } }, /quantization_config/],
+  [{ model_type: "mpnet", relative_attention_num_buckets: 16 }, /relative_attention_num_buckets is 16/],
   [{ pad_token_id: 23 }, /pad_token_id is 23; the vocabulary has 23 tokens/],
   [{ id2label: { 1: "a" } }, /id2label .* name under "0"/],
 ])("a config with %o is an error that names it", async (change, message) => {

@@ -87,6 +87,7 @@ test("the shortest length that files know holds", () => {
   expect(lengthOf({ ...config(1e30), "config.json": { max_position_embeddings: 40 } })).toBe(40);
   const roberta = { model_type: "roberta", max_position_embeddings: 40, pad_token_id: 1 };
   expect(lengthOf({ ...config(512), "config.json": roberta })).toBe(38);
+  expect(lengthOf({ ...config(512), "config.json": { ...roberta, model_type: "mpnet" } })).toBe(38);
   expect(lengthOf({ ...config(512), "sentence_roberta_config.json": { max_seq_length: 64 } })).toBe(64);
   expect(lengthOf({})).toBe(512);
   expect(lengthOf(config(8192))).toBe(8192);

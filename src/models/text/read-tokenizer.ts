@@ -53,9 +53,10 @@ const lowered = (json: Readonly<Record<string, unknown>>): Readonly<Record<strin
   },
 });
 
-/** How many tokens a model has positions for: RoBERTa's begin behind the number of its padding. */
+/** How many tokens a model has positions for: RoBERTa's and MPNet's begin behind the number of its padding. */
 function positionsOf(config: Readonly<Record<string, unknown>>): unknown {
   const { max_position_embeddings: positions, model_type: type, pad_token_id: padding } = config;
-  const isShifted = typeof type === "string" && ["roberta", "xlm-roberta", "camembert"].includes(type);
+  const isShifted =
+    typeof type === "string" && ["roberta", "xlm-roberta", "camembert", "mpnet"].includes(type);
   return isShifted ? Number(positions) - Number(padding ?? 1) - 1 : positions;
 }

@@ -20,7 +20,6 @@ import {
   type EncoderOutput,
   loadPretrained,
   type PretrainedModel,
-  savePretrained,
 } from "thaw/models";
 import { afterAll, expect, test } from "vitest";
 import { fixture, inputsOf, weightsOf } from "./fixtures/fixture.ts";
@@ -128,7 +127,7 @@ test("a head for other classes is drawn, and its labels are saved", async () => 
   const model = await autoModel(at, { task: "classify", labels });
   expect(model.forward(inputs).shape).toEqual([3, 4]);
   const saved = join(top, "saved");
-  savePretrained(model, saved);
+  await model.savePretrained(saved);
   const again = await autoModel(saved, { task: "classify" });
   expect(again.labels).toEqual(labels);
   expect(await again.forward(inputs).data()).toEqual(await model.forward(inputs).data());

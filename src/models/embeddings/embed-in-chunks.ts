@@ -2,7 +2,8 @@ import { ArgumentError } from "../../base/errors.ts";
 import { checkpoint } from "../../tensor/checkpoint.ts";
 import { cat } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { EncoderInputs, PretrainedModel } from "../pretrained-model.ts";
+import type { EncoderInputs } from "../encoder-inputs.ts";
+import type { TextModel } from "../text-model.ts";
 
 /**
  * The embeddings of many rows, in the memory that a few of them take: of each chunk only the embeddings are kept, and the
@@ -17,7 +18,7 @@ import type { EncoderInputs, PretrainedModel } from "../pretrained-model.ts";
  * Example: `multipleNegativesRankingLoss(columns.map((inputs) => embedInChunks(model, inputs, 32)))`.
  */
 export function embedInChunks(
-  model: PretrainedModel<Tensor>,
+  model: TextModel<Tensor>,
   { inputIds, attentionMask, tokenTypeIds, positionIds }: EncoderInputs,
   chunk: number,
 ): Tensor {

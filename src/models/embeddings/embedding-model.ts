@@ -4,8 +4,8 @@ import { normalize } from "../../nn/normalize.ts";
 import { onesLike } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Config } from "../config.ts";
-import { type EncoderInputs, type EncoderOutput, PretrainedModel } from "../pretrained-model.ts";
-import type { TextTokenizer } from "../text/text-tokenizer.ts";
+import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
+import { PretrainedModel } from "../pretrained-model.ts";
 import { Dense, type DenseSettings } from "./dense.ts";
 import { type EncodeTextsOptions, encodeTexts } from "./encode-texts.ts";
 import { type PoolingMode, pooled } from "./pooling.ts";
@@ -21,8 +21,6 @@ export interface EmbeddingOptions {
   readonly normalizes?: boolean;
   /** What `config_sentence_transformers.json` says: `prompts`, `default_prompt_name`, `truncate_dim`. */
   readonly sentenceConfig?: Config;
-  /** That of the encoder's folder; `encode` needs it. */
-  readonly tokenizer?: TextTokenizer | null;
 }
 
 /**
@@ -41,31 +39,25 @@ export interface EmbeddingOptions {
  * ```
  */
 export class EmbeddingModel extends PretrainedModel<Tensor> {
-  readonly architecture: string;
+  readonly architecture = "SentenceTransformer";
   readonly baseName = "model";
   readonly pooling: readonly PoolingMode[];
   readonly normalizes: boolean;
   readonly sentenceConfig: Config;
-  tokenizer: TextTokenizer | null;
   model: PretrainedModel<EncoderOutput>;
   dense: ModuleList<Dense>;
 
   constructor(encoder: PretrainedModel<EncoderOutput>, options: EmbeddingOptions = {}) {
     super(encoder.config);
-    const {
-      pooling = "mean",
-      dense = [],
-      normalizes = false,
-      sentenceConfig = {},
-      tokenizer = null,
-    } = options;
-    this.architecture = encoder.architecture;
+    const { pooling = "mean", dense = [], normalizes = false, sentenceConfig = {} } = options;
     this.pooling = typeof pooling === "string" ? [pooling] : pooling;
     if (this.pooling.length === 0)
       throw new ArgumentError('EmbeddingModel: pooling has no mode; give one, as "mean"');
     this.normalizes = normalizes;
     this.sentenceConfig = sentenceConfig;
-    this.tokenizer = tokenizer;
+    // One of both has it: embeddings are made and saved with their own.
+    this.tokenizer = encoder.tokenizer;
+    encoder.tokenizer = null;
     this.model = encoder;
     this.dense = new ModuleList(dense.map((settings) => new Dense(settings)));
     this.#checkSizes();
@@ -132,7 +124,7 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
    * Throws `FileError` for what cannot be written, with the reason.
    * Source: `SentenceTransformer.save_pretrained`.
    */
-  async savePretrained(folder: string): Promise<void> {
+  override async savePretrained(folder: string): Promise<void> {
     saveEmbeddingModel(this, folder);
   }
 

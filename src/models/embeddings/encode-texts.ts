@@ -1,13 +1,12 @@
-import { ArgumentError, NonFiniteError } from "../../base/errors.ts";
+import { ArgumentError } from "../../base/errors.ts";
 import { normalize as toLengthOne } from "../../nn/normalize.ts";
-import { noGrad } from "../../tensor/autograd.ts";
 import { fromArray } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Config } from "../config.ts";
-import { inMode } from "../fit/in-mode.ts";
+import { logitsOf } from "../fit/forward-rows.ts";
+import { textRows } from "../fit/objectives/inputs.ts";
 import { textBatches } from "../fit/text-batches.ts";
-import type { PretrainedModel } from "../pretrained-model.ts";
-import type { TextTokenizer } from "../text/text-tokenizer.ts";
+import type { TextModel } from "../text-model.ts";
 
 /** Options of `encode`. */
 export interface EncodeTextsOptions {
@@ -24,10 +23,9 @@ export interface EncodeTextsOptions {
 }
 
 /** What `encode` needs of an `EmbeddingModel`. */
-interface Encoding extends PretrainedModel<Tensor> {
+interface Encoding extends TextModel<Tensor> {
   readonly size: number;
   readonly sentenceConfig: Config;
-  readonly tokenizer: TextTokenizer | null;
 }
 
 /** What `EmbeddingModel.encode` does. */
@@ -43,38 +41,19 @@ export async function encodeTexts(
     );
   if (!Number.isInteger(batch) || batch < 1)
     throw new ArgumentError(`encode: batch is ${batch}; it must be a whole number of at least 1`);
-  const { tokenizer } = model;
-  if (tokenizer === null)
-    throw new ArgumentError(
-      'encode: the model has no tokenizer; open its folder by autoModel(folder, { task: "embed" }), or give it one',
-    );
   const before = prompt ?? promptOf(model, promptName);
-  const batches = textBatches("encode", model, tokenizer, maxLength);
-  // Texts of like lengths go together, the longest first, so that memory is found wanting at once or not at all.
-  const order = texts.map((_, i) => i).sort((a, b) => texts[b]!.length - texts[a]!.length || a - b);
+  const batches = textBatches("encode", model, maxLength);
+  const rows = textRows(
+    texts.map((text) => before + text),
+    batches,
+  );
+  const embeddings = await logitsOf("encode", model, rows, batches, batch);
   const { truncate_dim: kept } = model.sentenceConfig;
   const size = typeof kept === "number" ? Math.min(kept, model.size) : model.size;
   const values = new Float32Array(texts.length * size);
-  await inMode(model, false, async () => {
-    for (let at = 0; at < order.length; at += batch) {
-      const chosen = order.slice(at, at + batch);
-      const inputs = batches(chosen.map((i) => before + texts[i]!));
-      const made = noGrad(() => {
-        const some = model.forward(inputs).narrow(1, 0, size).to("f32");
-        return normalize ? toLengthOne(some) : some;
-      });
-      const rows = (await made.data()) as Float32Array;
-      for (const [row, i] of chosen.entries()) {
-        const embedding = rows.subarray(row * size, (row + 1) * size);
-        if (!embedding.every(Number.isFinite))
-          throw new NonFiniteError(
-            `encode: the embedding of text ${i} is not finite; the model's weights are not, or its values too large`,
-          );
-        values.set(embedding, i * size);
-      }
-    }
-  });
-  return fromArray(values, [texts.length, size]);
+  for (const [i, embedding] of embeddings.entries()) values.set(embedding.subarray(0, size), i * size);
+  const all = fromArray(values, [texts.length, size]);
+  return normalize ? toLengthOne(all) : all;
 }
 
 /** The prompt of a name. */

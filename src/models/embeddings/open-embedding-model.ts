@@ -1,7 +1,6 @@
-import { namesIn } from "../../base/storage/index.ts";
 import { load } from "../../checkpoint/load.ts";
-import type { EncoderOutput, PretrainedModel } from "../pretrained-model.ts";
-import { readTokenizer } from "../text/read-tokenizer.ts";
+import type { EncoderOutput } from "../encoder-inputs.ts";
+import type { PretrainedModel } from "../pretrained-model.ts";
 import { EmbeddingModel } from "./embedding-model.ts";
 import { readSentenceFolder } from "./sentence-folder.ts";
 
@@ -16,7 +15,6 @@ export async function openEmbeddingModel(
     dense,
     normalizes,
     sentenceConfig: config,
-    tokenizer: namesIn(encoder).includes("tokenizer.json") ? readTokenizer(encoder) : null,
   });
   for (const [i, layer] of [...model.dense].entries()) load(dense[i]!.folder, { module: layer });
   model.eval();

@@ -1,10 +1,10 @@
 import { joinPath, makeFolder } from "../../base/storage/index.ts";
 import { writeSafetensors } from "../../checkpoint/write.ts";
 import type { Config } from "../config.ts";
-import { savePretrained } from "../folder/save-pretrained.ts";
+import { savePretrained, saveTokenizer } from "../folder/save-pretrained.ts";
 import { writeConfig } from "../folder/write-config.ts";
-import type { PretrainedModel } from "../pretrained-model.ts";
 import type { TextTokenizer } from "../text/text-tokenizer.ts";
+import type { TextModel } from "../text-model.ts";
 import type { Dense } from "./dense.ts";
 import type { PoolingMode } from "./pooling.ts";
 import { poolingConfig } from "./sentence-folder.ts";
@@ -14,7 +14,7 @@ const version = "2.0.0";
 
 /** What is saved of an `EmbeddingModel`. */
 interface Saved {
-  readonly model: PretrainedModel;
+  readonly model: TextModel;
   readonly pooling: readonly PoolingMode[];
   readonly pooledSize: number;
   readonly dense: Iterable<Dense>;
@@ -27,6 +27,7 @@ interface Saved {
 export function saveEmbeddingModel(saved: Saved, folder: string): void {
   const { pooling, pooledSize, dense, normalizes, sentenceConfig, tokenizer } = saved;
   savePretrained(saved.model, folder);
+  if (tokenizer !== null) saveTokenizer(tokenizer, folder);
   const modules = [{ type: "Transformer", path: "" }];
   /** Adds a module with a folder of its own; gives that folder. */
   const added = (type: string): string => {

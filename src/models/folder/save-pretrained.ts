@@ -1,20 +1,22 @@
 import { joinPath, makeFolder } from "../../base/storage/index.ts";
 import { writeSafetensors } from "../../checkpoint/write.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { PretrainedModel } from "../pretrained-model.ts";
+import type { TextTokenizer } from "../text/text-tokenizer.ts";
+import type { TextModel } from "../text-model.ts";
 import { writeConfig } from "./write-config.ts";
 
-/**
- * Writes a model into a folder that `transformers` opens, and `autoModel`: `config.json` and `model.safetensors`, each of
- * them whole or as it was. A tied weight is written once.
- *
- * Takes the model and the path of the folder, which is made where there is none.
- * Throws `FileError` for what cannot be written, with the reason.
- * Source: `PreTrainedModel.save_pretrained` of transformers.
- */
-export function savePretrained(model: PretrainedModel, folder: string): void {
+/** Writes a model into a folder, with its tokenizer where it has one: what `PretrainedModel.savePretrained` does. */
+export function savePretrained(model: TextModel, folder: string): void {
   makeFolder(folder);
   const tensors = new Map<string, Tensor>([...model.namedParameters(), ...model.namedBuffers()]);
   writeSafetensors(joinPath(folder, "model.safetensors"), tensors, { metadata: { format: "pt" } });
   writeConfig(folder, "config.json", { ...model.config, architectures: [model.architecture] });
+  if (model.tokenizer !== null) saveTokenizer(model.tokenizer, folder);
+}
+
+/** Writes a tokenizer into a folder. */
+export function saveTokenizer({ files, settings }: TextTokenizer, folder: string): void {
+  writeConfig(folder, "tokenizer.json", files.json);
+  // Other files may have said what the length is, which are not written.
+  writeConfig(folder, "tokenizer_config.json", { ...files.config, model_max_length: settings.maxLength });
 }

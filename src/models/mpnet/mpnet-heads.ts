@@ -3,7 +3,8 @@ import { Linear } from "../../nn/linear.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { BertSizes } from "../bert/bert-config.ts";
 import { type Config, ConfigReader, labelsOf } from "../config.ts";
-import { drawWeights, type EncoderInputs, PretrainedModel } from "../pretrained-model.ts";
+import type { EncoderInputs } from "../encoder-inputs.ts";
+import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { RobertaClassifier, RobertaPredictions } from "../roberta/roberta-heads.ts";
 import { MPNetModel, mpnetSizes } from "./mpnet-model.ts";
 

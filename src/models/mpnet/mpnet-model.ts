@@ -8,7 +8,8 @@ import { type BertDefaults, type BertSizes, bertSizes } from "../bert/bert-confi
 import { BertPooler } from "../bert/bert-layer.ts";
 import type { PoolerOptions } from "../bert/bert-model.ts";
 import { type Config, ConfigReader } from "../config.ts";
-import { drawWeights, type EncoderInputs, type EncoderOutput, PretrainedModel } from "../pretrained-model.ts";
+import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
+import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { positionsBehind } from "../roberta/roberta-model.ts";
 import { distanceBuckets, MPNetEncoder } from "./mpnet-layer.ts";
 

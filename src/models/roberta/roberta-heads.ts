@@ -7,7 +7,8 @@ import { Parameter } from "../../tensor/parameter.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type BertSizes, bertSizes } from "../bert/bert-config.ts";
 import { type Config, ConfigReader, labelsOf } from "../config.ts";
-import { drawWeights, type EncoderInputs, PretrainedModel } from "../pretrained-model.ts";
+import type { EncoderInputs } from "../encoder-inputs.ts";
+import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { RobertaModel, robertaDefaults } from "./roberta-model.ts";
 
 abstract class RobertaHead extends PretrainedModel<Tensor> {

@@ -126,6 +126,10 @@ export class FileError extends ThawError {
     super(printable(message), options);
   }
 }
+/** A folder that another process has in use. */
+export class LockError extends FileError {
+  static override readonly name: string = "LockError";
+}
 /** An answer of a server that is no success. */
 export class HttpError extends FileError {
   static override readonly name: string = "HttpError";
@@ -152,6 +156,10 @@ export class ChecksumError extends SafetensorsError {
 /** A checkpoint that does not fit what it is loaded into, or is none. */
 export class CheckpointError extends ThawError {
   static override readonly name: string = "CheckpointError";
+}
+/** A training that cannot go on from what a folder has, as it was begun with something else. */
+export class ResumeError extends CheckpointError {
+  static override readonly name: string = "ResumeError";
 }
 /** A fault of thaw itself: a graph or a plan that breaks its own rules. */
 export class InternalError extends ThawError {

@@ -122,6 +122,34 @@ test("a chunk has the loss of the whole batch", async () => {
   for (const [i, loss] of whole.entries()) expect(chunked[i]).toBeCloseTo(loss, 4);
 });
 
+test("a training goes on from its folder to the same bits, and leaves a folder of sentence-transformers", async () => {
+  const run = async (out: string, options: Partial<FitOptions>) => {
+    const model = await drawn();
+    const fitted = await fitTo(model, {
+      ...some,
+      epochs: 2,
+      train: triplets,
+      eval: triplets,
+      out,
+      ...options,
+    });
+    return { model, fitted };
+  };
+  const whole = await run(join(top, "whole"), {});
+  const out = join(top, "halves");
+  const controller = new AbortController();
+  const onStep = ({ step }: { step: number }) => step === 3 && controller.abort(new Error("enough"));
+  await expect(run(out, { signal: controller.signal, onStep })).rejects.toThrow("enough");
+  await expect(run(out, { resume: true, embeddings: { scale: 3 } })).rejects.toThrow(/the option embeddings/);
+  const halves = await run(out, { resume: true });
+  expect(await valuesOf(halves.model)).toEqual(await valuesOf(whole.model));
+  expect(halves.fitted.before).toEqual(whole.fitted.before);
+  expect(halves.fitted.history).toEqual(whole.fitted.history);
+  const opened = await autoModel(out, { task: "embed" });
+  const texts = ["dog fox", "a"];
+  expect(await (await opened.encode(texts)).data()).toEqual(await (await whole.model.encode(texts)).data());
+});
+
 test("texts that are there often are never in a batch twice", async () => {
   const twice = await dataset(
     Array.from({ length: 24 }, (_, i) => ({ anchor: `dog ${i % 6}`, positive: `fox ${i % 8}` })),

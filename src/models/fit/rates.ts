@@ -21,7 +21,8 @@ export interface Rate {
  */
 const defaults = { adapters: 2e-4, head: 1e-3, body: 2e-5 };
 
-const isAdapter = (path: string): boolean => path.split(".").some((name) => name.startsWith("lora_"));
+/** Whether a path is of an adapter of low rank. */
+export const isAdapter = (path: string): boolean => path.split(".").some((name) => name.startsWith("lora_"));
 
 /**
  * The rate of each parameter that is trained.

@@ -1,4 +1,6 @@
 import { GroupError } from "../../base/errors.ts";
+import type { SaveOptions } from "../../checkpoint/save-options.ts";
+import type { Group } from "../../distributed/group.ts";
 import { copyOfBits } from "../../nn/bits.ts";
 import type { Module } from "../../nn/module.ts";
 import { AdamW } from "../../optim/adam.ts";
@@ -8,6 +10,7 @@ import { tensor } from "../../tensor/create.ts";
 import { getRandomState, manualSeed, setRandomState } from "../../tensor/draws.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { Progress } from "../../train/progress.ts";
 import type { TrainStep } from "../../train/step-types.ts";
 import { trainStep } from "../../train/train-step.ts";
 import type { TextModel } from "../text-model.ts";
@@ -17,7 +20,10 @@ import type { FitOptions, FitSettings } from "./fit-options.ts";
 import { FitResult } from "./fit-result.ts";
 import { inMode } from "./in-mode.ts";
 import type { Objective } from "./objectives/objective.ts";
+import { progressOf } from "./progress-line.ts";
 import { groupsOfRates, type Rate, warmUpAndDecay } from "./rates.ts";
+import { RunFolder } from "./run-folder.ts";
+import { identityOf } from "./run-identity.ts";
 import { RunState } from "./run-state.ts";
 
 /** What a training is made of, once all of it has been checked. */
@@ -40,12 +46,16 @@ export class Run {
   readonly #schedule: LambdaLR;
   readonly #step: TrainStep<Tensor[], Tensor>;
   readonly #ema: EMA | null;
+  /** Several ranks that train together; null: this one alone. */
+  readonly #group: Group | null;
   readonly #state = new RunState();
+  #folder: RunFolder | null = null;
 
   constructor(parts: RunParts) {
     const { model, objective, settings, options, trained, rates } = parts;
     const { batch, accumulate, epochs, warmup, weightDecay, clipNorm } = settings;
     this.#parts = parts;
+    this.#group = options.group !== undefined && options.group.size > 1 ? options.group : null;
     const updates = (epoch: number): number =>
       Math.ceil((objective.deal?.(epoch).length ?? Math.ceil(objective.length / batch)) / accumulate);
     this.#steps =
@@ -66,32 +76,87 @@ export class Run {
       accumulate,
       ...(clipNorm === null ? {} : { clipNorm }),
       ...(this.#ema === null ? {} : { ema: this.#ema }),
-      ...(options.group === undefined ? {} : { group: options.group }),
+      ...(this.#group === null ? {} : { group: this.#group }),
     });
   }
 
   /** Trains, and gives what has come of it. */
   async toTheEnd(): Promise<FitResult> {
-    const { model, objective, settings, options, best, rates } = this.#parts;
-    const { signal, group } = options;
-    signal?.throwIfAborted();
+    const { options, best, rates } = this.#parts;
+    options.signal?.throwIfAborted();
     const random = getRandomState();
-    // Ranks see other texts, and draw other numbers for them.
-    manualSeed(settings.seed + (group?.rank ?? 0) * 2 ** 32);
+    this.#folder = options.out === undefined ? null : await RunFolder.open(options.out, this.#group);
+    try {
+      await this.#fromStartToEnd();
+    } finally {
+      this.#folder?.close();
+      setRandomState(random);
+    }
+    const { history, before, epoch } = this.#state;
+    return new FitResult(history, before, best?.epoch ?? epoch, rates, () => this.#step.report());
+  }
+
+  async #fromStartToEnd(): Promise<void> {
+    const { model, objective, settings, options, best, rates } = this.#parts;
     const state = this.#state;
+    // Ranks see other texts, and draw other numbers for them.
+    manualSeed(settings.seed + (this.#group?.rank ?? 0) * 2 ** 32);
+    await this.#begin();
+    const progress =
+      options.progress === false || state.step >= this.#steps
+        ? null
+        : progressOf(this.#steps, state.step, rates);
     try {
       await inMode(model, true, async () => {
-        if (objective.measuresBefore && state.step === 0) state.before = await this.#measured();
-        while (!state.stopped && state.step < this.#steps) await this.#epoch();
+        if (objective.measuresBefore && state.step === 0) await this.#measureBefore();
+        // One that ended in an epoch has that to measure still.
+        while (state.update > 0 || (!state.stopped && state.step < this.#steps)) await this.#epoch(progress);
       });
     } finally {
-      setRandomState(random);
+      progress?.end();
     }
     if (best !== null) best.restore(model);
     else this.#putAverages();
-    return new FitResult(state.history, state.before, best?.epoch ?? state.epoch, rates, () =>
-      this.#step.report(),
-    );
+    await this.#folder?.finish(model);
+  }
+
+  /** Begins anew in its folder, where it has one, or goes on from the last checkpoint there. */
+  async #begin(): Promise<void> {
+    const { model, settings, options } = this.#parts;
+    if (this.#folder === null) return;
+    const identity = identityOf(model, settings, options);
+    if (!this.#folder.hasBegun(identity, options.resume === true)) return this.#folder.begin(identity);
+    this.#folder.load(this.#saved());
+    this.#folder.cutMetrics(this.#state.lines);
+  }
+
+  /** All that a checkpoint has. */
+  #saved(): SaveOptions {
+    const { model, best } = this.#parts;
+    return {
+      module: model,
+      optimizer: this.#step.optimizer as AdamW,
+      schedule: this.#schedule,
+      step: this.#step,
+      progress: this.#state,
+      ...(this.#ema === null ? {} : { ema: this.#ema }),
+      ...(best === null ? {} : { best }),
+    };
+  }
+
+  #save(): void {
+    this.#folder?.save(this.#state.step, this.#saved());
+  }
+
+  #log(line: object): void {
+    this.#state.lines++;
+    this.#folder?.log(line);
+  }
+
+  async #measureBefore(): Promise<void> {
+    const before = await this.#measured();
+    this.#state.before = before;
+    if (before !== null) this.#log({ step: 0, epoch: 0, before });
   }
 
   /** Puts the averages in the place of what is trained, for good. */
@@ -105,9 +170,9 @@ export class Run {
   }
 
   /** Makes the updates that are left of an epoch, and measures. */
-  async #epoch(): Promise<void> {
+  async #epoch(progress: Progress | null): Promise<void> {
     const { settings, objective, options, best } = this.#parts;
-    const { batch, seed, accumulate, patience } = settings;
+    const { batch, seed, accumulate, patience, saveEvery } = settings;
     const state = this.#state;
     const lengths = this.#lengths;
     const { epoch } = state;
@@ -118,23 +183,25 @@ export class Run {
     };
     while (state.update < updates.length && state.step < this.#steps && !state.stopped) {
       const lr = this.#parts.rates.map((rate) => rate.lr * this.#factor(state.step));
-      const { loss, isAborted } = await this.#update(updates[state.update]!);
-      await options.onStep?.({
-        step: state.step,
-        steps: this.#steps,
-        epoch: state.epoch + 1,
-        loss,
-        lr,
-        stop,
-      });
-      if (isAborted) this.#abort();
+      const loss = await this.#update(updates[state.update]!);
+      const [step, epoch] = [state.step, state.epoch + 1];
+      this.#log({ step, epoch, loss, lr });
+      progress?.step({ loss });
+      await options.onStep?.({ step, steps: this.#steps, epoch, loss, lr, stop });
+      const [aborted = 0] = await this.#summed(options.signal?.aborted ? 1 : 0);
+      if (aborted > 0) this.#abort();
+      const isLast = state.update === updates.length || step === this.#steps || state.stopped;
+      // What is saved at the end of an epoch is saved once that is measured.
+      if (saveEvery !== null && step % saveEvery === 0 && !isLast) this.#save();
     }
     const record = state.ended(await this.#measured());
+    this.#log(record);
     if (best !== null) {
       this.#withAverages(() => best.note(record.epoch, this.#criterion(record.metrics)));
       if (patience !== null && record.epoch - best.epoch >= patience) stop();
     }
     await options.onEpoch?.({ ...record, stop });
+    this.#save();
   }
 
   #criterion(metrics: object | null): number {
@@ -142,9 +209,9 @@ export class Run {
   }
 
   /** Makes one update of some batches, in which each label counts the same whatever batch and rank it is on. */
-  async #update(batches: readonly (readonly number[])[]): Promise<{ loss: number; isAborted: boolean }> {
-    const { objective, settings, options } = this.#parts;
-    const { rank = 0, size = 1 } = options.group ?? {};
+  async #update(batches: readonly (readonly number[])[]): Promise<number> {
+    const { objective, settings } = this.#parts;
+    const { rank, size } = this.#group ?? { rank: 0, size: 1 };
     const state = this.#state;
     const parts = batches.map((indices) => {
       const own = indices.filter((_, i) => i % size === rank);
@@ -160,21 +227,19 @@ export class Run {
     }
     if (parts.length < settings.accumulate) await this.#step.flush();
     this.#schedule.step();
-    const [loss = 0, aborted] = await this.#summed(
-      own / (parts.length * size),
-      options.signal?.aborted ? 1 : 0,
-    );
+    const [loss = 0] = await this.#summed(own / (parts.length * size));
     state.updated(loss, total);
-    return { loss, isAborted: aborted! > 0 };
+    return loss;
   }
 
   /** Sums over all ranks. */
   async #summed(...values: readonly number[]): Promise<readonly number[]> {
-    const { group } = this.#parts.options;
-    return group === undefined ? values : Array.from(await group.sum(Float64Array.from(values)));
+    return this.#group === null ? values : Array.from(await this.#group.sum(Float64Array.from(values)));
   }
 
+  /** Ends as a signal asks, with a checkpoint to go on from. */
   #abort(): never {
+    this.#save();
     this.#parts.options.signal?.throwIfAborted();
     throw new GroupError("fit: the signal of another rank has ended the training");
   }
@@ -185,10 +250,10 @@ export class Run {
   }
 
   async #measured() {
-    const { objective, options } = this.#parts;
+    const { objective } = this.#parts;
     if (objective.evaluate === null) return null;
     const metrics = await this.#withAverages(objective.evaluate);
     // Ranks on other machines may have other last digits, and are to take the same epoch for the best.
-    return options.group === undefined ? metrics : options.group.broadcast(metrics);
+    return this.#group === null ? metrics : this.#group.broadcast(metrics);
   }
 }

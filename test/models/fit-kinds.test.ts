@@ -11,7 +11,7 @@ import {
   type ModelFor,
   readData,
   type Task,
-  type TextDataset,
+  TextDataset,
 } from "thaw/models";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { settings } from "../../src/base/settings.ts";
@@ -208,6 +208,14 @@ describe("what cannot be", () => {
   test("a tag that the model has not, and texts of nothing", async () => {
     const model = await autoModel(base, { task: "tag", labels: ["O", "B-A"] });
     await expect(fitTo(model, { train: tags })).rejects.toThrow(/text \d+ of train has the label "I-A"/);
+    const all = await autoModel(base, { task: "tag", labels: tags.labels });
+    const [first] = tags.examples;
+    for (const text of ["a fox", { words: ["a"] }]) {
+      const few = new TextDataset({ ...tags, examples: [{ ...first!, text }] });
+      await expect(fitTo(all, { train: few })).rejects.toThrow(
+        /text 0 of train has (no|1) words and 3 labels/,
+      );
+    }
     const masked = await autoModel(base, { task: "maskedLM" });
     await expect(fitTo(masked, { train: plain.some([]) })).rejects.toThrow(DataError);
   });

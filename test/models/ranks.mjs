@@ -6,18 +6,28 @@ import { autoModel, fit as fitTo, readData } from "thaw/models";
 const [base, texts, task, options] = process.argv.slice(2);
 const group = distributed.group();
 const { train, test } = await readData(texts, { split: { test: 0.2, seed: 1 } });
-const made = async () => {
+const { out, ...others } = JSON.parse(options);
+const given = { ...others, train, eval: test, group };
+
+async function tuned(more) {
   manualSeed(3);
-  return autoModel(base, { task, labels: train.labels });
-};
-const model = await made();
-const given = { ...JSON.parse(options), train, eval: test, group };
-const run = await fitTo(model, given);
-const values = await Promise.all(model.parameters().map(async (p) => Array.from(await p.data())));
-const said = { values, history: run.history };
-if (given.out !== undefined) {
-  // What is there is whole: it is taken as it is.
-  const again = await fitTo(await made(), { ...given, resume: true });
-  said.again = again.history;
+  const model = await autoModel(base, { task, labels: train.labels });
+  const run = await fitTo(model, { ...given, ...more });
+  const values = await Promise.all(model.namedParameters().map(async ([, p]) => Array.from(await p.data())));
+  return { values, history: run.history };
 }
-console.log(JSON.stringify(said));
+
+const whole = await tuned({ out: `${out}-whole` });
+// What is there is whole: it is taken as it is.
+const again = await tuned({ out: `${out}-whole`, resume: true });
+// Rank 1 alone is asked to end: both do.
+const controller = new AbortController();
+let ended = "";
+const onStep = ({ step }) => {
+  if (step === 3 && group.rank === 1) controller.abort(new Error("enough"));
+};
+await tuned({ out: `${out}-ended`, onStep, signal: controller.signal }).catch((error) => {
+  ended = `${error.name}: ${error.message}`;
+});
+const resumed = await tuned({ out: `${out}-ended`, resume: true });
+console.log(JSON.stringify({ whole, again, ended, resumed }));

@@ -1,14 +1,15 @@
-import { ArgumentError } from "../../../base/errors.ts";
+import { ArgumentError, DataError } from "../../../base/errors.ts";
 import { crossEntropy } from "../../../nn/losses/cross-entropy.ts";
 import { tensor } from "../../../tensor/create.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
 import { largest, logSumExp } from "../../metrics/class-metrics.ts";
 import { type TaggedText, type TagMetrics, tagMetrics } from "../../metrics/tag-metrics.ts";
 import { alignLabels, type Text } from "../../text/text-tokenizer.ts";
+import type { TextDataset } from "../../text-data/text-dataset.ts";
 import { finiteValues, forwardRows } from "../forward-rows.ts";
 import { classWeightsOf } from "./class-weights.ts";
 import { textRows } from "./inputs.ts";
-import { labelLists } from "./labelled-texts.ts";
+import { type LabelledTexts, labelLists } from "./labelled-texts.ts";
 import type { Objective, ObjectiveSettings } from "./objective.ts";
 import type { Predicting } from "./predicting.ts";
 import type { TagPrediction } from "./predictions.ts";
@@ -16,10 +17,10 @@ import type { TagPrediction } from "./predictions.ts";
 /** A label for each word: cross entropy of each word's first token. */
 export function tagsObjective(settings: ObjectiveSettings): Objective<TagMetrics> {
   const { model, batches, labelSmoothing } = settings;
-  const train = labelLists("train", settings.train, "tags", model.labels);
+  const train = labelledWords("train", settings.train, model.labels);
   const weights = classWeightsOf(settings.classWeights, train.targets.flat(), model.labels);
   const weight = weights && tensor([...weights]);
-  const measured = settings.eval && labelLists("eval", settings.eval, "tags", model.labels);
+  const measured = settings.eval && labelledWords("eval", settings.eval, model.labels);
   const rows = textRows(train.texts, batches);
   return {
     length: train.texts.length,
@@ -64,6 +65,23 @@ export function tagsObjective(settings: ObjectiveSettings): Objective<TagMetrics
             return tagMetrics(texts);
           },
   };
+}
+
+function labelledWords(
+  name: string,
+  dataset: TextDataset,
+  labels: readonly string[],
+): LabelledTexts<readonly number[]> {
+  const labelled = labelLists(name, dataset, "tags", labels);
+  for (const [i, text] of labelled.texts.entries()) {
+    const words = typeof text === "object" && "words" in text ? text.words.length : null;
+    const { length } = labelled.targets[i]!;
+    if (words !== length)
+      throw new DataError(
+        `fit: text ${i} of ${name} has ${words ?? "no"} words and ${length} labels; give { words: [...] } with a label for each`,
+      );
+  }
+  return labelled;
 }
 
 /** The logits of a word, which is said by its number in its text. */

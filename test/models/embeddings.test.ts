@@ -83,6 +83,7 @@ test.each(embeddingKinds)(
       max_seq_length: model.tokenizer!.settings.maxLength,
       do_lower_case: false,
     });
+    expect(json(folder, "tokenizer_config.json").tokenizer_class).toBe("PreTrainedTokenizerFast");
     const again = await autoModel(folder, { task: "embed" });
     expect(await (await again.encode(texts)).data()).toEqual(await (await model.encode(texts)).data());
     // Modes in an order that old versions do not have are written as new ones have them.

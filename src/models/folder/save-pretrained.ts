@@ -17,6 +17,12 @@ export function savePretrained(model: TextModel, folder: string): void {
 /** Writes a tokenizer into a folder. */
 export function saveTokenizer({ files, settings }: TextTokenizer, folder: string): void {
   writeConfig(folder, "tokenizer.json", files.json);
-  // Other files may have said what the length is, which are not written.
-  writeConfig(folder, "tokenizer_config.json", { ...files.config, model_max_length: settings.maxLength });
+  const { tokenizer_class: name } = files.config as { tokenizer_class?: unknown };
+  writeConfig(folder, "tokenizer_config.json", {
+    ...files.config,
+    // transformers 5 has another name for a tokenizer of no model's own, and reads the old one, as 4 does.
+    ...(name === "TokenizersBackend" ? { tokenizer_class: "PreTrainedTokenizerFast" } : {}),
+    // Other files may have said what the length is, which are not written.
+    model_max_length: settings.maxLength,
+  });
 }

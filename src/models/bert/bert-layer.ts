@@ -64,6 +64,7 @@ class BertAttention extends Module {
   }
 }
 
+/** activation(dense(x)), which is wider than x. */
 export class BertIntermediate extends Module {
   dense: Linear;
   readonly #activation: (x: Tensor) => Tensor;

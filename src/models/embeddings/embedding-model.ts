@@ -27,8 +27,9 @@ export interface EmbeddingOptions {
  * An encoder whose tokens are pooled to one vector a text: its embedding.
  *
  * Takes an encoder, which is the field `model`, and how embeddings are made; `autoModel(folder, { task: "embed" })` makes
- * one of a folder of sentence-transformers, or with the mean of tokens of any encoder. A forward pass takes
- * `EncoderInputs` and gives embeddings, of [batch, size]; `encode` takes texts.
+ * one of a folder of sentence-transformers, or with the mean of tokens of any encoder. The encoder's tokenizer becomes
+ * that of the embeddings, and a pooler that it has is not trained. A forward pass takes `EncoderInputs` and gives
+ * embeddings, of [batch, size]; `encode` takes texts.
  * Throws `ArgumentError` for layers that do not fit one another; as the encoder, for inputs that do not fit.
  * Source: Reimers and Gurevych, "Sentence-BERT", 2019; `SentenceTransformer` of sentence-transformers.
  * Example:

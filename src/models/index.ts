@@ -1,3 +1,4 @@
+export * from "../adapters/index.ts";
 export { type AutoModelOptions, autoModel, type Classifier, type ModelFor, type Task } from "./auto-model.ts";
 export {
   BertForMaskedLM,

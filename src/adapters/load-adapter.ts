@@ -115,8 +115,8 @@ function hasSomeOfTied(model: Module, found: ReadonlyMap<string, Tensor>): boole
   const names = [...found.keys()];
   const places = new Map<Parameter, boolean[]>();
   for (const [path, parameter] of model.namedParameters({ removeDuplicate: false })) {
-    const layer = path.slice(0, path.lastIndexOf(".") + 1);
-    const isThere = names.some((one) => one === path || one.startsWith(`${layer}lora_`));
+    const ofLayer = path.endsWith(".weight") ? path.replace(/weight$/, "lora_") : path;
+    const isThere = names.some((one) => one === path || one.startsWith(ofLayer));
     places.set(parameter, [...(places.get(parameter) ?? []), isThere]);
   }
   return [...places.values()].some((all) => all.includes(true) && all.includes(false));

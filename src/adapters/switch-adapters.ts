@@ -52,7 +52,9 @@ export function disableAdapters<T>(model: Module, fn: () => T): T {
   const { active } = adaptersOf(model)!;
   show(model, null);
   return runThen(fn, () => {
-    if (adaptersOf(model)?.active === null) show(model, active);
+    // The function may have chosen another, or taken this one off.
+    const held = adaptersOf(model);
+    if (held?.active === null && (active === null || Object.hasOwn(held.byName, active))) show(model, active);
   });
 }
 

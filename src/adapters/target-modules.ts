@@ -9,8 +9,15 @@ import { expression, type LoraConfig } from "./lora-options.ts";
 /** Whether a path is a name, or ends with it. */
 const endsWith = (path: string, name: string): boolean => path === name || path.endsWith(`.${name}`);
 
-/** Modules by path; one with several paths comes under its first. */
-const modulesOf = (model: Module): [string, Module][] => model.namedModules().filter(([path]) => path !== "");
+/** Modules by path, under each of their paths. */
+const modulesOf = (model: Module): [string, Module][] =>
+  model.namedModules({ removeDuplicate: false }).filter(([path]) => path !== "");
+
+/** Each module once, under the first of the paths that are given. */
+function once(named: readonly [string, Module][]): [string, Module][] {
+  const seen = new Set<Module>();
+  return named.filter(([, module]) => !seen.has(module) && seen.add(module) !== undefined);
+}
 
 /**
  * The layers that get low-rank parts, by path. Throws `AdapterError` where a target names nothing, or what can have none.
@@ -21,10 +28,11 @@ export function targetLayers(model: Module, config: LoraConfig): [string, Adapte
   if (Array.isArray(targetModules) && targetModules.length === 0) return [];
   const head = targetModules === "all-linear" ? headOf(model) : null;
   const named = namedBy(config);
-  const found = modulesOf(model).filter(([path, module]) => {
+  const matching = modulesOf(model).filter(([path, module]) => {
     if (isExcluded(config, path)) return false;
     return head === null ? named(path) : module instanceof Linear && !head(path);
   });
+  const found = once(matching);
   if (found.length === 0)
     throw new AdapterError(
       `lora: targetModules ${shown(targetModules)} names no layer of ${model.constructor.name}${excludes(config)}. ${offered(model, targetModules)}`,
@@ -142,7 +150,9 @@ export function namedModules(model: Module, option: string, names: readonly stri
     for (const [path, module] of meant) found.set(path, module);
   }
   // What is inside another that is named comes with it.
-  return [...found].filter(([path]) => ![...found.keys()].some((outer) => path.startsWith(`${outer}.`)));
+  return once([...found]).filter(
+    ([path]) => ![...found.keys()].some((outer) => path.startsWith(`${outer}.`)),
+  );
 }
 
 /** The value of the first pattern that the end of a path matches. */

@@ -219,6 +219,26 @@ test("ranks and alphas go by pattern", () => {
   expect(["blocks.0.up", "blocks.0.down", "blocks.1.up", "blocks.1.down"].map(rankOf)).toEqual([4, 4, 2, 2]);
 });
 
+test("a step plans no gradient of what is frozen: two thirds of the operations, as forward and back through it", () => {
+  const stack = () => new nn.Sequential(...Array.from({ length: 4 }, () => new nn.Linear(256, 256)));
+  const x = randn([64, 256]);
+  const costOf = (model: nn.Sequential): number => {
+    const optimizer = new optim.AdamW(model, { lr: 0.01 });
+    const step = trainStep(optimizer, {
+      module: model as nn.Module,
+      loss: () => model.forward(x).square().mean(),
+      trains: ["**"],
+    });
+    return step.explain().cost.flops;
+  };
+  const all = costOf(stack());
+  const adapted = costOf(
+    lora(stack(), { targetModules: ["0", "1", "2", "3"], rank: 2 }) as unknown as nn.Sequential,
+  );
+  // Of the first layer's input there is no gradient in either: 11 products against 7, and thin ones.
+  expect(adapted / all).toBeLessThan(0.7);
+});
+
 test("BitFit: biases are trained, in copies", async () => {
   const model = lora(new Network(), { targetModules: [], bias: "all" });
   const before = bitsOf(model);
@@ -289,6 +309,37 @@ test("a step that was recorded follows the adapter that is active", async () => 
   }
 });
 
+test("a state dict has the parts, and brings them back", async () => {
+  const [model, other] = [1, 2].map(() =>
+    lora(new Network(), {
+      targetModules: ["up", "table"],
+      modulesToSave: ["classifier"],
+      initLoraWeights: false,
+    }),
+  ) as [Network, Network];
+  await train(model);
+  other.loadStateDict(model.stateDict());
+  expect(await other.forward(tokens).data()).toEqual(await model.forward(tokens).data());
+});
+
+test("a layer at two paths is adapted by either, once", async () => {
+  class Twice extends nn.Module {
+    first = new nn.Linear(3, 3);
+    second = this.first;
+    forward(x: Tensor): Tensor {
+      return this.second.forward(this.first.forward(x));
+    }
+  }
+  for (const path of ["first", "second"]) {
+    const model = lora(new Twice(), { targetModules: [path], initLoraWeights: false });
+    const x = randn([2, 3]);
+    const live = await model.forward(x).data();
+    expect(model.parameters()).toHaveLength(4);
+    mergeAndUnload(model.eval());
+    for (const [i, y] of (await model.forward(x).data()).entries()) expect(live[i]).toBeCloseTo(Number(y), 4);
+  }
+});
+
 test("hooks and clones of adapted layers go on as they were", async () => {
   const model = new Network();
   const hook = model.classifier.registerForwardHook((_, __, out) => out.mul(2));
@@ -327,7 +378,9 @@ test.each([
   const merged = await model.forward(tokens).data();
   for (const [i, x] of live.entries()) expect(merged[i]).toBeCloseTo(Number(x), 5);
   expect(() => model.train().forward(tokens)).toThrow(/training mode while an adapter is merged/);
-  await expect(train(model)).rejects.toThrow();
+  await expect(train(model)).rejects.toThrow(/training mode while an adapter is merged/);
+  await expect(train(model.eval())).rejects.toThrow(/nothing|frozen/);
+  model.eval();
   expect(() => mergeAdapters(model)).toThrow(/merged already/);
   expect(() => setAdapter(model, "default")).toThrow(/unmergeAdapters/);
   expect(() => lora(model, { targetModules: ["down"], adapterName: "other" })).toThrow(/unmergeAdapters/);

@@ -111,7 +111,8 @@ export function freezeAllBut(model: Module, adapter: Adapter | null, name: strin
   for (const p of moving) {
     const some = trained.get(p) ?? null;
     if (some === null || some.length === p.shape[0]) continue;
-    const others = Array.from({ length: p.shape[0]! }, (_, row) => row).filter((row) => !some.includes(row));
+    const taken = new Set(some);
+    const others = Array.from({ length: p.shape[0]! }, (_, row) => row).filter((row) => !taken.has(row));
     freeze(model, rows(p, others));
   }
 }

@@ -100,7 +100,9 @@ export function peftConfigOf(
     inference_mode: true,
     fan_in_fan_out: false,
   };
-  const plain = (value: unknown): unknown => (value instanceof RegExp ? value.source : value);
+  // Python writes the names of groups otherwise.
+  const plain = (value: unknown): unknown =>
+    value instanceof RegExp ? value.source.replace(/\(\?<(?![=!])/g, "(?P<") : value;
   for (const [key, own] of Object.entries(names)) written[key] = plain(config[own]);
   // Layers that share a weight with one that is named have parts in the file too, and PEFT looks for those that are named.
   if (config.targetModules === "all-linear" || layers.some(({ tiedTo }) => tiedTo !== null)) {

@@ -36,7 +36,7 @@ function changed(kind: string, change: (tensors: Map<string, ReturnType<typeof o
 test("an adapter that is written is read again with the same bits, options and all", async () => {
   const { model, found } = await baseModel(folder, "bert-classify");
   lora(model, {
-    targetModules: /.*attention.*(query|key)/,
+    targetModules: /.*attention.*(?<part>query|key)/,
     rank: 3,
     alpha: 5,
     dropout: 0.1,
@@ -56,7 +56,7 @@ test("an adapter that is written is read again with the same bits, options and a
     peft_type: "LORA",
     base_model_name_or_path: "some/base",
     task_type: "SEQ_CLS",
-    target_modules: ".*attention.*(query|key)",
+    target_modules: ".*attention.*(?P<part>query|key)",
     r: 3,
     bias: "lora_only",
     trainable_token_indices: { word_embeddings: [9, 4] },

@@ -1,3 +1,5 @@
+import { listAdapters } from "../../adapters/switch-adapters.ts";
+import { AdapterError } from "../../base/errors.ts";
 import { joinPath, makeFolder } from "../../base/storage/index.ts";
 import { writeSafetensors } from "../../checkpoint/write.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -7,6 +9,12 @@ import { writeConfig } from "./write-config.ts";
 
 /** Writes a model into a folder, with its tokenizer where it has one: what `PretrainedModel.savePretrained` does. */
 export function savePretrained(model: TextModel, folder: string): void {
+  const { names } = listAdapters(model);
+  if (names.length > 0)
+    throw new AdapterError(
+      `savePretrained: the model has the adapters ${names.map((name) => JSON.stringify(name)).join(", ")}, which such a folder has no place for; ` +
+        "write them with saveAdapter(model, folder), or put the active one into the weights with mergeAndUnload(model)",
+    );
   makeFolder(folder);
   const tensors = new Map<string, Tensor>([...model.namedParameters(), ...model.namedBuffers()]);
   writeSafetensors(joinPath(folder, "model.safetensors"), tensors, { metadata: { format: "pt" } });

@@ -12,6 +12,7 @@ import { startOf } from "./reduce.ts";
 import {
   gainsByPairs,
   KernelAccesses,
+  loadValue,
   lowerValues,
   type Pair,
   pairOf,
@@ -64,7 +65,8 @@ class LoopLowering {
   readonly #nothing = new Map<DType, Expr>();
 
   constructor(kernel: LoopKernel, policy: LoopPolicy) {
-    const { outer, inner, accesses, body, vector } = kernel;
+    const { outer, blocks = outer, inner, accesses, body, stores, vector } = kernel;
+    const adding = new Set(stores.flatMap(({ access, adds }) => (adds ? [access] : [])));
     this.#kernel = kernel;
     this.#policy = policy;
     this.#structure = analyse(kernel);
@@ -73,14 +75,16 @@ class LoopLowering {
     this.#whole = outer === 0 && body.some((v) => v.op === "reduce");
     this.#accesses = new KernelAccesses(this.#b, kernel, {
       extents: this.#extents,
-      varies: (a, d) => d < { scalar: 0, row: outer, full: outer + inner }[accesses[a]!.level],
+      varies: (a, d) =>
+        d < { scalar: 0, row: outer, full: outer + inner }[accesses[a]!.level] &&
+        !(adding.has(a) && d >= blocks && d < outer),
       along: () => this.#vectorDim,
     });
     this.#inPairs = gainsByPairs(body, this.#accesses);
   }
 
   lower(): Lowered {
-    const { outer, vector, body, accesses } = this.#kernel;
+    const { outer, blocks = outer, vector, body, accesses } = this.#kernel;
     const origin: Here = {
       at: this.#extents.map(() => count(0)),
       indices: new Map(
@@ -94,9 +98,29 @@ class LoopLowering {
     const scalars = scalarValues(this.#accesses, body, roots);
     const known = this.#compute(this.#context(origin), scalars, new Map());
     const all = accesses.map((_, i) => i);
-    if (vector === "inner") this.#dimensions(0, outer, origin, all, (row) => this.#alongRow(row, known));
+    if (vector === "inner")
+      this.#dimensions(0, blocks, origin, all, (block) => {
+        this.#startColumns(block);
+        this.#dimensions(blocks, outer, block, all, (row) => this.#alongRow(row, known));
+      });
     else this.#dimensions(0, outer - 1, origin, all, (row) => this.#acrossRows(row, known));
     return this.#b.kernel("loop");
+  }
+
+  /** Stores what sums over the rows of a block start from. */
+  #startColumns(block: Here): void {
+    const { outer, inner, body, stores } = this.#kernel;
+    const columns = stores.filter(({ adds }) => adds);
+    if (columns.length === 0) return;
+    this.#dimensions(outer, outer + inner - 1, block, [], (at) =>
+      this.#vectors(1, (index, _, live) => {
+        for (const { access, value } of columns) {
+          const { dtype } = body[value]!;
+          const nothing = number(dtype, this.#policy.lanes, isFloat(dtype) ? -0 : 0);
+          storeValue(this.#context(at, index, 0, live), access, nothing);
+        }
+      }),
+    );
   }
 
   #emptySums(): void {
@@ -274,7 +298,11 @@ class LoopLowering {
       const value = values.get(this.#reduce(r).args[0])!;
       this.#fold(r, accumulators[i]!, live === undefined ? value : this.#alive(r, value, live));
     }
-    for (const s of stage.stores) storeValue(ctx, s.access, values.get(s.value)!);
+    for (const { access, value, adds } of stage.stores) {
+      const own = values.get(value)!;
+      const { dtype } = this.#kernel.body[value]!;
+      storeValue(ctx, access, adds ? combine("sum", dtype, loadValue(ctx, access), own) : own);
+    }
   }
 
   #rowStores(ctx: ValueContext, known: Known): void {

@@ -2,6 +2,7 @@ import { dtypes } from "../base/dtype.ts";
 import { contiguousStrides, type Shape, sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
+import { blocksOf, rowAxes } from "./columns.ts";
 import { type Phases, phasesOf } from "./phases.ts";
 import { dependsOn, type Ordered, precede } from "./precedence.ts";
 import { type Prepared, rootBasesOf } from "./prepare.ts";
@@ -20,6 +21,8 @@ export interface Group {
   readonly nodes: readonly Node[];
   /** Members that have one value a row rather than one an element: few, if any. */
   readonly rows: readonly Node[];
+  /** Members that are sums over the rows of a block, one a column: see `columns.ts`. */
+  readonly columns: readonly Node[];
 }
 
 /** Nodes that become one kernel. */
@@ -29,6 +32,7 @@ export interface Cluster extends Group, Ordered<Cluster> {
   fold: Fold | null;
   nodes: Node[];
   readonly rows: Node[];
+  readonly columns: Node[];
   /** Scratch of `clusterize`: the node that it was last found to be an operand of. */
   last: Node | null;
   /** Its place in the list of all, once that is there. */
@@ -157,18 +161,54 @@ export function clusterize(asked: Prepared): Clusters {
     if (dependsOn(a, b) || dependsOn(b, a)) return null;
     a.fold ??= b.fold;
     a.rows.push(...(asRows ? b.nodes : b.rows));
+    absorb(a, b);
+    return a;
+  };
+
+  /** Puts what is in `b` into `a`. */
+  const absorb = (a: Cluster, b: Cluster): void => {
     a.nodes = inOrder(a.nodes, b.nodes);
     for (const n of b.nodes) of[n.index] = a;
     list.delete(b);
     for (const d of b.deps) {
       d.users.delete(b);
-      precede(d, a);
+      if (d !== a) precede(d, a);
     }
     for (const u of b.users) {
       u.deps.delete(b);
-      precede(a, u);
+      if (u !== a) precede(a, u);
     }
-    return a;
+  };
+
+  /** Has sums of columns that are kernels of their own be made by one that goes over the rows anyway, where there is one. */
+  const addColumns = (): void => {
+    const sums: Cluster[] = [];
+    for (const c of list)
+      if (c.kind === "loop" && c.nodes.length === 1 && blocksOf(c.nodes[0]!, c.shape) !== null) sums.push(c);
+    if (sums.length === 0) return;
+    /** Loops by what they read in the order of memory, or make. */
+    const having = new Map<Node, Cluster[]>(sums.map((c) => [viewOf(c.nodes[0]!.src[0]!).base, []]));
+    const note = (base: Node, c: Cluster): void => {
+      const known = having.get(base);
+      if (known !== undefined && known.at(-1) !== c) known.push(c);
+    };
+    for (const c of list) {
+      if (c.kind !== "loop" || sums.includes(c)) continue;
+      for (const n of c.nodes) {
+        if (!c.rows.includes(n)) note(n, c);
+        for (const s of n.src)
+          if (of[viewOf(s).base.index] !== c && sameShape(squeeze(s.shape), c.shape) && isOwn(c, s, false))
+            note(viewOf(s).base, c);
+      }
+    }
+    for (const c of sums) {
+      const [n] = c.nodes as [Node];
+      const home = having.get(viewOf(n.src[0]!).base)!.find((a) => takesColumns(a, c));
+      if (home === undefined) continue;
+      home.fold ??= foldOf(home.shape, rowAxes(blocksOf(n, home.shape)!, home.shape));
+      home.columns.push(n);
+      absorb(home, c);
+    }
   };
 
   /** The clusters that a node's operands come from, in the order of these. */
@@ -218,9 +258,19 @@ export function clusterize(asked: Prepared): Clusters {
     of[n.index] = home;
     for (const c of sources) if (c !== home) precede(c, home);
   }
+  addColumns();
   const all = [...list];
   for (let i = 0; i < all.length; i++) all[i]!.place = i;
   return { list: all, of, prologues, phases };
+}
+
+/** Whether a loop may make the sums of columns that are another cluster, of elements that it reads or makes. */
+function takesColumns(a: Cluster, sums: Cluster): boolean {
+  const blocks = blocksOf(sums.nodes[0]!, a.shape);
+  if (blocks === null || a.phase !== sums.phase || a.nodes.length >= maxNodes) return false;
+  if (a.fold !== null && !sameShape(a.fold.axes, rowAxes(blocks, a.shape))) return false;
+  // What makes the elements comes before both; so all that it waits for else it would not.
+  return !dependsOn(a, sums) && [...sums.deps].every((d) => d === a || !dependsOn(d, a));
 }
 
 /** The iteration space of a kernel that begins with a node. */
@@ -237,6 +287,7 @@ function emptyCluster(kind: Cluster["kind"], n: Node, phase: number): Cluster {
     fold: null,
     nodes: [],
     rows: [],
+    columns: [],
     last: null,
     place: -1,
     deps: new Set(),

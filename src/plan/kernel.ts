@@ -54,6 +54,8 @@ export type ReduceKind = "sum" | "max" | "min" | "prod";
 export interface Store {
   readonly access: number;
   readonly value: number;
+  /** Whether what is stored is the sum over all rows of a block: see `LoopKernel.blocks`. */
+  readonly adds?: true;
 }
 
 /**
@@ -65,11 +67,16 @@ export interface Store {
  * The vector runs along the last inner dimension, or, with `vector: "outer"`, along the last outer one: each lane
  * is then a row of its own (sums over a leading axis).
  * Tasks split the first outer dimension or, where there is none and no reduce, the first inner one.
+ *
+ * Where there are `blocks`, the first so many outer dimensions tell blocks of rows apart and the other ones the rows of a
+ * block: stores that add are of full values, and have one place for the elements of a block's rows that are one below the
+ * other. The vector is along the inner dimension then.
  */
 export interface LoopKernel {
   readonly kind: "loop";
   readonly key: string;
   readonly outer: number;
+  readonly blocks?: number;
   readonly inner: number;
   readonly vector: "inner" | "outer";
   readonly accesses: readonly Access[];

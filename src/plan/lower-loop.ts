@@ -3,6 +3,7 @@ import type { Node } from "../ir/node.ts";
 import type { View } from "../ir/op.ts";
 import { Body, closeAccesses, collapse, type Locate, type OpenAccess, valueDType } from "./body.ts";
 import { foldedAxes, type Group, squeezeStrides } from "./cluster.ts";
+import { type Blocks, blocksOf } from "./columns.ts";
 import { costOf } from "./cost.ts";
 import { type KernelCall, kernelOf, type LoopKernel, type ReduceKind } from "./kernel.ts";
 import { viewOf } from "./view.ts";
@@ -20,17 +21,29 @@ export function lowerLoop(
   locate: Locate,
   stores: (n: Node) => readonly number[],
 ): KernelCall | null {
+  const [column] = c.columns;
+  const blocks = column === undefined ? null : blocksOf(column, c.shape)!;
+  const cut = blocks?.cut ?? null;
   const rank = c.shape.length;
   const reduced = foldedAxes(c);
   const kept = c.shape.map((_, i) => i).filter((i) => !reduced.includes(i));
-  const full = (strides: readonly number[]) => strides;
+  /** Strides over the kernel's dimensions: an axis that is cut is two of these. */
+  const full = (strides: readonly number[]) =>
+    cut === null ? strides : strides.toSpliced(cut.axis, 0, strides[cut.axis]! * cut.by);
   const row = (strides: readonly number[]) => {
     const out = new Array<number>(rank).fill(0);
     for (let i = 0; i < kept.length; i++) out[kept[i]!] = strides[i] ?? 0;
-    return out;
+    return full(out);
   };
   const body = new Body(locate);
   for (const n of c.nodes) {
+    if (c.columns.includes(n)) {
+      const value = body.operand(n.src[0]!, (strides) => strides);
+      const strides = columnStrides(n, blocks!);
+      for (const buffer of stores(n))
+        body.store(value, { dtype: n.dtype, buffer, offset: 0, strides }, { adds: true });
+      continue;
+    }
     const kind = reduceKinds[n.op];
     let value: number;
     if (kind !== undefined)
@@ -42,10 +55,15 @@ export function lowerLoop(
       });
     else value = body.compute(n, c.rows.includes(n) ? row : full);
     body.define(n, value);
-    const strides = c.rows.includes(n) ? c.fold!.strides : c.strides;
+    const strides = full(c.rows.includes(n) ? c.fold!.strides : c.strides);
     for (const buffer of stores(n)) body.store(value, { dtype: n.dtype, buffer, offset: 0, strides });
   }
-  return finishLoop(body, c.shape, kept, reduced);
+  if (blocks === null) return finishLoop(body, c.shape, kept, reduced);
+  const { by, axis } = cut ?? { by: 1, axis: 0 };
+  const shape = cut === null ? c.shape : c.shape.toSpliced(axis, 1, c.shape[axis]! / by, by);
+  const dims = [...shape.keys()];
+  const { outer, rows } = blocks;
+  return finishLoop(body, shape, dims.slice(0, outer + rows), dims.slice(outer + rows), outer);
 }
 
 /** A call that copies a view (or a constant) to a strided place. */
@@ -76,13 +94,16 @@ export const lowerWholeCopy = (n: Node, buffer: number, locate: Locate): KernelC
     locate,
   );
 
+/** `blocks`: how many of the dimensions that are kept tell blocks apart, where there are any. */
 function finishLoop(
   body: Body,
   extents: readonly number[],
   kept: readonly number[],
   reduced: readonly number[],
+  blocks = 0,
 ): KernelCall | null {
-  let outer = collapse(kept, extents, body.accesses);
+  const ofBlocks = collapse(kept.slice(0, blocks), extents, body.accesses);
+  let outer = [...ofBlocks, ...collapse(kept.slice(blocks), extents, body.accesses)];
   let inner = collapse(reduced, extents, body.accesses);
   const isMap = reduced.length === 0;
   if (isMap) {
@@ -99,7 +120,10 @@ function finishLoop(
     return g.length === 0 ? 0 : a.strides[g.at(-1)!]!;
   };
   const vector =
-    isMap || outer.length === 0 || !prefersOuter(body.accesses, strideAt, lastOuter, lastInner, sizes)
+    isMap ||
+    blocks > 0 ||
+    outer.length === 0 ||
+    !prefersOuter(body.accesses, strideAt, lastOuter, lastInner, sizes)
       ? "inner"
       : "outer";
   const at = vector === "inner" ? lastInner : lastOuter;
@@ -108,6 +132,7 @@ function finishLoop(
     kernel: kernelOf<LoopKernel>({
       kind: "loop",
       outer: outer.length,
+      ...(blocks > 0 && { blocks: ofBlocks.length }),
       inner: inner.length,
       vector,
       accesses,
@@ -119,6 +144,12 @@ function finishLoop(
     ...costOf([body], body.accesses, extents, reduced),
     check: false,
   };
+}
+
+/** Where sums of columns lie, over the kernel's dimensions: all rows of a block have one place. */
+function columnStrides({ shape }: Node, { outer, rows }: Blocks): number[] {
+  const own = contiguousStrides(shape.filter((d) => d !== 1));
+  return [...own.slice(0, outer), ...new Array<number>(rows).fill(0), ...own.slice(outer)];
 }
 
 /** Whether lanes should be rows: the memory then lies along the last outer dimension. */

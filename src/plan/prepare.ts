@@ -12,6 +12,8 @@ import { isWhole, mergeStrides, viewOf } from "./view.ts";
 const loopProduct = 20_000;
 /** Reductions to one number over more elements than this are done in parts, so that threads can share them. */
 const wideReduction = 65_536;
+/** Sums over so many rows, and as long ones, are done in blocks: how many of these, and rows of one, there are. */
+const [leastRows, leastColumns, mostBlocks, leastOfBlock] = [256, 64, 64, 16];
 
 /** A graph in which every node is a kernel's work or a strided view of one, and what is asked of it. */
 export interface Prepared {
@@ -151,20 +153,52 @@ function reduction(n: Node<"sum" | "maxReduce" | "minReduce" | "prod">): Node {
   if (axes.length === 0) return node("reshape", [x], { shape: n.shape }, false);
   const size = sizeOf(x.shape);
   if (sizeOf(n.shape) === 1 && size > wideReduction) {
-    const parts = partsOf(size);
+    const parts = partsOf(size, 64);
     if (parts > 1) {
       const rows = node("reshape", [x], { shape: [parts, size / parts] }, false);
       const partial = node(n.op, [rewrite(rows)], { axes: [1] }, false);
       return node("reshape", [node(n.op, [partial], { axes: [0] }, false)], { shape: n.shape }, false);
     }
   }
+  if (isOp(n, "sum")) {
+    const blocks = inBlocks(x, axes);
+    if (blocks !== null) return node("reshape", [blocks], { shape: n.shape }, false);
+  }
   if (axes.length === n.attrs.axes.length) return n;
   const inner = node(n.op, [x], { axes }, false);
   return node("reshape", [inner], { shape: n.shape }, false);
 }
 
-function partsOf(size: number): number {
-  for (let parts = 64; parts > 1; parts--) if (size % parts === 0) return parts;
+/**
+ * Sums over the rows of what is many and long ones, in two stages: over the rows of a block, and over the blocks. The first
+ * is what a kernel that goes over the rows anyway does on its way (`columns.ts`), and threads share its blocks. Null: no such
+ * sums.
+ */
+function inBlocks(x: Node, axes: readonly number[]): Node | null {
+  const shape = x.shape.filter((d) => d !== 1);
+  const dims = axes.length;
+  const leading = x.shape.flatMap((d, a) => (d === 1 ? [] : [a])).every((a, i) => i >= dims || a === axes[i]);
+  const rows = sizeOf(shape.slice(0, dims));
+  const columns = sizeOf(shape.slice(dims));
+  if (!leading || rows < leastRows || columns < leastColumns || !isWhole(viewOf(x), x.shape)) return null;
+  const most = Math.min(mostBlocks, rows / leastOfBlock);
+  let blocks = 1;
+  let axis = 0;
+  while (blocks * shape[axis]! <= most) blocks *= shape[axis++]!;
+  const parts = partsOf(shape[axis]!, Math.floor(most / blocks));
+  const split = parts === 1 ? [shape[axis]!] : [parts, shape[axis]! / parts];
+  const first = parts === 1 ? axis : axis + 1;
+  if (first === 0) return null;
+  const cut = [...shape.slice(0, axis), ...split, ...shape.slice(axis + 1)];
+  const last = dims + split.length - 1;
+  const below = Array.from({ length: last - first }, (_, i) => first + i);
+  const sums = node("sum", [node("reshape", [x], { shape: cut }, false)], { axes: below }, false);
+  return node("sum", [sums], { axes: Array.from({ length: first }, (_, i) => i) }, false);
+}
+
+/** The largest divisor of a size that is no more than some number. */
+function partsOf(size: number, most: number): number {
+  for (let parts = most; parts > 1; parts--) if (size % parts === 0) return parts;
   return 1;
 }
 

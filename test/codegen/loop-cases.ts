@@ -97,6 +97,65 @@ list.about("maps", () => {
   });
 });
 
+list.about("sums over the rows of blocks", () => {
+  list.each(sizes, "beside a softmax of rows, of what is read and of what is made", (n) => {
+    for (const [blocks, rows] of [
+      [[3], [4]],
+      [[1], [1]],
+      [
+        [2, 2],
+        [3, 2],
+      ],
+    ] as const) {
+      const outer = [...blocks, ...rows];
+      const strides = outer.map((_, d) => outer.slice(d + 1).reduce((a, b) => a * b, n));
+      const each = blocks.map((_, d) => blocks.slice(d + 1).reduce((a, b) => a * b, n));
+      const columns = [...each, ...rows.map(() => 0), 1];
+      const specs = [
+        { dtype: "f32" as const, buffer: 0, strides: [...strides, 1] },
+        { dtype: "f32" as const, buffer: 1, strides: [...strides, 1] },
+        { dtype: "f32" as const, buffer: 2, strides: columns },
+        { dtype: "f32" as const, buffer: 3, strides: columns },
+      ];
+      const body = [load(0), reduce("sum", 0), op("mul", 0, 1), op("add", 2, 2)];
+      const stores = [
+        { access: 1, value: 2 },
+        { access: 2, value: 3, adds: true as const },
+        { access: 3, value: 0, adds: true as const },
+      ];
+      const [all, own] = [outer.reduce((a, b) => a * b, n), blocks.reduce((a, b) => a * b, n)];
+      list.check(makeCall(outer, [n], specs, body, stores, "inner", blocks.length), [
+        f32(all),
+        f32(all),
+        f32(own, 3),
+        f32(own, 5),
+      ]);
+    }
+  });
+  list.each(sizes, "of every dtype that is computed with, over several dimensions of a row", (n) => {
+    for (const dtype of ["f32", "f64", "i32"] as const) {
+      const specs = [
+        { dtype, buffer: 0, strides: [10 * n, 2 * n, n, 1] },
+        { dtype, buffer: 1, strides: [2 * n, 0, n, 1] },
+      ];
+      list.check(
+        makeCall([3, 5], [2, n], specs, [load(0, dtype)], [{ access: 1, value: 0, adds: true }], "inner", 1),
+        [data(dtype, 30 * n), data(dtype, 6 * n, 3)],
+      );
+    }
+  });
+  list.each([5, 64], "that are all -0", (n) => {
+    const specs = [
+      { dtype: "f32" as const, buffer: 0, strides: [2 * n, n, 1] },
+      { dtype: "f32" as const, buffer: 1, strides: [n, 0, 1] },
+    ];
+    list.check(makeCall([2, 2], [n], specs, [load(0)], [{ access: 1, value: 0, adds: true }], "inner", 1), [
+      new Float32Array(4 * n).fill(-0),
+      f32(2 * n),
+    ]);
+  });
+});
+
 for (const vector of ["inner", "outer"] as const)
   list.about(`reductions, vector ${vector}`, () => {
     list.each([0, ...sizes], "every kind along elements", (n) => {

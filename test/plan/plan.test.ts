@@ -72,6 +72,30 @@ function close(got: TypedArray, want: TypedArray): void {
 const kinds = (plan: ReturnType<typeof buildPlan>) => plan.calls.map((c) => c.kernel.kind);
 
 describe("fusion", () => {
+  it("adds up columns where a kernel goes over the rows anyway, of what it reads and of what it makes", () => {
+    const [x, g] = [input([256, 64]), input([256, 64])];
+    const mean = expand(reshape(sum(x, [1]), [256, 1]), [256, 64]);
+    const y = node("mul", [node("sub", [x, mean], {}), g], {});
+    const { plan } = agree({ outputs: [node("neg", [y], {}), sum(y, [0]), sum(g, [0])] });
+    const [rows, ...rest] = plan.calls;
+    expect(rows!.kernel).toMatchObject({ kind: "loop", outer: 2, blocks: 1 });
+    expect(rows!.extents).toEqual([16, 16, 64]);
+    // What is left is to add up the blocks.
+    expect(rest.map(({ extents }) => extents)).toEqual([
+      [64, 16],
+      [64, 16],
+    ]);
+  });
+
+  it("adds up columns by themselves where their elements are of no kernel that goes over rows, or come later", () => {
+    const [x, w] = [input([256, 64]), input([64, 64])];
+    const total = expand(reshape(sum(x, [0]), [1, 64]), [256, 64]);
+    // The rows' kernel reads x, but needs the sums of its columns first.
+    const y = node("sub", [x, total], {});
+    const { plan } = agree({ outputs: [y, sum(y, [1]), sum(matmul(x, w), [0])] });
+    for (const { kernel } of plan.calls) expect("blocks" in kernel).toBe(false);
+  });
+
   it("makes one kernel of softmax over rows", () => {
     const x = input([5, 7]);
     const max = expand(reshape(node("maxReduce", [x], { axes: [1] }), [5, 1]), [5, 7]);

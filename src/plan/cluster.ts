@@ -182,18 +182,19 @@ export function clusterize(asked: Prepared): Clusters {
 
   /** Has sums of columns that are kernels of their own be made by one that goes over the rows anyway, where there is one. */
   const addColumns = (): void => {
-    const sums: Cluster[] = [];
+    const sums = new Set<Cluster>();
     for (const c of list)
-      if (c.kind === "loop" && c.nodes.length === 1 && blocksOf(c.nodes[0]!, c.shape) !== null) sums.push(c);
-    if (sums.length === 0) return;
+      if (c.kind === "loop" && c.nodes.length === 1 && blocksOf(c.nodes[0]!, c.shape) !== null) sums.add(c);
+    if (sums.size === 0) return;
     /** Loops by what they read in the order of memory, or make. */
-    const having = new Map<Node, Cluster[]>(sums.map((c) => [viewOf(c.nodes[0]!.src[0]!).base, []]));
+    const having = new Map<Node, Cluster[]>();
+    for (const c of sums) having.set(viewOf(c.nodes[0]!.src[0]!).base, []);
     const note = (base: Node, c: Cluster): void => {
       const known = having.get(base);
       if (known !== undefined && known.at(-1) !== c) known.push(c);
     };
     for (const c of list) {
-      if (c.kind !== "loop" || sums.includes(c)) continue;
+      if (c.kind !== "loop" || sums.has(c)) continue;
       for (const n of c.nodes) {
         if (!c.rows.includes(n)) note(n, c);
         for (const s of n.src)

@@ -268,6 +268,37 @@ describe("writes of some rows", () => {
     expect(kinds(plan)).toEqual(["loop", "scatter", "loop"]);
   });
 
+  it("are added in place too, to what is there and to what is filled in", () => {
+    const table = input([6, 4]);
+    const indices = input([2, 4], "i32");
+    const add = (data: Node, updates: Node) => node("scatterAdd", [data, indices, updates], { axis: 0 });
+    const added = agree({ writes: [{ target: table, value: add(table, input([2, 4])) }] }).plan;
+    expect(kinds(added)).toEqual(["scatterAdd"]);
+    const zeros = constant(0, [6, 4]);
+    const filled = agree({ writes: [{ target: table, value: add(zeros, input([2, 4])) }] }).plan;
+    expect(kinds(filled)).toEqual(["loop", "scatterAdd"]);
+    expect(filled.arenaBytes).toBe(2 * 64);
+    // What is asked for besides is in memory of its own, and so is what lies in the table.
+    const asked = add(zeros, input([2, 4]));
+    agree({ outputs: [asked], writes: [{ target: table, value: asked }] });
+    const own = node("slice", [table], { start: [1, 0], size: [2, 4], step: [1, 1] });
+    for (const data of [zeros, table])
+      expect(kinds(agree({ writes: [{ target: table, value: add(data, own) }] }).plan).at(-1)).toBe("loop");
+  });
+
+  it("are of a whole that is put together where it goes, unless of parts of what was there", () => {
+    const table = input([6, 4]);
+    const half = (start: number) => node("slice", [table], { start: [start, 0], size: [3, 4], step: [1, 1] });
+    const joined = (a: Node, b: Node) => node("concat", [a, b], { axis: 0 });
+    const fresh = agree({ writes: [{ target: table, value: joined(input([3, 4]), input([3, 4])) }] });
+    expect(fresh.plan.calls).toHaveLength(2);
+    expect(agree({ writes: [{ target: table, value: joined(half(3), half(0)) }] }).plan.calls).toHaveLength(
+      3,
+    );
+    const padded = node("pad", [input([3, 4])], { low: [1, 0], high: [2, 0], value: 5 });
+    expect(agree({ writes: [{ target: table, value: padded }] }).plan.calls).toHaveLength(2);
+  });
+
   it("mean the same among any readers and other writes", () => {
     fc.assert(
       fc.property(randomPartWrites, (make) => {

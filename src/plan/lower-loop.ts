@@ -1,9 +1,9 @@
 import { contiguousStrides } from "../base/shape.ts";
-import type { Node } from "../ir/node.ts";
+import { isOp, type Node } from "../ir/node.ts";
 import type { View } from "../ir/op.ts";
 import { Body, closeAccesses, collapse, type Locate, type OpenAccess, valueDType } from "./body.ts";
 import { foldedAxes, type Group, squeezeStrides } from "./cluster.ts";
-import { type Blocks, blocksOf } from "./columns.ts";
+import { sumsOf } from "./columns.ts";
 import { costOf } from "./cost.ts";
 import { type KernelCall, kernelOf, type LoopKernel, type ReduceKind } from "./kernel.ts";
 import { viewOf } from "./view.ts";
@@ -21,9 +21,9 @@ export function lowerLoop(
   locate: Locate,
   stores: (n: Node) => readonly number[],
 ): KernelCall | null {
-  const [column] = c.columns;
-  const blocks = column === undefined ? null : blocksOf(column, c.shape)!;
-  const cut = blocks?.cut ?? null;
+  const [first] = c.sums;
+  const sums = first === undefined ? null : sumsOf(first, c.shape)!;
+  const cut = sums?.kind === "rows" ? sums.cut : null;
   const rank = c.shape.length;
   const reduced = foldedAxes(c);
   const kept = c.shape.map((_, i) => i).filter((i) => !reduced.includes(i));
@@ -37,11 +37,11 @@ export function lowerLoop(
   };
   const body = new Body(locate);
   for (const n of c.nodes) {
-    if (c.columns.includes(n)) {
+    if (isOp(n, "sum") && c.sums.includes(n)) {
       const value = body.operand(n.src[0]!, (strides) => strides);
-      const strides = columnStrides(n, blocks!);
+      const strides = sumStrides(n);
       for (const buffer of stores(n))
-        body.store(value, { dtype: n.dtype, buffer, offset: 0, strides }, { adds: true });
+        body.store(value, { dtype: n.dtype, buffer, offset: 0, strides }, { adds: sums!.kind });
       continue;
     }
     const kind = reduceKinds[n.op];
@@ -58,11 +58,12 @@ export function lowerLoop(
     const strides = full(c.rows.includes(n) ? c.fold!.strides : c.strides);
     for (const buffer of stores(n)) body.store(value, { dtype: n.dtype, buffer, offset: 0, strides });
   }
-  if (blocks === null) return finishLoop(body, c.shape, kept, reduced);
+  if (sums?.kind !== "rows")
+    return finishLoop(body, c.shape, kept, reduced, 0, sums === null ? 0 : sums.from);
   const { by, axis } = cut ?? { by: 1, axis: 0 };
   const shape = cut === null ? c.shape : c.shape.toSpliced(axis, 1, c.shape[axis]! / by, by);
   const dims = [...shape.keys()];
-  const { outer, rows } = blocks;
+  const { outer, rows } = sums;
   return finishLoop(body, shape, dims.slice(0, outer + rows), dims.slice(outer + rows), outer);
 }
 
@@ -94,17 +95,21 @@ export const lowerWholeCopy = (n: Node, buffer: number, locate: Locate): KernelC
     locate,
   );
 
-/** `blocks`: how many of the dimensions that are kept tell blocks apart, where there are any. */
+/** `blocks`: how many of the dimensions that are kept tell blocks apart; `line`: the first that is along a line; 0: none. */
 function finishLoop(
   body: Body,
   extents: readonly number[],
   kept: readonly number[],
   reduced: readonly number[],
   blocks = 0,
+  line = 0,
 ): KernelCall | null {
-  const ofBlocks = collapse(kept.slice(0, blocks), extents, body.accesses);
-  let outer = [...ofBlocks, ...collapse(kept.slice(blocks), extents, body.accesses)];
-  let inner = collapse(reduced, extents, body.accesses);
+  const { accesses: open } = body;
+  const ofBlocks = collapse(kept.slice(0, blocks), extents, open);
+  let outer = [...ofBlocks, ...collapse(kept.slice(blocks), extents, open)];
+  const beforeLine = reduced.filter((d) => d < line);
+  const lines = collapse(beforeLine, extents, open);
+  let inner = [...lines, ...collapse(reduced.slice(beforeLine.length), extents, open)];
   const isMap = reduced.length === 0;
   if (isMap) {
     inner = [outer.at(-1) ?? []];
@@ -121,7 +126,7 @@ function finishLoop(
   };
   const vector =
     isMap ||
-    blocks > 0 ||
+    blocks + line > 0 ||
     outer.length === 0 ||
     !prefersOuter(body.accesses, strideAt, lastOuter, lastInner, sizes)
       ? "inner"
@@ -134,6 +139,7 @@ function finishLoop(
       outer: outer.length,
       ...(blocks > 0 && { blocks: ofBlocks.length }),
       inner: inner.length,
+      ...(line > 0 && { lines: lines.length }),
       vector,
       accesses,
       body: body.values,
@@ -146,10 +152,12 @@ function finishLoop(
   };
 }
 
-/** Where sums of columns lie, over the kernel's dimensions: all rows of a block have one place. */
-function columnStrides({ shape }: Node, { outer, rows }: Blocks): number[] {
-  const own = contiguousStrides(shape.filter((d) => d !== 1));
-  return [...own.slice(0, outer), ...new Array<number>(rows).fill(0), ...own.slice(outer)];
+/** Where sums lie, over the kernel's dimensions: all elements of one have one place. */
+function sumStrides({ src: [x], attrs: { axes }, shape }: Node<"sum">): number[] {
+  const own = contiguousStrides(shape);
+  let next = 0;
+  const strides = x!.shape.map((_, a) => (axes.includes(a) ? 0 : own[next++]!));
+  return strides.filter((_, a) => x!.shape[a] !== 1);
 }
 
 /** Whether lanes should be rows: the memory then lies along the last outer dimension. */

@@ -5,6 +5,7 @@ import { ops } from "../ir/op.ts";
 import { makingInPlaceOf } from "../ir/origin.ts";
 import { Sums } from "./collectives.ts";
 import { isAttentionNode, JoinedGradients, prepareAttention } from "./join-gradients.ts";
+import { PartialSums, partsOf } from "./partial-sums.ts";
 import type { PlanGraph } from "./plan.ts";
 import { isWhole, mergeStrides, viewOf } from "./view.ts";
 
@@ -12,8 +13,6 @@ import { isWhole, mergeStrides, viewOf } from "./view.ts";
 const loopProduct = 20_000;
 /** Reductions to one number over more elements than this are done in parts, so that threads can share them. */
 const wideReduction = 65_536;
-/** Sums over so many rows, and as long ones, are done in blocks: how many of these, and rows of one, there are. */
-const [leastRows, leastColumns, mostBlocks, leastOfBlock] = [256, 64, 64, 16];
 
 /** A graph in which every node is a kernel's work or a strided view of one, and what is asked of it. */
 export interface Prepared {
@@ -25,6 +24,8 @@ export interface Prepared {
   readonly writes: readonly { readonly slot: number; readonly value: Node }[];
   /** Bases of status words. */
   readonly checks: readonly Node[];
+  /** Sums in parts, of which others are made: a kernel that has their elements may make them on its way. */
+  readonly partial: ReadonlySet<Node<"sum">>;
   /** The input slot of a leaf; -1 of anything else. */
   readonly slot: (n: Node) => number;
   /** How many input slots there are. */
@@ -41,7 +42,8 @@ export const rootBasesOf = ({ outputs, writes, checks }: Prepared): Set<Node> =>
  */
 export function prepare(graph: PlanGraph): Prepared {
   const asked = [...graph.outputs, ...graph.writes.map((w) => w.value), ...graph.checks];
-  const roots = rewritten(asked, graph.order);
+  const sums = new PartialSums(graph.order);
+  const roots = rewritten(asked, graph.order, sums);
   const [o, w] = [graph.outputs.length, graph.writes.length];
   const slots = new Map<number, number>();
   for (const [slot, leaf] of graph.leaves.entries()) slots.set(leaf.attrs.source.id, slot);
@@ -51,6 +53,7 @@ export function prepare(graph: PlanGraph): Prepared {
     outputs: roots.slice(0, o),
     writes: graph.writes.map(({ slot }, i) => ({ slot, value: baseOf(o + i) })),
     checks: graph.checks.map((_, i) => baseOf(o + w + i)),
+    partial: sums.made,
     slot: (n) => (isOp(n, "input") ? slots.get(n.attrs.source.id)! : -1),
     slots: graph.leaves.length,
   };
@@ -68,7 +71,7 @@ function inTurns(roots: readonly Node[], about: number): Node[] {
   return exchanges.length === 0 ? order : topological([...exchanges, ...roots], about);
 }
 
-function rewritten(roots: readonly Node[], order: readonly Node[]): Node[] {
+function rewritten(roots: readonly Node[], order: readonly Node[], partial: PartialSums): Node[] {
   const made = new Array<Node>(order.length);
   const gradients = new JoinedGradients(order);
   const sums = new Sums();
@@ -88,7 +91,10 @@ function rewritten(roots: readonly Node[], order: readonly Node[]): Node[] {
       continue;
     }
     if (isOp(n, "attentionGradient")) made[place] = gradients.part(n, src, rewrite);
-    else made[place] = rewrite(src === n.src ? n : nodeLike(n, src));
+    else {
+      const own = src === n.src ? n : nodeLike(n, src);
+      made[place] = (isOp(own, "sum") && partial.make(own)) || rewrite(own);
+    }
   }
   makingInPlaceOf(null);
   return roots.map((r) => asRoot(made[r.index]!));
@@ -160,46 +166,9 @@ function reduction(n: Node<"sum" | "maxReduce" | "minReduce" | "prod">): Node {
       return node("reshape", [node(n.op, [partial], { axes: [0] }, false)], { shape: n.shape }, false);
     }
   }
-  if (isOp(n, "sum")) {
-    const blocks = inBlocks(x, axes);
-    if (blocks !== null) return node("reshape", [blocks], { shape: n.shape }, false);
-  }
   if (axes.length === n.attrs.axes.length) return n;
   const inner = node(n.op, [x], { axes }, false);
   return node("reshape", [inner], { shape: n.shape }, false);
-}
-
-/**
- * Sums over the rows of what is many and long ones, in two stages: over the rows of a block, and over the blocks. The first
- * is what a kernel that goes over the rows anyway does on its way (`columns.ts`), and threads share its blocks. Null: no such
- * sums.
- */
-function inBlocks(x: Node, axes: readonly number[]): Node | null {
-  const shape = x.shape.filter((d) => d !== 1);
-  const dims = axes.length;
-  const leading = x.shape.flatMap((d, a) => (d === 1 ? [] : [a])).every((a, i) => i >= dims || a === axes[i]);
-  const rows = sizeOf(shape.slice(0, dims));
-  const columns = sizeOf(shape.slice(dims));
-  if (!leading || rows < leastRows || columns < leastColumns || !isWhole(viewOf(x), x.shape)) return null;
-  const most = Math.min(mostBlocks, rows / leastOfBlock);
-  let blocks = 1;
-  let axis = 0;
-  while (blocks * shape[axis]! <= most) blocks *= shape[axis++]!;
-  const parts = partsOf(shape[axis]!, Math.floor(most / blocks));
-  const split = parts === 1 ? [shape[axis]!] : [parts, shape[axis]! / parts];
-  const first = parts === 1 ? axis : axis + 1;
-  if (first === 0) return null;
-  const cut = [...shape.slice(0, axis), ...split, ...shape.slice(axis + 1)];
-  const last = dims + split.length - 1;
-  const below = Array.from({ length: last - first }, (_, i) => first + i);
-  const sums = node("sum", [node("reshape", [x], { shape: cut }, false)], { axes: below }, false);
-  return node("sum", [sums], { axes: Array.from({ length: first }, (_, i) => i) }, false);
-}
-
-/** The largest divisor of a size that is no more than some number. */
-function partsOf(size: number, most: number): number {
-  for (let parts = most; parts > 1; parts--) if (size % parts === 0) return parts;
-  return 1;
 }
 
 /** The axes of a product's operands by role. */

@@ -38,7 +38,7 @@ export function makeCall(
   body: readonly Value[],
   stores: readonly Store[],
   vector: "inner" | "outer" = "inner",
-  blocks?: number,
+  sums: Pick<LoopKernel, "blocks" | "lines"> = {},
 ): Call {
   const at = vector === "inner" ? outer.length + inner.length - 1 : outer.length - 1;
   const accesses = specs.map((s): Access => {
@@ -57,7 +57,7 @@ export function makeCall(
     kind: "loop",
     key: "",
     outer: outer.length,
-    ...(blocks !== undefined && { blocks }),
+    ...sums,
     inner: inner.length,
     vector,
     accesses,

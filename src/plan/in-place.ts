@@ -71,6 +71,8 @@ function readsOnlyItself(c: Cluster, clusters: Clusters, w: Write, slot: (n: Nod
   const asRow = c.rows.includes(w.value);
   const own = memberStrides(c, w.value);
   for (const n of c.nodes) {
+    // What is added up of an element is read along with it.
+    if (isOp(n, "sum") && c.sums.includes(n)) continue;
     for (const s of n.src) {
       const view = viewOf(s);
       if (clusters.prologues.has(view.base)) {

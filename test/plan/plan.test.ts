@@ -87,6 +87,19 @@ describe("fusion", () => {
     ]);
   });
 
+  it("adds up columns of what it then overwrites", () => {
+    const [w, x] = [input([256, 64]), input([256, 64])];
+    const { plan } = agree({
+      outputs: [sum(w, [0]), sum(x, [1])],
+      writes: [{ target: w, value: node("neg", [w], {}) }],
+    });
+    expect(plan.calls.map(({ extents }) => extents).sort()).toEqual([
+      [16, 16, 64],
+      [256, 64],
+      [64, 16],
+    ]);
+  });
+
   it("adds up columns by themselves where their elements are of no kernel that goes over rows, or come later", () => {
     const [x, w] = [input([256, 64]), input([64, 64])];
     const total = expand(reshape(sum(x, [0]), [1, 64]), [256, 64]);

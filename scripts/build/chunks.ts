@@ -24,7 +24,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   ],
   // What kernels on disk do without.
   lowering: ["codegen/attention.ts", "codegen/axis.ts", "codegen/contract.ts", "codegen/loop.ts"],
-  c: ["backends/native/runtime-source.ts", "targets/c/kernel.ts"],
+  c: ["backends/native/peaks.ts", "backends/native/runtime-source.ts", "targets/c/kernel.ts"],
   native: ["backends/native/backend.ts"],
   wasm: ["backends/wasm/backend.ts"],
   steps: ["autodiff/backward.ts", "plan/build.ts", "backends/reference/backend.ts", "train/train-step.ts"],

@@ -19,6 +19,7 @@ import { cacheFolder, cachePlace } from "./folder.ts";
 import { KernelFolder } from "./kernel-folder.ts";
 import { type NativeAllocation, NativeMemory } from "./memory.ts";
 import { node } from "./node.ts";
+import { measurePeaks, peakUnits } from "./peaks.ts";
 import { Runtime } from "./runtime.ts";
 import { KernelStore } from "./store.ts";
 import { findCompiler, type Toolchain, toolchainOf } from "./toolchain.ts";
@@ -53,7 +54,9 @@ class NativeBackend implements Backend, Host {
     const { target } = this.#toolchain;
     this.#products = productsC(target, false);
     this.cache = new KernelStore(folder, this.#toolchain, named);
-    this.runtime = new Runtime(koffi, this.cache, target, scratchBytes(target));
+    // A folder of kernels has all that a machine without a compiler can ask for.
+    if (settings.kernelsOut !== undefined) this.cache.obtain(peakUnits(target));
+    this.runtime = new Runtime(koffi, this.cache, scratchBytes(target));
     this.memory = new NativeMemory(
       this.runtime,
       settings.maxMemory ?? Math.min(node().os.totalmem(), allowedMemory()),
@@ -154,7 +157,7 @@ class NativeBackend implements Backend, Host {
 
   peaks(): Peaks {
     this.isShared(true);
-    return this.runtime.peaks();
+    return measurePeaks(this.runtime, this.cache, this.#toolchain.target, this.#threads);
   }
 }
 

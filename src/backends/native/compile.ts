@@ -10,36 +10,55 @@ export interface Source extends CUnit {
   readonly name: string;
 }
 
-/** What one run of the compiler makes: an object of the first source's name, which the others share. */
+/** What the compiler reads as one file: the sources of these names. */
 interface Unit {
   readonly name: string;
   readonly names: string[];
+  readonly functions: Set<string>;
   text: string;
+}
+
+/** What one run of the compiler makes: an object of the first source's name, which the others share. */
+interface Run {
+  readonly name: string;
+  readonly units: Unit[];
+  size: number;
 }
 
 /** What a kernel's function is called in its object, which may hold several. */
 export const symbolOf = (name: string): string => `run_${name}`;
 
+/** A source's own function under its own name. */
+const named = ({ name, body }: Source): string => `#define run ${symbolOf(name)}\n${body}\n#undef run\n`;
+
 /** Sources that one unit may hold. Starting a compiler takes about as long as one of them does. */
 const mostTogether = 12;
 
-/** Units of about the same size, as many as there are cores or a multiple; what has functions besides `run` is alone. */
+/** Units of about the same size, as many as there are cores or a multiple; a function is in a unit once. */
 function unitsOf(sources: readonly Source[], cores: number): Unit[] {
   const units: Unit[] = [];
   const open = new Map<string, Source[]>();
   for (const source of sources) {
-    const { name, prelude, body } = source;
-    const named = `#define run ${symbolOf(name)}\n${body}\n#undef run\n`;
-    if (prelude === "" || /^static /m.test(body)) units.push({ name, names: [name], text: prelude + named });
+    const { name, prelude } = source;
+    if (prelude === "") units.push({ name, names: [name], functions: new Set(), text: named(source) });
     else open.set(prelude, [...(open.get(prelude) ?? []), source]);
   }
   for (const [prelude, list] of open) {
     const count = Math.max(Math.min(cores, list.length), Math.ceil(list.length / mostTogether));
-    const parts = Array.from({ length: count }, (): Unit => ({ name: "", names: [], text: prelude }));
-    for (const { name, body } of list.sort((a, b) => b.body.length - a.body.length)) {
-      const least = parts.reduce((a, b) => (b.text.length < a.text.length ? b : a));
-      least.names.push(name);
-      least.text += `#define run ${symbolOf(name)}\n${body}\n#undef run\n`;
+    const parts = Array.from(
+      { length: count },
+      (): Unit => ({ name: "", names: [], functions: new Set(), text: prelude }),
+    );
+    const size = ({ functions, body }: Source) => functions.reduce((sum, f) => sum + f.length, body.length);
+    for (const source of list.sort((a, b) => size(b) - size(a))) {
+      /** What a unit comes to with this source. */
+      const lengthIn = ({ functions, text }: Unit) =>
+        text.length + size({ ...source, functions: source.functions.filter((f) => !functions.has(f)) });
+      const least = parts.reduce((a, b) => (lengthIn(b) < lengthIn(a) ? b : a));
+      least.names.push(source.name);
+      for (const f of source.functions) if (!least.functions.has(f)) least.text += f;
+      for (const f of source.functions) least.functions.add(f);
+      least.text += named(source);
     }
     units.push(...parts.map((part) => ({ ...part, name: part.names[0]! })));
   }
@@ -55,18 +74,18 @@ const fewMaps = ["-Wl,--build-id=none", "-Wl,-z,noseparate-code", "-Wl,-z,norelr
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** Units in as many lists as there are cores, of about the same length of text together. */
-function shares(units: readonly Unit[], count: number): Unit[][] {
-  const lists = Array.from({ length: Math.min(count, units.length) }, () => ({
-    units: [] as Unit[],
-    size: 0,
-  }));
+/** As many runs as there are cores, with about the same length of text: to start a compiler and to link costs as much as a unit. */
+function runsOf(units: readonly Unit[], cores: number): Run[] {
+  const runs = Array.from(
+    { length: Math.min(cores, units.length) },
+    (): Run => ({ name: "", units: [], size: 0 }),
+  );
   for (const unit of [...units].sort((a, b) => b.text.length - a.text.length)) {
-    const least = lists.reduce((a, b) => (b.size < a.size ? b : a));
+    const least = runs.reduce((a, b) => (b.size < a.size ? b : a));
     least.units.push(unit);
     least.size += unit.text.length;
   }
-  return lists.map((list) => list.units);
+  return runs.map((run) => ({ ...run, name: run.units[0]!.name }));
 }
 
 /**
@@ -86,16 +105,18 @@ export function compile(
   for (const { name, text } of units) fs.writeFileSync(at(name, "c"), text);
   const link = ["-shared", "-Wl,-O1", ...(process.platform === "darwin" ? [] : fewMaps)];
   // What a compiler that fails has written is no object.
-  const command = (name: string): string => {
+  const command = ({ name, units }: Run): string => {
     const libraries = ["-lm", "-lpthread", "-ldl"];
-    const args = [compiler, ...flags(toolchain), ...link, "-o", at(name, "so"), at(name, "c"), ...libraries];
+    const texts = units.map((unit) => at(unit.name, "c"));
+    const args = [compiler, ...flags(toolchain), ...link, "-o", at(name, "so"), ...texts, ...libraries];
     return `${args.map(quoted).join(" ")} >&2 || rm -f ${quoted(at(name, "so"))}`;
   };
-  const lists = shares(units, cores);
-  const script = `export LC_ALL=C TMPDIR=${quoted(folder)}\n${lists.map((list) => `{ ${list.map(({ name }) => command(name)).join("; ")}; } &`).join("\n")}\nwait`;
+  const runs = runsOf(units, cores);
+  const script = `export LC_ALL=C TMPDIR=${quoted(folder)}\n${runs.map((run) => `{ ${command(run)}; } &`).join("\n")}\nwait`;
   const { stderr, late, problem } = runBounded("/bin/sh", ["-c", script], settings.compilerTimeout);
-  const missing = units.some(({ name }) => !fs.existsSync(at(name, "so")));
-  if (!late && problem === null && !missing) return units;
+  const missing = runs.some(({ name }) => !fs.existsSync(at(name, "so")));
+  if (!late && problem === null && !missing)
+    return runs.map(({ name, units }) => ({ name, names: units.flatMap(({ names }) => names) }));
   const why = late
     ? `has not ended after ${settings.compilerTimeout} s (THAW_CC_TIMEOUT)`
     : problem === null

@@ -1,11 +1,7 @@
-import { preludeC } from "../../targets/c/prelude.ts";
-import type { CTarget } from "../../targets/c/target.ts";
+import { basicsC } from "../../targets/c/prelude.ts";
 
 /** Threads that one runtime may have beside its caller. */
 const mostWorkers = 255;
-
-/** Sums enough to keep both of a core's multipliers busy, few enough for every machine's registers. */
-const sums = Array.from({ length: 12 }, (_, i) => `s${i}`);
 
 /**
  * The C of the runtime object: memory, kernels, the walker of tables and the threads that share a row's tasks. All of
@@ -15,7 +11,7 @@ const sums = Array.from({ length: 12 }, (_, i) => `s${i}`);
  * taken (low half), so that taking a task of a job that is over cannot succeed; only tasks that somebody has taken are
  * waited for, so that a thread which never gets a core delays nobody.
  */
-export const runtimeSource = (target: CTarget): string => `
+export const runtimeSource = (): string => `
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
@@ -24,7 +20,7 @@ export const runtimeSource = (target: CTarget): string => `
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-${preludeC(target, false)}
+${basicsC}
 typedef void kernel(const i64 *, i64, i64, char *);
 /** A row of a plan's table, as rowLayout lays it out. */
 typedef struct { kernel *run; const i64 *args; i64 total, chunk; const int *status; } row;
@@ -247,52 +243,5 @@ int thaw_walk_timed(runtime *r, const row *table, i64 rows, int shared, double *
     checks++;
   }
   return -1;
-}
-
-/** Fused multiply-adds in registers: tasks of some thousand each, two operations a lane. */
-static void peak_flops(const i64 *args, i64 begin, i64 end, char *scratch) {
-  vf a = splat_vf(0.999f), b = splat_vf(1e-3f), ${sums.map((s, i) => `${s} = splat_vf(${i + 1}.0f)`).join(", ")};
-  for (i64 n = begin * 1024; n < end * 1024; n++) {
-    ${sums.map((s) => `${s} = fma_vf(${s}, a, b);`).join(" ")}
-  }
-  *(v_f32_m *)scratch = ${sums.join(" + ")};
-  (void)args;
-}
-
-/** A triad, a = b + s · c, over three long arrays: tasks of 16,384 elements each. */
-static void peak_bytes(const i64 *args, i64 begin, i64 end, char *scratch) {
-  char *a = (char *)args[0], *b = (char *)args[1], *c = (char *)args[2];
-  vf s = splat_vf(0.5f);
-  for (i64 at = begin * 65536; at < end * 65536; at += sizeof(vf))
-    *(v_f32_m *)(a + at) = *(v_f32_m *)(b + at) + s * *(v_f32_m *)(c + at);
-  (void)scratch;
-}
-
-/** The best of some runs of a row, in seconds. */
-static double best(runtime *r, const row *e, double budget) {
-  double fastest = 1e9;
-  for (double start = seconds(); seconds() - start < budget;) {
-    double before = seconds();
-    run_row(r, e, 1);
-    double took = seconds() - before;
-    if (took < fastest) fastest = took;
-  }
-  return fastest;
-}
-
-/** Measures what the present threads can do together: peaks[0] FLOP/s of f32, peaks[1] bytes/s. 0 where it cannot be. */
-void thaw_peaks(runtime *r, double *peaks) {
-  i64 lanes = sizeof(vf) / 4, threads = r->workers + 1;
-  row flops = {peak_flops, NULL, threads * 256, 16, NULL};
-  peaks[0] = 2.0 * ${sums.length} * 1024 * lanes * flops.total / best(r, &flops, 0.03);
-  i64 bytes = (i64)64 << 20;
-  char *memory = thaw_allocate(3 * bytes);
-  peaks[1] = 0;
-  if (!memory) return;
-  memset(memory, 0, 3 * bytes);
-  i64 args[3] = {(i64)memory, (i64)(memory + bytes), (i64)(memory + 2 * bytes)};
-  row copy = {peak_bytes, args, bytes / 65536, 32, NULL};
-  peaks[1] = 3.0 * bytes / best(r, &copy, 0.05);
-  thaw_release(memory, 3 * bytes);
 }
 `;

@@ -1,6 +1,5 @@
 import { BackendError } from "../../base/errors.ts";
 import { generator } from "../../targets/c/generator.ts";
-import type { CTarget } from "../../targets/c/target.ts";
 import { type CUnit, written } from "../../targets/c/unit.ts";
 import type { Koffi } from "../koffi.ts";
 import { symbolOf } from "./compile.ts";
@@ -26,10 +25,9 @@ export class Runtime {
   readonly #load: (path: string, symbol: string) => number;
   readonly #problem: () => string;
   readonly #workers: (runtime: number, count: number) => number;
-  readonly #peaks: (runtime: number, peaks: Float64Array) => void;
 
-  constructor(koffi: Koffi, store: KernelStore, target: CTarget, scratchBytes: number) {
-    const write = (): CUnit => ({ prelude: "", body: runtimeSource(target) });
+  constructor(koffi: Koffi, store: KernelStore, scratchBytes: number) {
+    const write = (): CUnit => ({ prelude: "", functions: [], body: runtimeSource() });
     const unit = generator === null ? written(write()) : { key: `${generator} runtime`, write };
     const [path] = store.obtain([unit]);
     let library: ReturnType<Koffi["load"]>;
@@ -51,7 +49,6 @@ export class Runtime {
     this.#load = get("thaw_load", word, "const char *", "const char *");
     this.#problem = get("thaw_problem", "const char *");
     this.#workers = get("thaw_workers", "int", word, "int");
-    this.#peaks = get("thaw_peaks", "void", word, "_Out_ double *");
     const create: (scratchBytes: number) => number = get("thaw_create", word, "int64_t");
     this.address = create(scratchBytes);
     if (this.address === 0) throw new BackendError("native: there is no memory for the runtime");
@@ -76,12 +73,5 @@ export class Runtime {
   /** Memory at an address. */
   view(address: number, bytes: number): ArrayBuffer {
     return this.#koffi.view(BigInt(address), bytes);
-  }
-
-  /** What the threads can do together: FLOP/s of f32, and bytes/s to and from memory. */
-  peaks(): { flops: number; bytes: number } {
-    const peaks = new Float64Array(2);
-    this.#peaks(this.address, peaks);
-    return { flops: peaks[0]!, bytes: peaks[1]! };
   }
 }

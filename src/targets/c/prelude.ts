@@ -214,25 +214,30 @@ export function preludeC(target: CTarget, wide: boolean): string {
   return text;
 }
 
+/** What all C begins with: what compilers know, whether there are masked loads, and numbers of 64 bits. */
+export const basicsC = [
+  "#ifndef __has_builtin",
+  "#define __has_builtin(x) 0",
+  "#endif",
+  "#ifndef __has_feature",
+  "#define __has_feature(x) 0",
+  "#endif",
+  "// Sanitizers do not see through masked loads.",
+  "#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)",
+  "#define THAW_MASKS 0",
+  "#else",
+  "#define THAW_MASKS 1",
+  "#endif",
+  "typedef __INT64_TYPE__ i64;",
+].join("\n");
+
 /** Every kernel has one of these few. */
 const preludes = new Map<string, string>();
 
 function writePrelude(target: CTarget, wide: boolean): string {
   const lanes = lanesOf(target, wide);
   const text: string[] = [
-    "#ifndef __has_builtin",
-    "#define __has_builtin(x) 0",
-    "#endif",
-    "#ifndef __has_feature",
-    "#define __has_feature(x) 0",
-    "#endif",
-    "// Sanitizers do not see through masked loads.",
-    "#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)",
-    "#define THAW_MASKS 0",
-    "#else",
-    "#define THAW_MASKS 1",
-    "#endif",
-    "typedef __INT64_TYPE__ i64;",
+    basicsC,
     "// Lanes of two vectors, counted through.",
     "#if __has_builtin(__builtin_shufflevector)",
     "#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)",

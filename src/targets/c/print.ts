@@ -40,8 +40,8 @@ export interface COperand {
   readonly sizes: readonly string[];
 }
 
-/** Puts functions before the kernel's, once by their name. */
-export type Define = (name: string, write: (w: CWriter) => void) => void;
+/** Has a function before the kernel's, once by its name. */
+export type Define = (name: string, text: string) => void;
 
 /** The leaves that are written by hand, by their names. */
 export type CTiles = {
@@ -57,7 +57,8 @@ export function printC(
   tiles: CTiles = {},
 ): CUnit {
   const printer = new CPrinter(kernel, layout, vectorsOf(target, wide), tiles);
-  return { prelude: preludeC(target, wide), body: printer.print() };
+  const body = printer.print();
+  return { prelude: preludeC(target, wide), functions: [...printer.functions.values()], body };
 }
 
 class CPrinter {
@@ -66,9 +67,8 @@ class CPrinter {
   readonly #unit: CVectors;
   readonly #tiles: CTiles;
   readonly #w = new CWriter();
-  /** What leaves have before the kernel's own function. */
-  readonly #functions = new CWriter();
-  readonly #defined = new Set<string>();
+  /** What leaves have before the kernel's own function, by name. */
+  readonly functions = new Map<string, string>();
   readonly #vectors: CVectorPrinter;
   readonly #names = new Map<Name, string>();
   readonly #words = new Map<number, string>();
@@ -98,7 +98,12 @@ class CPrinter {
         if (!this.#words.has(at)) this.#words.set(at, w.define("i64", `args[${at}]`, "s"));
       };
       for (const { strides } of this.#kernel.accesses) for (const e of strides) eachPart(e, stride);
-      eachExpr(this.#kernel.body, stride);
+      const indices: Expr[] = [];
+      eachExpr(this.#kernel.body, (e) => {
+        if (e.type.scalar !== "index" || e.op === "ref" || e.op === "const") return;
+        stride(e);
+        indices.push(e);
+      });
       let local = 0;
       for (const access of this.#kernel.accesses) {
         const { memory } = access;
@@ -111,12 +116,12 @@ class CPrinter {
           w.line(`char *const ${name} = (char *)args[${this.#layout.accesses[memory.argument]!.pointer}];`);
       }
       // Compilers leave divisions where they are, in loops of one turn too.
-      eachExpr(this.#kernel.body, (e) => this.#keep(e));
+      for (const e of indices) this.#keep(e);
       const { status } = this.#kernel;
       if (status !== null) w.line(`if (*(const i32_m *)${this.#pointers[status]}) return;`);
       this.#body(this.#kernel.body);
     });
-    return this.#defined.size > 0 ? `${this.#functions}${w}` : w.toString();
+    return w.toString();
   }
 
   /** Tells one expression that is the same throughout a call, and is more than a word or a number, from others. */
@@ -205,10 +210,7 @@ class CPrinter {
           strides: place.at.map((_, d) => this.#stride(place.access, d)),
           sizes: sizes.map((e) => this.#expr(e)),
         }));
-        tile(w, operands, (name, write) => {
-          if (!this.#defined.has(name)) write(this.#functions);
-          this.#defined.add(name);
-        });
+        tile(w, operands, (name, text) => this.functions.set(name, text));
       }
     }
   }

@@ -1,6 +1,6 @@
 import type { ProductPolicy } from "../../codegen/product-policy.ts";
 import type { COperand, CTiles, Define } from "./print.ts";
-import type { CWriter } from "./writer.ts";
+import { CWriter } from "./writer.ts";
 
 /** Rows of the tiles that do what is left of a panel, largest first. */
 const lesser = [8, 4, 2, 1];
@@ -70,6 +70,19 @@ function writeMultiply(w: CWriter, rows: number, vectors: number, bytes: number,
   });
 }
 
+/** Texts that were written before, by name and bytes of a vector: all products of a network have one or two. */
+const texts = new Map<string, string>();
+
+function multiplyText(rows: number, vectors: number, bytes: number, layout: Layout): string {
+  const key = `${layout.name} ${bytes}`;
+  const known = texts.get(key);
+  if (known !== undefined) return known;
+  const w = new CWriter();
+  writeMultiply(w, rows, vectors, bytes, layout);
+  texts.set(key, w.toString());
+  return w.toString();
+}
+
 /** The tiles of products. */
 export function productTiles({ registers, tile: { rows, columns } }: ProductPolicy): CTiles {
   const vectors = columns / registers.lanes;
@@ -81,9 +94,10 @@ export function productTiles({ registers, tile: { rows, columns } }: ProductPoli
       number,
       number,
     ];
-    const name = `multiply_${leftRow}_${leftDepth}_${sumRow}`;
-    const layout = { name, leftRow, leftDepth, rightDepth: Number(right.strides[1]), sumRow };
-    define(name, (d) => writeMultiply(d, rows, vectors, bytes, layout));
+    const rightDepth = Number(right.strides[1]);
+    const name = `multiply_${[rows, vectors, leftRow, leftDepth, rightDepth, sumRow].join("_")}`;
+    const layout = { name, leftRow, leftDepth, rightDepth, sumRow };
+    define(name, multiplyText(rows, vectors, bytes, layout));
     const [height, width] = sums.sizes;
     w.line(
       `${name}(${height}, ${width}, ${left.pointer}, ${right.pointer}, ${left.sizes[1]}, ${right.strides[0]}, ${sums.pointer}, ${keep});`,

@@ -5,6 +5,7 @@ import { type LazyUnit, written } from "../../../src/targets/c/unit.ts";
 export const source = (number: number): LazyUnit =>
   written({
     prelude: "typedef long long i64;\n",
+    functions: [],
     body: `void run(const i64 *args, i64 begin, i64 end, char *scratch) { *(i64 *)scratch = ${number}; }`,
   });
 

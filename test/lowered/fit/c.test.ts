@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { cellBytes } from "../../../src/lowered/walk.ts";
 import { printC } from "../../../src/targets/c/print.ts";
+import { textOf } from "../../../src/targets/c/unit.ts";
 import { targetOf } from "../../targets/c/check-cases.ts";
 import { compilers, type Job, runJobs } from "../../targets/c/program.ts";
 import { type FitCase, fitCases } from "./cases.ts";
@@ -20,8 +21,8 @@ function jobOf(c: FitCase): Job {
     args[pointer] = { value: offset * bytes, buffer };
     for (const [d, at] of strides.entries()) args[at] = { value: steps[d]! * bytes };
   }
-  const { prelude, body } = printC(kernel, layout, target, false, cTiles);
-  return { unit: prelude + body, buffers: c.before, args, tasks: [[0, c.tasks(policy)]], scratchBytes: 4096 };
+  const unit = textOf(printC(kernel, layout, target, false, cTiles));
+  return { unit, buffers: c.before, args, tasks: [[0, c.tasks(policy)]], scratchBytes: 4096 };
 }
 
 test("as C they give what plain loops give", () => {

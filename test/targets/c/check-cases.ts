@@ -3,6 +3,7 @@ import { argsLayout } from "../../../src/codegen/args.ts";
 import { formOf } from "../../../src/targets/c/forms.ts";
 import { emitKernelC } from "../../../src/targets/c/kernel.ts";
 import type { CTarget } from "../../../src/targets/c/target.ts";
+import { textOf } from "../../../src/targets/c/unit.ts";
 import type { AxisCase } from "../../codegen/axis-cases.ts";
 import { expectClose, type LoopCase } from "../../codegen/case-list.ts";
 import { expectLoop } from "../../codegen/loop-call.ts";
@@ -38,8 +39,8 @@ export function jobOf(
   const total = whole ? 1 : extents[0]!;
   const tasks: [number, number][] = [];
   for (let begin = 0; begin < total; begin += chunk) tasks.push([begin, Math.min(total, begin + chunk)]);
-  const { prelude, body } = emitKernelC(kernel, form, target);
-  return { unit: prelude + body, buffers, args, tasks, scratchBytes: 0 };
+  const unit = textOf(emitKernelC(kernel, form, target));
+  return { unit, buffers, args, tasks, scratchBytes: 0 };
 }
 
 /** In C each case gives what plain loops give, in one task and in small ones, and as one vector where its rows are. */

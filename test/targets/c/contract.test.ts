@@ -8,6 +8,7 @@ import { emitKernelC } from "../../../src/targets/c/kernel.ts";
 import { productsC, scratchBytes } from "../../../src/targets/c/products.ts";
 import type { CTarget } from "../../../src/targets/c/target.ts";
 import { writeTile } from "../../../src/targets/c/tile.ts";
+import { textOf } from "../../../src/targets/c/unit.ts";
 import { CWriter } from "../../../src/targets/c/writer.ts";
 import { sampled } from "../../breadth.ts";
 import { contractPlan, type Product } from "../../codegen/contract-plan.ts";
@@ -33,8 +34,7 @@ function productJob({ plan, inputs }: Plan, target: CTarget, block?: readonly nu
   const chunk = block === undefined ? cut.chunk : 1;
   const tasks: [number, number][] = [];
   for (let begin = 0; begin < total; begin += chunk) tasks.push([begin, Math.min(total, begin + chunk)]);
-  const { prelude, body } = emitKernelC(call.kernel, formOf(call, target), target);
-  const unit = prelude + body;
+  const unit = textOf(emitKernelC(call.kernel, formOf(call, target), target));
   return { ...job, unit, args, tasks, scratchBytes: scratchBytes(target) };
 }
 

@@ -75,6 +75,10 @@ export class DataError extends ThawError {
 export class ConfigError extends ThawError {
   static override readonly name: string = "ConfigError";
 }
+/** A model that cannot be written in another format, for what it computes. */
+export class ExportError extends ThawError {
+  static override readonly name: string = "ExportError";
+}
 /** Something frozen that has moved. */
 export class FreezeError extends ThawError {
   static override readonly name: string = "FreezeError";
@@ -126,6 +130,10 @@ export class FileError extends ThawError {
     super(printable(message), options);
   }
 }
+/** A folder that another process has in use. */
+export class LockError extends FileError {
+  static override readonly name: string = "LockError";
+}
 /** An answer of a server that is no success. */
 export class HttpError extends FileError {
   static override readonly name: string = "HttpError";
@@ -152,6 +160,10 @@ export class ChecksumError extends SafetensorsError {
 /** A checkpoint that does not fit what it is loaded into, or is none. */
 export class CheckpointError extends ThawError {
   static override readonly name: string = "CheckpointError";
+}
+/** A training that cannot go on from what a folder has, as it was begun with something else. */
+export class ResumeError extends CheckpointError {
+  static override readonly name: string = "ResumeError";
 }
 /** A fault of thaw itself: a graph or a plan that breaks its own rules. */
 export class InternalError extends ThawError {

@@ -1,4 +1,5 @@
 import { ArgumentError, ConfigError } from "../base/errors.ts";
+import { namesIn } from "../base/storage/index.ts";
 import type { ofAnyClass } from "../nn/paths.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
@@ -7,104 +8,194 @@ import {
   BertForTokenClassification,
 } from "./bert/bert-heads.ts";
 import { BertModel } from "./bert/bert-model.ts";
-import { type Config, withLabels } from "./config.ts";
+import { type Config, withLabels, withProblem } from "./config.ts";
 import {
   DistilBertForMaskedLM,
   DistilBertForSequenceClassification,
   DistilBertForTokenClassification,
 } from "./distilbert/distilbert-heads.ts";
 import { DistilBertModel } from "./distilbert/distilbert-model.ts";
+import type { EmbeddingModel } from "./embeddings/embedding-model.ts";
+import { openEmbeddingModel } from "./embeddings/open-embedding-model.ts";
+import type { EncoderOutput } from "./encoder-inputs.ts";
+import type {
+  LabelsPrediction,
+  NumberPrediction,
+  Prediction,
+  TagPrediction,
+  TokenPrediction,
+} from "./fit/objectives/predictions.ts";
+import type { PredictOptions } from "./fit/predict.ts";
 import { loadPretrained } from "./folder/load-pretrained.ts";
 import { readConfig } from "./folder/read-config.ts";
-import type { EncoderOutput, PretrainedModel } from "./pretrained-model.ts";
+import type { ClassMetrics } from "./metrics/class-metrics.ts";
+import type { EmbeddingMetrics } from "./metrics/embedding-metrics.ts";
+import type { LabelsMetrics } from "./metrics/labels-metrics.ts";
+import type { MaskedMetrics, Metrics } from "./metrics/metrics.ts";
+import type { NumberMetrics } from "./metrics/number-metrics.ts";
+import type { TagMetrics } from "./metrics/tag-metrics.ts";
+import {
+  MPNetForMaskedLM,
+  MPNetForSequenceClassification,
+  MPNetForTokenClassification,
+} from "./mpnet/mpnet-heads.ts";
+import { MPNetModel } from "./mpnet/mpnet-model.ts";
+import type { PretrainedModel } from "./pretrained-model.ts";
 import {
   RobertaForMaskedLM,
   RobertaForSequenceClassification,
   RobertaForTokenClassification,
 } from "./roberta/roberta-heads.ts";
 import { RobertaModel } from "./roberta/roberta-model.ts";
+import { readTokenizer } from "./text/read-tokenizer.ts";
+import type { Text, TextTokenizer } from "./text/text-tokenizer.ts";
 
 const bert = {
   encode: BertModel,
   classify: BertForSequenceClassification,
+  multiLabel: BertForSequenceClassification,
+  regress: BertForSequenceClassification,
   tag: BertForTokenClassification,
   maskedLM: BertForMaskedLM,
 };
 const roberta = {
   encode: RobertaModel,
   classify: RobertaForSequenceClassification,
+  multiLabel: RobertaForSequenceClassification,
+  regress: RobertaForSequenceClassification,
   tag: RobertaForTokenClassification,
   maskedLM: RobertaForMaskedLM,
 };
 const distilbert = {
   encode: DistilBertModel,
   classify: DistilBertForSequenceClassification,
+  multiLabel: DistilBertForSequenceClassification,
+  regress: DistilBertForSequenceClassification,
   tag: DistilBertForTokenClassification,
   maskedLM: DistilBertForMaskedLM,
 };
+const mpnet = {
+  encode: MPNetModel,
+  classify: MPNetForSequenceClassification,
+  multiLabel: MPNetForSequenceClassification,
+  regress: MPNetForSequenceClassification,
+  tag: MPNetForTokenClassification,
+  maskedLM: MPNetForMaskedLM,
+};
 
 /** The models of each task, by the `model_type` of a config. */
-const architectures: Readonly<Record<string, { readonly [T in Task]: new (config: Config) => ModelFor<T> }>> =
-  {
-    bert,
-    roberta,
-    "xlm-roberta": roberta,
-    camembert: roberta,
-    distilbert,
-  };
+const architectures: Readonly<
+  Record<string, { readonly [T in HeadTask]: new (config: Config) => PretrainedModel }>
+> = {
+  bert,
+  roberta,
+  "xlm-roberta": roberta,
+  camembert: roberta,
+  distilbert,
+  mpnet,
+};
 
-/** What a model is for: hidden states; a class, classes or a number for a text or a pair; for each token; the token at a place. */
-export type Task = "encode" | "classify" | "tag" | "maskedLM";
+/** What a class of each architecture is for. */
+type HeadTask = "encode" | "classify" | "multiLabel" | "regress" | "tag" | "maskedLM";
+
+/**
+ * What a model is for: hidden states; of a text or a pair one label, several labels, or a number; a label for each word;
+ * the token at a place; one vector of a text.
+ */
+export type Task = HeadTask | "embed";
+
+/** What the kinds of tasks for a text or a pair are called in a config. */
+const problems: Readonly<Partial<Record<Task, string>>> = {
+  classify: "single_label_classification",
+  multiLabel: "multi_label_classification",
+  regress: "regression",
+};
 
 /** A model of whatever kind its folder is: types of paths do not know its fields, so that any path goes. */
 type OfAnyKind<R> = PretrainedModel<R> & { readonly [ofAnyClass]?: never };
 
-/** A model that has classes. */
-export type Classifier = OfAnyKind<Tensor> & { readonly labels: readonly string[] };
+declare const measuredBy: unique symbol;
+
+/** A model that `fit` measures by metrics `M`. */
+export interface MeasuredBy<M extends Metrics> {
+  readonly [measuredBy]?: M;
+}
+
+/** A model that finds `P` for each text, and is measured by `M`. */
+type Predictor<P, M extends Metrics> = {
+  predict(texts: readonly Text[], options?: PredictOptions): Promise<P[]>;
+} & OfAnyKind<Tensor> &
+  MeasuredBy<M>;
+
+interface Labelled {
+  readonly labels: readonly string[];
+}
+
+/** A model that gives a text, or a pair, one of several labels. */
+export type Classifier = Predictor<Prediction, ClassMetrics> & Labelled;
+
+/** A model that makes one vector of a text. */
+export type Embedder = EmbeddingModel & { readonly [ofAnyClass]?: never } & MeasuredBy<EmbeddingMetrics>;
 
 /** A model for a task. */
 export type ModelFor<T extends Task> = {
   encode: OfAnyKind<EncoderOutput>;
   classify: Classifier;
-  tag: Classifier;
-  maskedLM: OfAnyKind<Tensor>;
+  multiLabel: Predictor<LabelsPrediction, LabelsMetrics> & Labelled;
+  regress: Predictor<NumberPrediction, NumberMetrics> & Labelled;
+  tag: Predictor<TagPrediction, TagMetrics> & Labelled;
+  maskedLM: Predictor<TokenPrediction, MaskedMetrics>;
+  embed: Embedder;
 }[T];
 
 /** Options of `autoModel`. */
 export interface AutoModelOptions<T extends Task> {
   /** What the model is for; "encode" unless given. */
   readonly task?: T;
-  /** The names of classes of "classify" and "tag"; those of the config unless given. */
+  /** The names of classes of "classify", "multiLabel" and "tag"; those of the config unless given. */
   readonly labels?: readonly string[];
+  /** What makes numbers of texts; the folder's, where it has one, unless given. Null: nothing does. */
+  readonly tokenizer?: TextTokenizer | null;
 }
 
 /**
  * A model with the weights of a folder of Hugging Face's, in eval mode.
  *
  * Takes the path of a folder with `config.json` and safetensors, and which `task` the model is for: "encode" (hidden
- * states), "classify" (a text or a pair), "tag" (each token) or "maskedLM". With other `labels` than the folder's, or
- * where the folder has no head for the task, the head is drawn.
+ * states); "classify", "multiLabel" or "regress" (a text or a pair: one label, several, a number); "tag" (each word);
+ * "maskedLM"; or "embed" (one vector a text: as a folder of sentence-transformers says, or else the mean of tokens). With
+ * other `labels` than the folder's, or where the folder has no head for the task, the head is drawn. The model holds the
+ * tokenizer of the folder.
  * Throws `ConfigError` for a folder without a config, of a kind that is not there, or that asks for what is not;
  * `StateDictError`, `SafetensorsError` and `FileError` as `loadPretrained`; `ArgumentError` for options that cannot be.
  * Source: `AutoModel` and its like of transformers.
  */
 export async function autoModel<T extends Task = "encode">(
   folder: string,
-  { task = "encode" as T, labels }: AutoModelOptions<T> = {},
+  { task = "encode" as T, labels, tokenizer }: AutoModelOptions<T> = {},
 ): Promise<ModelFor<T>> {
-  const model = modelOf(readConfig(folder), task, labels, folder);
+  if (task === "embed") {
+    refuseLabels(task, labels);
+    const encoder = (at: string) => autoModel(at, tokenizer === undefined ? {} : { tokenizer });
+    return (await openEmbeddingModel(folder, encoder)) as unknown as ModelFor<T>;
+  }
+  const model = modelOf(readConfig(folder), task as HeadTask, labels, folder);
+  model.tokenizer =
+    tokenizer === undefined && namesIn(folder).includes("tokenizer.json")
+      ? readTokenizer(folder)
+      : (tokenizer ?? null);
   loadPretrained(model, folder);
   model.eval();
-  return model;
+  return model as ModelFor<T>;
 }
 
 /** A model of a config, with weights that are drawn. Arguments and errors are those of `autoModel`. */
-function modelOf<T extends Task>(
+function modelOf(
   config: Config,
-  task: T,
+  task: HeadTask,
   labels?: readonly string[],
   name = "The config",
-): ModelFor<T> {
+): PretrainedModel {
   const type = config.model_type;
   if (typeof type !== "string" || !Object.hasOwn(architectures, type))
     throw new ConfigError(
@@ -112,8 +203,20 @@ function modelOf<T extends Task>(
     );
   const tasks = architectures[type]!;
   if (!Object.hasOwn(tasks, task))
-    throw new ArgumentError(`task: ${JSON.stringify(task)} is none; it is ${Object.keys(tasks).join(", ")}`);
-  if (labels !== undefined && task !== "classify" && task !== "tag")
-    throw new ArgumentError(`labels: a model for "${task}" has none; they are for "classify" and "tag"`);
-  return new tasks[task](labels === undefined ? config : withLabels(config, labels));
+    throw new ArgumentError(
+      `task: ${JSON.stringify(task)} is none; it is ${Object.keys(tasks).join(", ")}, embed`,
+    );
+  refuseLabels(task, labels);
+  const labelled = labels === undefined ? config : withLabels(config, labels);
+  // Of a folder that says which of them it is, "classify" without labels is whichever that is.
+  const says = task === "classify" && labels === undefined;
+  const problem = says ? undefined : problems[task];
+  return new tasks[task](problem === undefined ? labelled : withProblem(labelled, problem));
+}
+
+function refuseLabels(task: Task, labels: readonly string[] | undefined): void {
+  if (labels !== undefined && !["classify", "multiLabel", "tag"].includes(task))
+    throw new ArgumentError(
+      `labels: a model for "${task}" has none; they are for "classify", "multiLabel" and "tag"`,
+    );
 }

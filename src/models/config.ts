@@ -101,3 +101,12 @@ export function withLabels(config: Config, labels: readonly string[]): Config {
     label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
   };
 }
+
+/** A config of a head that is trained for a kind of targets: `problem_type`. What finds a number has one output. */
+export function withProblem(config: Config, problem: string): Config {
+  const { num_labels: _, ...rest } = config;
+  const { id2label } = config;
+  const hasOne = typeof id2label === "object" && id2label !== null && Object.keys(id2label).length === 1;
+  if (problem !== "regression" || hasOne) return { ...config, problem_type: problem };
+  return { ...rest, id2label: { 0: "LABEL_0" }, label2id: { LABEL_0: 0 }, problem_type: problem };
+}

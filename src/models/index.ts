@@ -1,4 +1,13 @@
-export { type AutoModelOptions, autoModel, type Classifier, type ModelFor, type Task } from "./auto-model.ts";
+export { type ExportOnnxOptions, exportOnnx, type InputSpec } from "../onnx/index.ts";
+export {
+  type AutoModelOptions,
+  autoModel,
+  type Classifier,
+  type Embedder,
+  type MeasuredBy,
+  type ModelFor,
+  type Task,
+} from "./auto-model.ts";
 export {
   BertForMaskedLM,
   BertForSequenceClassification,
@@ -12,16 +21,53 @@ export {
   DistilBertForTokenClassification,
 } from "./distilbert/distilbert-heads.ts";
 export { DistilBertModel } from "./distilbert/distilbert-model.ts";
+export { batchesWithoutDuplicates } from "./embeddings/batches-without-duplicates.ts";
+export { Dense, type DenseSettings } from "./embeddings/dense.ts";
+export { embedInChunks } from "./embeddings/embed-in-chunks.ts";
+export { EmbeddingModel, type EmbeddingOptions } from "./embeddings/embedding-model.ts";
+export type { EncodeTextsOptions } from "./embeddings/encode-texts.ts";
+export type { EmbeddingLoss, EmbeddingLossOptions } from "./embeddings/loss-by-columns.ts";
+export { cosentLoss } from "./embeddings/losses/cosent.ts";
+export { cosineSimilarityLoss } from "./embeddings/losses/cosine-similarity.ts";
+export {
+  multipleNegativesRankingLoss,
+  type ScaleOptions,
+} from "./embeddings/losses/multiple-negatives-ranking.ts";
+export { tripletLoss } from "./embeddings/losses/triplet.ts";
+export type { PoolingMode } from "./embeddings/pooling.ts";
+export type { EncoderInputs, EncoderOutput } from "./encoder-inputs.ts";
 export { fit } from "./fit/fit.ts";
 export type { Criterion, FitOptions } from "./fit/fit-options.ts";
 export type { EpochRecord, FitResult } from "./fit/fit-result.ts";
-export type { ClassWeights } from "./fit/labelled-texts.ts";
-export { type Prediction, type PredictOptions, predict } from "./fit/predict.ts";
+export type { ClassWeights } from "./fit/objectives/class-weights.ts";
+export type {
+  LabelsPrediction,
+  NumberPrediction,
+  Prediction,
+  TagPrediction,
+  TokenPrediction,
+} from "./fit/objectives/predictions.ts";
+export type { PredictOptions } from "./fit/predict.ts";
 export type { Rate, Rates } from "./fit/rates.ts";
+export type { EpochEvent, StepEvent } from "./fit/run-events.ts";
 export { type LoadedWeights, loadPretrained } from "./folder/load-pretrained.ts";
-export { savePretrained } from "./folder/save-pretrained.ts";
-export { type ClassMetrics, classMetrics, type LabelMetrics } from "./metrics/class-metrics.ts";
-export { type EncoderInputs, type EncoderOutput, PretrainedModel } from "./pretrained-model.ts";
+export { type ClassMetrics, classMetrics } from "./metrics/class-metrics.ts";
+export type { EmbeddingMetrics, RankingMetrics, ScoredPairMetrics } from "./metrics/embedding-metrics.ts";
+export { type Entity, entitiesOf } from "./metrics/entities.ts";
+export type { LabelMetrics } from "./metrics/label-metrics.ts";
+export { type LabelsMetrics, labelsMetrics } from "./metrics/labels-metrics.ts";
+export type { MaskedMetrics, Metrics } from "./metrics/metrics.ts";
+export { type NumberMetrics, numberMetrics, pearson, spearman } from "./metrics/number-metrics.ts";
+export { type RetrievalMetrics, retrievalMetrics } from "./metrics/retrieval-metrics.ts";
+export { type TaggedText, type TagMetrics, tagMetrics } from "./metrics/tag-metrics.ts";
+export { tripletAccuracy } from "./metrics/triplet-accuracy.ts";
+export {
+  MPNetForMaskedLM,
+  MPNetForSequenceClassification,
+  MPNetForTokenClassification,
+} from "./mpnet/mpnet-heads.ts";
+export { MPNetModel } from "./mpnet/mpnet-model.ts";
+export { PretrainedModel, type SavePretrainedOptions } from "./pretrained-model.ts";
 export {
   RobertaForMaskedLM,
   RobertaForSequenceClassification,

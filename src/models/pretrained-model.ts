@@ -3,33 +3,25 @@ import { normal_ } from "../nn/init/index.ts";
 import { Linear } from "../nn/linear.ts";
 import { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/autograd.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import type { Config } from "./config.ts";
+import type { EncoderInputs } from "./encoder-inputs.ts";
+import { type PredictOptions, predict } from "./fit/predict.ts";
+import { checkPrecisions, type OnnxPrecision, saveOnnx } from "./folder/save-onnx.ts";
+import { savePretrained } from "./folder/save-pretrained.ts";
+import type { Text, TextTokenizer } from "./text/text-tokenizer.ts";
+import type { TextModel } from "./text-model.ts";
 
-/** What a text encoder takes: whole numbers of [batch, length]. */
-export interface EncoderInputs {
-  /** Tokens by their numbers in the vocabulary. */
-  readonly inputIds: Tensor;
-  /** True, or 1, for tokens; false, or 0, for padding, which no token attends to. All are tokens unless given. */
-  readonly attentionMask?: Tensor | null;
-  /** Which of two texts a token is of, 0 or 1; 0 unless given. RoBERTa and DistilBERT have no use for it. */
-  readonly tokenTypeIds?: Tensor | null;
-  /** Where each token stands in its text; counted from the first unless given. DistilBERT always counts. */
-  readonly positionIds?: Tensor | null;
-}
-
-/** What a text encoder gives. */
-export interface EncoderOutput {
-  /** Of [batch, length, size]; at padding, some numbers. */
-  readonly lastHiddenState: Tensor;
-  /** Of [batch, size], of the first token; null of a model without a pooler. */
-  readonly poolerOutput: Tensor | null;
+/** What is written beside a model's own files. */
+export interface SavePretrainedOptions {
+  readonly onnx?: readonly OnnxPrecision[];
 }
 
 /** A model that a folder of Hugging Face's describes: its parameters are named as there. A forward pass gives `R`. */
-export abstract class PretrainedModel<R = unknown> extends Module {
+export abstract class PretrainedModel<R = unknown> extends Module implements TextModel<R> {
   /** What `config.json` says, with what has been changed since. */
   readonly config: Config;
+  /** What makes numbers of texts for it, as `autoModel` reads it of the folder; null where there is none. */
+  tokenizer: TextTokenizer | null = null;
   /** What this class is called in transformers. */
   abstract readonly architecture: string;
   /** The field that holds the encoder under a head; null: this is the encoder itself. */
@@ -43,6 +35,34 @@ export abstract class PretrainedModel<R = unknown> extends Module {
   }
 
   abstract forward(inputs: EncoderInputs): R;
+
+  /**
+   * What the model finds for each text, pair of texts or list of words, in their order: for "classify" a label with its
+   * probability, for "multiLabel" the labels that hold, for "regress" a number, for "tag" a label for each word, for
+   * "maskedLM" the likeliest tokens at each mask. It computes in eval mode, and has the modes afterwards that it had before.
+   *
+   * Throws `ArgumentError` for a model without a head or a tokenizer, and for what is no text; `NonFiniteError` where
+   * logits are no numbers.
+   * Source: `pipeline` of transformers.
+   */
+  predict(texts: readonly Text[], options: PredictOptions = {}): Promise<unknown[]> {
+    return predict(this, texts, options);
+  }
+
+  /**
+   * Writes the model into a folder that `transformers` opens, and `autoModel`: `config.json`, `model.safetensors` and the
+   * tokenizer's files, each of them whole or as it was. A tied weight is written once.
+   *
+   * Takes the path of the folder, which is made where there is none, and options: `onnx`, a list of "fp32" and "q8", has the
+   * model written for transformers.js and ONNX Runtime too, in f32 or with weights as bytes. Default: it is not.
+   * Throws `FileError` for what cannot be written, with the reason; `ArgumentError` for other precisions.
+   * Source: `PreTrainedModel.save_pretrained` of transformers.
+   */
+  async savePretrained(folder: string, { onnx = [] }: SavePretrainedOptions = {}): Promise<void> {
+    checkPrecisions(onnx);
+    savePretrained(this, folder);
+    await saveOnnx(this, folder, onnx);
+  }
 
   /** Paths of what a head adds to the encoder: a file need not have it, or may have it in another shape. */
   headPaths(): string[] {

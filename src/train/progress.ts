@@ -16,6 +16,8 @@ export interface ProgressOutput {
 export interface ProgressOptions {
   /** Stands before each line. */
   label?: string;
+  /** Steps that were made before, of a run that goes on; 0. */
+  from?: number;
   /** Lines in a pipe, the last included; default 10. */
   lines?: number;
   output?: ProgressOutput;
@@ -37,7 +39,8 @@ export class Progress {
   readonly #output: ProgressOutput;
   readonly #now: () => number;
   readonly #start: number;
-  #done = 0;
+  readonly #from: number;
+  #done: number;
   #shownAt = Number.NEGATIVE_INFINITY;
   #loss: number | undefined;
   #accuracy: number | undefined;
@@ -46,6 +49,7 @@ export class Progress {
     total: number,
     {
       label = "",
+      from = 0,
       lines = 10,
       output = standardOutput(),
       now = () => performance.now(),
@@ -53,6 +57,8 @@ export class Progress {
   ) {
     this.#total = total;
     this.#label = label;
+    this.#from = from;
+    this.#done = from;
     this.#lines = lines;
     this.#output = output;
     this.#now = now;
@@ -97,7 +103,7 @@ export class Progress {
   /** How things stand. */
   line(): string {
     const seconds = Math.max(1e-3, (this.#now() - this.#start) / 1000);
-    const rate = this.#done / seconds;
+    const rate = (this.#done - this.#from) / seconds;
     const parts = [
       this.#label,
       `${Math.floor((100 * this.#done) / this.#total)} %`.padStart(5),

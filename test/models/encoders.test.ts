@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSafetensors, Tensor, tensor, writeSafetensors } from "thaw";
-import { autoModel, type EncoderOutput, type PretrainedModel, savePretrained, type Task } from "thaw/models";
+import { autoModel, type EncoderOutput, type PretrainedModel, type Task } from "thaw/models";
 import { afterAll, expect, test } from "vitest";
 import { type Fixture, f32, fixture, inputsOf, kinds, weightsOf } from "./fixtures/fixture.ts";
 
@@ -82,7 +82,7 @@ test.each(kinds)("%s gives what PyTorch gives, and its gradients", async (kind) 
 test.each(kinds)("%s is saved with the names and the bits that transformers gave it", async (kind) => {
   const { found, model } = await opened(kind);
   const at = join(folder, `${kind}-saved`);
-  savePretrained(model, at);
+  await model.savePretrained(at);
   const saved = readSafetensors(join(at, "model.safetensors"));
   const before = weightsOf(found);
   expect([...saved.keys()].sort()).toEqual([...before.keys()].sort());

@@ -9,6 +9,7 @@ import {
   manualSeed,
   module,
   NonFiniteError,
+  type nn,
   noGrad,
   SelectorError,
 } from "thaw";
@@ -18,7 +19,6 @@ import {
   DistilBertForSequenceClassification,
   type FitOptions,
   fit as fitTo,
-  predict,
   RobertaForSequenceClassification,
   readData,
   readTokenizer,
@@ -34,7 +34,6 @@ const top = mkdtempSync(join(tmpdir(), "thaw-fit-"));
 afterAll(() => rmSync(top, { recursive: true, force: true }));
 
 const base = tinyFolder(top);
-const tokenizer = readTokenizer(base);
 const { train, test: held } = await readData(tinyTexts(top), {
   split: { test: 0.2, stratify: true, seed: 1 },
 });
@@ -45,13 +44,13 @@ function drawn(labels: readonly string[] = train.labels): Promise<Classifier> {
   return autoModel(base, { task: "classify", labels });
 }
 
-async function valuesOf(model: Classifier): Promise<Map<string, unknown>> {
+async function valuesOf(model: nn.Module): Promise<Map<string, unknown>> {
   const values = new Map<string, unknown>();
   for (const [path, p] of model.namedParameters()) values.set(path, (await p.data()).slice());
   return values;
 }
 
-const some: FitOptions = { train, eval: held, tokenizer, batch: 16, lr: 3e-3, seed: 1 };
+const some: FitOptions = { train, eval: held, batch: 16, lr: 3e-3, seed: 1 };
 const few: FitOptions = { ...some, epochs: 2 };
 
 describe.each(["wasm", "native"])("on %s", (backend) => {
@@ -86,7 +85,7 @@ describe.each(["wasm", "native"])("on %s", (backend) => {
 
     // What predict says is what the metrics counted.
     const texts = held.examples.map(({ text }) => text);
-    const found = await predict(first.model, texts, { tokenizer, batch: 5 });
+    const found = await first.model.predict(texts, { batch: 5 });
     const right = found.filter(({ label }, i) => label === held.labels[held.at(i)!.target as number]);
     expect(right.length / texts.length).toBeCloseTo(metrics!.accuracy, 12);
   });
@@ -130,6 +129,7 @@ describe("on wasm", () => {
         labels: ["LABEL_0", "LABEL_1"],
         examples: train.examples.map(({ text, target }) => ({ text: [text as string, "a fox"], target })),
       });
+      model.tokenizer = readTokenizer(base);
       const before = await valuesOf(model);
       const run = await fitTo(model, {
         ...some,
@@ -142,7 +142,7 @@ describe("on wasm", () => {
       for (const [path, values] of await valuesOf(model))
         if (path.startsWith("classifier.")) expect(values, path).not.toEqual(before.get(path));
         else expect(values, path).toEqual(before.get(path));
-      await expect(predict(model, ["a fox"], { tokenizer, maxLength: 4 })).resolves.toHaveLength(1);
+      await expect(model.predict(["a fox"], { maxLength: 4 })).resolves.toHaveLength(1);
     },
   );
 
@@ -230,7 +230,7 @@ describe("on wasm", () => {
     const model = await drawn();
     const scope = freeze(model, module("bert"));
     model.train();
-    const found = await predict(model, ["quick fox", ["lazy dog", "text editor"]], { tokenizer });
+    const found = await model.predict(["quick fox", ["lazy dog", "text editor"]]);
     scope[Symbol.dispose]();
     expect(model.modules().every(({ training }) => training)).toBe(true);
     expect(found.length).toBe(2);
@@ -239,7 +239,7 @@ describe("on wasm", () => {
       expect(score).toBeGreaterThanOrEqual(0.5);
       expect(score).toBeLessThan(1);
     }
-    expect(await predict(model, [], { tokenizer })).toEqual([]);
+    expect(await model.predict([])).toEqual([]);
   });
 });
 
@@ -323,16 +323,16 @@ describe("what cannot be", () => {
 
   test("models that give no label for a text", async () => {
     const tagger = await autoModel(base, { task: "tag", labels: train.labels });
-    await expect(fitTo(tagger, few)).rejects.toThrow(/task: "classify"/);
-    await expect(predict(await drawn(["one"]), ["a"], { tokenizer })).rejects.toThrow(
-      /nothing to choose from/,
-    );
+    await expect(fitTo(tagger, few)).rejects.toThrow(/train is of kind "class", and the model takes "tags"/);
+    const encoder = (await autoModel(base)) as never;
+    await expect(fitTo(encoder, few)).rejects.toThrow(/has no head; .*task: "classify"/);
+    await expect((await drawn(["one"])).predict(["a"])).rejects.toThrow(/nothing to choose from/);
   });
 
   test("weights that are not finite", async () => {
     const model = await drawn();
     noGrad(() => model.getParameter("classifier.bias").fill_(Number.NaN));
-    await expect(predict(model, ["a"], { tokenizer })).rejects.toThrow(NonFiniteError);
+    await expect(model.predict(["a"])).rejects.toThrow(NonFiniteError);
     const before = await valuesOf(model);
     await expect(fitTo(model, few)).rejects.toThrow(NonFiniteError);
     expect(await valuesOf(model)).toEqual(before);

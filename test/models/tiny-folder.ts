@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { manualSeed } from "thaw";
-import { BertModel, savePretrained } from "thaw/models";
+import { BertModel } from "thaw/models";
+import { savePretrained } from "../../src/models/folder/save-pretrained.ts";
 
 /** A folder with a small BERT that has learned nothing, and a tokenizer. */
 export function tinyFolder(top: string): string {
@@ -12,7 +13,7 @@ export function tinyFolder(top: string): string {
   const fixture = fileURLToPath(new URL("fixtures/tokenizer-wordpiece.json.gz", import.meta.url));
   const { tokenizer, config } = JSON.parse(gunzipSync(readFileSync(fixture)).toString());
   writeFileSync(join(at, "tokenizer.json"), JSON.stringify(tokenizer));
-  writeFileSync(join(at, "tokenizer_config.json"), JSON.stringify(config));
+  writeFileSync(join(at, "tokenizer_config.json"), JSON.stringify({ ...config, mask_token: "[MASK]" }));
   manualSeed(7);
   const sizes = { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32 };
   savePretrained(

@@ -2,14 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crossEntropy, data, noGrad, optim, type Tensor, tensor, trainStep } from "thaw";
-import {
-  alignLabels,
-  autoModel,
-  readData,
-  readTokenizer,
-  savePretrained,
-  type TextDataset,
-} from "thaw/models";
+import { alignLabels, autoModel, readData, readTokenizer, type TextDataset } from "thaw/models";
 import { afterAll, expect, test } from "vitest";
 import { tinyFolder, tinyTexts } from "./tiny-folder.ts";
 
@@ -66,7 +59,7 @@ test("a classifier of texts, of which only the top is trained", async () => {
   const isTrained = (path: string) => trained.some((glob) => path.startsWith(glob.slice(0, -2)));
   for (const [path, p] of model.namedParameters())
     if (!isTrained(path)) expect(await p.data(), path).toEqual(before.get(path));
-  savePretrained(model, join(top, "tuned"));
+  await model.savePretrained(join(top, "tuned"));
   const again = await autoModel(join(top, "tuned"), { task: "classify" });
   expect(again.labels).toEqual(["animals", "software"]);
   expect((await logitsOf(again)).logits).toEqual(logits);

@@ -55,3 +55,11 @@ test("the loss that is shown is a running mean, and long times have hours", () =
   progress.step({ loss: 3 });
   expect(progress.line()).toBe("  0 %  step 2/100000  loss 1.1000  0.0 steps/s  833:19:00 left");
 });
+
+test("one that goes on counts steps from where it is, and its pace from what it has made itself", () => {
+  const { written, wait, options } = fake();
+  const progress = new Progress(10, { from: 6, lines: 10, ...options });
+  wait(500);
+  progress.step();
+  expect(written).toEqual([" 70 %  step 7/10  2.0 steps/s  0:02 left\n"]);
+});

@@ -38,6 +38,10 @@ export const readFile = (path: string): Uint8Array =>
 export const writeFile = (path: string, bytes: Uint8Array): void =>
   withFiles(`write ${path}`, ({ fs }) => fs.writeFileSync(path, bytes));
 
+/** Puts bytes behind those that a file has. */
+export const appendFile = (path: string, bytes: Uint8Array): void =>
+  withFiles(`write ${path}`, ({ fs }) => fs.appendFileSync(path, bytes));
+
 /** Removes a file, if it is there. */
 export const removeFile = (path: string): void =>
   withFiles(`remove ${path}`, ({ fs }) => fs.rmSync(path, { force: true }));

@@ -1,6 +1,7 @@
 export { writeAtomically } from "./atomic.ts";
 export { checksumOf } from "./checksum.ts";
 export {
+  appendFile,
   baseName,
   type FileReader,
   fileVersion,
@@ -17,5 +18,6 @@ export {
   samePlace,
   writeFile,
 } from "./files.ts";
+export { holdFile } from "./hold.ts";
 export { temporaryEnd } from "./target.ts";
 export { finishWrites, writeBehind } from "./write-behind.ts";

@@ -4,7 +4,7 @@ import { LayerNorm } from "../../nn/layer-norm.ts";
 import { Module } from "../../nn/module.ts";
 import { arange, zerosLike } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { EncoderInputs } from "../pretrained-model.ts";
+import type { EncoderInputs } from "../encoder-inputs.ts";
 import type { BertSizes } from "./bert-config.ts";
 
 /** The sum of embeddings of a token, of its position and of which text it is of; normalized. */

@@ -6,7 +6,8 @@ import { zeros } from "../../tensor/create.ts";
 import { Parameter } from "../../tensor/parameter.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Config, ConfigReader, labelsOf } from "../config.ts";
-import { drawWeights, type EncoderInputs, PretrainedModel } from "../pretrained-model.ts";
+import type { EncoderInputs } from "../encoder-inputs.ts";
+import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { type BertSizes, bertDefaults, bertSizes } from "./bert-config.ts";
 import { BertModel } from "./bert-model.ts";
 

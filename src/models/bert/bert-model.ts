@@ -1,6 +1,7 @@
 import { checkInputs, keysOf } from "../attention-mask.ts";
 import type { Config } from "../config.ts";
-import { drawWeights, type EncoderInputs, type EncoderOutput, PretrainedModel } from "../pretrained-model.ts";
+import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
+import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { type BertSizes, bertDefaults, bertSizes } from "./bert-config.ts";
 import { BertEmbeddings } from "./bert-embeddings.ts";
 import { BertEncoder, BertPooler } from "./bert-layer.ts";

@@ -3,7 +3,8 @@ import { LayerNorm } from "../../nn/layer-norm.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Config, ConfigReader, labelsOf } from "../config.ts";
-import { drawWeights, type EncoderInputs, PretrainedModel } from "../pretrained-model.ts";
+import type { EncoderInputs } from "../encoder-inputs.ts";
+import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { DistilBertModel, type DistilBertSizes, distilBertSizes } from "./distilbert-model.ts";
 
 abstract class DistilBertHead extends PretrainedModel<Tensor> {

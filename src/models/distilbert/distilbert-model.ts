@@ -9,7 +9,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { activationOf } from "../activation.ts";
 import { checkInputs, keysOf } from "../attention-mask.ts";
 import { type Config, ConfigReader, refuseUnknown } from "../config.ts";
-import { drawWeights, type EncoderInputs, type EncoderOutput, PretrainedModel } from "../pretrained-model.ts";
+import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
+import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { attended } from "../self-attention.ts";
 
 /** The sizes of DistilBERT, as its config has them. */

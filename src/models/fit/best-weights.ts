@@ -2,34 +2,44 @@ import { copyOfBits } from "../../nn/bits.ts";
 import type { Module } from "../../nn/module.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { ClassMetrics } from "../metrics/class-metrics.ts";
-import type { Criterion } from "./fit-options.ts";
 
 /** Keeps a copy of what is trained as it was after the best epoch. */
 export class BestWeights {
-  readonly #criterion: Criterion;
   readonly #trained: ReadonlyMap<string, Parameter>;
+  readonly #sign: 1 | -1;
   #value = Number.NEGATIVE_INFINITY;
-  #weights: ReadonlyMap<string, Tensor> | null = null;
+  #weights: Readonly<Record<string, Tensor>> = {};
   /** The epoch whose weights are kept; 0 before the first. */
   epoch = 0;
 
-  constructor(criterion: Criterion, trained: ReadonlyMap<string, Parameter>) {
-    this.#criterion = criterion;
+  constructor(trained: ReadonlyMap<string, Parameter>, better: "more" | "less") {
     this.#trained = trained;
+    this.#sign = better === "more" ? 1 : -1;
   }
 
-  /** Keeps the weights that there are now, if they are better than all before. */
-  note(epoch: number, metrics: ClassMetrics): void {
-    const value = metrics[this.#criterion] * (this.#criterion === "loss" ? -1 : 1);
-    if (value <= this.#value) return;
-    this.#value = value;
+  /** Keeps the weights that there are now, if they are better than all before; the first in any case. */
+  note(epoch: number, measured: number): void {
+    const value = this.#sign * measured;
+    if (this.epoch > 0 && !(value > this.#value)) return;
+    this.#value = Number.isNaN(value) ? Number.NEGATIVE_INFINITY : value;
     this.epoch = epoch;
-    this.#weights = new Map([...this.#trained].map(([path, p]) => [path, copyOfBits(p, "fit")]));
+    this.#weights = Object.fromEntries([...this.#trained].map(([path, p]) => [path, copyOfBits(p, "fit")]));
   }
 
   /** Puts the weights that are kept into the module. */
   restore(module: Module): void {
-    if (this.#weights !== null) module.loadStateDict(this.#weights, { strict: false });
+    if (this.epoch > 0) module.loadStateDict(new Map(Object.entries(this.#weights)), { strict: false });
+  }
+
+  /** What a checkpoint has of it. */
+  stateDict() {
+    const value = this.#value === Number.NEGATIVE_INFINITY ? null : this.#value;
+    return { epoch: this.epoch, value, weights: { ...this.#weights } };
+  }
+
+  loadStateDict({ epoch, value, weights }: ReturnType<BestWeights["stateDict"]>): void {
+    this.epoch = epoch;
+    this.#value = value ?? Number.NEGATIVE_INFINITY;
+    this.#weights = weights;
   }
 }

@@ -2,21 +2,27 @@ import { ArgumentError } from "../../base/errors.ts";
 import { select } from "../../freeze/select.ts";
 import type { Module } from "../../nn/module.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
-import type { PretrainedModel } from "../pretrained-model.ts";
+import type { TextModel } from "../text-model.ts";
 
 /** One rate for all, or rates by selector, of which the first that names a parameter holds. */
 export type Rates = number | Readonly<Record<string, number>>;
 
 /** A rate, and what is trained at it. */
 export interface Rate {
-  /** What names the parameters: a selector, "head", "body" or "all". */
+  /** What names the parameters: a selector, "adapters", "head", "body" or "all". */
   readonly of: string;
   readonly lr: number;
   readonly paths: readonly string[];
 }
 
-/** Rates of what a head adds to an encoder, which is often new, and of the encoder, which knows much already. */
-const defaults = { head: 1e-3, body: 2e-5 };
+/**
+ * Rates of adapters, which are new and small; of what a head adds to an encoder, which is often new; and of the encoder,
+ * which knows much already.
+ */
+const defaults = { adapters: 2e-4, head: 1e-3, body: 2e-5 };
+
+/** Whether a path is of an adapter of low rank. */
+export const isAdapter = (path: string): boolean => path.split(".").some((name) => name.startsWith("lora_"));
 
 /**
  * The rate of each parameter that is trained.
@@ -25,7 +31,7 @@ const defaults = { head: 1e-3, body: 2e-5 };
  * from 0 on, and where something is trained that has none.
  */
 export function ratesOf(
-  model: PretrainedModel,
+  model: TextModel,
   trained: ReadonlyMap<string, Parameter>,
   given: Rates | undefined,
 ): Rate[] {
@@ -42,6 +48,7 @@ export function ratesOf(
   const rates: Rate[] = [];
   if (given === undefined) {
     const head = new Set(model.headPaths());
+    rates.push(take("adapters", defaults.adapters, isAdapter));
     rates.push(take("head", defaults.head, (path) => head.has(path)));
     rates.push(take("body", defaults.body, () => true));
   } else if (typeof given === "object" && given !== null) {

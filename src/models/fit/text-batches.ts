@@ -1,20 +1,25 @@
 import { ArgumentError } from "../../base/errors.ts";
-import type { Classifier } from "../auto-model.ts";
-import type { Text, TextTokenizer, TokenBatch } from "../text/text-tokenizer.ts";
+import type { Encoded, Text, TextTokenizer, TokenBatch } from "../text/text-tokenizer.ts";
+import type { TextModel } from "../text-model.ts";
 
-/** Makes what a model takes of some texts. */
-export type Batcher = (texts: readonly Text[]) => TokenBatch;
+/** Makes what a model takes of texts: the tokens of each, and batches of such rows. */
+export interface TextBatches {
+  readonly tokenizer: TextTokenizer;
+  row(text: Text): Encoded;
+  batch(rows: readonly Encoded[]): TokenBatch;
+}
 
 /** Rows are padded to a multiple of so many tokens, so that few lengths need a plan of their own. */
 const multiple = 8;
 
 /** What makes batches for a model. Throws `ArgumentError` where tokenizer, length and model do not go together. */
-export function textBatches(
-  op: string,
-  model: Classifier,
-  tokenizer: TextTokenizer,
-  maxLength = Math.min(tokenizer.settings.maxLength, model.maxLength),
-): Batcher {
+export function textBatches(op: string, model: TextModel, givenLength?: number): TextBatches {
+  const { tokenizer } = model;
+  if (tokenizer === null)
+    throw new ArgumentError(
+      `${op}: the model has no tokenizer, as its folder has no tokenizer.json; set model.tokenizer = readTokenizer(folder), of a folder that has one`,
+    );
+  const maxLength = givenLength ?? Math.min(tokenizer.settings.maxLength, model.maxLength);
   if (!Number.isInteger(maxLength) || maxLength < 1 || maxLength > model.maxLength)
     throw new ArgumentError(
       `${op}: maxLength is ${maxLength}; it must be a whole number up to ${model.maxLength}, the positions that the model has`,
@@ -26,5 +31,9 @@ export function textBatches(
     );
   // Where padding to a multiple would go beyond the last position, rows are padded to the longest one.
   const padToMultiple = Math.ceil(maxLength / multiple) * multiple <= model.maxLength ? multiple : 1;
-  return (texts) => tokenizer.encode(texts, { maxLength, padToMultiple });
+  return {
+    tokenizer,
+    row: (text) => tokenizer.encodeOne(text, { maxLength }),
+    batch: (rows) => tokenizer.batchOf(rows, { padToMultiple }),
+  };
 }

@@ -1,20 +1,8 @@
-/** How well one class is found. */
-export interface LabelMetrics {
-  readonly label: string;
-  /** What part of the texts that were given this label have it; 0 where none was. */
-  readonly precision: number;
-  /** What part of the texts that have this label were given it; 0 where none has. */
-  readonly recall: number;
-  /** The harmonic mean of both; 0 where both are. */
-  readonly f1: number;
-  /** How many texts have the label. */
-  readonly support: number;
-}
+import { type LabelMetrics, labelMetrics, meanOf } from "./label-metrics.ts";
+import type { Metrics } from "./metrics.ts";
 
 /** How well classes of texts are found. */
-export interface ClassMetrics {
-  /** The mean cross entropy, without weights of classes or smoothing. */
-  readonly loss: number;
+export interface ClassMetrics extends Metrics {
   /** What part of the texts was given the right label. */
   readonly accuracy: number;
   /** The mean F1 of the labels that some text has or was given. */
@@ -43,28 +31,19 @@ export function classMetrics(
     confusion[target]![largest(row)]!++;
     loss += logSumExp(row) - row[target]!;
   }
-  const perLabel = labels.map((label, k) => labelMetrics(label, k, confusion));
-  const present = perLabel.filter(({ support }, k) => support > 0 || confusion.some((row) => row[k]! > 0));
-  const right = confusion.reduce((sum, row, k) => sum + row[k]!, 0);
+  const counts = labels.map((_, k) => ({
+    right: confusion[k]![k]!,
+    given: confusion.reduce((sum, row) => sum + row[k]!, 0),
+    support: confusion[k]!.reduce((sum, n) => sum + n, 0),
+  }));
+  const perLabel = labels.map((label, k) => labelMetrics(label, counts[k]!));
+  const present = perLabel.filter((_, k) => counts[k]!.support + counts[k]!.given > 0);
   return {
     loss: loss / targets.length,
-    accuracy: right / targets.length,
-    macroF1: present.reduce((sum, { f1 }) => sum + f1, 0) / present.length,
+    accuracy: counts.reduce((sum, { right }) => sum + right, 0) / targets.length,
+    macroF1: meanOf(present.map(({ f1 }) => f1)),
     labels: perLabel,
     confusion,
-  };
-}
-
-function labelMetrics(label: string, k: number, confusion: readonly (readonly number[])[]): LabelMetrics {
-  const right = confusion[k]![k]!;
-  const support = confusion[k]!.reduce((sum, n) => sum + n, 0);
-  const given = confusion.reduce((sum, row) => sum + row[k]!, 0);
-  return {
-    label,
-    precision: given === 0 ? 0 : right / given,
-    recall: support === 0 ? 0 : right / support,
-    f1: support + given === 0 ? 0 : (2 * right) / (support + given),
-    support,
   };
 }
 

@@ -7,7 +7,8 @@ import { Parameter } from "../../tensor/parameter.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type BertSizes, bertSizes } from "../bert/bert-config.ts";
 import { type Config, ConfigReader, labelsOf } from "../config.ts";
-import { drawWeights, type EncoderInputs, PretrainedModel } from "../pretrained-model.ts";
+import type { EncoderInputs } from "../encoder-inputs.ts";
+import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { RobertaModel, robertaDefaults } from "./roberta-model.ts";
 
 abstract class RobertaHead extends PretrainedModel<Tensor> {
@@ -28,7 +29,8 @@ abstract class RobertaHead extends PretrainedModel<Tensor> {
   }
 }
 
-class RobertaClassifier extends Module {
+/** A classifier of the first token, with a layer before it. */
+export class RobertaClassifier extends Module {
   dense: Linear;
   dropout: Dropout;
   out_proj: Linear;
@@ -94,7 +96,8 @@ export class RobertaForTokenClassification extends RobertaHead {
   }
 }
 
-class RobertaPredictions extends Module {
+/** What finds the token at each place. */
+export class RobertaPredictions extends Module {
   dense: Linear;
   layer_norm: LayerNorm;
   decoder: Linear;

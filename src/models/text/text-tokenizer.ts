@@ -2,12 +2,15 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { ArgumentError, ConfigError } from "../../base/errors.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { EncoderInputs } from "../pretrained-model.ts";
+import type { EncoderInputs } from "../encoder-inputs.ts";
 import { addedBy, type Piece, type Templates, templatesOf } from "./template.ts";
 import { keptLengths, type Side, truncated } from "./truncate.ts";
 
-/** A text; two, for a model of pairs, of which an empty second one counts as none; or words, for a model of tokens. */
-export type Text = string | readonly [string, string] | { readonly words: readonly string[] };
+/**
+ * A text; two, for a model of pairs, of which an empty second one counts as none; or words, for a model of tokens. More than
+ * two are compared with one another, as embeddings: they are no row of tokens.
+ */
+export type Text = string | readonly [string, string, ...string[]] | { readonly words: readonly string[] };
 
 /** Options of `TextTokenizer.encode`. */
 export interface EncodeOptions {
@@ -65,8 +68,14 @@ interface Token {
  */
 export class TextTokenizer {
   readonly settings: TokenizerSettings;
+  /** What `tokenizer.json` and `tokenizer_config.json` say. */
+  readonly files: { readonly json: object; readonly config: object };
   /** The number of the token that pads rows. */
   readonly padding: number;
+  /** The number of the token that stands for one that is to be guessed; null where there is none. */
+  readonly mask: number | null;
+  /** Numbers of tokens that no text has, as those that are put around. */
+  readonly specialIds: ReadonlySet<number>;
   readonly #tokenizer: Tokenizer;
   readonly #templates: Templates;
   /** Whether each ideograph is a word. */
@@ -77,6 +86,7 @@ export class TextTokenizer {
   constructor(json: object, config: object, settings: TokenizerSettings) {
     const { name } = settings;
     this.settings = settings;
+    this.files = { json, config };
     const { post_processor: processor, pre_tokenizer: pre, normalizer } = json as Record<string, unknown>;
     this.#templates = templatesOf(processor, name);
     this.#spaceBefore = isByteLevelWithoutSpace(pre);
@@ -86,13 +96,17 @@ export class TextTokenizer {
     } catch (cause) {
       throw new ConfigError(`${name} cannot be used: ${(cause as Error).message}`, { cause });
     }
-    this.padding = this.#paddingOf(config);
+    this.padding = this.#named(config, "pad_token") ?? 0;
+    this.mask = this.#named(config, "mask_token");
+    const { added_tokens: added = [] } = json as { added_tokens?: { id: number; special?: boolean }[] };
+    this.specialIds = new Set(added.filter(({ special }) => special).map(({ id }) => id));
   }
 
-  #paddingOf(config: object): number {
-    const { pad_token: given } = config as { pad_token?: string | { content?: string } | null };
+  /** The number of a token that the config names; null where it names none. */
+  #named(config: object, key: string): number | null {
+    const given = (config as Record<string, string | { content?: string } | null | undefined>)[key];
     const token = typeof given === "string" ? given : given?.content;
-    return (token === undefined ? undefined : this.#tokenizer.token_to_id(token)) ?? 0;
+    return (token === undefined ? undefined : this.#tokenizer.token_to_id(token)) ?? null;
   }
 
   /** How many tokens there are numbers of. */
@@ -105,9 +119,9 @@ export class TextTokenizer {
     return this.#tokenizer.token_to_id(token);
   }
 
-  /** The text of some tokens, without those that are put around texts. */
-  decode(ids: readonly number[]): string {
-    return this.#tokenizer.decode([...ids], { skip_special_tokens: true });
+  /** The text of some tokens, without those that are put around texts unless asked for. */
+  decode(ids: readonly number[], { skipSpecialTokens = true } = {}): string {
+    return this.#tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens });
   }
 
   #tokensOf(text: string, word: number | null): Token[] {
@@ -166,33 +180,38 @@ export class TextTokenizer {
   encode(texts: readonly Text[], options: EncodeOptions = {}): TokenBatch {
     if (!Array.isArray(texts) || texts.length === 0)
       throw new ArgumentError("encode: there are no texts; give a list of one or more");
-    const { padToMultiple = 1 } = options;
+    return this.batchOf(
+      texts.map((text) => this.encodeOne(text, options)),
+      options,
+    );
+  }
+
+  /** What an encoder takes, of rows that `encodeOne` gave. */
+  batchOf(
+    rows: readonly Encoded[],
+    { padToMultiple = 1 }: Pick<EncodeOptions, "padToMultiple"> = {},
+  ): TokenBatch {
     if (!Number.isInteger(padToMultiple) || padToMultiple < 1)
       throw new ArgumentError(`encode: padToMultiple is ${padToMultiple}; it is a whole number from 1 on`);
-    const rows = texts.map((text) => this.encodeOne(text, options));
-    const longest = Math.max(1, ...rows.map(({ ids }) => ids.length));
+    const longest = rows.reduce((most, { ids }) => Math.max(most, ids.length), 1);
     const length = Math.ceil(longest / padToMultiple) * padToMultiple;
-    const { paddingSide } = this.settings;
-    const padded = <T>(row: readonly T[], value: T): T[] => {
-      const fill = Array<T>(length - row.length).fill(value);
-      return paddingSide === "right" ? [...row, ...fill] : [...fill, ...row];
-    };
-    const of = (list: number[][]): Tensor => tensor(list, { dtype: "i32" });
+    const padded = <T>(of: (row: Encoded) => readonly T[], value: T): T[][] =>
+      rows.map((row) => this.padded(of(row), value, length));
+    const whole = (list: number[][]): Tensor => tensor(list, { dtype: "i32" });
     return {
-      inputIds: of(rows.map(({ ids }) => padded(ids, this.padding))),
-      attentionMask: of(
-        rows.map(({ ids }) =>
-          padded(
-            ids.map(() => 1),
-            0,
-          ),
-        ),
-      ),
-      tokenTypeIds: of(rows.map(({ typeIds }) => padded(typeIds, 0))),
+      inputIds: whole(padded(({ ids }) => ids, this.padding)),
+      attentionMask: whole(padded(({ ids }) => ids.map(() => 1), 0)),
+      tokenTypeIds: whole(padded(({ typeIds }) => typeIds, 0)),
       wordIds: rows.every(({ wordIds }) => wordIds !== null)
-        ? rows.map(({ wordIds }) => padded(wordIds!, null))
+        ? padded<number | null>(({ wordIds }) => wordIds!, null)
         : null,
     };
+  }
+
+  /** What there is of each token of a row, with a value for padding, on the side where rows are padded. */
+  padded<T>(row: readonly T[], value: T, length: number): T[] {
+    const fill = Array<T>(length - row.length).fill(value);
+    return this.settings.paddingSide === "right" ? [...row, ...fill] : [...fill, ...row];
   }
 }
 

@@ -1,0 +1,58 @@
+import { binaryCrossEntropyWithLogits } from "../../../nn/losses/binary-cross-entropy.ts";
+import { tensor } from "../../../tensor/create.ts";
+import type { Tensor } from "../../../tensor/tensor.ts";
+import { type LabelsMetrics, labelsMetrics, sigmoid } from "../../metrics/labels-metrics.ts";
+import { logitsOf } from "../forward-rows.ts";
+import { inputsOf, textRows } from "./inputs.ts";
+import { labelLists } from "./labelled-texts.ts";
+import { measuredByLogits } from "./measured.ts";
+import type { Objective, ObjectiveSettings } from "./objective.ts";
+import type { Predicting } from "./predicting.ts";
+import type { LabelsPrediction } from "./predictions.ts";
+
+/** Several labels for each text, or pair of texts, or none: binary cross entropy of each. */
+export function classesObjective(settings: ObjectiveSettings): Objective<LabelsMetrics> {
+  const { model, batches } = settings;
+  const train = labelLists("train", settings.train, "classes", model.labels);
+  const measured = settings.eval && labelLists("eval", settings.eval, "classes", model.labels);
+  const rows = textRows(train.texts, batches);
+  return {
+    length: train.texts.length,
+    criteria: { loss: "less", accuracy: "more", microF1: "more", macroF1: "more" },
+    lengthOf: (i) => rows.row(i).ids.length,
+    batch(indices) {
+      const hot = indices.map((i) => {
+        const has = new Set(train.targets[i]);
+        return model.labels.map((_, k) => (has.has(k) ? 1 : 0));
+      });
+      return {
+        inputs: [...inputsOf(batches, indices.map(rows.row)), tensor(hot)],
+        weight: indices.length * model.labels.length,
+      };
+    },
+    loss: (inputIds: Tensor, attentionMask: Tensor, tokenTypeIds: Tensor, y: Tensor) =>
+      binaryCrossEntropyWithLogits(model.forward({ inputIds, attentionMask, tokenTypeIds }).to("f32"), y, {
+        reduction: "sum",
+      }),
+    evaluate: measuredByLogits(settings, measured, (targets, logits) =>
+      labelsMetrics(model.labels, targets, logits, settings.threshold),
+    ),
+  };
+}
+
+/** The labels of each text whose probability is `threshold` or more, the likeliest first. */
+export async function predictClasses({
+  model,
+  texts,
+  batches,
+  batch,
+  threshold,
+}: Predicting): Promise<LabelsPrediction[]> {
+  const logits = await logitsOf("predict", model, textRows(texts, batches), batches, batch);
+  return logits.map((row) => ({
+    labels: model.labels
+      .map((label, k) => ({ label, score: sigmoid(row[k]!) }))
+      .filter(({ score }) => score >= threshold)
+      .sort((a, b) => b.score - a.score),
+  }));
+}

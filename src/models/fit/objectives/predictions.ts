@@ -1,0 +1,21 @@
+/** The label of a text, or of a word, and how probable the model holds it, from 0 to 1. */
+export interface Prediction {
+  readonly label: string;
+  readonly score: number;
+}
+
+/** The labels of a text that hold, the likeliest first, each with its probability. */
+export interface LabelsPrediction {
+  readonly labels: readonly Prediction[];
+}
+
+/** The number of a text. */
+export interface NumberPrediction {
+  readonly value: number;
+}
+
+/** The label of each word, but of those that are cut off where the text is too long, or that have no token. */
+export type TagPrediction = readonly (Prediction & { readonly word: string })[];
+
+/** For each masked token of a text the likeliest tokens, with their probabilities. */
+export type TokenPrediction = readonly (readonly { readonly token: string; readonly score: number }[])[];

@@ -1,0 +1,59 @@
+import { Hash, hashBytes } from "../../base/hash.ts";
+import { bytesIn } from "../../nn/bits.ts";
+import type { TextDataset } from "../text-data/text-dataset.ts";
+import type { TextModel } from "../text-model.ts";
+import type { FitOptions, FitSettings } from "./fit-options.ts";
+import { isAdapter } from "./rates.ts";
+
+/** What a training was begun with, by what that is called in errors. */
+export type RunIdentity = Readonly<Record<string, string>>;
+
+/** What must be the same for a training to go on: the model, what it learns of, and all that its bits depend on. */
+export function identityOf(model: TextModel, settings: FitSettings, options: FitOptions): RunIdentity {
+  const { saveEvery: _, ...kept } = settings;
+  const { maxLength = null, lr = null, classWeights = null, embeddings = null, group } = options;
+  const given = { ...kept, maxLength, lr, classWeights, embeddings };
+  const { labels = [] } = model as { labels?: readonly string[] };
+  const { tokenizer } = model;
+  return {
+    "the model": model.architecture,
+    "the model's labels": JSON.stringify(labels),
+    "the model's config": hashed(model.config),
+    "the weights that the training began with": hashOfWeights(model),
+    "the tokenizer": tokenizer === null ? "none" : hashed([tokenizer.files, tokenizer.settings.maxLength]),
+    train: hashOfTexts(options.train),
+    eval: options.eval === undefined ? "none" : hashOfTexts(options.eval),
+    ranks: String(group?.size ?? 1),
+    ...Object.fromEntries(
+      Object.entries(given).map(([name, value]) => [`the option ${name}`, JSON.stringify(value)]),
+    ),
+  };
+}
+
+/** What differs between what a training was begun with and what there is now, a line each. */
+export const differences = (then: RunIdentity, now: RunIdentity): string[] =>
+  Object.keys({ ...then, ...now })
+    .filter((name) => then[name] !== now[name])
+    .map((name) => `${name}: ${then[name] ?? "none"} then, ${now[name] ?? "none"} now`);
+
+const bytesOfText = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+const hashed = (value: unknown): string => hashBytes(bytesOfText(JSON.stringify(value)));
+
+function hashOfTexts({ examples, kind, labels }: TextDataset): string {
+  const hash = new Hash().add(bytesOfText(JSON.stringify([kind, labels])));
+  for (const example of examples) hash.add(bytesOfText(JSON.stringify(example)));
+  return `${examples.length} texts, ${hash.text}`;
+}
+
+/** Of all weights but those that are drawn anew each time that a model is made. */
+function hashOfWeights(model: TextModel): string {
+  const head = new Set(model.headPaths());
+  const hash = new Hash();
+  for (const [path, parameter] of model.namedParameters()) {
+    if (head.has(path) || isAdapter(path)) continue;
+    hash.add(bytesOfText(path));
+    for (const bytes of bytesIn(parameter, "fit")) hash.add(bytes);
+  }
+  return hash.text;
+}

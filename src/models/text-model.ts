@@ -1,0 +1,16 @@
+import type { Module } from "../nn/module.ts";
+import type { Config } from "./config.ts";
+import type { EncoderInputs } from "./encoder-inputs.ts";
+import type { TextTokenizer } from "./text/text-tokenizer.ts";
+
+/** What tuning, predicting and saving see of a model: `PretrainedModel` is one. */
+export interface TextModel<R = unknown> extends Module {
+  readonly config: Config;
+  tokenizer: TextTokenizer | null;
+  readonly architecture: string;
+  readonly baseName: string | null;
+  readonly maxLength: number;
+  forward(inputs: EncoderInputs): R;
+  headPaths(): string[];
+  savePretrained(folder: string): Promise<void>;
+}

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { manualSeed } from "thaw";
@@ -59,6 +59,22 @@ test("fit trains an adapter and a head: they are saved alone, or with the base, 
   const live = await logits(model);
   saveAdapter(model, join(top, "adapter"));
   expect(await logits(loadAdapter(await opened(), join(top, "adapter")))).toEqual(live);
+  // A folder of the adapter with what texts need beside it; autoModel opens its base as well.
+  await model.savePretrained(join(top, "beside"));
+  expect(readdirSync(join(top, "beside")).sort()).toEqual([
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+  ]);
+  const beside = await autoModel(join(top, "beside"), { task: "classify" });
+  expect(beside.labels).toEqual(model.labels);
+  expect(await logits(beside as typeof model)).toEqual(live);
+  rmSync(base, { recursive: true });
+  await expect(autoModel(join(top, "beside"), { task: "classify" })).rejects.toThrow(
+    /which is no folder here/,
+  );
   await mergeAndUnload(model).savePretrained(join(top, "tuned"));
   const tuned = await autoModel(join(top, "tuned"), { task: "classify" });
   for (const [i, x] of (await logits(tuned)).entries()) expect(x).toBeCloseTo(live[i]!, 4);

@@ -1,3 +1,4 @@
+import { type Shape, sameShape, sizeOf } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import type { Op } from "../ir/op.ts";
 import { isConstant } from "./dim.ts";
@@ -45,15 +46,23 @@ class Walk {
   /** What a node is the mean of, along its last dimensions. */
   mean(n: Node): readonly [Node, number] | null {
     const [sum, count] = this.operands(n, "div") ?? [];
-    if (sum === undefined || this.number(count!) === null) return null;
-    const reduced = this.through(sum);
-    if (!isOp(reduced, "sum")) return null;
+    const reduced = sum === undefined ? null : this.through(sum);
+    if (reduced === null || !isOp(reduced, "sum")) return null;
     this.passed.add(reduced);
     const [x] = reduced.src as [Node];
     const { axes } = reduced.attrs;
     const rank = x.shape.length;
-    return axes.every((a, i) => a === rank - axes.length + i) ? [x, axes[0]!] : null;
+    const areLast = axes.every((a, i) => a === rank - axes.length + i);
+    return areLast && this.number(count!) === sizeOf(axes.map((a) => x.shape[a]!)) ? [x, axes[0]!] : null;
   }
+}
+
+/** What is repeated over all but the last dimensions, of these sizes; null: it is not only that. */
+function lastOf(n: Node, sizes: Shape): Node | null {
+  const walk = new Walk();
+  const end = walk.through(n);
+  const hasThem = ({ shape }: Node): boolean => sameShape(shape.slice(-sizes.length), sizes);
+  return sameShape(end.shape, sizes) && [n, ...walk.passed].every(hasThem) ? end : null;
 }
 
 /** What `layerNorm` makes of x, scaled and shifted, where a node is its result; null: it is another. */
@@ -76,9 +85,16 @@ function normalization(n: Node): Normalization | null {
   const middle = centred && walk.through(centred);
   const isOne = a !== undefined && walk.through(a) === middle && walk.through(b!) === middle;
   if (!isOne || least === null || along !== axis || plain(of!) !== plain(x!)) return null;
+  // Sizes are those of x, or of a row of it, or none: nothing has been taken for another dimension.
+  const { shape } = x!;
+  const row = [...shape.slice(0, axis), ...shape.slice(axis).map(() => 1)];
+  const isOfX = ({ shape: s }: Node): boolean =>
+    sameShape(s, shape) || sameShape(s, row) || sameShape(s, shape.slice(0, axis)) || sizeOf(s) === 1;
+  if (!sameShape(n.shape, shape) || ![...walk.passed].every(isOfX)) return null;
   walk.passed.delete(n);
-  const ends = [weight!, bias!].map((p) => new Walk().through(p)) as [Node, Node];
-  return { x: x!, axis: axis!, eps: least, weight: ends[0], bias: ends[1], within: walk.passed };
+  const ends = [weight!, bias!].map((p) => lastOf(p, shape.slice(axis)));
+  if (ends[0] === null || ends[1] === null) return null;
+  return { x: x!, axis: axis!, eps: least, weight: ends[0]!, bias: ends[1]!, within: walk.passed };
 }
 
 /**
@@ -98,10 +114,7 @@ export function normalizations(e: Emitter): {
     const made = isOp(n, "add") && n.dtype === "f32" ? normalization(n) : null;
     if (made === null) continue;
     const own = [made.weight, made.bias];
-    const rank = made.x.shape.length;
-    const fits =
-      own.every((p) => e.stored(p) !== null && p.shape.length === rank - made.axis) &&
-      e.dims(made.x).slice(made.axis).every(isConstant);
+    const fits = own.every((p) => e.stored(p) !== null) && e.dims(made.x).slice(made.axis).every(isConstant);
     const isAlone = [...made.within].every(
       (m) =>
         e.stored(m) !== null ||

@@ -14,6 +14,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 manualSeed(3);
 const linear = new nn.Linear(6, 5);
 const norm = new nn.LayerNorm(6);
+nn.init.normal_(norm.weight!);
+nn.init.normal_(norm.bias!);
 const unbiased = new nn.LayerNorm(6, { bias: false });
 const table = new nn.Embedding(11, 4, { paddingIdx: 0 });
 const half = new nn.Linear(6, 2).to("bf16");
@@ -31,6 +33,16 @@ const functions: Record<string, Fn> = {
   "norms, of which one has no bias": (x) => {
     const over = norm.forward(x);
     return unbiased.forward(x.add(over)).add(over);
+  },
+  "what is nearly a norm": (x) => {
+    const y = x.reshape([-1, 6]).narrow(0, 0, 1).expand([6, 6]).add(x.sum(0).sum(0).unsqueeze(-1));
+    const standard = (divided: number) => {
+      const centred = y.sub(y.sum(-1, { keepdim: true }).div(divided));
+      return centred.mul(centred.square().mean(-1, { keepdim: true }).add(1e-5).sqrt().reciprocal());
+    };
+    // A weight for each row, and a sum that is divided by another number than there are.
+    const rows = standard(6).mul(norm.weight!.unsqueeze(-1)).add(norm.bias!.unsqueeze(-1));
+    return rows.add(standard(5).mul(norm.weight!).add(norm.bias!));
   },
   "gelu, exact and with tanh": (x) => x.gelu().add(x.gelu({ approximate: "tanh" })),
   embedding: (_, i) => table.forward(i),

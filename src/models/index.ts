@@ -1,3 +1,5 @@
+export * from "../adapters/index.ts";
+export { type ExportOnnxOptions, exportOnnx, type InputSpec } from "../onnx/index.ts";
 export {
   type AutoModelOptions,
   autoModel,
@@ -66,7 +68,7 @@ export {
   MPNetForTokenClassification,
 } from "./mpnet/mpnet-heads.ts";
 export { MPNetModel } from "./mpnet/mpnet-model.ts";
-export { PretrainedModel } from "./pretrained-model.ts";
+export { PretrainedModel, type SavePretrainedOptions } from "./pretrained-model.ts";
 export {
   RobertaForMaskedLM,
   RobertaForSequenceClassification,

@@ -75,6 +75,14 @@ export class DataError extends ThawError {
 export class ConfigError extends ThawError {
   static override readonly name: string = "ConfigError";
 }
+/** A model that cannot be written in another format, for what it computes. */
+export class ExportError extends ThawError {
+  static override readonly name: string = "ExportError";
+}
+/** An adapter that does not fit a model, or a name of one that is taken or not there. */
+export class AdapterError extends ThawError {
+  static override readonly name: string = "AdapterError";
+}
 /** Something frozen that has moved. */
 export class FreezeError extends ThawError {
   static override readonly name: string = "FreezeError";

@@ -9,6 +9,7 @@ import type { TextTokenizer } from "./text/text-tokenizer.ts";
 export interface TextModel<R = unknown> extends Module {
   readonly config: Config;
   tokenizer: TextTokenizer | null;
+  readonly folder: string | null;
   readonly architecture: string;
   readonly baseName: string | null;
   readonly maxLength: number;
@@ -16,4 +17,5 @@ export interface TextModel<R = unknown> extends Module {
   stages(): readonly Stage[];
   outputOf(x: Tensor): R;
   headPaths(): string[];
+  savePretrained(folder: string): Promise<void>;
 }

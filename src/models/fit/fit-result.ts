@@ -22,6 +22,8 @@ export interface EpochRecord<M extends Metrics = Metrics> {
 export class FitResult<M extends Metrics = Metrics> {
   /** One entry an epoch. */
   readonly history: readonly EpochRecord<M>[];
+  /** Metrics of before the first update, of a model that makes embeddings; null of others, and without `eval`. */
+  readonly before: M | null;
   /** The epoch whose weights the model has now: the last, or the best. */
   readonly epoch: number;
   /** What was trained, and at which rates. */
@@ -34,6 +36,7 @@ export class FitResult<M extends Metrics = Metrics> {
 
   constructor(
     history: readonly EpochRecord<M>[],
+    before: M | null,
     epoch: number,
     rates: readonly Rate[],
     report: () => Report,
@@ -42,6 +45,7 @@ export class FitResult<M extends Metrics = Metrics> {
     this.phases = phases;
     this.prefixes = prefixes;
     this.history = history;
+    this.before = before;
     this.epoch = epoch;
     this.rates = rates;
     this.#report = report;
@@ -66,6 +70,8 @@ export class FitResult<M extends Metrics = Metrics> {
       trainLoss.toPrecision(4),
       ...numbersIn(metrics).map(([, value]) => value.toPrecision(4)),
     ]);
+    if (this.before !== null)
+      epochs.unshift(["before", 0, "–", ...numbersIn(this.before).map(([, value]) => value.toPrecision(4))]);
     const tables = [
       table(["trained", "rate", "parameters"], rates),
       table(["epoch", "updates", "train loss", ...names.map((name) => `eval ${name}`)], epochs),

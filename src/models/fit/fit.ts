@@ -44,6 +44,7 @@ export async function fit<M extends Metrics = Metrics>(
     train: options.train,
     eval: options.eval,
     classWeights: options.classWeights,
+    embeddings: options.embeddings,
     batches,
     entry,
   });

@@ -11,10 +11,10 @@ export type RunIdentity = Readonly<Record<string, string>>;
 /** What must be the same for a training to go on: the model, what it learns of, and all that its bits depend on. */
 export function identityOf(model: TextModel, settings: FitSettings, options: FitOptions): RunIdentity {
   const { saveEvery: _, ...kept } = settings;
-  const { maxLength = null, lr = null, classWeights = null, group } = options;
+  const { maxLength = null, lr = null, classWeights = null, embeddings = null, group } = options;
   // What a function decides is in the checkpoints.
   const trains = typeof kept.trains === "function" ? "a function" : kept.trains;
-  const given = { ...kept, trains, maxLength, lr, classWeights };
+  const given = { ...kept, trains, maxLength, lr, classWeights, embeddings };
   const { labels = [] } = model as { labels?: readonly string[] };
   const { tokenizer } = model;
   return {

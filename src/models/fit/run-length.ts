@@ -11,9 +11,15 @@ export interface RunLength {
 
 /** How many updates a training makes, and which of them begin an epoch. */
 export function runLength(
-  { length }: Objective,
+  { length, deal }: Objective,
   { batch, accumulate, epochs, steps }: FitSettings,
 ): RunLength {
-  const updates = Math.ceil(Math.ceil(length / batch) / accumulate);
-  return { steps: steps ?? epochs * updates, firstOf: (epoch) => epoch * updates };
+  const updatesOf = (epoch: number): number =>
+    Math.ceil((deal?.(epoch).length ?? Math.ceil(length / batch)) / accumulate);
+  const firsts = [0];
+  const firstOf = (epoch: number): number => {
+    while (firsts.length <= epoch) firsts.push(firsts.at(-1)! + updatesOf(firsts.length - 1));
+    return firsts[epoch]!;
+  };
+  return { steps: steps ?? firstOf(epochs), firstOf };
 }

@@ -19,6 +19,8 @@ export class RunState {
   history: EpochRecord[] = [];
   /** Phases that it has come to; the last is the one that it is in. */
   phases: PhaseRecord[] = [];
+  /** What was measured before the first update. */
+  before: EpochRecord["metrics"] = null;
 
   /** Counts an update of labels that count so much, whose mean loss was this. */
   updated(loss: number, weight: number): void {
@@ -39,8 +41,9 @@ export class RunState {
 
   /** What a checkpoint has of it. */
   stateDict() {
-    const { step, epoch, update, loss, weight, stopped, lines, history, phases } = this;
-    return { step, epoch, update, loss, weight, stopped, lines, history: [...history], phases: [...phases] };
+    const { step, epoch, update, loss, weight, stopped, lines, history, phases, before } = this;
+    const lists = { history: [...history], phases: [...phases] };
+    return { step, epoch, update, loss, weight, stopped, lines, ...lists, before };
   }
 
   loadStateDict(state: ReturnType<RunState["stateDict"]>): void {

@@ -115,21 +115,22 @@ export class Run {
       this.#folder?.close();
       setRandomState(random);
     }
-    const { history, epoch, phases: come } = this.#state;
-    return new FitResult(history, best?.epoch ?? epoch, phases.rates, () => this.#step.report(), {
+    const { history, before, epoch, phases: come } = this.#state;
+    return new FitResult(history, before, best?.epoch ?? epoch, phases.rates, () => this.#step.report(), {
       phases: come,
       prefixes: this.#phase.prefixes,
     });
   }
 
   async #fromStartToEnd(): Promise<void> {
-    const { model, settings, best, length } = this.#parts;
+    const { model, objective, settings, best, length } = this.#parts;
     const state = this.#state;
     // Ranks see other texts, and draw other numbers for them.
     manualSeed(settings.seed + (this.#group?.rank ?? 0) * 2 ** 32);
     await this.#begin();
     try {
       await inMode(model, true, async () => {
+        if (objective.measuresBefore && state.step === 0) await this.#measureBefore();
         await this.#goOn();
         // One that ended in an epoch has that to measure still.
         while (state.update > 0 || (!state.stopped && state.step < length.steps)) await this.#epoch();
@@ -203,6 +204,12 @@ export class Run {
     this.#folder?.log(line);
   }
 
+  async #measureBefore(): Promise<void> {
+    const before = await this.#measured();
+    this.#state.before = before;
+    if (before !== null) this.#log({ step: 0, epoch: 0, before });
+  }
+
   /** Puts the averages in the place of what is trained, for good. */
   #putAverages(): void {
     const { model, phases } = this.#parts;
@@ -219,7 +226,8 @@ export class Run {
     const { batch, seed, accumulate, patience, saveEvery } = settings;
     const state = this.#state;
     const lengths = this.#lengths;
-    const batches = dealt(objective.length, { batch, seed, epoch: state.epoch, lengths });
+    const { epoch } = state;
+    const batches = objective.deal?.(epoch) ?? dealt(objective.length, { batch, seed, epoch, lengths });
     const updates = chunks(batches, accumulate);
     const stop = (): void => {
       state.stopped = true;

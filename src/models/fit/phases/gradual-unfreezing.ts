@@ -62,8 +62,10 @@ function encoderStages(model: TextModel): string[][] {
   return base.stages().map(({ paths }) => paths.map((path) => `${prefix}${path}.**`));
 }
 
-/** Whether anything is left of what selectors name. */
+/** Whether anything that can be trained is left of what selectors name. */
 function hasParameters(model: TextModel, [, ...excluded]: readonly string[]): boolean {
   const prefixes = excluded.map((selector) => selector.slice(1, -"**".length));
-  return model.namedParameters().some(([path]) => !prefixes.some((prefix) => path.startsWith(prefix)));
+  return model
+    .namedParameters()
+    .some(([path, { requiresGrad }]) => requiresGrad && !prefixes.some((prefix) => path.startsWith(prefix)));
 }

@@ -75,6 +75,10 @@ export class DataError extends ThawError {
 export class ConfigError extends ThawError {
   static override readonly name: string = "ConfigError";
 }
+/** A model that cannot be written in another format, for what it computes. */
+export class ExportError extends ThawError {
+  static override readonly name: string = "ExportError";
+}
 /** Something frozen that has moved. */
 export class FreezeError extends ThawError {
   static override readonly name: string = "FreezeError";

@@ -1,3 +1,4 @@
+export { type ExportOnnxOptions, exportOnnx, type InputSpec } from "../onnx/index.ts";
 export {
   type AutoModelOptions,
   autoModel,
@@ -42,7 +43,7 @@ export { type LabelsMetrics, labelsMetrics } from "./metrics/labels-metrics.ts";
 export type { MaskedMetrics, Metrics } from "./metrics/metrics.ts";
 export { type NumberMetrics, numberMetrics, pearson, spearman } from "./metrics/number-metrics.ts";
 export { type TaggedText, type TagMetrics, tagMetrics } from "./metrics/tag-metrics.ts";
-export { PretrainedModel } from "./pretrained-model.ts";
+export { PretrainedModel, type SavePretrainedOptions } from "./pretrained-model.ts";
 export {
   RobertaForMaskedLM,
   RobertaForSequenceClassification,

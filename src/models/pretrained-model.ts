@@ -6,9 +6,15 @@ import { noGrad } from "../tensor/autograd.ts";
 import type { Config } from "./config.ts";
 import type { EncoderInputs } from "./encoder-inputs.ts";
 import { type PredictOptions, predict } from "./fit/predict.ts";
+import { checkPrecisions, type OnnxPrecision, saveOnnx } from "./folder/save-onnx.ts";
 import { savePretrained } from "./folder/save-pretrained.ts";
 import type { Text, TextTokenizer } from "./text/text-tokenizer.ts";
 import type { TextModel } from "./text-model.ts";
+
+/** What is written beside a model's own files. */
+export interface SavePretrainedOptions {
+  readonly onnx?: readonly OnnxPrecision[];
+}
 
 /** A model that a folder of Hugging Face's describes: its parameters are named as there. A forward pass gives `R`. */
 export abstract class PretrainedModel<R = unknown> extends Module implements TextModel<R> {
@@ -47,12 +53,15 @@ export abstract class PretrainedModel<R = unknown> extends Module implements Tex
    * Writes the model into a folder that `transformers` opens, and `autoModel`: `config.json`, `model.safetensors` and the
    * tokenizer's files, each of them whole or as it was. A tied weight is written once.
    *
-   * Takes the path of the folder, which is made where there is none.
-   * Throws `FileError` for what cannot be written, with the reason.
+   * Takes the path of the folder, which is made where there is none, and options: `onnx`, a list of "fp32" and "q8", has the
+   * model written for transformers.js and ONNX Runtime too, in f32 or with weights as bytes. Default: it is not.
+   * Throws `FileError` for what cannot be written, with the reason; `ArgumentError` for other precisions.
    * Source: `PreTrainedModel.save_pretrained` of transformers.
    */
-  async savePretrained(folder: string): Promise<void> {
+  async savePretrained(folder: string, { onnx = [] }: SavePretrainedOptions = {}): Promise<void> {
+    checkPrecisions(onnx);
     savePretrained(this, folder);
+    await saveOnnx(this, folder, onnx);
   }
 
   /** Paths of what a head adds to the encoder: a file need not have it, or may have it in another shape. */

@@ -1,0 +1,2 @@
+export { type ExportOnnxOptions, exportOnnx } from "./export-onnx.ts";
+export type { InputSpec } from "./recorded.ts";

@@ -15,6 +15,8 @@ import {
   DistilBertForTokenClassification,
 } from "./distilbert/distilbert-heads.ts";
 import { DistilBertModel } from "./distilbert/distilbert-model.ts";
+import type { EmbeddingModel } from "./embeddings/embedding-model.ts";
+import { openEmbeddingModel } from "./embeddings/open-embedding-model.ts";
 import type { EncoderOutput } from "./encoder-inputs.ts";
 import type {
   LabelsPrediction,
@@ -27,10 +29,17 @@ import type { PredictOptions } from "./fit/predict.ts";
 import { loadPretrained } from "./folder/load-pretrained.ts";
 import { readConfig } from "./folder/read-config.ts";
 import type { ClassMetrics } from "./metrics/class-metrics.ts";
+import type { EmbeddingMetrics } from "./metrics/embedding-metrics.ts";
 import type { LabelsMetrics } from "./metrics/labels-metrics.ts";
 import type { MaskedMetrics, Metrics } from "./metrics/metrics.ts";
 import type { NumberMetrics } from "./metrics/number-metrics.ts";
 import type { TagMetrics } from "./metrics/tag-metrics.ts";
+import {
+  MPNetForMaskedLM,
+  MPNetForSequenceClassification,
+  MPNetForTokenClassification,
+} from "./mpnet/mpnet-heads.ts";
+import { MPNetModel } from "./mpnet/mpnet-model.ts";
 import type { PretrainedModel } from "./pretrained-model.ts";
 import {
   RobertaForMaskedLM,
@@ -65,23 +74,35 @@ const distilbert = {
   tag: DistilBertForTokenClassification,
   maskedLM: DistilBertForMaskedLM,
 };
+const mpnet = {
+  encode: MPNetModel,
+  classify: MPNetForSequenceClassification,
+  multiLabel: MPNetForSequenceClassification,
+  regress: MPNetForSequenceClassification,
+  tag: MPNetForTokenClassification,
+  maskedLM: MPNetForMaskedLM,
+};
 
 /** The models of each task, by the `model_type` of a config. */
 const architectures: Readonly<
-  Record<string, { readonly [T in Task]: new (config: Config) => PretrainedModel }>
+  Record<string, { readonly [T in HeadTask]: new (config: Config) => PretrainedModel }>
 > = {
   bert,
   roberta,
   "xlm-roberta": roberta,
   camembert: roberta,
   distilbert,
+  mpnet,
 };
+
+/** What a class of each architecture is for. */
+type HeadTask = "encode" | "classify" | "multiLabel" | "regress" | "tag" | "maskedLM";
 
 /**
  * What a model is for: hidden states; of a text or a pair one label, several labels, or a number; a label for each word;
- * the token at a place.
+ * the token at a place; one vector of a text.
  */
-export type Task = "encode" | "classify" | "multiLabel" | "regress" | "tag" | "maskedLM";
+export type Task = HeadTask | "embed";
 
 /** What the kinds of tasks for a text or a pair are called in a config. */
 const problems: Readonly<Partial<Record<Task, string>>> = {
@@ -113,6 +134,9 @@ interface Labelled {
 /** A model that gives a text, or a pair, one of several labels. */
 export type Classifier = Predictor<Prediction, ClassMetrics> & Labelled;
 
+/** A model that makes one vector of a text. */
+export type Embedder = EmbeddingModel & { readonly [ofAnyClass]?: never } & MeasuredBy<EmbeddingMetrics>;
+
 /** A model for a task. */
 export type ModelFor<T extends Task> = {
   encode: OfAnyKind<EncoderOutput>;
@@ -121,6 +145,7 @@ export type ModelFor<T extends Task> = {
   regress: Predictor<NumberPrediction, NumberMetrics> & Labelled;
   tag: Predictor<TagPrediction, TagMetrics> & Labelled;
   maskedLM: Predictor<TokenPrediction, MaskedMetrics>;
+  embed: Embedder;
 }[T];
 
 /** Options of `autoModel`. */
@@ -137,9 +162,10 @@ export interface AutoModelOptions<T extends Task> {
  * A model with the weights of a folder of Hugging Face's, in eval mode.
  *
  * Takes the path of a folder with `config.json` and safetensors, and which `task` the model is for: "encode" (hidden
- * states); "classify", "multiLabel" or "regress" (a text or a pair: one label, several, a number); "tag" (each word) or
- * "maskedLM". With other `labels` than the folder's, or where the folder has no head for the task, the head is drawn. The
- * model holds the tokenizer of the folder.
+ * states); "classify", "multiLabel" or "regress" (a text or a pair: one label, several, a number); "tag" (each word);
+ * "maskedLM"; or "embed" (one vector a text: as a folder of sentence-transformers says, or else the mean of tokens). With
+ * other `labels` than the folder's, or where the folder has no head for the task, the head is drawn. The model holds the
+ * tokenizer of the folder.
  * Throws `ConfigError` for a folder without a config, of a kind that is not there, or that asks for what is not;
  * `StateDictError`, `SafetensorsError` and `FileError` as `loadPretrained`; `ArgumentError` for options that cannot be.
  * Source: `AutoModel` and its like of transformers.
@@ -148,23 +174,28 @@ export async function autoModel<T extends Task = "encode">(
   folder: string,
   { task = "encode" as T, labels, tokenizer }: AutoModelOptions<T> = {},
 ): Promise<ModelFor<T>> {
-  const model = modelOf(readConfig(folder), task, labels, folder);
+  if (task === "embed") {
+    refuseLabels(task, labels);
+    const encoder = (at: string) => autoModel(at, tokenizer === undefined ? {} : { tokenizer });
+    return (await openEmbeddingModel(folder, encoder)) as unknown as ModelFor<T>;
+  }
+  const model = modelOf(readConfig(folder), task as HeadTask, labels, folder);
   model.tokenizer =
     tokenizer === undefined && namesIn(folder).includes("tokenizer.json")
       ? readTokenizer(folder)
       : (tokenizer ?? null);
   loadPretrained(model, folder);
   model.eval();
-  return model;
+  return model as ModelFor<T>;
 }
 
 /** A model of a config, with weights that are drawn. Arguments and errors are those of `autoModel`. */
-function modelOf<T extends Task>(
+function modelOf(
   config: Config,
-  task: T,
+  task: HeadTask,
   labels?: readonly string[],
   name = "The config",
-): ModelFor<T> {
+): PretrainedModel {
   const type = config.model_type;
   if (typeof type !== "string" || !Object.hasOwn(architectures, type))
     throw new ConfigError(
@@ -172,14 +203,20 @@ function modelOf<T extends Task>(
     );
   const tasks = architectures[type]!;
   if (!Object.hasOwn(tasks, task))
-    throw new ArgumentError(`task: ${JSON.stringify(task)} is none; it is ${Object.keys(tasks).join(", ")}`);
-  if (labels !== undefined && !["classify", "multiLabel", "tag"].includes(task))
     throw new ArgumentError(
-      `labels: a model for "${task}" has none; they are for "classify", "multiLabel" and "tag"`,
+      `task: ${JSON.stringify(task)} is none; it is ${Object.keys(tasks).join(", ")}, embed`,
     );
+  refuseLabels(task, labels);
   const labelled = labels === undefined ? config : withLabels(config, labels);
   // Of a folder that says which of them it is, "classify" without labels is whichever that is.
   const says = task === "classify" && labels === undefined;
   const problem = says ? undefined : problems[task];
-  return new tasks[task](problem === undefined ? labelled : withProblem(labelled, problem)) as ModelFor<T>;
+  return new tasks[task](problem === undefined ? labelled : withProblem(labelled, problem));
+}
+
+function refuseLabels(task: Task, labels: readonly string[] | undefined): void {
+  if (labels !== undefined && !["classify", "multiLabel", "tag"].includes(task))
+    throw new ArgumentError(
+      `labels: a model for "${task}" has none; they are for "classify", "multiLabel" and "tag"`,
+    );
 }

@@ -3,6 +3,7 @@ export {
   type AutoModelOptions,
   autoModel,
   type Classifier,
+  type Embedder,
   type MeasuredBy,
   type ModelFor,
   type Task,
@@ -20,6 +21,20 @@ export {
   DistilBertForTokenClassification,
 } from "./distilbert/distilbert-heads.ts";
 export { DistilBertModel } from "./distilbert/distilbert-model.ts";
+export { batchesWithoutDuplicates } from "./embeddings/batches-without-duplicates.ts";
+export { Dense, type DenseSettings } from "./embeddings/dense.ts";
+export { embedInChunks } from "./embeddings/embed-in-chunks.ts";
+export { EmbeddingModel, type EmbeddingOptions } from "./embeddings/embedding-model.ts";
+export type { EncodeTextsOptions } from "./embeddings/encode-texts.ts";
+export type { EmbeddingLoss, EmbeddingLossOptions } from "./embeddings/loss-by-columns.ts";
+export { cosentLoss } from "./embeddings/losses/cosent.ts";
+export { cosineSimilarityLoss } from "./embeddings/losses/cosine-similarity.ts";
+export {
+  multipleNegativesRankingLoss,
+  type ScaleOptions,
+} from "./embeddings/losses/multiple-negatives-ranking.ts";
+export { tripletLoss } from "./embeddings/losses/triplet.ts";
+export type { PoolingMode } from "./embeddings/pooling.ts";
 export type { EncoderInputs, EncoderOutput } from "./encoder-inputs.ts";
 export { fit } from "./fit/fit.ts";
 export type { Criterion, FitOptions } from "./fit/fit-options.ts";
@@ -37,12 +52,21 @@ export type { Rate, Rates } from "./fit/rates.ts";
 export type { EpochEvent, StepEvent } from "./fit/run-events.ts";
 export { type LoadedWeights, loadPretrained } from "./folder/load-pretrained.ts";
 export { type ClassMetrics, classMetrics } from "./metrics/class-metrics.ts";
+export type { EmbeddingMetrics, RankingMetrics, ScoredPairMetrics } from "./metrics/embedding-metrics.ts";
 export { type Entity, entitiesOf } from "./metrics/entities.ts";
 export type { LabelMetrics } from "./metrics/label-metrics.ts";
 export { type LabelsMetrics, labelsMetrics } from "./metrics/labels-metrics.ts";
 export type { MaskedMetrics, Metrics } from "./metrics/metrics.ts";
 export { type NumberMetrics, numberMetrics, pearson, spearman } from "./metrics/number-metrics.ts";
+export { type RetrievalMetrics, retrievalMetrics } from "./metrics/retrieval-metrics.ts";
 export { type TaggedText, type TagMetrics, tagMetrics } from "./metrics/tag-metrics.ts";
+export { tripletAccuracy } from "./metrics/triplet-accuracy.ts";
+export {
+  MPNetForMaskedLM,
+  MPNetForSequenceClassification,
+  MPNetForTokenClassification,
+} from "./mpnet/mpnet-heads.ts";
+export { MPNetModel } from "./mpnet/mpnet-model.ts";
 export { PretrainedModel, type SavePretrainedOptions } from "./pretrained-model.ts";
 export {
   RobertaForMaskedLM,

@@ -12,7 +12,7 @@ export interface SelfAttention {
   readonly heads: number;
 }
 
-/** Attention of x, of [batch, length, size], to itself; `keys`: which of its positions are attended to. */
+/** Attention of x, of [batch, length, size], to itself; `keys`: which positions are attended to, or what scores gain. */
 export function attended(x: Tensor, keys: Tensor | null, attention: SelfAttention): Tensor {
   const [batch, length, size] = x.shape as [number, number, number];
   const { query, key, value, dropout, heads } = attention;

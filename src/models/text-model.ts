@@ -12,4 +12,5 @@ export interface TextModel<R = unknown> extends Module {
   readonly maxLength: number;
   forward(inputs: EncoderInputs): R;
   headPaths(): string[];
+  savePretrained(folder: string): Promise<void>;
 }

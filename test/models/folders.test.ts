@@ -107,6 +107,20 @@ test("an encoder of a folder with a head, and a head on a folder of an encoder",
   );
 });
 
+test("a pooler that a folder lacks, as one of a masked language model does, is drawn", () => {
+  const without = renamed(
+    (name) => name,
+    (name) => !name.includes("pooler") && !name.startsWith("classifier"),
+  );
+  const at = folderOf({ "config.json": config, "model.safetensors": without });
+  const pooler = ["bert.pooler.dense.weight", "bert.pooler.dense.bias"];
+  expect(loadPretrained(new BertForSequenceClassification(config), at).drawn).toEqual([
+    ...pooler,
+    "classifier.weight",
+    "classifier.bias",
+  ]);
+});
+
 test("a head for other classes is drawn, and its labels are saved", async () => {
   const at = folderOf({ "config.json": config, "model.safetensors": weights });
   const labels = ["a", "b", "c", "d"];
@@ -183,6 +197,7 @@ test.each([
   [{ is_decoder: true }, /is_decoder is true; decoders are not there yet/],
   [{ pruned_heads: { 0: [1] } }, /pruned_heads/],
   [{ quantization_config: { bits: 4 } }, /quantization_config/],
+  [{ model_type: "mpnet", relative_attention_num_buckets: 16 }, /relative_attention_num_buckets is 16/],
   [{ pad_token_id: 23 }, /pad_token_id is 23; the vocabulary has 23 tokens/],
   [{ id2label: { 1: "a" } }, /id2label .* name under "0"/],
 ])("a config with %o is an error that names it", async (change, message) => {

@@ -77,6 +77,21 @@ test("numbers, several classes, tags of words, pairs", async () => {
   expect([tags.kind, rows(tags)]).toEqual(["tags", [[{ words: ["New", "York"] }, [0, 1]]]]);
 });
 
+test("columns that are compared with one another: pairs, triplets, and more that are named", async () => {
+  const record = { anchor: "a", positive: "b", negative: "c", other: "d" };
+  const triplets = await readData(file("a.jsonl", [record]));
+  expect([triplets.kind, triplets.columns.text, rows(triplets)]).toEqual([
+    "none",
+    ["anchor", "positive", "negative"],
+    [[["a", "b", "c"], null]],
+  ]);
+  const { negative: _, ...pair } = record;
+  expect((await readData(file("b.jsonl", [pair]))).columns.text).toEqual(["anchor", "positive"]);
+  const text = ["anchor", "positive", "negative", "other"];
+  expect(rows(await readData(file("c.jsonl", [record]), { text }))).toEqual([[["a", "b", "c", "d"], null]]);
+  await expect(readData(file("d.jsonl", [record]), { text: [] })).rejects.toThrow(/no columns are named/);
+});
+
 test.each([
   ["x.jsonl", "", /has no records/],
   ["x.jsonl", "\n \n", /has no records/],

@@ -87,6 +87,21 @@ test("the shortest length that files know holds", () => {
   expect(lengthOf({ ...config(1e30), "config.json": { max_position_embeddings: 40 } })).toBe(40);
   const roberta = { model_type: "roberta", max_position_embeddings: 40, pad_token_id: 1 };
   expect(lengthOf({ ...config(512), "config.json": roberta })).toBe(38);
+  expect(lengthOf({ ...config(512), "config.json": { ...roberta, model_type: "mpnet" } })).toBe(38);
+  expect(lengthOf({ ...config(512), "sentence_roberta_config.json": { max_seq_length: 64 } })).toBe(64);
+  expect(lengthOf({})).toBe(512);
+  expect(lengthOf(config(8192))).toBe(8192);
+});
+
+test("sentence-transformers' own lower case comes before what the tokenizer does", () => {
+  const { tokenizer, config } = caseOf("wordpiece-cased");
+  const idsOf = (files: Record<string, unknown>, text: string) =>
+    readTokenizer(
+      folderOf({ "tokenizer.json": tokenizer, "tokenizer_config.json": config, ...files }),
+    ).encodeOne(text).ids;
+  const lower = { "sentence_bert_config.json": { do_lower_case: true } };
+  expect(idsOf({}, "A TEXT")).not.toEqual(idsOf({}, "a text"));
+  expect(idsOf(lower, "A TEXT")).toEqual(idsOf({}, "a text"));
 });
 
 test("what is no tokenizer, and no text, is an error that says so", () => {

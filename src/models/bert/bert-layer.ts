@@ -32,7 +32,7 @@ class BertSelfAttention extends Module {
 }
 
 /** norm(dropout(dense(x)) + residual). */
-class BertOutput extends Module {
+export class BertOutput extends Module {
   dense: Linear;
   LayerNorm: LayerNorm;
   dropout: Dropout;
@@ -64,7 +64,8 @@ class BertAttention extends Module {
   }
 }
 
-class BertIntermediate extends Module {
+/** activation(dense(x)), which is wider than x. */
+export class BertIntermediate extends Module {
   dense: Linear;
   readonly #activation: (x: Tensor) => Tensor;
 

@@ -1,5 +1,6 @@
 import { ArgumentError } from "../../base/errors.ts";
 import type { Group } from "../../distributed/group.ts";
+import type { EmbeddingLossOptions } from "../embeddings/loss-by-columns.ts";
 import type { TextDataset } from "../text-data/text-dataset.ts";
 import type { ClassWeights } from "./objectives/class-weights.ts";
 import { requireThreshold } from "./predict.ts";
@@ -18,7 +19,11 @@ export type Criterion =
   | "entityF1"
   | "entityPrecision"
   | "entityRecall"
-  | "perplexity";
+  | "perplexity"
+  | "recall@1"
+  | "recall@5"
+  | "recall@10"
+  | "mrr@10";
 
 /** Options of `fit`. */
 export interface FitOptions {
@@ -51,6 +56,8 @@ export interface FitOptions {
   readonly warmup?: number;
   /** The most that the norm of all gradients may be; 1. Null: as large as they are. */
   readonly clipNorm?: number | null;
+  /** How embeddings are trained, of a model that makes them. */
+  readonly embeddings?: EmbeddingLossOptions;
   /** How much each label counts, in their order, or "balanced": the less the more have it. All alike unless given. */
   readonly classWeights?: ClassWeights;
   /** How much of a target is spread over all labels; 0. */

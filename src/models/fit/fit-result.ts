@@ -20,6 +20,8 @@ export interface EpochRecord<M extends Metrics = Metrics> {
 export class FitResult<M extends Metrics = Metrics> {
   /** One entry an epoch. */
   readonly history: readonly EpochRecord<M>[];
+  /** Metrics of before the first update, of a model that makes embeddings; null of others, and without `eval`. */
+  readonly before: M | null;
   /** The epoch whose weights the model has now: the last, or the best. */
   readonly epoch: number;
   /** What was trained, and at which rates. */
@@ -28,11 +30,13 @@ export class FitResult<M extends Metrics = Metrics> {
 
   constructor(
     history: readonly EpochRecord<M>[],
+    before: M | null,
     epoch: number,
     rates: readonly Rate[],
     report: () => Report,
   ) {
     this.history = history;
+    this.before = before;
     this.epoch = epoch;
     this.rates = rates;
     this.#report = report;
@@ -57,6 +61,8 @@ export class FitResult<M extends Metrics = Metrics> {
       trainLoss.toPrecision(4),
       ...numbersIn(metrics).map(([, value]) => value.toPrecision(4)),
     ]);
+    if (this.before !== null)
+      epochs.unshift(["before", 0, "–", ...numbersIn(this.before).map(([, value]) => value.toPrecision(4))]);
     const tables = [
       table(["trained", "rate", "parameters"], rates),
       table(["epoch", "updates", "train loss", ...names.map((name) => `eval ${name}`)], epochs),

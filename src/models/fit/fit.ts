@@ -42,6 +42,7 @@ export async function fit<M extends Metrics = Metrics>(
     train: options.train,
     eval: options.eval,
     classWeights: options.classWeights,
+    embeddings: options.embeddings,
     batches: textBatches("fit", model, options.maxLength),
   });
   if (criterion !== null && !Object.hasOwn(objective.criteria, criterion))

@@ -75,6 +75,6 @@ export async function finiteValues(
   if (wrong < 0) return values;
   const place = places[Math.floor(wrong / (values.length / places.length))];
   throw new NonFiniteError(
-    `${op}: text ${place} has the logit ${values[wrong]}; the model's weights are not finite, or its values too large`,
+    `${op}: the model gives ${values[wrong]} for text ${place}; its weights are not finite, or its values too large`,
   );
 }

@@ -12,7 +12,6 @@ import {
 import { CheckpointFolder } from "../../checkpoint/checkpoint-folder.ts";
 import type { SaveOptions } from "../../checkpoint/save-options.ts";
 import type { Group } from "../../distributed/group.ts";
-import { savePretrained } from "../folder/save-pretrained.ts";
 import type { TextModel } from "../text-model.ts";
 import { differences, type RunIdentity } from "./run-identity.ts";
 
@@ -138,7 +137,7 @@ export class RunFolder {
 
   /** Writes the tuned model. */
   async finish(model: TextModel): Promise<void> {
-    if (this.#writes) savePretrained(model, this.path);
+    if (this.#writes) await model.savePretrained(this.path);
     await this.#group?.barrier();
   }
 

@@ -11,8 +11,8 @@ export type RunIdentity = Readonly<Record<string, string>>;
 /** What must be the same for a training to go on: the model, what it learns of, and all that its bits depend on. */
 export function identityOf(model: TextModel, settings: FitSettings, options: FitOptions): RunIdentity {
   const { saveEvery: _, ...kept } = settings;
-  const { maxLength = null, lr = null, classWeights = null, group } = options;
-  const given = { ...kept, maxLength, lr, classWeights };
+  const { maxLength = null, lr = null, classWeights = null, embeddings = null, group } = options;
+  const given = { ...kept, maxLength, lr, classWeights, embeddings };
   const { labels = [] } = model as { labels?: readonly string[] };
   const { tokenizer } = model;
   return {

@@ -16,6 +16,8 @@ export class RunState {
   /** Lines that `metrics.jsonl` has. */
   lines = 0;
   history: EpochRecord[] = [];
+  /** What was measured before the first update. */
+  before: EpochRecord["metrics"] = null;
 
   /** Counts an update of labels that count so much, whose mean loss was this. */
   updated(loss: number, weight: number): void {
@@ -36,8 +38,8 @@ export class RunState {
 
   /** What a checkpoint has of it. */
   stateDict() {
-    const { step, epoch, update, loss, weight, stopped, lines, history } = this;
-    return { step, epoch, update, loss, weight, stopped, lines, history: [...history] };
+    const { step, epoch, update, loss, weight, stopped, lines, history, before } = this;
+    return { step, epoch, update, loss, weight, stopped, lines, history: [...history], before };
   }
 
   loadStateDict(state: ReturnType<RunState["stateDict"]>): void {

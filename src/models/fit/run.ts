@@ -56,8 +56,10 @@ export class Run {
     const { batch, accumulate, epochs, warmup, weightDecay, clipNorm } = settings;
     this.#parts = parts;
     this.#group = options.group !== undefined && options.group.size > 1 ? options.group : null;
-    const updates = Math.ceil(Math.ceil(objective.length / batch) / accumulate);
-    this.#steps = settings.steps ?? epochs * updates;
+    const updates = (epoch: number): number =>
+      Math.ceil((objective.deal?.(epoch).length ?? Math.ceil(objective.length / batch)) / accumulate);
+    this.#steps =
+      settings.steps ?? Array.from({ length: epochs }, (_, i) => updates(i)).reduce((sum, n) => sum + n);
     this.#lengths = settings.bucket
       ? Array.from({ length: objective.length }, (_, i) => objective.lengthOf(i))
       : null;
@@ -90,12 +92,12 @@ export class Run {
       this.#folder?.close();
       setRandomState(random);
     }
-    const { history, epoch } = this.#state;
-    return new FitResult(history, best?.epoch ?? epoch, rates, () => this.#step.report());
+    const { history, before, epoch } = this.#state;
+    return new FitResult(history, before, best?.epoch ?? epoch, rates, () => this.#step.report());
   }
 
   async #fromStartToEnd(): Promise<void> {
-    const { model, settings, options, best, rates } = this.#parts;
+    const { model, objective, settings, options, best, rates } = this.#parts;
     const state = this.#state;
     // Ranks see other texts, and draw other numbers for them.
     manualSeed(settings.seed + (this.#group?.rank ?? 0) * 2 ** 32);
@@ -106,6 +108,7 @@ export class Run {
         : progressOf(this.#steps, state.step, rates);
     try {
       await inMode(model, true, async () => {
+        if (objective.measuresBefore && state.step === 0) await this.#measureBefore();
         // One that ended in an epoch has that to measure still.
         while (state.update > 0 || (!state.stopped && state.step < this.#steps)) await this.#epoch(progress);
       });
@@ -150,6 +153,12 @@ export class Run {
     this.#folder?.log(line);
   }
 
+  async #measureBefore(): Promise<void> {
+    const before = await this.#measured();
+    this.#state.before = before;
+    if (before !== null) this.#log({ step: 0, epoch: 0, before });
+  }
+
   /** Puts the averages in the place of what is trained, for good. */
   #putAverages(): void {
     const { model, trained } = this.#parts;
@@ -166,7 +175,8 @@ export class Run {
     const { batch, seed, accumulate, patience, saveEvery } = settings;
     const state = this.#state;
     const lengths = this.#lengths;
-    const batches = dealt(objective.length, { batch, seed, epoch: state.epoch, lengths });
+    const { epoch } = state;
+    const batches = objective.deal?.(epoch) ?? dealt(objective.length, { batch, seed, epoch, lengths });
     const updates = chunks(batches, accumulate);
     const stop = (): void => {
       state.stopped = true;

@@ -8,7 +8,7 @@ import { pathsOf } from "./weight-names.ts";
 
 /** How the weights of a folder were found in a model. */
 export interface LoadedWeights {
-  /** Paths of a head that keep the values that were drawn: the folder has none, or others of another shape. */
+  /** Paths of a head or a pooler that keep the values that were drawn: the folder has none, or a head of another shape. */
   readonly drawn: readonly string[];
   /** Names of what the folder has and the model has no place for, such as another head. */
   readonly unused: readonly string[];
@@ -17,7 +17,8 @@ export interface LoadedWeights {
 /**
  * Puts weights of a folder, as Hugging Face has them, into a model: one file or several, of f32, bf16 or f16, with old
  * names and new ones, of the encoder alone or under another head. A head that the folder has not, or has for another
- * number of classes, keeps its values. All is checked first: after an error nothing has changed.
+ * number of classes, keeps its values, and so does a pooler that it has not. All is checked first: after an error nothing
+ * has changed.
  *
  * Takes the model and the path of the folder, of a safetensors file or of an index. Gives which of the model's weights
  * were not there, and which of the folder's were of no use.
@@ -38,7 +39,8 @@ export function loadPretrained(model: PretrainedModel, path: string): LoadedWeig
     const { shape } = model.getParameter(paths[0]!);
     const isHead = paths.every((p) => head.has(p));
     const other = found.find((p) => !sameShape(given.get(p)!.entry.shape, shape));
-    if (isHead && (found.length === 0 || other !== undefined)) drawn.push(...paths);
+    const isLacking = found.length === 0 && (isHead || paths.every((p) => pooler.test(p)));
+    if (isLacking || (isHead && other !== undefined)) drawn.push(...paths);
     else if (found.length === 0) wrong.push(`${paths.join(" or ")} is missing`);
     else if (other !== undefined)
       wrong.push(`${text(given.get(other)!)}, the model has ${shapeText(shape)} as ${other}`);
@@ -47,6 +49,9 @@ export function loadPretrained(model: PretrainedModel, path: string): LoadedWeig
   const { unexpectedKeys } = load(path, { module: model, rename, strict: false, skipMismatched: true });
   return { drawn, unused: unexpectedKeys.filter((name) => !derived.test(name)) };
 }
+
+/** What files of models that have no use for it lack, such as those that find tokens. */
+const pooler = /(^|\.)pooler\./;
 
 /** Buffers of counted positions, which old files have: models make them anew. */
 const derived = /(^|\.)embeddings\.(position|token_type)_ids$/;

@@ -1,22 +1,28 @@
-import { joinPath, makeFolder, writeAtomically } from "../../base/storage/index.ts";
+import { joinPath, makeFolder } from "../../base/storage/index.ts";
 import { writeSafetensors } from "../../checkpoint/write.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { TextTokenizer } from "../text/text-tokenizer.ts";
 import type { TextModel } from "../text-model.ts";
+import { writeConfig } from "./write-config.ts";
 
 /** Writes a model into a folder, with its tokenizer where it has one: what `PretrainedModel.savePretrained` does. */
 export function savePretrained(model: TextModel, folder: string): void {
   makeFolder(folder);
   const tensors = new Map<string, Tensor>([...model.namedParameters(), ...model.namedBuffers()]);
   writeSafetensors(joinPath(folder, "model.safetensors"), tensors, { metadata: { format: "pt" } });
-  writeJson(folder, "config.json", { ...model.config, architectures: [model.architecture] });
-  if (model.tokenizer === null) return;
-  const { files, settings } = model.tokenizer;
-  writeJson(folder, "tokenizer.json", files.json);
-  // Other files may have said what the length is, which are not written.
-  writeJson(folder, "tokenizer_config.json", { ...files.config, model_max_length: settings.maxLength });
+  writeConfig(folder, "config.json", { ...model.config, architectures: [model.architecture] });
+  if (model.tokenizer !== null) saveTokenizer(model.tokenizer, folder);
 }
 
-const writeJson = (folder: string, name: string, value: object): void =>
-  writeAtomically(joinPath(folder, name), (append) =>
-    append(new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)),
-  );
+/** Writes a tokenizer into a folder. */
+export function saveTokenizer({ files, settings }: TextTokenizer, folder: string): void {
+  writeConfig(folder, "tokenizer.json", files.json);
+  const { tokenizer_class: name } = files.config as { tokenizer_class?: unknown };
+  writeConfig(folder, "tokenizer_config.json", {
+    ...files.config,
+    // transformers 5 has another name for a tokenizer of no model's own, and reads the old one, as 4 does.
+    ...(name === "TokenizersBackend" ? { tokenizer_class: "PreTrainedTokenizerFast" } : {}),
+    // Other files may have said what the length is, which are not written.
+    model_max_length: settings.maxLength,
+  });
+}

@@ -29,7 +29,8 @@ abstract class RobertaHead extends PretrainedModel<Tensor> {
   }
 }
 
-class RobertaClassifier extends Module {
+/** A classifier of the first token, with a layer before it. */
+export class RobertaClassifier extends Module {
   dense: Linear;
   dropout: Dropout;
   out_proj: Linear;
@@ -95,7 +96,8 @@ export class RobertaForTokenClassification extends RobertaHead {
   }
 }
 
-class RobertaPredictions extends Module {
+/** What finds the token at each place. */
+export class RobertaPredictions extends Module {
   dense: Linear;
   layer_norm: LayerNorm;
   decoder: Linear;

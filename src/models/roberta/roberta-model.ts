@@ -26,9 +26,14 @@ class RobertaEmbeddings extends BertEmbeddings {
   }
 
   protected override positionsOf(inputIds: Tensor): Tensor {
-    const isToken = inputIds.ne(this.#padding).to("i32");
-    return isToken.cumsum(1).to("i32").mul(isToken).add(this.#padding);
+    return positionsBehind(this.#padding, inputIds);
   }
+}
+
+/** Positions of tokens, counted from behind the number of padding, which padding itself has. */
+export function positionsBehind(padding: number, inputIds: Tensor): Tensor {
+  const isToken = inputIds.ne(padding).to("i32");
+  return isToken.cumsum(1).to("i32").mul(isToken).add(padding);
 }
 
 /**

@@ -5,6 +5,10 @@ import type { TextRecord } from "./records.ts";
 /** Names that columns of texts and of labels often have, in the order they are looked for. */
 const usual = {
   texts: [
+    ["anchor", "positive", "negative"],
+    ["anchor", "positive"],
+    ["query", "answer"],
+    ["question", "answer"],
     ["sentence1", "sentence2"],
     ["premise", "hypothesis"],
     ["question", "sentence"],
@@ -45,8 +49,7 @@ export function columnsOf(
   const texts = text === undefined ? found : typeof text === "string" ? [text] : text;
   if (texts === undefined)
     throw new DataError(`${path}: which column has the texts? It has ${list}; say text: "…"`);
-  if (texts.length < 1 || texts.length > 2)
-    throw new DataError(`text: ${texts.length} columns are named; a text is one, or a pair of two`);
+  if (texts.length < 1) throw new DataError("text: no columns are named; give one or more");
   const labels =
     label === undefined ? usual.labels.find((name) => known.has(name) && !texts.includes(name)) : label;
   return { text: needed(texts), label: labels == null ? null : needed([labels])[0]! };

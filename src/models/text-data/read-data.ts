@@ -8,8 +8,11 @@ import { TextDataset } from "./text-dataset.ts";
 
 /** Options of `readData`. */
 export interface ReadDataOptions {
-  /** The column of texts, or the two of pairs; a column of lists has words. One with a usual name unless given. */
-  readonly text?: string | readonly [string, string];
+  /**
+   * The column of texts, or those of pairs, of triplets and so on; a column of lists has words. One with a usual name
+   * unless given.
+   */
+  readonly text?: string | readonly string[];
   /** The column of labels; null: there are none. One with a usual name unless given, or none. */
   readonly label?: string | null;
   /** The names of classes or tags in the order of their numbers, as a model has them; all that there are unless given. */
@@ -67,7 +70,7 @@ export async function readData(
 
 /** The text of a record. */
 function textOf(path: string, { place, values }: TextRecord, columns: readonly string[]): Text {
-  const [first, second] = columns.map((column) => {
+  const texts = columns.map((column) => {
     const value = values[column];
     const isWords = Array.isArray(value) && value.every((word) => typeof word === "string");
     if (typeof value === "string" || (isWords && columns.length === 1)) return value as string | string[];
@@ -75,6 +78,7 @@ function textOf(path: string, { place, values }: TextRecord, columns: readonly s
       `${path}, ${place}: ${column} is ${(JSON.stringify(value) ?? "not there").slice(0, 60)}; it must be a text${columns.length === 1 ? ", or a list of words" : ""}`,
     );
   });
-  if (second !== undefined) return [first as string, second as string];
+  if (texts.length > 1) return texts as unknown as readonly [string, string, ...string[]];
+  const [first] = texts;
   return typeof first === "string" ? first : { words: first! };
 }

@@ -10,7 +10,8 @@ const unknown = 1e6;
 /**
  * The tokenizer of a folder of Hugging Face's.
  *
- * Takes the path of a folder with `tokenizer.json`, and `tokenizer_config.json` where there is one. Where files disagree
+ * Takes the path of a folder with `tokenizer.json`, and `tokenizer_config.json` where there is one. Texts are made lower
+ * case first where sentence-transformers is to (`do_lower_case`). Where files disagree
  * about the length of a text, the shortest of what `sentence_bert_config.json` and `tokenizer_config.json` say and of the
  * model's positions, `max_position_embeddings` of `config.json`, holds: what lies beyond one of them was not trained, or
  * cannot be computed. The length that `tokenizer.json` truncates to is one that somebody once asked for, and does not count.
@@ -25,25 +26,37 @@ export function readTokenizer(folder: string): TextTokenizer {
       `There is no tokenizer.json in the folder ${folder}; save the tokenizer anew with a transformers that writes it`,
     );
   const optional = (file: string) => (has.has(file) ? readConfig(folder, file) : {});
+  // Old versions put the architecture into the name: sentence_roberta_config.json.
+  const sentence = optional([...has].find((file) => /^sentence_.+_config\.json$/.test(file)) ?? "");
   const json = readConfig(folder, "tokenizer.json");
   const config = optional("tokenizer_config.json");
   const lengths = [
-    optional("sentence_bert_config.json").max_seq_length,
+    sentence.max_seq_length,
     config.model_max_length,
     positionsOf(optional("config.json")),
   ].filter((n): n is number => Number.isInteger(n) && (n as number) > 0 && (n as number) < unknown);
   const side = (key: string): Side => (config[key] === "left" ? "left" : "right");
-  return new TextTokenizer(json, config, {
+  return new TextTokenizer(sentence.do_lower_case === true ? lowered(json) : json, config, {
     name,
-    maxLength: Math.min(512, ...lengths),
+    maxLength: lengths.length === 0 ? 512 : Math.min(...lengths),
     truncationSide: side("truncation_side"),
     paddingSide: side("padding_side"),
   });
 }
 
-/** How many tokens a model has positions for: RoBERTa's begin behind the number of its padding. */
+/** A tokenizer that makes texts lower case first. */
+const lowered = (json: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => ({
+  ...json,
+  normalizer: {
+    type: "Sequence",
+    normalizers: [{ type: "Lowercase" }, json.normalizer].filter((one) => one !== null && one !== undefined),
+  },
+});
+
+/** How many tokens a model has positions for: RoBERTa's and MPNet's begin behind the number of its padding. */
 function positionsOf(config: Readonly<Record<string, unknown>>): unknown {
   const { max_position_embeddings: positions, model_type: type, pad_token_id: padding } = config;
-  const isShifted = typeof type === "string" && ["roberta", "xlm-roberta", "camembert"].includes(type);
+  const isShifted =
+    typeof type === "string" && ["roberta", "xlm-roberta", "camembert", "mpnet"].includes(type);
   return isShifted ? Number(positions) - Number(padding ?? 1) - 1 : positions;
 }

@@ -6,8 +6,11 @@ import type { EncoderInputs } from "../encoder-inputs.ts";
 import { addedBy, type Piece, type Templates, templatesOf } from "./template.ts";
 import { keptLengths, type Side, truncated } from "./truncate.ts";
 
-/** A text; two, for a model of pairs, of which an empty second one counts as none; or words, for a model of tokens. */
-export type Text = string | readonly [string, string] | { readonly words: readonly string[] };
+/**
+ * A text; two, for a model of pairs, of which an empty second one counts as none; or words, for a model of tokens. More than
+ * two are compared with one another, as embeddings: they are no row of tokens.
+ */
+export type Text = string | readonly [string, string, ...string[]] | { readonly words: readonly string[] };
 
 /** Options of `TextTokenizer.encode`. */
 export interface EncodeOptions {

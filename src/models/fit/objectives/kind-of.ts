@@ -1,8 +1,8 @@
 import { ArgumentError } from "../../../base/errors.ts";
 import type { TextModel } from "../../text-model.ts";
 
-/** What a model finds: a label, labels or a number of a text, labels of words, or tokens that are masked. */
-export type ModelKind = "class" | "classes" | "number" | "tags" | "masked";
+/** What a model finds: a label, labels or a number of a text, labels of words, tokens that are masked, or embeddings. */
+export type ModelKind = "class" | "classes" | "number" | "tags" | "masked" | "embeddings";
 
 /** Kinds of a head for texts, by what a config calls them. */
 const problems: Readonly<Record<string, ModelKind>> = {
@@ -16,6 +16,7 @@ export function kindOf(op: string, model: TextModel): ModelKind {
   const architecture = String(model?.architecture);
   if (architecture.endsWith("ForTokenClassification")) return "tags";
   if (architecture.endsWith("ForMaskedLM")) return "masked";
+  if (architecture === "SentenceTransformer") return "embeddings";
   if (!architecture.endsWith("ForSequenceClassification"))
     throw new ArgumentError(
       `${op}: the model is ${model?.architecture ?? typeof model}, which has no head; make it with autoModel(folder, { task: "classify", labels }), or for another task than "encode"`,

@@ -1,6 +1,7 @@
 import { ArgumentError } from "../../../base/errors.ts";
 import { classObjective, predictClass } from "./class.ts";
 import { classesObjective, predictClasses } from "./classes.ts";
+import { embeddingsObjective, predictNoEmbeddings } from "./embeddings.ts";
 import { kindOf, type ModelKind } from "./kind-of.ts";
 import { maskedObjective, predictTokens } from "./masked.ts";
 import { numberObjective, predictNumber } from "./number.ts";
@@ -21,12 +22,18 @@ const objectives: Readonly<Record<ModelKind, KindOfObjective>> = {
   classes: { isOneOfSeveral: false, train: classesObjective, predict: predictClasses },
   number: { isOneOfSeveral: false, train: numberObjective, predict: predictNumber },
   tags: { isOneOfSeveral: true, train: tagsObjective, predict: predictTags },
+  embeddings: { isOneOfSeveral: false, train: embeddingsObjective, predict: predictNoEmbeddings },
   masked: { isOneOfSeveral: false, train: maskedObjective, predict: predictTokens },
 };
 
 /** What `fit` trains a model for. Throws `ArgumentError` for options that go with other kinds of targets alone. */
 export function objectiveOf(settings: ObjectiveSettings): Objective {
-  const { train, isOneOfSeveral } = objectives[kindOf("fit", settings.model)];
+  const kind = kindOf("fit", settings.model);
+  const { train, isOneOfSeveral } = objectives[kind];
+  if (settings.embeddings !== undefined && kind !== "embeddings")
+    throw new ArgumentError(
+      'fit: embeddings is given, and the model makes none; leave it out, or make the model with autoModel(folder, { task: "embed" })',
+    );
   const { classWeights, labelSmoothing } = settings;
   if (!isOneOfSeveral && (classWeights !== undefined || labelSmoothing > 0))
     throw new ArgumentError(

@@ -1,4 +1,5 @@
 import type { Tensor } from "../../../tensor/tensor.ts";
+import type { EmbeddingLossOptions } from "../../embeddings/loss-by-columns.ts";
 import type { Metrics } from "../../metrics/metrics.ts";
 import type { TextDataset } from "../../text-data/text-dataset.ts";
 import type { TextModel } from "../../text-model.ts";
@@ -21,6 +22,10 @@ export interface Objective<M extends Metrics = Metrics> {
   readonly criteria: Readonly<Record<string, "more" | "less">>;
   /** How long an example is, in tokens. */
   lengthOf(index: number): number;
+  /** The batches of an epoch, from 0, where they are not any examples in a random order. */
+  deal?(epoch: number): number[][];
+  /** Whether the model is measured before the first update too. */
+  readonly measuresBefore?: boolean;
   /** What examples are in an epoch, from 0, of a training with a seed. */
   batch(indices: readonly number[], epoch: number): ObjectiveBatch;
   /** The sum of the losses of a batch's labels, of which the batch's `weight` makes a mean. */
@@ -38,6 +43,8 @@ export interface ObjectiveSettings {
   /** How many texts go through the model at once where it is measured. */
   readonly batch: number;
   readonly seed: number;
+  readonly bucket: boolean;
+  readonly embeddings: EmbeddingLossOptions | undefined;
   readonly classWeights: ClassWeights | undefined;
   readonly labelSmoothing: number;
   readonly threshold: number;

@@ -1,0 +1,22 @@
+import { load } from "../../checkpoint/load.ts";
+import type { EncoderOutput } from "../encoder-inputs.ts";
+import type { PretrainedModel } from "../pretrained-model.ts";
+import { EmbeddingModel } from "./embedding-model.ts";
+import { readSentenceFolder } from "./sentence-folder.ts";
+
+/** What `autoModel` does for "embed"; `openEncoder` opens the folder of an encoder. */
+export async function openEmbeddingModel(
+  folder: string,
+  openEncoder: (folder: string) => Promise<PretrainedModel<EncoderOutput>>,
+): Promise<EmbeddingModel> {
+  const { encoder, dense, pooling, normalizes, config } = readSentenceFolder(folder);
+  const model = new EmbeddingModel(await openEncoder(encoder), {
+    pooling,
+    dense,
+    normalizes,
+    sentenceConfig: config,
+  });
+  for (const [i, layer] of [...model.dense].entries()) load(dense[i]!.folder, { module: layer });
+  model.eval();
+  return model;
+}

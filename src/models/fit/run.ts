@@ -24,6 +24,8 @@ import { progressOf } from "./progress-line.ts";
 import { groupsOfRates, type Rate, warmUpAndDecay } from "./rates.ts";
 import { RunFolder } from "./run-folder.ts";
 import { identityOf } from "./run-identity.ts";
+import { parametersOf } from "./run-parameters.ts";
+import { planOf, type RunPlan } from "./run-plan.ts";
 import { RunState } from "./run-state.ts";
 
 /** What a training is made of, once all of it has been checked. */
@@ -80,6 +82,12 @@ export class Run {
     });
   }
 
+  /** What it will do and what that takes, as far as that is known before. Nothing changes. */
+  plan(): Promise<RunPlan> {
+    const explain = (...inputs: readonly Tensor[]) => this.#step.explain(tensor(1), ...inputs);
+    return planOf(this.#parts, this.#steps, explain);
+  }
+
   /** Trains, and gives what has come of it. */
   async toTheEnd(): Promise<FitResult> {
     const { options, best, rates } = this.#parts;
@@ -127,7 +135,8 @@ export class Run {
     const identity = identityOf(model, settings, options);
     if (!this.#folder.hasBegun(identity, options.resume === true)) return this.#folder.begin(identity);
     this.#folder.load(this.#saved());
-    this.#folder.cutMetrics(this.#state.lines);
+    this.#folder.cut("metrics", this.#state.lines);
+    this.#folder.cut("parameters", this.#state.history.length);
   }
 
   /** All that a checkpoint has. */
@@ -150,7 +159,7 @@ export class Run {
 
   #log(line: object): void {
     this.#state.lines++;
-    this.#folder?.log(line);
+    this.#folder?.log("metrics", line);
   }
 
   async #measureBefore(): Promise<void> {
@@ -196,6 +205,7 @@ export class Run {
     }
     const record = state.ended(await this.#measured());
     this.#log(record);
+    this.#folder?.log("parameters", parametersOf(record, this.#step.report()));
     if (best !== null) {
       this.#withAverages(() => best.note(record.epoch, this.#criterion(record.metrics)));
       if (patience !== null && record.epoch - best.epoch >= patience) stop();

@@ -7,7 +7,7 @@ import { numbersIn } from "../../models/metrics/metrics.ts";
 import { useOf } from "./card-use.ts";
 import type { FinetuneOptions } from "./options.ts";
 import { kebabCase } from "./options.ts";
-import type { Planned } from "./say-plan.ts";
+import { type Planned, rateText } from "./say-plan.ts";
 import type { TunedTask } from "./task-names.ts";
 
 /** A file that a card tells of. */
@@ -203,7 +203,7 @@ function training({ planned, base, frozen, run, options }: CardFacts): string {
     bullets([
       `Base: ${inline(nameOfBase(base))}; ${weights}`,
       `Trained: ${planned.trains.map(code).join(" ")}, ${grouped(trained)} of ${grouped(total)} numbers`,
-      ...plan.rates.map(({ of, lr, paths }) => `Rate of ${code(of)}: ${lr} (${paths.length} parameters)`),
+      ...plan.rates.map(({ of, lr, paths }) => `Rate of ${code(of)}: ${rateText(lr)} (${paths.length} parameters)`),
       frozen.tensors === 0
         ? "Nothing was frozen"
         : frozen.before === frozen.after

@@ -32,7 +32,7 @@ export function sayPlan(planned: Planned, print: (line: string) => void): void {
   if (train.labels.length > 0) say("labels", countsText(train));
   if (baseline !== null) say("baseline", `${baseline.name}: ${metricsText(baseline.metrics)}`);
   say("lengths", lengthsText(plan.lengths, maxLength, cut));
-  for (const { of, lr, paths } of plan.rates) say("trains", `${of} at ${lr}: ${fewOf(paths)}`);
+  for (const { of, lr, paths } of plan.rates) say("trains", `${of} at ${rateText(lr)}: ${fewOf(paths)}`);
   const trained = sum(plan.parameters.map(({ trainedElements }) => trainedElements));
   const elements = sum(plan.parameters.map((p) => p.elements));
   say(
@@ -78,6 +78,9 @@ function lengthsText(lengths: readonly number[], maxLength: number, cut: number)
 
 const fewOf = (paths: readonly string[]): string =>
   paths.length <= 3 ? paths.join(", ") : `${paths.slice(0, 2).join(", ")} and ${paths.length - 2} more`;
+
+/** 0.00002 as "2e-5". */
+export const rateText = (lr: number): string => (lr > 0 && lr < 0.01 ? lr.toExponential() : String(lr));
 
 /** Numbers under their names, as a line. */
 export const metricsText = (metrics: object): string =>

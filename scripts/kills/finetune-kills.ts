@@ -48,7 +48,7 @@ export async function killFinetune(
     for (let last = false; !last; ) {
       last = killed() >= kills;
       const folder = join(top, "killed/tuned");
-      const { status, text } = await run("killed", last ? null : Math.random() * duration);
+      const { status, text } = await run("killed", last ? null : 1.5 * Math.random() * duration);
       if (status === null) {
         if (existsSync(join(folder, "model.safetensors"))) seen.after++;
         else if (existsSync(join(folder, "run.json"))) seen.training++;

@@ -1,4 +1,4 @@
-import type { CardFacts } from "./model-card.ts";
+import type { CardFacts } from "./card-facts.ts";
 import type { TunedTask } from "./task-names.ts";
 
 const fenced = (language: string, lines: readonly string[]): string =>

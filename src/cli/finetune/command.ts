@@ -83,6 +83,10 @@ export function addFinetune(program: Command, print: (line: string) => void): vo
       "--onnx <precisions>",
       "write files for transformers.js and ONNX Runtime too: fp32, q8, or fp32,q8",
     )
+    .option(
+      "--base-model <name>",
+      "what the card calls the base, as at Hugging Face (default: what its config says)",
+    )
     .option("--dry-run", "say what would be trained and what that takes, and write nothing")
     .addHelpText(
       "after",

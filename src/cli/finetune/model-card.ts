@@ -1,36 +1,12 @@
 import { grouped, percent } from "../../base/table.ts";
-import type { Config } from "../../models/config.ts";
 import type { FitResult } from "../../models/fit/fit-result.ts";
-import type { OnnxPrecision } from "../../models/folder/save-onnx.ts";
 import type { LabelMetrics } from "../../models/metrics/label-metrics.ts";
 import { numbersIn } from "../../models/metrics/metrics.ts";
+import type { CardFacts } from "./card-facts.ts";
 import { useOf } from "./card-use.ts";
-import type { FinetuneOptions } from "./options.ts";
 import { kebabCase } from "./options.ts";
-import { type Planned, rateText } from "./say-plan.ts";
+import { rateText } from "./say-plan.ts";
 import type { TunedTask } from "./task-names.ts";
-
-/** A file that a card tells of. */
-export interface CardFile {
-  readonly name: string;
-  readonly sha256: string;
-}
-
-/** What a model card tells. */
-export interface CardFacts {
-  /** The name of the folder, which is the model's. */
-  readonly name: string;
-  readonly base: { readonly folder: string; readonly config: Config; readonly weights: readonly CardFile[] };
-  readonly data: CardFile;
-  readonly eval: CardFile | null;
-  readonly planned: Planned;
-  readonly options: FinetuneOptions;
-  readonly run: FitResult;
-  /** The digest of what was not trained, before and after. */
-  readonly frozen: { readonly before: string; readonly after: string; readonly tensors: number };
-  readonly onnx: readonly OnnxPrecision[];
-  readonly versions: Readonly<Record<string, string>>;
-}
 
 /** What Hugging Face calls tasks. */
 const pipelines: Readonly<Record<TunedTask, string>> = {
@@ -53,12 +29,12 @@ const metricTypes: Readonly<Record<string, string>> = {
 
 /** The model card of a tuned model: facts of how it was made, below a header that Hugging Face reads. */
 export function modelCard(facts: CardFacts): string {
-  const { name, planned, run, base } = facts;
+  const { name, planned, run } = facts;
   const { texts } = planned;
   return [
     header(facts),
     `# ${inline(name)}`,
-    `${inline(nameOfBase(base))}, tuned with thaw: ${sentenceOf(texts.task)}.`,
+    `Tuned with thaw from ${baseText(facts)}: ${sentenceOf(texts.task)}.`,
     "## Results",
     results(facts),
     perLabel(run),
@@ -76,17 +52,26 @@ export function modelCard(facts: CardFacts): string {
     .concat("\n");
 }
 
-/** The base model's name at Hugging Face, where its config says one. */
-const idOf = ({ config }: CardFacts["base"]): string | null => {
+/** The base model's name at Hugging Face: the one given, or the one that its config says. */
+const idOf = ({ base: { config }, options: { baseModel } }: CardFacts): string | null => {
+  if (baseModel !== undefined) return baseModel;
   const id = config._name_or_path;
   return typeof id === "string" && /^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(id) ? id : null;
 };
-const nameOfBase = (base: CardFacts["base"]): string => idOf(base) ?? base.folder;
+
+/** What the base is: the config of a folder may name what the folder itself was made from. */
+function baseText(facts: CardFacts): string {
+  const { base, options } = facts;
+  const id = idOf(facts);
+  if (options.baseModel !== undefined) return inline(options.baseModel);
+  return `the folder ${inline(base.folder)}${id === null ? "" : `, whose config names ${inline(id)}`}`;
+}
 
 /** YAML, in which a JSON text is one too. */
-function header({ name, planned, run, base, eval: held, data: file }: CardFacts): string {
+function header(facts: CardFacts): string {
+  const { name, planned, run, eval: held, data: file } = facts;
   const { task } = planned.texts;
-  const id = idOf(base);
+  const id = idOf(facts);
   const measured = numbersIn(run.metrics);
   const lines = [
     `library_name: ${task === "embed" ? "sentence-transformers" : "transformers"}`,
@@ -190,7 +175,8 @@ function data({ data: file, eval: held, planned }: CardFacts): string {
   )}`;
 }
 
-function training({ planned, base, frozen, run, options }: CardFacts): string {
+function training(facts: CardFacts): string {
+  const { planned, base, frozen, run, options } = facts;
   const { plan } = planned;
   const total = plan.parameters.reduce((sum, { elements }) => sum + elements, 0);
   const trained = plan.parameters.reduce((sum, { trainedElements }) => sum + trainedElements, 0);
@@ -201,9 +187,11 @@ function training({ planned, base, frozen, run, options }: CardFacts): string {
   );
   return [
     bullets([
-      `Base: ${inline(nameOfBase(base))}; ${weights}`,
+      `Base: ${baseText(facts)}; ${weights}`,
       `Trained: ${planned.trains.map(code).join(" ")}, ${grouped(trained)} of ${grouped(total)} numbers`,
-      ...plan.rates.map(({ of, lr, paths }) => `Rate of ${code(of)}: ${rateText(lr)} (${paths.length} parameters)`),
+      ...plan.rates.map(
+        ({ of, lr, paths }) => `Rate of ${code(of)}: ${rateText(lr)} (${paths.length} parameters)`,
+      ),
       frozen.tensors === 0
         ? "Nothing was frozen"
         : frozen.before === frozen.after
@@ -222,11 +210,11 @@ function training({ planned, base, frozen, run, options }: CardFacts): string {
 }
 
 /** Text in a line of Markdown, in which none of it means anything. */
-export const inline = (text: string): string =>
+const inline = (text: string): string =>
   text.replace(/\s+/g, " ").replace(/[\\`*_{}[\]<>()#+!|~&$]/g, (sign) => `\\${sign}`);
 
 /** Text as code in a line of Markdown. */
-export function code(text: string): string {
+function code(text: string): string {
   const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));
   const fence = "`".repeat(longest + 1);
   const pad = longest > 0 ? " " : "";

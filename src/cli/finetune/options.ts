@@ -33,6 +33,7 @@ export interface FinetuneOptions {
   readonly resume?: boolean;
   readonly saveEvery?: number;
   readonly onnx?: string;
+  readonly baseModel?: string;
   readonly dryRun?: boolean;
 }
 
@@ -71,7 +72,7 @@ export function fitOptionsOf(options: FinetuneOptions): Omit<FitOptions, "train"
 }
 
 /** `macro-f1` as `macroF1`. */
-export const camelCase = (name: string): string =>
+const camelCase = (name: string): string =>
   name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
 /** `macroF1` as `macro-f1`. */

@@ -48,7 +48,7 @@ export function chart(title: string, given: readonly Line[]): string {
         : points
             .map(
               ([at, value]) =>
-                `<circle class="${colours[i % 4]}" cx="${x.of(at).toFixed(1)}" cy="${y.of(value).toFixed(1)}" r="2.5" fill="currentColor"><title>${at}: ${number(value)}</title></circle>`,
+                `<circle class="${colours[i % 4]}" cx="${x.of(at).toFixed(1)}" cy="${y.of(value).toFixed(1)}" r="2.5"><title>${at}: ${number(value)}</title></circle>`,
             )
             .join("");
     return `<path class="${colours[i % 4]}" d="${d.join("")}"/>${dots}`;

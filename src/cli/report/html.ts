@@ -33,7 +33,7 @@ table { border-collapse: collapse; font-size: 13px; } th, td { border: 1px solid
 .map td { text-align: center; min-width: 2.2rem; } .map td:first-child { text-align: left; font-family: ui-monospace, monospace; }
 .frozen { color: var(--faint); } .thawed { outline: 2px solid var(--b); outline-offset: -2px; } .changed { background: #cf222e; color: #fff; }
 code { font: 12px ui-monospace, monospace; overflow-wrap: anywhere; }
-.a { stroke: var(--a); } .b { stroke: var(--b); } .c { stroke: var(--c); } .d { stroke: var(--d); } path.a, path.b, path.c, path.d { fill: none; stroke-width: 1.5; }
+.a { stroke: var(--a); } .b { stroke: var(--b); } .c { stroke: var(--c); } .d { stroke: var(--d); } circle.a { fill: var(--a); } circle.b { fill: var(--b); } circle.c { fill: var(--c); } circle.d { fill: var(--d); } path.a, path.b, path.c, path.d { fill: none; stroke-width: 1.5; }
 .key { font-size: 13px; } .key span { margin-right: 1.2rem; } .key i { display: inline-block; width: 1.2rem; border-top: 3px solid; vertical-align: middle; margin-right: .3rem; }
 .key .a { color: var(--a); } .key .b { color: var(--b); } .key .c { color: var(--c); } .key .d { color: var(--d); }
 `;

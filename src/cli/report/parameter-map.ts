@@ -4,10 +4,10 @@ import { escaped, htmlTable } from "./html.ts";
 type Entry = EpochParameters["parameters"][number];
 
 /** What became of a parameter in an epoch: it was trained, for the first time after it had been frozen, or rested. */
-export type ParameterState = "trained" | "thawed" | "frozen";
+type ParameterState = "trained" | "thawed" | "frozen";
 
 /** What became of each parameter, epoch by epoch. */
-export function statesOf(epochs: readonly EpochParameters[]): Map<string, ParameterState[]> {
+function statesOf(epochs: readonly EpochParameters[]): Map<string, ParameterState[]> {
   const states = new Map<string, ParameterState[]>();
   for (const [i, { parameters }] of epochs.entries())
     for (const { path, steps } of parameters) {

@@ -25,7 +25,7 @@ export async function report(
 }
 
 /** The page on a run. */
-export function reportOf(run: RunFiles): string {
+function reportOf(run: RunFiles): string {
   const { epochs, updates, parameters, identity } = run;
   const names = numbersIn(epochs[0]?.metrics ?? null).map(([name]) => name);
   const ofEpochs = (name: string) => ({

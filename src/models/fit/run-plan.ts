@@ -7,7 +7,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { ExplainedParameter, Explanation } from "../../train/explain.ts";
 import { inMode } from "./in-mode.ts";
 import type { Rate } from "./rates.ts";
-import type { RunParts } from "./run.ts";
+import type { RunParts } from "./run-parts.ts";
 
 /** What a training will do, and about what that takes. */
 export interface RunPlan {

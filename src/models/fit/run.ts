@@ -8,36 +8,21 @@ import { EMA } from "../../optim/ema.ts";
 import { LambdaLR } from "../../optim/lr-scheduler/lambda.ts";
 import { tensor } from "../../tensor/create.ts";
 import { getRandomState, manualSeed, setRandomState } from "../../tensor/draws.ts";
-import type { Parameter } from "../../tensor/parameter.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Progress } from "../../train/progress.ts";
 import type { TrainStep } from "../../train/step-types.ts";
 import { trainStep } from "../../train/train-step.ts";
-import type { TextModel } from "../text-model.ts";
-import type { BestWeights } from "./best-weights.ts";
 import { chunks, dealt } from "./deal.ts";
-import type { FitOptions, FitSettings } from "./fit-options.ts";
 import { FitResult } from "./fit-result.ts";
 import { inMode } from "./in-mode.ts";
-import type { Objective } from "./objectives/objective.ts";
 import { progressOf } from "./progress-line.ts";
-import { groupsOfRates, type Rate, warmUpAndDecay } from "./rates.ts";
+import { groupsOfRates, warmUpAndDecay } from "./rates.ts";
 import { RunFolder } from "./run-folder.ts";
 import { identityOf } from "./run-identity.ts";
 import { parametersOf } from "./run-parameters.ts";
+import type { RunParts } from "./run-parts.ts";
 import { planOf, type RunPlan } from "./run-plan.ts";
 import { RunState } from "./run-state.ts";
-
-/** What a training is made of, once all of it has been checked. */
-export interface RunParts {
-  readonly model: TextModel;
-  readonly objective: Objective;
-  readonly settings: FitSettings;
-  readonly options: FitOptions;
-  readonly trained: ReadonlyMap<string, Parameter>;
-  readonly rates: readonly Rate[];
-  readonly best: BestWeights | null;
-}
 
 /** One training, from its first update or from a checkpoint to its end. */
 export class Run {

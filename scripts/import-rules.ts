@@ -13,7 +13,7 @@ export const mayImport: { readonly [folder: string]: readonly string[] } = {
   nn: ["tensor", "engine", "ir"],
   freeze: ["nn", "tensor", "engine"],
   optim: ["nn", "tensor", "engine"],
-  ...allBefore(["data", "checkpoint", "distributed", "train", "onnx", "models"]),
+  ...allBefore(["data", "checkpoint", "distributed", "train", "onnx", "adapters", "models"]),
   testing: ["nn", "tensor"],
 };
 

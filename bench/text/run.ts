@@ -77,7 +77,11 @@ function encoder(of: keyof typeof trained, dropout: number, bar: number): Case {
 
 const [rows, width] = [4096, 1024];
 
-/** A layer and the gradients of what it takes, which go to buffers, as in a step they would go on into what follows. */
+/**
+ * A layer and the gradients of what it takes, which go to buffers, as in a step they would go on into what follows. What it
+ * takes is in the backend's memory too, as in a step, where it is a parameter or what came before: arrays would be copied in
+ * at each call.
+ */
 function layer(
   name: string,
   passes: number,
@@ -89,7 +93,7 @@ function layer(
     const wanted = all.filter((t) => t.requiresGrad);
     const [x, ...parameters] = all as [Tensor, ...Tensor[]];
     const shape = of(x, ...parameters).shape;
-    const cotangent = randn(shape);
+    const cotangent = new nn.Buffer(randn(shape));
     const places = [shape, ...wanted.map((t) => t.shape)].map((s) => new nn.Buffer(zeros(s)));
     return capture(() => {
       const result = of(x, ...parameters);
@@ -100,7 +104,7 @@ function layer(
   return { name, dropout: 0, bar: 0.6, bytes: passes * rows * width * 4, peers: [name], make };
 }
 
-const trainable = (shape: number[]) => randn(shape, { requiresGrad: true });
+const trainable = (shape: number[]) => new nn.Parameter(randn(shape));
 const x = () => trainable([rows, width]);
 const cases: readonly Case[] = [
   encoder("all", 0.1, 0.62),
@@ -143,13 +147,13 @@ const cases: readonly Case[] = [
     "cross entropy",
     3,
     (x, y) => crossEntropy(x, y!),
-    () => [x(), randint(0, width, [rows])],
+    () => [x(), new nn.Buffer(randint(0, width, [rows]))],
   ),
   layer(
     "embedding",
     0,
     (indices, table) => embedding(indices, table!),
-    () => [randint(0, 30_000, [512]), trainable([30_000, 384])],
+    () => [new nn.Buffer(randint(0, 30_000, [512])), trainable([30_000, 384])],
   ),
 ];
 

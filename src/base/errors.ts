@@ -79,6 +79,10 @@ export class ConfigError extends ThawError {
 export class ExportError extends ThawError {
   static override readonly name: string = "ExportError";
 }
+/** An adapter that does not fit a model, or a name of one that is taken or not there. */
+export class AdapterError extends ThawError {
+  static override readonly name: string = "AdapterError";
+}
 /** Something frozen that has moved. */
 export class FreezeError extends ThawError {
   static override readonly name: string = "FreezeError";

@@ -3,7 +3,7 @@ import { settings } from "../base/settings.ts";
 import { count, KernelBuilder, ops, param, ref } from "../lowered/build.ts";
 import type { Expr, Lowered, Name } from "../lowered/ir.ts";
 import { verify } from "../lowered/verify.ts";
-import type { LoopKernel, Value } from "../plan/kernel.ts";
+import type { LoopKernel, ReduceKind, Value } from "../plan/kernel.ts";
 import { number } from "./cells.ts";
 import { combine } from "./elementwise.ts";
 import type { Registers } from "./expr-lanes.ts";
@@ -12,6 +12,7 @@ import { startOf } from "./reduce.ts";
 import {
   gainsByPairs,
   KernelAccesses,
+  loadValue,
   lowerValues,
   type Pair,
   pairOf,
@@ -40,6 +41,13 @@ type Known = ReadonlyMap<number, Expr>;
 
 type Reduce = Extract<Value, { op: "reduce" }>;
 
+/** What a pass folds: a value of the body, element by element. */
+interface Fold {
+  readonly kind: ReduceKind;
+  readonly dtype: DType;
+  readonly value: number;
+}
+
 /** A place of a loop nest. */
 interface Here {
   /** Indices of the dimensions that have loops around here; zeros of others. */
@@ -64,7 +72,12 @@ class LoopLowering {
   readonly #nothing = new Map<DType, Expr>();
 
   constructor(kernel: LoopKernel, policy: LoopPolicy) {
-    const { outer, inner, accesses, body, vector } = kernel;
+    const { outer, inner, accesses, body, stores, vector } = kernel;
+    const { blocks = outer, lines = inner } = kernel;
+    const adding = new Map(stores.map(({ access, adds }) => [access, adds]));
+    /** Whether a dimension is one that sums of a store go over. */
+    const isSummed = (a: number, d: number): boolean =>
+      adding.get(a) === "rows" ? d >= blocks && d < outer : adding.get(a) === "line" && d >= outer + lines;
     this.#kernel = kernel;
     this.#policy = policy;
     this.#structure = analyse(kernel);
@@ -73,14 +86,15 @@ class LoopLowering {
     this.#whole = outer === 0 && body.some((v) => v.op === "reduce");
     this.#accesses = new KernelAccesses(this.#b, kernel, {
       extents: this.#extents,
-      varies: (a, d) => d < { scalar: 0, row: outer, full: outer + inner }[accesses[a]!.level],
+      varies: (a, d) =>
+        d < { scalar: 0, row: outer, full: outer + inner }[accesses[a]!.level] && !isSummed(a, d),
       along: () => this.#vectorDim,
     });
     this.#inPairs = gainsByPairs(body, this.#accesses);
   }
 
   lower(): Lowered {
-    const { outer, vector, body, accesses } = this.#kernel;
+    const { outer, blocks = outer, vector, body, accesses } = this.#kernel;
     const origin: Here = {
       at: this.#extents.map(() => count(0)),
       indices: new Map(
@@ -94,22 +108,46 @@ class LoopLowering {
     const scalars = scalarValues(this.#accesses, body, roots);
     const known = this.#compute(this.#context(origin), scalars, new Map());
     const all = accesses.map((_, i) => i);
-    if (vector === "inner") this.#dimensions(0, outer, origin, all, (row) => this.#alongRow(row, known));
+    if (vector === "inner")
+      this.#dimensions(0, blocks, origin, all, (block) => {
+        this.#startColumns(block);
+        this.#dimensions(blocks, outer, block, all, (row) => this.#alongRow(row, known));
+      });
     else this.#dimensions(0, outer - 1, origin, all, (row) => this.#acrossRows(row, known));
     return this.#b.kernel("loop");
   }
 
+  /** Stores what sums over the rows of a block start from. */
+  #startColumns(block: Here): void {
+    const { outer, inner, body, stores } = this.#kernel;
+    const columns = stores.filter(({ adds }) => adds === "rows");
+    if (columns.length === 0) return;
+    this.#dimensions(outer, outer + inner - 1, block, [], (at) =>
+      this.#vectors(1, (index, _, live) => {
+        for (const { access, value } of columns) {
+          const { dtype } = body[value]!;
+          const nothing = number(dtype, this.#policy.lanes, isFloat(dtype) ? -0 : 0);
+          storeValue(this.#context(at, index, 0, live), access, nothing);
+        }
+      }),
+    );
+  }
+
   #emptySums(): void {
     const b = this.#b;
-    for (const value of this.#kernel.body) {
-      if (value.op !== "reduce" || value.kind !== "sum" || !isFloat(value.dtype)) continue;
-      if (this.#nothing.has(value.dtype)) continue;
+    const { body, stores } = this.#kernel;
+    const summed = [
+      ...body.flatMap((v) => (v.op === "reduce" && v.kind === "sum" ? v.dtype : [])),
+      ...stores.flatMap(({ value, adds }) => (adds === "line" ? body[value]!.dtype : [])),
+    ];
+    for (const dtype of summed) {
+      if (!isFloat(dtype) || this.#nothing.has(dtype)) continue;
       const empty = this.#extents
         .slice(this.#kernel.outer)
         .map((n) => ops.eq(n, count(0)))
         .reduce(ops.or);
-      const either = ops.select(empty, number(value.dtype, 1, 0), number(value.dtype, 1, -0));
-      this.#nothing.set(value.dtype, b.let("nothing", ops.splat(either, this.#policy.lanes)));
+      const either = ops.select(empty, number(dtype, 1, 0), number(dtype, 1, -0));
+      this.#nothing.set(dtype, b.let("nothing", ops.splat(either, this.#policy.lanes)));
     }
   }
 
@@ -216,32 +254,60 @@ class LoopLowering {
   }
 
   /** Vectors side by side: sums enough to hide the latency of adding, and a loop that costs little beside its loads. */
-  #copies({ heavy, reduces, accesses }: Stage): number {
+  #copies({ heavy, accesses }: Stage, folds: readonly Fold[]): number {
     if (this.#policy.oneVector) return 1;
     if (heavy) return this.#inPairs ? 2 : 1;
-    if (reduces.length === 0) return 2;
+    if (folds.length === 0) return 2;
     // Elements fetched one by one take longer than they take to add.
     return accesses.some((a) => this.#kernel.accesses[a]!.vector === "strided") ? 1 : 4;
   }
 
   /** One stage over a row; gives `known` and what it reduced. */
   #pass(stage: Stage, row: Here, known: Known): Known {
+    const { outer, lines = 0 } = this.#kernel;
+    const reduces = stage.reduces.map((r) => this.#foldOf(r));
+    const totals = this.#accumulators(reduces);
+    const ofLines = stage.stores.filter(({ adds }) => adds === "line");
+    if (ofLines.length === 0) this.#alongLine(stage, row, outer, known, reduces, totals);
+    else
+      this.#dimensions(outer, outer + lines, row, stage.accesses, (line) => {
+        const sums = ofLines.map(
+          ({ value }) => ({ value, kind: "sum", dtype: this.#kernel.body[value]!.dtype }) as const,
+        );
+        const accumulators = this.#accumulators(sums);
+        const all = [...reduces, ...sums];
+        this.#alongLine(stage, line, outer + lines, known, all, [...totals, ...accumulators]);
+        this.#across(sums, accumulators);
+        const ctx = this.#context(line);
+        for (const [i, { access }] of ofLines.entries()) storeValue(ctx, access, ref(accumulators[i]!));
+      });
+    this.#across(reduces, totals);
+    return this.#with(known, stage.reduces, totals);
+  }
+
+  /** One stage over the dimensions from one on: values, folds into `totals`, stores. */
+  #alongLine(
+    stage: Stage,
+    here: Here,
+    from: number,
+    known: Known,
+    folds: readonly Fold[],
+    totals: readonly Name[],
+  ): void {
     const { outer, inner } = this.#kernel;
     const { lanes } = this.#policy;
-    const { reduces } = stage;
-    const copies = this.#copies(stage);
-    const totals = this.#accumulators(reduces);
-    this.#dimensions(outer, outer + inner - 1, row, stage.accesses, (at) => {
+    const copies = this.#copies(stage, folds);
+    this.#dimensions(from, outer + inner - 1, here, stage.accesses, (at) => {
       let accumulators: readonly (readonly Name[])[] = [totals];
       // Only a row that is long enough pays for several accumulators.
       const several = (turns: () => void) => {
-        const more = Array.from({ length: copies - 1 }, () => this.#accumulators(reduces));
+        const more = Array.from({ length: copies - 1 }, () => this.#accumulators(folds));
         accumulators = [totals, ...more];
         turns();
-        for (const [i, r] of reduces.entries())
+        for (const [i, fold] of folds.entries())
           for (let step = 1; step < copies; step *= 2)
             for (let c = 0; c + step < copies; c += 2 * step)
-              this.#fold(r, accumulators[c]![i]!, ref(accumulators[c + step]![i]!));
+              this.#fold(fold, accumulators[c]![i]!, ref(accumulators[c + step]![i]!));
       };
       this.#vectors(
         copies,
@@ -249,16 +315,19 @@ class LoopLowering {
           const pairs = vectors === 2 && this.#inPairs ? pairOf() : [];
           for (let copy = 0; copy < vectors; copy++) {
             const ctx = this.#context(at, index, copy * lanes, live, pairs[copy]);
-            this.#element(ctx, stage, known, accumulators[copy] ?? [], live);
+            this.#element(ctx, stage, known, folds, accumulators[copy] ?? [], live);
           }
         },
-        reduces.length > 0 ? several : undefined,
+        folds.length > 0 ? several : undefined,
       );
     });
-    // All lanes then hold the whole.
-    for (const [i, r] of reduces.entries())
-      for (let n = lanes / 2; n >= 1; n /= 2) this.#fold(r, totals[i]!, ops.rotate(ref(totals[i]!), n));
-    return this.#with(known, reduces, totals);
+  }
+
+  /** Has all lanes hold the whole. */
+  #across(folds: readonly Fold[], totals: readonly Name[]): void {
+    for (const [i, fold] of folds.entries())
+      for (let n = this.#policy.lanes / 2; n >= 1; n /= 2)
+        this.#fold(fold, totals[i]!, ops.rotate(ref(totals[i]!), n));
   }
 
   #with(known: Known, reduces: readonly number[], totals: readonly Name[]): Known {
@@ -268,13 +337,25 @@ class LoopLowering {
   /**
    * One vector of a stage: values, folds into the accumulators, stores. `live`: how many of its lanes are folded, if not all.
    */
-  #element(ctx: ValueContext, stage: Stage, known: Known, accumulators: readonly Name[], live?: Expr): void {
+  #element(
+    ctx: ValueContext,
+    stage: Stage,
+    known: Known,
+    folds: readonly Fold[],
+    accumulators: readonly Name[],
+    live?: Expr,
+  ): void {
     const values = this.#compute(ctx, stage.wanted, known);
-    for (const [i, r] of stage.reduces.entries()) {
-      const value = values.get(this.#reduce(r).args[0])!;
-      this.#fold(r, accumulators[i]!, live === undefined ? value : this.#alive(r, value, live));
+    for (const [i, fold] of folds.entries()) {
+      const value = values.get(fold.value)!;
+      this.#fold(fold, accumulators[i]!, live === undefined ? value : this.#alive(fold, value, live));
     }
-    for (const s of stage.stores) storeValue(ctx, s.access, values.get(s.value)!);
+    for (const { access, value, adds } of stage.stores) {
+      if (adds === "line") continue;
+      const own = values.get(value)!;
+      const { dtype } = this.#kernel.body[value]!;
+      storeValue(ctx, access, adds ? combine("sum", dtype, loadValue(ctx, access), own) : own);
+    }
   }
 
   #rowStores(ctx: ValueContext, known: Known): void {
@@ -302,11 +383,12 @@ class LoopLowering {
       let known = rows.map(() => scalars);
       for (const stage of stages) {
         const here = rows.map((ctx, copy) => this.#compute(ctx, stage.rows, known[copy]!));
-        const totals = rows.map(() => this.#accumulators(stage.reduces));
+        const folds = stage.reduces.map((r) => this.#foldOf(r));
+        const totals = rows.map(() => this.#accumulators(folds));
         // What the lanes are that there are not, nobody reads.
         this.#dimensions(outer, outer + inner, row, stage.accesses, (at) => {
           for (const [copy, ctx] of contexts(at).entries())
-            this.#element(ctx, stage, here[copy]!, totals[copy]!);
+            this.#element(ctx, stage, here[copy]!, folds, totals[copy]!);
         });
         known = here.map((k, copy) => this.#with(k, stage.reduces, totals[copy]!));
       }
@@ -314,31 +396,30 @@ class LoopLowering {
     });
   }
 
-  #reduce(index: number): Reduce {
-    return this.#kernel.body[index] as Reduce;
+  #foldOf(reduce: number): Fold {
+    const { kind, dtype, args } = this.#kernel.body[reduce] as Reduce;
+    return { kind, dtype, value: args[0] };
   }
 
   /** A vector that changes nothing when it is folded in. */
-  #identity(index: number): Expr {
-    const { kind, dtype } = this.#reduce(index);
+  #identity({ kind, dtype }: Fold): Expr {
     const nothing = kind === "sum" ? this.#nothing.get(dtype) : undefined;
     return nothing ?? number(dtype, this.#policy.lanes, startOf(kind, dtype));
   }
 
-  /** Variables that hold what each reduction starts from; lanes are folded each on its own. */
-  #accumulators(reduces: readonly number[]): Name[] {
-    return reduces.map((r) => this.#b.var("acc", this.#identity(r)));
+  /** Variables that hold what each fold starts from; lanes are folded each on its own. */
+  #accumulators(folds: readonly Fold[]): Name[] {
+    return folds.map((fold) => this.#b.var("acc", this.#identity(fold)));
   }
 
-  #fold(index: number, accumulator: Name, value: Expr): void {
-    const { kind, dtype } = this.#reduce(index);
+  #fold({ kind, dtype }: Fold, accumulator: Name, value: Expr): void {
     this.#b.set(accumulator, combine(kind, dtype, ref(accumulator), value));
   }
 
   /** A value with what changes nothing in the lanes from `live` on. */
-  #alive(index: number, value: Expr, live: Expr): Expr {
+  #alive(fold: Fold, value: Expr, live: Expr): Expr {
     const { lanes } = this.#policy;
     const alive = ops.lt(ops.iota(lanes), ops.splat(ops.convert(live, "i32"), lanes));
-    return this.#b.let("alive", ops.select(alive, value, this.#identity(index)));
+    return this.#b.let("alive", ops.select(alive, value, this.#identity(fold)));
   }
 }

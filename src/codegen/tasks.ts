@@ -76,7 +76,10 @@ export function tasksOf(call: KernelCall, tiling: ProductTiling): Tasks {
   const work = workOf(call);
   if (work < grain * 2) return { total, chunk: total, block };
   const perIndex = work / total;
-  return { total, chunk: Math.min(total, Math.max(16, Math.ceil(grain / perIndex / 16) * 16)), block };
+  // Blocks of rows are few, and long.
+  const unit = kernel.blocks === undefined ? 16 : 1;
+  const chunk = Math.max(unit, Math.ceil(grain / perIndex / unit) * unit);
+  return { total, chunk: Math.min(total, chunk), block };
 }
 
 /** What a call takes, in element operations: a multiply-add of a product is an eighth of one, as vectors do them. */

@@ -201,7 +201,7 @@ function lowerValue(
   const { lanes } = ctx.registers;
   switch (value.op) {
     case "load":
-      return load(ctx, value.access, ctx.accesses.coordinates(value.access, ctx.at));
+      return loadValue(ctx, value.access);
     case "constant":
       return number(value.dtype, lanes, roundTo(value.dtype, value.value));
     case "index":
@@ -256,6 +256,10 @@ function load(ctx: ValueContext, access: number, at: readonly Expr[], each?: Alo
   const isPlain = dtype === "f32" || dtype === "f64" || dtype === "i32" || dtype === "u8";
   return isPlain ? loaded : decode(b, dtype, b.let("loaded", loaded));
 }
+
+/** What memory holds at an access, as `storeValue` would store it. */
+export const loadValue = (ctx: ValueContext, access: number): Expr =>
+  load(ctx, access, ctx.accesses.coordinates(access, ctx.at));
 
 /** The elements that an index picks; `uniform`: the same in all lanes. */
 function gather(ctx: ValueContext, access: number, index: Expr, uniform: boolean): Expr {

@@ -1,5 +1,7 @@
-import { ArgumentError, ConfigError } from "../base/errors.ts";
-import { namesIn } from "../base/storage/index.ts";
+import { loadAdapter } from "../adapters/load-adapter.ts";
+import { ArgumentError, ConfigError, FileError } from "../base/errors.ts";
+import { printable } from "../base/printable.ts";
+import { isFolder, namesIn } from "../base/storage/index.ts";
 import type { ofAnyClass } from "../nn/paths.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
@@ -161,7 +163,8 @@ export interface AutoModelOptions<T extends Task> {
 /**
  * A model with the weights of a folder of Hugging Face's, in eval mode.
  *
- * Takes the path of a folder with `config.json` and safetensors, and which `task` the model is for: "encode" (hidden
+ * Takes the path of a folder with `config.json` and safetensors, or with an adapter of PEFT's, which names the folder of its
+ * base and is loaded beside that; and which `task` the model is for: "encode" (hidden
  * states); "classify", "multiLabel" or "regress" (a text or a pair: one label, several, a number); "tag" (each word);
  * "maskedLM"; or "embed" (one vector a text: as a folder of sentence-transformers says, or else the mean of tokens). With
  * other `labels` than the folder's, or where the folder has no head for the task, the head is drawn. The model holds the
@@ -179,14 +182,36 @@ export async function autoModel<T extends Task = "encode">(
     const encoder = (at: string) => autoModel(at, tokenizer === undefined ? {} : { tokenizer });
     return (await openEmbeddingModel(folder, encoder)) as unknown as ModelFor<T>;
   }
-  const model = modelOf(readConfig(folder), task as HeadTask, labels, folder);
+  const base = adaptedBase(folder);
+  // A folder of adapters has a config and a tokenizer where thaw has written it, and else those of the base hold.
+  const has = (name: string) => isFolder(folder) && namesIn(folder).includes(name);
+  const from = (name: string) => (base === null || has(name) ? folder : base);
+  const model = modelOf(readConfig(from("config.json")), task as HeadTask, labels, folder);
+  const place = from("tokenizer.json");
   model.tokenizer =
-    tokenizer === undefined && namesIn(folder).includes("tokenizer.json")
-      ? readTokenizer(folder)
+    tokenizer === undefined && namesIn(place).includes("tokenizer.json")
+      ? readTokenizer(place)
       : (tokenizer ?? null);
-  loadPretrained(model, folder);
+  loadPretrained(model, base ?? folder);
+  model.folder = base ?? folder;
+  if (base !== null) loadAdapter(model, folder);
   model.eval();
   return model as ModelFor<T>;
+}
+
+/** The folder of the base that the adapter in a folder names; null: there is none, or weights are there too. */
+function adaptedBase(folder: string): string | null {
+  const names = isFolder(folder) ? namesIn(folder) : [];
+  if (!names.includes("adapter_config.json") || names.includes("model.safetensors")) return null;
+  const { base_model_name_or_path: base } = readConfig(folder, "adapter_config.json");
+  try {
+    if (typeof base === "string" && isFolder(base)) return base;
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+  }
+  throw new ConfigError(
+    `${folder} holds an adapter of ${printable(JSON.stringify(base ?? null))}, which is no folder here; open the base with autoModel and call loadAdapter(model, ${JSON.stringify(folder)})`,
+  );
 }
 
 /** A model of a config, with weights that are drawn. Arguments and errors are those of `autoModel`. */

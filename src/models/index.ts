@@ -1,3 +1,4 @@
+export * from "../adapters/index.ts";
 export { type ExportOnnxOptions, exportOnnx, type InputSpec } from "../onnx/index.ts";
 export {
   type AutoModelOptions,

@@ -22,6 +22,8 @@ export abstract class PretrainedModel<R = unknown> extends Module implements Tex
   readonly config: Config;
   /** What makes numbers of texts for it, as `autoModel` reads it of the folder; null where there is none. */
   tokenizer: TextTokenizer | null = null;
+  /** The folder that `autoModel` has opened it from, with the weights that adapters are beside; null: it is of none. */
+  folder: string | null = null;
   /** What this class is called in transformers. */
   abstract readonly architecture: string;
   /** The field that holds the encoder under a head; null: this is the encoder itself. */
@@ -51,7 +53,8 @@ export abstract class PretrainedModel<R = unknown> extends Module implements Tex
 
   /**
    * Writes the model into a folder that `transformers` opens, and `autoModel`: `config.json`, `model.safetensors` and the
-   * tokenizer's files, each of them whole or as it was. A tied weight is written once.
+   * tokenizer's files, each of them whole or as it was. A tied weight is written once. Of a model with adapters the active
+   * one is written in place of the weights, as PEFT has it, with the name of the folder that the base is in.
    *
    * Takes the path of the folder, which is made where there is none, and options: `onnx`, a list of "fp32" and "q8", has the
    * model written for transformers.js and ONNX Runtime too, in f32 or with weights as bytes. Default: it is not.

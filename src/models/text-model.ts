@@ -7,6 +7,7 @@ import type { TextTokenizer } from "./text/text-tokenizer.ts";
 export interface TextModel<R = unknown> extends Module {
   readonly config: Config;
   tokenizer: TextTokenizer | null;
+  readonly folder: string | null;
   readonly architecture: string;
   readonly baseName: string | null;
   readonly maxLength: number;

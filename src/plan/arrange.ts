@@ -79,7 +79,8 @@ export function arrange(asked: Prepared, clusters: Clusters): Arranged {
   for (const w of writes) {
     // A stage that is stored elsewhere too, or asked for as it is before the next, cannot only be in the slot.
     const elsewhere = (n: Node) =>
-      inPlace.has(n) || (n === w.value ? isOp(n, "scatter") && outputBases.has(n) : rootBases.has(n));
+      inPlace.has(n) ||
+      (n === w.value ? of[n.index]!.kind === "single" && outputBases.has(n) : rootBases.has(n));
     const stages = stagesOf(w, of[w.value.index]!, clusters, slot);
     // What a stage overwrites must have been read by all who need it, and nothing is overwritten before checks and exchanges.
     const steps = stages.map((value, i) => {

@@ -165,8 +165,8 @@ export class Body {
     return this.element(n.op as ElementwiseOp, dtype, args);
   }
 
-  store(value: number, access: OpenAccess): void {
-    this.stores.push({ access: this.accesses.push(access) - 1, value });
+  store(value: number, access: OpenAccess, how: Pick<Store, "adds"> = {}): void {
+    this.stores.push({ access: this.accesses.push(access) - 1, value, ...how });
   }
 }
 

@@ -2,6 +2,7 @@ import { dtypes } from "../base/dtype.ts";
 import { contiguousStrides, type Shape, sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
+import { goesWith, goTogether, rowAxes, sumsOf } from "./columns.ts";
 import { type Phases, phasesOf } from "./phases.ts";
 import { dependsOn, type Ordered, precede } from "./precedence.ts";
 import { type Prepared, rootBasesOf } from "./prepare.ts";
@@ -20,6 +21,8 @@ export interface Group {
   readonly nodes: readonly Node[];
   /** Members that have one value a row rather than one an element: few, if any. */
   readonly rows: readonly Node[];
+  /** Members that are sums of other elements than those of rows: see `columns.ts`. */
+  readonly sums: readonly Node<"sum">[];
 }
 
 /** Nodes that become one kernel. */
@@ -29,6 +32,7 @@ export interface Cluster extends Group, Ordered<Cluster> {
   fold: Fold | null;
   nodes: Node[];
   readonly rows: Node[];
+  readonly sums: Node<"sum">[];
   /** Scratch of `clusterize`: the node that it was last found to be an operand of. */
   last: Node | null;
   /** Its place in the list of all, once that is there. */
@@ -157,18 +161,54 @@ export function clusterize(asked: Prepared): Clusters {
     if (dependsOn(a, b) || dependsOn(b, a)) return null;
     a.fold ??= b.fold;
     a.rows.push(...(asRows ? b.nodes : b.rows));
+    absorb(a, b);
+    return a;
+  };
+
+  /** Puts what is in `b` into `a`. */
+  const absorb = (a: Cluster, b: Cluster): void => {
     a.nodes = inOrder(a.nodes, b.nodes);
     for (const n of b.nodes) of[n.index] = a;
     list.delete(b);
     for (const d of b.deps) {
       d.users.delete(b);
-      precede(d, a);
+      if (d !== a) precede(d, a);
     }
     for (const u of b.users) {
       u.deps.delete(b);
-      precede(a, u);
+      if (u !== a) precede(a, u);
     }
-    return a;
+  };
+
+  /** Has sums that a kernel of rows can make on its way be made by one, where there is one that has their elements. */
+  const addSums = (): void => {
+    if (asked.partial.size === 0) return;
+    const alone = [...asked.partial].filter((n) => of[n.index]!.nodes.length === 1);
+    /** Loops by what they read in the order of memory, or make. */
+    const having = new Map<Node, Cluster[]>();
+    for (const n of alone) having.set(viewOf(n.src[0]!).base, []);
+    const note = (base: Node, c: Cluster): void => {
+      const known = having.get(base);
+      if (known !== undefined && known.at(-1) !== c) known.push(c);
+    };
+    for (const c of list) {
+      if (c.kind !== "loop") continue;
+      for (const n of c.nodes) {
+        if (!c.rows.includes(n)) note(n, c);
+        for (const s of n.src)
+          if (of[viewOf(s).base.index] !== c && sameShape(squeeze(s.shape), c.shape) && isOwn(c, s, false))
+            note(viewOf(s).base, c);
+      }
+    }
+    for (const n of alone) {
+      const c = of[n.index]!;
+      const home = having.get(viewOf(n.src[0]!).base)!.find((a) => a !== c && makes(a, n, c));
+      if (home === undefined) continue;
+      const sums = sumsOf(n, home.shape)!;
+      if (sums.kind === "rows") home.fold ??= foldOf(home.shape, rowAxes(sums, home.shape));
+      home.sums.push(n);
+      absorb(home, c);
+    }
   };
 
   /** The clusters that a node's operands come from, in the order of these. */
@@ -218,9 +258,21 @@ export function clusterize(asked: Prepared): Clusters {
     of[n.index] = home;
     for (const c of sources) if (c !== home) precede(c, home);
   }
+  addSums();
   const all = [...list];
   for (let i = 0; i < all.length; i++) all[i]!.place = i;
   return { list: all, of, prologues, phases };
+}
+
+/** Whether a loop may make sums of elements that it has, which are the cluster `alone`. */
+function makes(a: Cluster, n: Node<"sum">, alone: Cluster): boolean {
+  const sums = sumsOf(n, a.shape);
+  if (sums === null || a.phase !== alone.phase || a.nodes.length >= maxNodes) return false;
+  if (!goesWith(sums, a.shape, a.fold?.axes ?? null)) return false;
+  const [other] = a.sums;
+  if (other !== undefined && !goTogether(sums, sumsOf(other, a.shape)!)) return false;
+  // What makes the elements comes before both; so all that it waits for else it would not.
+  return !dependsOn(a, alone) && [...alone.deps].every((d) => d === a || !dependsOn(d, a));
 }
 
 /** The iteration space of a kernel that begins with a node. */
@@ -237,6 +289,7 @@ function emptyCluster(kind: Cluster["kind"], n: Node, phase: number): Cluster {
     fold: null,
     nodes: [],
     rows: [],
+    sums: [],
     last: null,
     place: -1,
     deps: new Set(),

@@ -53,7 +53,10 @@ export function costOf(
         flops += sizeIn(v.op === "reduce" ? space | inner : space, extents) * (v.op === "fma" ? 2 : 1);
       spaces.push(v.op === "reduce" ? space & ~inner : space);
     }
-    for (const { access } of stores) writes.push(open[access]!);
+    for (const { access, value, adds } of stores) {
+      writes.push(open[access]!);
+      if (adds && isFloat(values[value]!.dtype)) flops += sizeIn(whole, extents);
+    }
   }
   return { flops, bytes: gathered + bytesUnder(reads, extents) + bytesUnder(writes, extents) };
 }

@@ -36,6 +36,7 @@ interface RememberedStep {
     readonly folds: readonly number[] | null;
     readonly nodes: readonly number[];
     readonly rows: readonly number[];
+    readonly sums: readonly number[];
   } | null;
   readonly copy: { readonly from: number; readonly check: boolean; readonly slot: number } | null;
   readonly reads: readonly number[];
@@ -121,6 +122,7 @@ function remembered(form: Form, { steps, needed, inPlace, prologues }: Decided, 
         folds: cluster.fold?.axes ?? null,
         nodes: places(cluster.nodes),
         rows: places(cluster.rows),
+        sums: places(cluster.sums),
       },
       copy: copy && { ...copy, from: copy.from.index },
       reads: places(reads),
@@ -146,6 +148,7 @@ function again({ steps, needed, inPlace, prologues, alike }: Remembered, { order
         fold: cluster.folds && foldOf(shape, cluster.folds),
         nodes: cluster.nodes.map(at),
         rows: cluster.rows.map(at),
+        sums: cluster.sums.map((place) => at(place) as Node<"sum">),
       };
       return { cluster: group, copy: from, reads: reads.map(at) };
     }),

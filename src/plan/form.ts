@@ -19,7 +19,7 @@ const written = new NumberList();
  * scalar. Null where decisions are not to be taken over. It is one list, which the next graph takes.
  */
 export function describe(asked: Prepared, scalars: ReadonlyMap<Node, number>): NumberList | null {
-  const { order, outputs, writes, checks, slot, slots } = asked;
+  const { order, outputs, writes, checks, partial, slot, slots } = asked;
   const list = written;
   list.clear();
   list.push(slots);
@@ -34,6 +34,7 @@ export function describe(asked: Prepared, scalars: ReadonlyMap<Node, number>): N
     list.push(viewOf(n).base.index);
     list.push(src.length);
     for (let i = 0; i < src.length; i++) list.push(src[i]!.index);
+    if (isOp(n, "sum")) list.push(partial.has(n) ? 1 : 0);
     if (isOp(n, "input")) list.push(slot(n));
     else if (isOp(n, "hostScalar")) list.push(scalars.get(n)!);
     // Of others the attributes are sizes and constants, or follow from the dtype; movement is told by views.

@@ -20,15 +20,26 @@ export function stagesOf(
   clusters: Clusters,
   slot: (n: Node) => number,
 ): readonly Node[] {
-  if (c.kind === "single") return scatters(w, slot);
+  if (c.kind === "single") {
+    const stages = scatters(w, slot);
+    return stages.length > 0 || !isMovedAnew(w, slot) ? stages : [w.value];
+  }
   return readsOnlyItself(c, clusters, w, slot) ? [w.value] : [];
 }
 
-/** The stages of a value that replaces elements of the slot by one scatter or several: nothing else is touched. */
+/** Whether a value is put together in memory, of what is somewhere else than in the slot. */
+const isMovedAnew = (w: Write, slot: (n: Node) => number): boolean =>
+  (isScatter(w.value) || isOp(w.value, "concat") || isOp(w.value, "pad")) &&
+  w.value.src.every((s) => slot(viewOf(s).base) !== w.slot);
+
+const isScatter = (n: Node): n is Node<"scatter" | "scatterAdd"> =>
+  isOp(n, "scatter") || isOp(n, "scatterAdd");
+
+/** The stages of a value that replaces or adds to elements of the slot by one scatter or several: nothing else is touched. */
 function scatters(w: Write, slot: (n: Node) => number): readonly Node[] {
   const stages: Node[] = [];
   let at = w.value;
-  while (isOp(at, "scatter")) {
+  while (isScatter(at)) {
     const [data, ...others] = at.src as readonly [Node, Node, Node];
     const { base } = viewOf(data);
     // What it reads while it writes must be somewhere else.
@@ -60,6 +71,8 @@ function readsOnlyItself(c: Cluster, clusters: Clusters, w: Write, slot: (n: Nod
   const asRow = c.rows.includes(w.value);
   const own = memberStrides(c, w.value);
   for (const n of c.nodes) {
+    // What is added up of an element is read along with it.
+    if (isOp(n, "sum") && c.sums.includes(n)) continue;
     for (const s of n.src) {
       const view = viewOf(s);
       if (clusters.prologues.has(view.base)) {

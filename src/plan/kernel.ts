@@ -54,6 +54,8 @@ export type ReduceKind = "sum" | "max" | "min" | "prod";
 export interface Store {
   readonly access: number;
   readonly value: number;
+  /** What is stored is the sum over the rows of a block, or along a line: see `LoopKernel`. */
+  readonly adds?: "rows" | "line";
 }
 
 /**
@@ -65,12 +67,18 @@ export interface Store {
  * The vector runs along the last inner dimension, or, with `vector: "outer"`, along the last outer one: each lane
  * is then a row of its own (sums over a leading axis).
  * Tasks split the first outer dimension or, where there is none and no reduce, the first inner one.
+ *
+ * Stores that add are of full values, and have one place for all elements that they add up: those of a block's rows that are
+ * one below the other, where the first `blocks` outer dimensions tell blocks apart and the other ones the rows of a block; or
+ * those of a line, where the first `lines` inner dimensions tell lines apart. The vector is along the inner dimension then.
  */
 export interface LoopKernel {
   readonly kind: "loop";
   readonly key: string;
   readonly outer: number;
+  readonly blocks?: number;
   readonly inner: number;
+  readonly lines?: number;
   readonly vector: "inner" | "outer";
   readonly accesses: readonly Access[];
   readonly body: readonly Value[];

@@ -123,7 +123,9 @@ export class Lowering {
     key.pushAll(c.shape);
     key.pushAll(foldedAxes(c));
     for (const n of c.nodes) {
-      key.push(c.rows.includes(n) ? 1 : 0);
+      const isPartial = isOp(n, "sum") && c.sums.includes(n);
+      key.push(isPartial ? 2 : c.rows.includes(n) ? 1 : 0);
+      if (isPartial) key.pushAll(n.src[0]!.shape);
       this.#node(n);
       const stores = this.#memory.stores(n);
       key.push(stores.length);

@@ -1,8 +1,9 @@
 import { contiguousStrides } from "../base/shape.ts";
-import type { Node } from "../ir/node.ts";
+import { isOp, type Node } from "../ir/node.ts";
 import type { View } from "../ir/op.ts";
 import { Body, closeAccesses, collapse, type Locate, type OpenAccess, valueDType } from "./body.ts";
 import { foldedAxes, type Group, squeezeStrides } from "./cluster.ts";
+import { sumsOf } from "./columns.ts";
 import { costOf } from "./cost.ts";
 import { type KernelCall, kernelOf, type LoopKernel, type ReduceKind } from "./kernel.ts";
 import { viewOf } from "./view.ts";
@@ -20,17 +21,29 @@ export function lowerLoop(
   locate: Locate,
   stores: (n: Node) => readonly number[],
 ): KernelCall | null {
+  const [first] = c.sums;
+  const sums = first === undefined ? null : sumsOf(first, c.shape)!;
+  const cut = sums?.kind === "rows" ? sums.cut : null;
   const rank = c.shape.length;
   const reduced = foldedAxes(c);
   const kept = c.shape.map((_, i) => i).filter((i) => !reduced.includes(i));
-  const full = (strides: readonly number[]) => strides;
+  /** Strides over the kernel's dimensions: an axis that is cut is two of these. */
+  const full = (strides: readonly number[]) =>
+    cut === null ? strides : strides.toSpliced(cut.axis, 0, strides[cut.axis]! * cut.by);
   const row = (strides: readonly number[]) => {
     const out = new Array<number>(rank).fill(0);
     for (let i = 0; i < kept.length; i++) out[kept[i]!] = strides[i] ?? 0;
-    return out;
+    return full(out);
   };
   const body = new Body(locate);
   for (const n of c.nodes) {
+    if (isOp(n, "sum") && c.sums.includes(n)) {
+      const value = body.operand(n.src[0]!, (strides) => strides);
+      const strides = sumStrides(n);
+      for (const buffer of stores(n))
+        body.store(value, { dtype: n.dtype, buffer, offset: 0, strides }, { adds: sums!.kind });
+      continue;
+    }
     const kind = reduceKinds[n.op];
     let value: number;
     if (kind !== undefined)
@@ -42,10 +55,16 @@ export function lowerLoop(
       });
     else value = body.compute(n, c.rows.includes(n) ? row : full);
     body.define(n, value);
-    const strides = c.rows.includes(n) ? c.fold!.strides : c.strides;
+    const strides = full(c.rows.includes(n) ? c.fold!.strides : c.strides);
     for (const buffer of stores(n)) body.store(value, { dtype: n.dtype, buffer, offset: 0, strides });
   }
-  return finishLoop(body, c.shape, kept, reduced);
+  if (sums?.kind !== "rows")
+    return finishLoop(body, c.shape, kept, reduced, 0, sums === null ? 0 : sums.from);
+  const { by, axis } = cut ?? { by: 1, axis: 0 };
+  const shape = cut === null ? c.shape : c.shape.toSpliced(axis, 1, c.shape[axis]! / by, by);
+  const dims = [...shape.keys()];
+  const { outer, rows } = sums;
+  return finishLoop(body, shape, dims.slice(0, outer + rows), dims.slice(outer + rows), outer);
 }
 
 /** A call that copies a view (or a constant) to a strided place. */
@@ -76,14 +95,21 @@ export const lowerWholeCopy = (n: Node, buffer: number, locate: Locate): KernelC
     locate,
   );
 
+/** `blocks`: how many of the dimensions that are kept tell blocks apart; `line`: the first that is along a line; 0: none. */
 function finishLoop(
   body: Body,
   extents: readonly number[],
   kept: readonly number[],
   reduced: readonly number[],
+  blocks = 0,
+  line = 0,
 ): KernelCall | null {
-  let outer = collapse(kept, extents, body.accesses);
-  let inner = collapse(reduced, extents, body.accesses);
+  const { accesses: open } = body;
+  const ofBlocks = collapse(kept.slice(0, blocks), extents, open);
+  let outer = [...ofBlocks, ...collapse(kept.slice(blocks), extents, open)];
+  const beforeLine = reduced.filter((d) => d < line);
+  const lines = collapse(beforeLine, extents, open);
+  let inner = [...lines, ...collapse(reduced.slice(beforeLine.length), extents, open)];
   const isMap = reduced.length === 0;
   if (isMap) {
     inner = [outer.at(-1) ?? []];
@@ -99,7 +125,10 @@ function finishLoop(
     return g.length === 0 ? 0 : a.strides[g.at(-1)!]!;
   };
   const vector =
-    isMap || outer.length === 0 || !prefersOuter(body.accesses, strideAt, lastOuter, lastInner, sizes)
+    isMap ||
+    blocks + line > 0 ||
+    outer.length === 0 ||
+    !prefersOuter(body.accesses, strideAt, lastOuter, lastInner, sizes)
       ? "inner"
       : "outer";
   const at = vector === "inner" ? lastInner : lastOuter;
@@ -108,7 +137,9 @@ function finishLoop(
     kernel: kernelOf<LoopKernel>({
       kind: "loop",
       outer: outer.length,
+      ...(blocks > 0 && { blocks: ofBlocks.length }),
       inner: inner.length,
+      ...(line > 0 && { lines: lines.length }),
       vector,
       accesses,
       body: body.values,
@@ -119,6 +150,14 @@ function finishLoop(
     ...costOf([body], body.accesses, extents, reduced),
     check: false,
   };
+}
+
+/** Where sums lie, over the kernel's dimensions: all elements of one have one place. */
+function sumStrides({ src: [x], attrs: { axes }, shape }: Node<"sum">): number[] {
+  const own = contiguousStrides(shape);
+  let next = 0;
+  const strides = x!.shape.map((_, a) => (axes.includes(a) ? 0 : own[next++]!));
+  return strides.filter((_, a) => x!.shape[a] !== 1);
 }
 
 /** Whether lanes should be rows: the memory then lies along the last outer dimension. */

@@ -8,10 +8,10 @@ import { isAttentionNode } from "./join-gradients.ts";
 import { type AccessArgs, type AxisKernel, type KernelCall, kernelOf } from "./kernel.ts";
 import { attentionCall } from "./lower-attention.ts";
 import { lowerCopy, lowerWholeCopy } from "./lower-loop.ts";
-import { mergeStrides, viewOf } from "./view.ts";
+import { isWhole, mergeStrides, viewOf } from "./view.ts";
 
-/** The calls of a node that has kernels to itself, with its result in `buffer`; `inPlace`: its data is there. */
-export function lowerSingle(n: Node, buffer: number, locate: Locate, inPlace: boolean): KernelCall[] {
+/** The calls of a node that has kernels to itself, with its result in `buffer`. */
+export function lowerSingle(n: Node, buffer: number, locate: Locate): KernelCall[] {
   const calls: (KernelCall | null)[] = [];
   const own = contiguousStrides(n.shape);
   const part = (source: Node, offset: number) =>
@@ -39,7 +39,9 @@ export function lowerSingle(n: Node, buffer: number, locate: Locate, inPlace: bo
       offset += s.shape[n.attrs.axis]! * own[n.attrs.axis]!;
     }
   } else if (isOp(n, "scatter") || isOp(n, "scatterAdd")) {
-    if (!inPlace) calls.push(lowerWholeCopy(n.src[0]!, buffer, locate));
+    const [data] = n.src as readonly [Node, ...Node[]];
+    const isThere = isWhole(viewOf(data), data.shape) && locate(viewOf(data).base) === buffer;
+    if (!isThere) calls.push(lowerWholeCopy(n.src[0]!, buffer, locate));
     calls.push(axisCall(n.op, n, n.attrs.axis, n.src[1]!.shape, buffer, [n.src[1]!, n.src[2]!], locate));
   } else if (isOp(n, "argmax"))
     calls.push(axisCall("argmax", n, n.attrs.axis, n.src[0]!.shape, buffer, [n.src[0]!], locate));

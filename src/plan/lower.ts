@@ -57,7 +57,7 @@ export function lower(
       made.push(call === null ? null : { ...call, check });
     } else if (cluster.kind === "single") {
       const n = cluster.nodes[0]!;
-      made.push(...lowerSingle(n, locate(n), locate, decided.inPlace.has(n)));
+      made.push(...lowerSingle(n, locate(n), locate));
     } else made.push(lowering.call(cluster));
     const nodes = cluster?.nodes ?? [copy!.from];
     const copies = decided.copies.size === 0 ? [] : nodes.filter((n) => decided.copies.has(n));

@@ -5,6 +5,7 @@ import { ops } from "../ir/op.ts";
 import { makingInPlaceOf } from "../ir/origin.ts";
 import { Sums } from "./collectives.ts";
 import { isAttentionNode, JoinedGradients, prepareAttention } from "./join-gradients.ts";
+import { PartialSums, partsOf } from "./partial-sums.ts";
 import type { PlanGraph } from "./plan.ts";
 import { isWhole, mergeStrides, viewOf } from "./view.ts";
 
@@ -23,6 +24,8 @@ export interface Prepared {
   readonly writes: readonly { readonly slot: number; readonly value: Node }[];
   /** Bases of status words. */
   readonly checks: readonly Node[];
+  /** Sums in parts, of which others are made: a kernel that has their elements may make them on its way. */
+  readonly partial: ReadonlySet<Node<"sum">>;
   /** The input slot of a leaf; -1 of anything else. */
   readonly slot: (n: Node) => number;
   /** How many input slots there are. */
@@ -39,7 +42,8 @@ export const rootBasesOf = ({ outputs, writes, checks }: Prepared): Set<Node> =>
  */
 export function prepare(graph: PlanGraph): Prepared {
   const asked = [...graph.outputs, ...graph.writes.map((w) => w.value), ...graph.checks];
-  const roots = rewritten(asked, graph.order);
+  const sums = new PartialSums(graph.order);
+  const roots = rewritten(asked, graph.order, sums);
   const [o, w] = [graph.outputs.length, graph.writes.length];
   const slots = new Map<number, number>();
   for (const [slot, leaf] of graph.leaves.entries()) slots.set(leaf.attrs.source.id, slot);
@@ -49,6 +53,7 @@ export function prepare(graph: PlanGraph): Prepared {
     outputs: roots.slice(0, o),
     writes: graph.writes.map(({ slot }, i) => ({ slot, value: baseOf(o + i) })),
     checks: graph.checks.map((_, i) => baseOf(o + w + i)),
+    partial: sums.made,
     slot: (n) => (isOp(n, "input") ? slots.get(n.attrs.source.id)! : -1),
     slots: graph.leaves.length,
   };
@@ -66,7 +71,7 @@ function inTurns(roots: readonly Node[], about: number): Node[] {
   return exchanges.length === 0 ? order : topological([...exchanges, ...roots], about);
 }
 
-function rewritten(roots: readonly Node[], order: readonly Node[]): Node[] {
+function rewritten(roots: readonly Node[], order: readonly Node[], partial: PartialSums): Node[] {
   const made = new Array<Node>(order.length);
   const gradients = new JoinedGradients(order);
   const sums = new Sums();
@@ -86,7 +91,10 @@ function rewritten(roots: readonly Node[], order: readonly Node[]): Node[] {
       continue;
     }
     if (isOp(n, "attentionGradient")) made[place] = gradients.part(n, src, rewrite);
-    else made[place] = rewrite(src === n.src ? n : nodeLike(n, src));
+    else {
+      const own = src === n.src ? n : nodeLike(n, src);
+      made[place] = (isOp(own, "sum") && partial.make(own)) || rewrite(own);
+    }
   }
   makingInPlaceOf(null);
   return roots.map((r) => asRoot(made[r.index]!));
@@ -151,7 +159,7 @@ function reduction(n: Node<"sum" | "maxReduce" | "minReduce" | "prod">): Node {
   if (axes.length === 0) return node("reshape", [x], { shape: n.shape }, false);
   const size = sizeOf(x.shape);
   if (sizeOf(n.shape) === 1 && size > wideReduction) {
-    const parts = partsOf(size);
+    const parts = partsOf(size, 64);
     if (parts > 1) {
       const rows = node("reshape", [x], { shape: [parts, size / parts] }, false);
       const partial = node(n.op, [rewrite(rows)], { axes: [1] }, false);
@@ -161,11 +169,6 @@ function reduction(n: Node<"sum" | "maxReduce" | "minReduce" | "prod">): Node {
   if (axes.length === n.attrs.axes.length) return n;
   const inner = node(n.op, [x], { axes }, false);
   return node("reshape", [inner], { shape: n.shape }, false);
-}
-
-function partsOf(size: number): number {
-  for (let parts = 64; parts > 1; parts--) if (size % parts === 0) return parts;
-  return 1;
 }
 
 /** The axes of a product's operands by role. */

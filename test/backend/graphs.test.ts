@@ -1,17 +1,10 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { backendNames, backendOf } from "../../src/backends/registry.ts";
-import { allocate, bytesOf, type TypedArray } from "../../src/base/dtype.ts";
-import { hashBytes } from "../../src/base/hash.ts";
-import { sizeOf } from "../../src/base/shape.ts";
-import { evaluate } from "../../src/ir/evaluate.ts";
-import { isOp, type Node, node, topological } from "../../src/ir/node.ts";
-import { buildPlan } from "../../src/plan/build.ts";
+import { describe, it } from "vitest";
+import { backendNames } from "../../src/backends/registry.ts";
+import { node } from "../../src/ir/node.ts";
 import {
   constant,
   expand,
-  fill,
-  type GraphRequest,
   input,
   matmul,
   permute,
@@ -22,53 +15,7 @@ import {
   sum,
   take,
 } from "../plan/random-graph.ts";
-
-function close(got: TypedArray, want: TypedArray, tolerance: number): void {
-  expect(got.length).toBe(want.length);
-  for (let i = 0; i < want.length; i++) {
-    const [a, b] = [got[i]!, want[i]!];
-    if (
-      Number.isNaN(b)
-        ? !Number.isNaN(a)
-        : a !== b && !(Math.abs(a - b) <= tolerance + tolerance * 10 * Math.abs(b))
-    )
-      expect.fail(`element ${i}: ${a}, not ${b}`);
-  }
-}
-
-/** Runs a request on a backend, written inputs in its memory and the rest as arrays, and compares with the evaluator. */
-function agree(name: string, { outputs, writes }: GraphRequest, tolerance = 1e-5): void {
-  const backend = backendOf(name);
-  const plan = buildPlan({
-    outputs,
-    writes,
-    checks: [],
-    resident: (leaf) => writes.some((w) => w.target === leaf),
-  });
-  const order = topological([...outputs, ...writes.map((w) => w.value)]);
-  const data = new Map<number, TypedArray>();
-  for (const n of [...order, ...writes.map((w) => w.target)])
-    if (isOp(n, "input")) data.set(n.attrs.source.id, fill(n, n.attrs.source.id));
-  const expected = evaluate(order, (leaf) => data.get((leaf as Node<"input">).attrs.source.id)!);
-  const bindings = plan.graph.leaves.map((leaf) => {
-    const values = data.get(leaf.attrs.source.id)!;
-    if (!writes.some((w) => w.target.attrs.source === leaf.attrs.source)) return values;
-    const held = backend.allocate(values.byteLength);
-    held.view().set(new Uint8Array(values.buffer));
-    return held;
-  });
-  const executable = backend.load(plan);
-  const results = plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
-  expect(executable.run(bindings, new Float64Array(0), results)).toBe(-1);
-  for (const [i, o] of outputs.entries()) close(results[i]!, expected.get(o)!, tolerance);
-  for (const w of writes) {
-    const held = bindings[plan.graph.leaves.findIndex((l) => l.attrs.source === w.target.attrs.source)]!;
-    const bytes = (held as { view(): Uint8Array }).view().slice();
-    close(new Float32Array(bytes.buffer), expected.get(w.value)!, tolerance);
-  }
-  executable.free();
-  for (const b of bindings) if (!ArrayBuffer.isView(b)) b.free();
-}
+import { agree, sameByThreads } from "./agree.ts";
 
 /** How many random graphs: each has kernels of its own, which a compiler takes its time for. */
 const graphs: { readonly [name: string]: number } = { native: 60 };
@@ -152,29 +99,10 @@ describe.each(backendNames())("%s", (name) => {
 });
 
 it.each(["native", "wasm"])("%s gives the same bits with two threads as with one", async (name) => {
-  const backend = backendOf(name);
   const [a, b] = [input([300, 400]), input([400, 500])];
   const product = node("relu", [matmul(a, b)], {});
   const rows = input([7], "i32");
   const replaced = put(product, rows, 0, node("neg", [take(product, rows, 0)], {}));
   const outputs = [product, sum(product, [0]), sum(product, [1]), replaced];
-  const plan = buildPlan({ outputs, writes: [], checks: [], resident: () => false });
-  const executable = backend.load(plan);
-  const bindings = plan.graph.leaves.map((l) => fill(l, l.attrs.source.id));
-  const run = () => {
-    const results = plan.outputs.map((o) => allocate(o.dtype, sizeOf(o.shape)));
-    executable.run(bindings, new Float64Array(0), results);
-    return results.map((x) => hashBytes(bytesOf(x)));
-  };
-  const alone = run();
-  backend.setThreads(2);
-  try {
-    for (let i = 0; i < 12; i++) {
-      expect(run()).toEqual(alone);
-      // The worker joins whenever it is ready.
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  } finally {
-    backend.setThreads(1);
-  }
+  await sameByThreads(name, outputs);
 });

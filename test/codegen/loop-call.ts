@@ -38,6 +38,7 @@ export function makeCall(
   body: readonly Value[],
   stores: readonly Store[],
   vector: "inner" | "outer" = "inner",
+  sums: Pick<LoopKernel, "blocks" | "lines"> = {},
 ): Call {
   const at = vector === "inner" ? outer.length + inner.length - 1 : outer.length - 1;
   const accesses = specs.map((s): Access => {
@@ -56,6 +57,7 @@ export function makeCall(
     kind: "loop",
     key: "",
     outer: outer.length,
+    ...sums,
     inner: inner.length,
     vector,
     accesses,
@@ -123,6 +125,8 @@ export function expectLoop({ kernel, extents, accesses: args }: Call, buffers: B
       operands.map((x, i) => ({ dtype: body[value.args[i]!]!.dtype, value: x })),
     );
   };
+  /** Sums over the rows of a block so far, by the store and the place. */
+  const sums = new Map<string, number>();
   const isMap = !body.some((v) => v.op === "reduce");
   for (const outer of indices(extents.slice(0, kernel.outer))) {
     const inner = () => indices(extents.slice(kernel.outer));
@@ -143,12 +147,10 @@ export function expectLoop({ kernel, extents, accesses: args }: Call, buffers: B
         isMap || accesses[s.access]!.level === "full" ? inner() : [extents.slice(kernel.outer).map(() => 0)];
       for (const i of places) {
         const index = [...outer, ...i];
-        writeElement(
-          accesses[s.access]!.dtype,
-          after[args[s.access]!.buffer]!,
-          at(s.access, index),
-          valueAt(s.value, index),
-        );
+        const place = at(s.access, index);
+        let value = valueAt(s.value, index);
+        if (s.adds) sums.set(`${s.access} ${place}`, (value += sums.get(`${s.access} ${place}`) ?? -0));
+        writeElement(accesses[s.access]!.dtype, after[args[s.access]!.buffer]!, place, value);
       }
     }
   }

@@ -97,6 +97,106 @@ list.about("maps", () => {
   });
 });
 
+list.about("sums along lines of a row", () => {
+  list.each(
+    sizes,
+    "beside one of the row, of what is read and of what is made, over one dimension and two",
+    (n) => {
+      for (const dtype of ["f32", "f64", "i32"] as const)
+        for (const along of [[n], [3, n]]) {
+          const line = along.reduce((a, b) => a * b, 1);
+          const within = along.length === 1 ? [1] : [n, 1];
+          const specs = [
+            { dtype, buffer: 0, strides: [4 * line, line, ...within] },
+            { dtype, buffer: 1, strides: [4 * line, line, ...within] },
+            { dtype, buffer: 2, strides: [4, 1, ...along.map(() => 0)] },
+            { dtype, buffer: 3, strides: [4, 1, ...along.map(() => 0)] },
+          ];
+          const body: Value[] = [
+            load(0, dtype),
+            reduce("sum", 0, dtype),
+            { op: "add", dtype, args: [0, 1] },
+            reduce("max", 0, dtype),
+          ];
+          const stores = [
+            { access: 1, value: 2 },
+            { access: 2, value: 2, adds: "line" as const },
+            { access: 3, value: 0, adds: "line" as const },
+          ];
+          list.check(makeCall([5], [4, ...along], specs, body, stores, "inner", { lines: 1 }), [
+            data(dtype, 20 * line),
+            data(dtype, 20 * line),
+            data(dtype, 20, 3),
+            data(dtype, 20, 5),
+          ]);
+        }
+    },
+  );
+});
+
+list.about("sums over the rows of blocks", () => {
+  list.each(sizes, "beside a softmax of rows, of what is read and of what is made", (n) => {
+    for (const [blocks, rows] of [
+      [[3], [4]],
+      [[1], [1]],
+      [
+        [2, 2],
+        [3, 2],
+      ],
+    ] as const) {
+      const outer = [...blocks, ...rows];
+      const strides = outer.map((_, d) => outer.slice(d + 1).reduce((a, b) => a * b, n));
+      const each = blocks.map((_, d) => blocks.slice(d + 1).reduce((a, b) => a * b, n));
+      const columns = [...each, ...rows.map(() => 0), 1];
+      const specs = [
+        { dtype: "f32" as const, buffer: 0, strides: [...strides, 1] },
+        { dtype: "f32" as const, buffer: 1, strides: [...strides, 1] },
+        { dtype: "f32" as const, buffer: 2, strides: columns },
+        { dtype: "f32" as const, buffer: 3, strides: columns },
+      ];
+      const body = [load(0), reduce("sum", 0), op("mul", 0, 1), op("add", 2, 2)];
+      const stores = [
+        { access: 1, value: 2 },
+        { access: 2, value: 3, adds: "rows" as const },
+        { access: 3, value: 0, adds: "rows" as const },
+      ];
+      const [all, own] = [outer.reduce((a, b) => a * b, n), blocks.reduce((a, b) => a * b, n)];
+      list.check(makeCall(outer, [n], specs, body, stores, "inner", { blocks: blocks.length }), [
+        f32(all),
+        f32(all),
+        f32(own, 3),
+        f32(own, 5),
+      ]);
+    }
+  });
+  list.each(sizes, "of every dtype that is computed with, over several dimensions of a row", (n) => {
+    for (const dtype of ["f32", "f64", "i32"] as const) {
+      const specs = [
+        { dtype, buffer: 0, strides: [10 * n, 2 * n, n, 1] },
+        { dtype, buffer: 1, strides: [2 * n, 0, n, 1] },
+      ];
+      list.check(
+        makeCall([3, 5], [2, n], specs, [load(0, dtype)], [{ access: 1, value: 0, adds: "rows" }], "inner", {
+          blocks: 1,
+        }),
+        [data(dtype, 30 * n), data(dtype, 6 * n, 3)],
+      );
+    }
+  });
+  list.each([5, 64], "that are all -0", (n) => {
+    const specs = [
+      { dtype: "f32" as const, buffer: 0, strides: [2 * n, n, 1] },
+      { dtype: "f32" as const, buffer: 1, strides: [n, 0, 1] },
+    ];
+    list.check(
+      makeCall([2, 2], [n], specs, [load(0)], [{ access: 1, value: 0, adds: "rows" }], "inner", {
+        blocks: 1,
+      }),
+      [new Float32Array(4 * n).fill(-0), f32(2 * n)],
+    );
+  });
+});
+
 for (const vector of ["inner", "outer"] as const)
   list.about(`reductions, vector ${vector}`, () => {
     list.each([0, ...sizes], "every kind along elements", (n) => {

@@ -124,4 +124,27 @@ describe("decisions about a graph", () => {
     expect(follows(graphFor(7, 17), graphFor(11, 17))).toBe(true);
     expect(follows(graphFor(7, 17), graphFor(7, 7))).toBe(false);
   });
+
+  it("hold for a further number of rows whose columns are added up", () => {
+    const norms = Array.from({ length: 4 }, () => new nn.LayerNorm(72));
+    const parameters = norms.flatMap((norm) => [...norm.parameters()]);
+    const graphFor = (rows: number[]): Asked => {
+      const x = randn([...rows, 72]);
+      let outputs: readonly Node[] = [];
+      planned(() => {
+        const y = norms.reduce((h, norm) => norm.forward(h).tanh(), x);
+        outputs = [y.node, ...gradient(y.square().sum(), parameters).map((g) => g!.node)];
+        return outputs;
+      });
+      return { outputs, writes: [] };
+    };
+    const adding = (asked: Asked) =>
+      lower(graphOf(asked), resident, null).calls.filter(
+        ({ kernel }) => kernel.kind === "loop" && kernel.blocks !== undefined,
+      );
+    expect(adding(graphFor([320])).length).toBeGreaterThanOrEqual(4);
+    expect(follows(graphFor([320]), graphFor([340]))).toBe(true);
+    expect(follows(graphFor([5, 64]), graphFor([7, 64]))).toBe(true);
+    expect(follows(graphFor([320]), graphFor([311]))).toBe(false);
+  });
 });

@@ -123,6 +123,8 @@ function run(call: KernelCall, memory: Memory): void {
   if (kernel.kind === "loop") {
     const outerExtents = extents.slice(0, kernel.outer);
     const innerExtents = extents.slice(kernel.outer);
+    /** Sums over the rows of a block so far, by the store and the place. */
+    const sums = new Map<string, number>();
     for (const outer of indices(outerExtents)) {
       const done = new Map<number, number>();
       for (const [r, v] of kernel.body.entries()) {
@@ -140,7 +142,11 @@ function run(call: KernelCall, memory: Memory): void {
         const values = body(kernel.body, index, (_, i) => done.get(i));
         // Element stores at once (a kernel may overwrite what it reads), row stores once a row.
         for (const s of kernel.stores) {
-          if (kernel.accesses[s.access]!.level === "full") write(s.access, index, values[s.value]!);
+          if (s.adds) {
+            const place = `${s.access} ${at(s.access, index)}`;
+            sums.set(place, values[s.value]! + (sums.get(place) ?? -0));
+            write(s.access, index, sums.get(place)!);
+          } else if (kernel.accesses[s.access]!.level === "full") write(s.access, index, values[s.value]!);
           else if (inner.every((x) => x === 0)) stores.push([s.access, [...index], values[s.value]!]);
         }
       }

@@ -72,6 +72,43 @@ function close(got: TypedArray, want: TypedArray): void {
 const kinds = (plan: ReturnType<typeof buildPlan>) => plan.calls.map((c) => c.kernel.kind);
 
 describe("fusion", () => {
+  it("adds up columns where a kernel goes over the rows anyway, of what it reads and of what it makes", () => {
+    const [x, g] = [input([256, 64]), input([256, 64])];
+    const mean = expand(reshape(sum(x, [1]), [256, 1]), [256, 64]);
+    const y = node("mul", [node("sub", [x, mean], {}), g], {});
+    const { plan } = agree({ outputs: [node("neg", [y], {}), sum(y, [0]), sum(g, [0])] });
+    const [rows, ...rest] = plan.calls;
+    expect(rows!.kernel).toMatchObject({ kind: "loop", outer: 2, blocks: 1 });
+    expect(rows!.extents).toEqual([16, 16, 64]);
+    // What is left is to add up the blocks.
+    expect(rest.map(({ extents }) => extents)).toEqual([
+      [64, 16],
+      [64, 16],
+    ]);
+  });
+
+  it("adds up columns of what it then overwrites", () => {
+    const [w, x] = [input([256, 64]), input([256, 64])];
+    const { plan } = agree({
+      outputs: [sum(w, [0]), sum(x, [1])],
+      writes: [{ target: w, value: node("neg", [w], {}) }],
+    });
+    expect(plan.calls.map(({ extents }) => extents).sort()).toEqual([
+      [16, 16, 64],
+      [256, 64],
+      [64, 16],
+    ]);
+  });
+
+  it("adds up columns by themselves where their elements are of no kernel that goes over rows, or come later", () => {
+    const [x, w] = [input([256, 64]), input([64, 64])];
+    const total = expand(reshape(sum(x, [0]), [1, 64]), [256, 64]);
+    // The rows' kernel reads x, but needs the sums of its columns first.
+    const y = node("sub", [x, total], {});
+    const { plan } = agree({ outputs: [y, sum(y, [1]), sum(matmul(x, w), [0])] });
+    for (const { kernel } of plan.calls) expect("blocks" in kernel).toBe(false);
+  });
+
   it("makes one kernel of softmax over rows", () => {
     const x = input([5, 7]);
     const max = expand(reshape(node("maxReduce", [x], { axes: [1] }), [5, 1]), [5, 7]);
@@ -242,6 +279,37 @@ describe("writes of some rows", () => {
     const leading = node("slice", [table], { start: [0, 0], size: [2, 4], step: [1, 1] });
     const { plan } = agree({ writes: [{ target: table, value: put(table, indices, 0, leading) }] });
     expect(kinds(plan)).toEqual(["loop", "scatter", "loop"]);
+  });
+
+  it("are added in place too, to what is there and to what is filled in", () => {
+    const table = input([6, 4]);
+    const indices = input([2, 4], "i32");
+    const add = (data: Node, updates: Node) => node("scatterAdd", [data, indices, updates], { axis: 0 });
+    const added = agree({ writes: [{ target: table, value: add(table, input([2, 4])) }] }).plan;
+    expect(kinds(added)).toEqual(["scatterAdd"]);
+    const zeros = constant(0, [6, 4]);
+    const filled = agree({ writes: [{ target: table, value: add(zeros, input([2, 4])) }] }).plan;
+    expect(kinds(filled)).toEqual(["loop", "scatterAdd"]);
+    expect(filled.arenaBytes).toBe(2 * 64);
+    // What is asked for besides is in memory of its own, and so is what lies in the table.
+    const asked = add(zeros, input([2, 4]));
+    agree({ outputs: [asked], writes: [{ target: table, value: asked }] });
+    const own = node("slice", [table], { start: [1, 0], size: [2, 4], step: [1, 1] });
+    for (const data of [zeros, table])
+      expect(kinds(agree({ writes: [{ target: table, value: add(data, own) }] }).plan).at(-1)).toBe("loop");
+  });
+
+  it("are of a whole that is put together where it goes, unless of parts of what was there", () => {
+    const table = input([6, 4]);
+    const half = (start: number) => node("slice", [table], { start: [start, 0], size: [3, 4], step: [1, 1] });
+    const joined = (a: Node, b: Node) => node("concat", [a, b], { axis: 0 });
+    const fresh = agree({ writes: [{ target: table, value: joined(input([3, 4]), input([3, 4])) }] });
+    expect(fresh.plan.calls).toHaveLength(2);
+    expect(agree({ writes: [{ target: table, value: joined(half(3), half(0)) }] }).plan.calls).toHaveLength(
+      3,
+    );
+    const padded = node("pad", [input([3, 4])], { low: [1, 0], high: [2, 0], value: 5 });
+    expect(agree({ writes: [{ target: table, value: padded }] }).plan.calls).toHaveLength(2);
   });
 
   it("mean the same among any readers and other writes", () => {

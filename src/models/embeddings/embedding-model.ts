@@ -1,11 +1,13 @@
 import { ArgumentError } from "../../base/errors.ts";
 import { ModuleList } from "../../nn/module-list.ts";
 import { normalize } from "../../nn/normalize.ts";
+import type { ofAnyClass } from "../../nn/paths.ts";
 import { onesLike } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Config } from "../config.ts";
 import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
-import { PretrainedModel } from "../pretrained-model.ts";
+import { checkPrecisions, saveOnnx } from "../folder/save-onnx.ts";
+import { PretrainedModel, type SavePretrainedOptions } from "../pretrained-model.ts";
 import { Dense, type DenseSettings } from "./dense.ts";
 import { type EncodeTextsOptions, encodeTexts } from "./encode-texts.ts";
 import { type PoolingMode, pooled } from "./pooling.ts";
@@ -45,7 +47,8 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
   readonly pooling: readonly PoolingMode[];
   readonly normalizes: boolean;
   readonly sentenceConfig: Config;
-  model: PretrainedModel<EncoderOutput>;
+  /** Of whatever kind it is: types of paths do not know its fields, so that any path goes. */
+  model: PretrainedModel<EncoderOutput> & { readonly [ofAnyClass]?: never };
   dense: ModuleList<Dense>;
 
   constructor(encoder: PretrainedModel<EncoderOutput>, options: EmbeddingOptions = {}) {
@@ -121,12 +124,15 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
    * Writes the model into a folder that sentence-transformers opens, in old versions too, and `autoModel`. Each file is
    * there whole or as it was; `modules.json` is the last one.
    *
-   * Takes the path of the folder, which is made where there is none.
-   * Throws `FileError` for what cannot be written, with the reason.
+   * Takes the path of the folder, which is made where there is none, and options; with `onnx` the encoder, whose results
+   * transformers.js pools by itself, is written for that too.
+   * Throws `FileError` for what cannot be written, with the reason; `ArgumentError` for other precisions.
    * Source: `SentenceTransformer.save_pretrained`.
    */
-  override async savePretrained(folder: string): Promise<void> {
+  override async savePretrained(folder: string, { onnx = [] }: SavePretrainedOptions = {}): Promise<void> {
+    checkPrecisions(onnx);
     saveEmbeddingModel(this, folder);
+    await saveOnnx(this.model, folder, onnx);
   }
 
   override extraRepr(): string {

@@ -1,5 +1,8 @@
+import { listAdapters } from "../../adapters/switch-adapters.ts";
+import { AdapterError } from "../../base/errors.ts";
 import { joinPath, makeFolder } from "../../base/storage/index.ts";
 import { writeSafetensors } from "../../checkpoint/write.ts";
+import type { Module } from "../../nn/module.ts";
 import type { Config } from "../config.ts";
 import { savePretrained, saveTokenizer } from "../folder/save-pretrained.ts";
 import { writeConfig } from "../folder/write-config.ts";
@@ -13,7 +16,7 @@ import { poolingConfig } from "./sentence-folder.ts";
 const version = "2.0.0";
 
 /** What is saved of an `EmbeddingModel`. */
-interface Saved {
+interface Saved extends Module {
   readonly model: TextModel;
   readonly pooling: readonly PoolingMode[];
   readonly pooledSize: number;
@@ -26,6 +29,12 @@ interface Saved {
 /** What `EmbeddingModel.savePretrained` does. */
 export function saveEmbeddingModel(saved: Saved, folder: string): void {
   const { pooling, pooledSize, dense, normalizes, sentenceConfig, tokenizer } = saved;
+  const { names } = listAdapters(saved);
+  if (names.length > 0)
+    throw new AdapterError(
+      `savePretrained: the model has the adapters ${names.map((name) => JSON.stringify(name)).join(", ")}, which a folder of sentence-transformers has no place for; ` +
+        "write them with saveAdapter(model, folder), or put the active one into the weights with mergeAndUnload(model)",
+    );
   savePretrained(saved.model, folder);
   if (tokenizer !== null) saveTokenizer(tokenizer, folder);
   const modules = [{ type: "Transformer", path: "" }];

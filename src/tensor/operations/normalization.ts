@@ -4,7 +4,8 @@ import { cast, reshape } from "../../ir/build.ts";
 import type { Node } from "../../ir/node.ts";
 import { add, div, mul, sqrt, square, sub } from "./elementwise.ts";
 import { computeDtype } from "./promote.ts";
-import { mean } from "./reduction.ts";
+import { mean, meanable } from "./reduction.ts";
+import { stated } from "./stated.ts";
 
 /** The dimensions that are normalized over, the last ones; throws where they or what scales them have other sizes. */
 function lastDims(op: string, x: Node, sizes: Shape, ...affine: readonly (Node | undefined)[]): number[] {
@@ -27,10 +28,22 @@ function lastDims(op: string, x: Node, sizes: Shape, ...affine: readonly (Node |
  */
 const overRoot = (x: Node, rows: Node): Node => mul(x, div(1, sqrt(rows)));
 
-/** x less its mean, divided by its deviation, over some dimensions. */
-function standardized(x: Node, dims: readonly number[], eps: number): Node {
+/**
+ * x less its mean, divided by its deviation, over some dimensions. The gradient is stated, as what the mean of the squares has
+ * of the mean adds up to 0: to leave that out takes a pass over each row less. Sums are of the gradient as it comes, and not of
+ * what the deviation has been multiplied into, so that they need not wait for that.
+ */
+function standardized(input: Node, dims: readonly number[], eps: number): Node {
+  const x = meanable("mean", input);
   const centred = sub(x, mean(x, dims, true));
-  return overRoot(centred, add(mean(square(centred), dims, true), eps));
+  const scale = div(1, sqrt(add(mean(square(centred), dims, true), eps)));
+  return stated(mul(centred, scale), [
+    x,
+    (g) => {
+      const along = mul(mean(mul(g, centred), dims, true), square(scale));
+      return mul(sub(sub(g, mean(g, dims, true)), mul(centred, along)), scale);
+    },
+  ]);
 }
 
 /** What was normalized, scaled and shifted, in the dtype that it was in. */

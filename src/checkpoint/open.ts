@@ -12,6 +12,7 @@ import {
   type SafetensorsHeader,
   type TensorEntry,
 } from "./safetensors-header.ts";
+import { indexEnd, usualNames } from "./usual-names.ts";
 
 /** A tensor of a source: where it is, and in which file. */
 export interface SourceEntry extends TensorEntry {
@@ -33,14 +34,6 @@ export interface TensorSource {
   /** Closes the files. */
   close(): void;
 }
-
-const indexEnd = ".safetensors.index.json";
-
-/** What transformers, diffusers and PEFT call the one file of a folder, or of its index, in the order they look. */
-export const usualNames = ["model", "diffusion_pytorch_model", "adapter_model"].flatMap((name) => [
-  `${name}.safetensors`,
-  `${name}${indexEnd}`,
-]);
 
 /**
  * Opens a safetensors file, the index of several (`*.safetensors.index.json`), or a folder that holds one or the other,
@@ -186,14 +179,11 @@ export function filesOfIndex(path: string, bytes: Uint8Array): Map<string, strin
   return wanted as Map<string, string>;
 }
 
-/** The most that an index may have. */
-export const maxIndexBytes = maxHeaderBytes;
-
 function readBounded(path: string): Uint8Array {
   const file = openFile(path);
   try {
-    if (file.size > maxIndexBytes)
-      throw new SafetensorsError(`${path} has ${file.size} bytes; an index has ${maxIndexBytes} at most`);
+    if (file.size > maxHeaderBytes)
+      throw new SafetensorsError(`${path} has ${file.size} bytes; an index has ${maxHeaderBytes} at most`);
     return readFully(path, file, file.size);
   } finally {
     file.close();

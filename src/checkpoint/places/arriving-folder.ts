@@ -1,7 +1,9 @@
 import { FileError, SafetensorsError } from "../../base/errors.ts";
 import { arrivingTensors } from "../arriving-tensors.ts";
 import { foreignFormat } from "../foreign.ts";
-import { filesOfIndex, joinSources, maxIndexBytes, usualNames } from "../open.ts";
+import { filesOfIndex, joinSources } from "../open.ts";
+import { maxHeaderBytes } from "../safetensors-header.ts";
+import { usualNames } from "../usual-names.ts";
 import { type Absent, type Arriving, ArrivingReader, watched } from "./arriving.ts";
 import type { Folder } from "./folder.ts";
 import { progressOf, type Transfer } from "./place.ts";
@@ -115,7 +117,7 @@ export function arrivingFolder(opening: Opening): Folder {
       }
       for (const file of usualNames) {
         if (file.endsWith(".json")) {
-          const bytes = await read(file, maxIndexBytes);
+          const bytes = await read(file, maxHeaderBytes);
           if (bytes !== null) return tensorsOfIndex(file, bytes);
           continue;
         }

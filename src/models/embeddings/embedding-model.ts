@@ -1,6 +1,7 @@
 import { ArgumentError } from "../../base/errors.ts";
 import { ModuleList } from "../../nn/module-list.ts";
 import { normalize } from "../../nn/normalize.ts";
+import type { ofAnyClass } from "../../nn/paths.ts";
 import { onesLike } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Config } from "../config.ts";
@@ -46,7 +47,8 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
   readonly pooling: readonly PoolingMode[];
   readonly normalizes: boolean;
   readonly sentenceConfig: Config;
-  model: PretrainedModel<EncoderOutput>;
+  /** Of whatever kind it is: types of paths do not know its fields, so that any path goes. */
+  model: PretrainedModel<EncoderOutput> & { readonly [ofAnyClass]?: never };
   dense: ModuleList<Dense>;
 
   constructor(encoder: PretrainedModel<EncoderOutput>, options: EmbeddingOptions = {}) {

@@ -174,7 +174,7 @@ test("what a folder lacks, or has that cannot be, is named, and nothing is loade
   );
   const model = new BertForSequenceClassification(config);
   const before = await model.bert.encoder.layer.at(0).output.dense.weight.data();
-  await expect(await loadPretrained(model, at)).rejects.toThrow(StateDictError);
+  await expect(loadPretrained(model, at)).rejects.toThrow(StateDictError);
   expect(await model.bert.encoder.layer.at(0).output.dense.weight.data()).toEqual(before);
 
   const pickled = folderOf({ "config.json": config, "pytorch_model.bin": "x" });

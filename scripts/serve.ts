@@ -9,6 +9,7 @@ const types: Readonly<Record<string, string>> = {
   ".css": "text/css",
   ".html": "text/html",
   ".js": "text/javascript",
+  ".json": "application/json",
   ".mjs": "text/javascript",
 };
 
@@ -19,7 +20,7 @@ const isolation = {
 };
 
 /** The folders of the repository that a page may see; `/` is the page's own. What a benchmark compares with is among them. */
-const shared = ["/dist/", "/data/", "/bench/peers/", "/bench/node_modules/@jax-js/"];
+const shared = ["/dist/", "/data/", "/examples/data/", "/bench/peers/", "/bench/node_modules/@jax-js/"];
 
 /** How a page is served. */
 export interface ServeOptions {
@@ -27,6 +28,8 @@ export interface ServeOptions {
   port?: number;
   /** Whether the page is cross-origin isolated; default true. */
   isolated?: boolean;
+  /** Files that are not in the folder, by their paths: "/train.js". */
+  files?: Readonly<Record<string, string>>;
   /** Further headers of all that is found. */
   headers?: Readonly<Record<string, string>>;
 }
@@ -37,16 +40,16 @@ export interface ServeOptions {
  */
 export async function servePage(
   folder: string,
-  { port = 0, isolated = true, headers = {} }: ServeOptions = {},
+  { port = 0, isolated = true, files = {}, headers = {} }: ServeOptions = {},
 ): Promise<{ url: string; close(): void }> {
   const shown = isolated ? isolation : {};
   const server = createServer(async (request, response) => {
     try {
       const path = normalize(decodeURI(new URL(request.url!, "http://localhost").pathname));
       const file = path.endsWith("/") ? `${path}index.html` : path;
-      const body = await readFile(
-        join(root, shared.some((start) => path.startsWith(start)) ? "" : folder, file),
-      );
+      const body =
+        files[file] ??
+        (await readFile(join(root, shared.some((start) => path.startsWith(start)) ? "" : folder, file)));
       response
         .writeHead(200, { "Content-Type": types[extname(file)] ?? "text/plain", ...shown, ...headers })
         .end(body);

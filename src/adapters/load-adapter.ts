@@ -1,9 +1,10 @@
-import { parseJson } from "../base/bounded-json.ts";
-import { AdapterError, ConfigError } from "../base/errors.ts";
+import { AdapterError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
-import { isFolder, joinPath, namesIn, readFile } from "../base/storage/index.ts";
-import { readSafetensors } from "../checkpoint/read.ts";
+import type { Folder } from "../checkpoint/places/folder.ts";
+import { folderAt } from "../checkpoint/places/folder-at.ts";
+import { readJson } from "../checkpoint/places/read-json.ts";
+import { readTensors } from "../checkpoint/read.ts";
 import { bitsOf } from "../nn/bits.ts";
 import type { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/autograd.ts";
@@ -28,29 +29,44 @@ export interface LoadAdapterOptions<N extends string = string> {
  * Adds an adapter from a folder of PEFT's to a model, as `lora` does, with the values of the file; gives the model. The
  * adapter is the active one.
  *
- * Takes the model that the adapter was made for, the path of a folder with `adapter_config.json` and
+ * Takes the model that the adapter was made for, the path or the URL of a folder with `adapter_config.json` and
  * `adapter_model.safetensors`, and options.
  * Throws `ConfigError` for a config that is broken or asks for what is not there; `AdapterError` for an adapter of another
  * base, by its name, its layers, their shapes or their embeddings, and for a name that is taken; `SafetensorsError` for a
  * file that is broken, or where there are only pickles; `FileError`. Then nothing has changed.
  * Source: `PeftModel.from_pretrained`, `PeftModel.load_adapter`.
  */
-export function loadAdapter<M extends Module, const N extends string = "default">(
+export async function loadAdapter<M extends Module, const N extends string = "default">(
   model: M,
-  folder: string,
-  { adapterName, baseModelName }: LoadAdapterOptions<N> = {},
-): Adapted<M, N> {
+  folder: string | URL,
+  options: LoadAdapterOptions<N> = {},
+): Promise<Adapted<M, N>> {
+  await adapterIn(model, folderAt(folder), options);
+  return model as Adapted<M, N>;
+}
+
+/** As `loadAdapter`, of a folder that is open. */
+export async function adapterIn(
+  model: Module,
+  at: Folder,
+  { adapterName, baseModelName }: LoadAdapterOptions = {},
+): Promise<void> {
   const op = "loadAdapter";
   const name: string = adapterName ?? "default";
-  const where = joinPath(folder, "adapter_config.json");
-  const config = readPeftConfig(folder, where);
+  const folder = at.name;
+  const where = at.nameOf("adapter_config.json");
+  const config: PeftConfig = await readJson(
+    at,
+    "adapter_config.json",
+    "give a folder that an adapter was saved to, by PEFT or saveAdapter",
+  );
   const base = config.base_model_name_or_path;
   if (baseModelName !== undefined && base !== baseModelName)
     throw new AdapterError(
       `${op}: ${folder} is an adapter of ${printable(JSON.stringify(base) ?? "no base that it names")}, not of ${JSON.stringify(baseModelName)}; load it into that, or leave baseModelName out`,
     );
   // Which of the folder's files have tensors, and what is wrong where none has, is known there.
-  const found = withoutPrefix(readSafetensors(folder));
+  const found = withoutPrefix(readTensors(await at.tensors()));
   const before = adaptersOf(model)?.active ?? null;
   addAsPeft(model, name, optionsOf(config, where), folder, found);
   try {
@@ -65,24 +81,6 @@ export function loadAdapter<M extends Module, const N extends string = "default"
     forget(model, name);
     if (before !== null) show(model, before);
     throw error;
-  }
-  return model as Adapted<M, N>;
-}
-
-function readPeftConfig(folder: string, where: string): PeftConfig {
-  if (!isFolder(folder))
-    throw new ConfigError(
-      `${folder} is no folder; give one that an adapter was saved to, by PEFT or saveAdapter`,
-    );
-  if (!namesIn(folder).includes("adapter_config.json"))
-    throw new ConfigError(
-      `There is no adapter_config.json in the folder ${folder}; give one that an adapter was saved to, by PEFT or saveAdapter`,
-    );
-  try {
-    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(readFile(where))) as PeftConfig;
-  } catch (error) {
-    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
-    throw new ConfigError(`${where} is no JSON: ${error.message}`, { cause: error });
   }
 }
 

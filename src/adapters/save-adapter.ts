@@ -1,6 +1,6 @@
 import { AdapterError } from "../base/errors.ts";
-import { joinPath, makeFolder, writeAtomically } from "../base/storage/index.ts";
-import { writeSafetensors } from "../checkpoint/write.ts";
+import { jsonPieces, localSink, type Sink } from "../checkpoint/places/sink.ts";
+import { safetensorsPieces } from "../checkpoint/write.ts";
 import type { Module } from "../nn/module.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { requireAdapter, requireAdapters } from "./model-adapters.ts";
@@ -25,9 +25,16 @@ export interface SaveAdapterOptions {
  * Throws `AdapterError` where there is no such adapter, `FileError` for what cannot be written.
  * Source: `PeftModel.save_pretrained`.
  */
-export function saveAdapter(
+export function saveAdapter(model: Module, folder: string, options: SaveAdapterOptions = {}): void {
+  // What is wrong with the model is said before there is a folder.
+  requireAdapters("saveAdapter", model);
+  putAdapter(model, localSink(folder), options);
+}
+
+/** As `saveAdapter`, into whatever takes files. */
+export function putAdapter(
   model: Module,
-  folder: string,
+  sink: Sink,
   { adapterName, baseModelName, taskType }: SaveAdapterOptions = {},
 ): void {
   const op = "saveAdapter";
@@ -44,9 +51,6 @@ export function saveAdapter(
     baseModelName: baseModelName ?? null,
     taskType: taskType ?? null,
   });
-  makeFolder(folder);
-  writeSafetensors(joinPath(folder, "adapter_model.safetensors"), tensors, { metadata: { format: "pt" } });
-  writeAtomically(joinPath(folder, "adapter_config.json"), (append) =>
-    append(new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)),
-  );
+  sink.put("adapter_model.safetensors", safetensorsPieces(tensors, { metadata: { format: "pt" } }));
+  sink.put("adapter_config.json", jsonPieces(config));
 }

@@ -92,6 +92,10 @@ export const loadFromBytes = (bytes: Uint8Array, options: LoadOptions, name = "T
     options,
   );
 
+/** As `load`, of tensors that are open, which it closes; errors call them by a name. */
+export const loadTensors = (source: TensorSource, options: LoadOptions, name: string): LoadResult =>
+  loadSource(name, null, source, options);
+
 /** What is opened; that it cannot be, the other ranks of a group are told. */
 function opened(options: LoadOptions, open: () => TensorSource): TensorSource {
   try {

@@ -1,6 +1,7 @@
 import { parseJson } from "../base/bounded-json.ts";
 import { SafetensorsError } from "../base/errors.ts";
 import { type FileReader, folderOf, isFolder, joinPath, namesIn, openFile } from "../base/storage/index.ts";
+import type { Resident } from "../engine/trace.ts";
 import { beginningBytes, foreignFormat, isPickleName } from "./foreign.ts";
 import { shown } from "./header-text.ts";
 import {
@@ -11,6 +12,7 @@ import {
   type SafetensorsHeader,
   type TensorEntry,
 } from "./safetensors-header.ts";
+import { indexEnd, usualNames } from "./usual-names.ts";
 
 /** A tensor of a source: where it is, and in which file. */
 export interface SourceEntry extends TensorEntry {
@@ -27,17 +29,11 @@ export interface TensorSource {
   readonly intact: boolean | null;
   /** Fills `into` with the bytes of a tensor from one of its bytes on; gives how many there were. */
   read(name: string, into: Uint8Array, fromByte: number): number;
+  /** A tensor that is in the backend's memory already, to be taken over, once; null: it must be read. */
+  take?(name: string): Resident | null;
   /** Closes the files. */
   close(): void;
 }
-
-const indexEnd = ".safetensors.index.json";
-
-/** What transformers, diffusers and PEFT call the one file of a folder, or of its index, in the order they look. */
-const usualNames = ["model", "diffusion_pytorch_model", "adapter_model"].flatMap((name) => [
-  `${name}.safetensors`,
-  `${name}${indexEnd}`,
-]);
 
 /**
  * Opens a safetensors file, the index of several (`*.safetensors.index.json`), or a folder that holds one or the other,
@@ -96,14 +92,27 @@ function fileOf(folder: string): string {
 }
 
 function openIndex(path: string): TensorSource {
-  const wanted = readIndex(path);
+  const wanted = filesOfIndex(path, readBounded(path));
   const folder = folderOf(path);
   const source = openFiles([...new Set(wanted.values())].map((name) => joinPath(folder, name)));
-  const missing = [...wanted].filter(
-    ([tensor, name]) => source.entries.get(tensor)?.file !== joinPath(folder, name),
-  );
-  if (missing.length === 0) return source;
-  source.close();
+  try {
+    checkIndex(path, wanted, (name) => joinPath(folder, name), source);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+  return source;
+}
+
+/** Throws where tensors are in other files than an index says. */
+function checkIndex(
+  path: string,
+  wanted: ReadonlyMap<string, string>,
+  nameOf: (file: string) => string,
+  source: TensorSource,
+): void {
+  const missing = [...wanted].filter(([tensor, name]) => source.entries.get(tensor)?.file !== nameOf(name));
+  if (missing.length === 0) return;
   const [tensor, name] = missing[0]!;
   throw new SafetensorsError(
     `${path} says that ${shown(tensor)} is in ${name}; it is not` +
@@ -111,13 +120,47 @@ function openIndex(path: string): TensorSource {
   );
 }
 
-/** File names by tensor. */
-function readIndex(path: string): Map<string, string> {
+/** The tensors of the files of an index, each of them open, as one source. */
+export function joinSources(
+  path: string,
+  wanted: ReadonlyMap<string, string>,
+  nameOf: (file: string) => string,
+  sources: readonly TensorSource[],
+): TensorSource {
+  const entries = new Map<string, SourceEntry>();
+  const owners = new Map<string, TensorSource>();
+  for (const source of sources)
+    for (const [name, entry] of source.entries) {
+      refuseTwice(name, entries.get(name), entry.file);
+      entries.set(name, entry);
+      owners.set(name, source);
+    }
+  const joined: TensorSource = {
+    entries,
+    metadata: agreed(sources.map(({ metadata }) => metadata)),
+    intact: null,
+    read: (name, into, fromByte) => owners.get(name)!.read(name, into, fromByte),
+    take: (name) => owners.get(name)?.take?.(name) ?? null,
+    close() {
+      for (const source of sources) source.close();
+    },
+  };
+  checkIndex(path, wanted, nameOf, joined);
+  return joined;
+}
+
+function refuseTwice(name: string, other: SourceEntry | undefined, file: string): void {
+  if (other !== undefined)
+    throw new SafetensorsError(`${shown(name)} is both in ${other.file} and in ${file}`);
+}
+
+/** Names of files by tensor, in the bytes of an index. */
+export function filesOfIndex(path: string, bytes: Uint8Array): Map<string, string> {
   const broken = (problem: string, options?: ErrorOptions): SafetensorsError =>
     new SafetensorsError(`${path} is no index of safetensors files: ${problem}`, options);
   let index: unknown;
   try {
-    index = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(readBounded(path)));
+    index = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError)
       throw broken(error.message, { cause: error });
@@ -161,9 +204,7 @@ function openFiles(paths: readonly string[]): TensorSource {
       const header = readHeader(path, file);
       headers.push(header);
       for (const [name, entry] of header.tensors) {
-        const other = entries.get(name);
-        if (other !== undefined)
-          throw new SafetensorsError(`${shown(name)} is both in ${other.file} and in ${path}`);
+        refuseTwice(name, entries.get(name), path);
         entries.set(name, { ...entry, file: path });
       }
     }
@@ -201,7 +242,7 @@ function readHeader(path: string, file: FileReader): SafetensorsHeader {
 }
 
 /** Parses a header; an error names the file, and says what it is instead where its first bytes show that. */
-function explained<T>(path: string, beginning: Uint8Array, parse: () => T): T {
+export function explained<T>(path: string, beginning: Uint8Array, parse: () => T): T {
   try {
     return parse();
   } catch (error) {

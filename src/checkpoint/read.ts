@@ -18,12 +18,13 @@ const chunk = 2 ** 16;
  * Throws `SafetensorsError` for a broken file or a dtype that thaw does not have (F8…), `FileError` where one cannot be
  * read.
  */
-export const readSafetensors = (path: string): Map<string, Tensor> => readAll(openTensors(path));
+export const readSafetensors = (path: string): Map<string, Tensor> => readTensors(openTensors(path));
 
 /** As `readSafetensors`, of the bytes of one file: for browsers. */
-export const parseSafetensors = (bytes: Uint8Array): Map<string, Tensor> => readAll(bytesSource(bytes));
+export const parseSafetensors = (bytes: Uint8Array): Map<string, Tensor> => readTensors(bytesSource(bytes));
 
-function readAll(source: TensorSource): Map<string, Tensor> {
+/** All tensors of a source, which it closes. */
+export function readTensors(source: TensorSource): Map<string, Tensor> {
   try {
     return new Map([...source.entries.keys()].map((name) => [name, readTensor(source, name)]));
   } finally {
@@ -64,14 +65,15 @@ const pieceBytes = 2 ** 20;
  * the file holds it otherwise than thaw does. Whoever asks for it frees what nobody has taken over.
  */
 export function readResident(source: TensorSource, name: string): Resident | null {
+  const there = source.take?.(name) ?? null;
+  if (there !== null) return there;
   const { dtype, shape } = source.entries.get(name)!;
   const own = held.get(dtype);
   // Booleans are looked at one by one.
   if (own === undefined || own === "bool") return null;
-  const resident = new Resident(own, shape);
+  const resident = residentFor(name, own, shape);
   const { storage } = resident;
   try {
-    storage.binding(currentBackend());
     for (const [from, length] of windowsOf(storage.byteLength)) {
       const bytes = storage.bytes(from, length)!;
       if (bytes.buffer instanceof ArrayBuffer) source.read(name, bytes, from);
@@ -84,7 +86,18 @@ export function readResident(source: TensorSource, name: string): Resident | nul
     }
   } catch (error) {
     storage.park(null);
-    if (error instanceof OutOfMemoryError) throw noMemoryFor(name, own, shape, error);
+    throw error;
+  }
+  return resident;
+}
+
+/** Memory of the backend for a tensor of a file. */
+export function residentFor(name: string, dtype: DType, shape: readonly number[]): Resident {
+  const resident = new Resident(dtype, shape);
+  try {
+    resident.storage.binding(currentBackend());
+  } catch (error) {
+    if (error instanceof OutOfMemoryError) throw noMemoryFor(name, dtype, shape, error);
     throw error;
   }
   return resident;

@@ -38,6 +38,10 @@ export interface Contents {
 export const writeSafetensors = (path: string, tensors: StateDict, options: WriteOptions = {}): void =>
   writeContents(path, plainContents(tensors, options));
 
+/** As `writeSafetensors`, but gives the file in pieces that are to be used at once. */
+export const safetensorsPieces = (tensors: StateDict, options: WriteOptions = {}): Iterable<Uint8Array> =>
+  piecesOf(plainContents(tensors, options));
+
 /** As `writeSafetensors`, but gives the bytes. */
 export const serializeSafetensors = (tensors: StateDict, options: WriteOptions = {}): Uint8Array =>
   serializeContents(plainContents(tensors, options));

@@ -1,6 +1,8 @@
-import { ArgumentError, DataError } from "../base/errors.ts";
+import { ArgumentError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { namesIn } from "../base/storage/index.ts";
+import { openFileAt } from "../checkpoint/places/file.ts";
+import { folderAt } from "../checkpoint/places/folder-at.ts";
 import { autoModel, type Task } from "../models/auto-model.ts";
 import type { Config } from "../models/config.ts";
 import { EmbeddingModel } from "../models/embeddings/embedding-model.ts";
@@ -33,7 +35,7 @@ export async function predictTexts(
   print: (line: string) => void,
 ): Promise<void> {
   const { data, text, batch, allScores = false } = options;
-  const task = taskOf(folder, readConfig(folder));
+  const task = taskOf(folder, await readConfig(folderAt(folder)));
   if (allScores && task !== "classify")
     throw new ArgumentError("--all-scores: the model gives a text no label; leave it out");
   const model = (await autoModel(folder, { task })) as PretrainedModel;
@@ -63,13 +65,12 @@ function taskOf(folder: string, { architectures }: Config): Task {
 }
 
 /** The texts of a file, one after the other. */
-function* textsOf(path: string, columns: readonly string[] | undefined): Generator<Text> {
+async function* textsOf(path: string, columns: readonly string[] | undefined): AsyncGenerator<Text> {
   let found: readonly string[] | null = null;
-  for (const record of recordsOf(path)) {
+  for await (const record of recordsOf(path, await openFileAt(path, {}))) {
     found ??= columnsOf(path, [record], columns, null).text;
     yield textOf(path, record, found);
   }
-  if (found === null) throw new DataError(`${path} has no records; give a file with one a line`);
 }
 
 /** Lines of standard input, each of which is a text. */

@@ -1,7 +1,9 @@
-import { loadAdapter } from "../adapters/load-adapter.ts";
+import { adapterIn } from "../adapters/load-adapter.ts";
 import { ArgumentError, ConfigError, FileError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
-import { isFolder, namesIn } from "../base/storage/index.ts";
+import type { Folder } from "../checkpoint/places/folder.ts";
+import { folderAt } from "../checkpoint/places/folder-at.ts";
+import type { Transfer } from "../checkpoint/places/place.ts";
 import type { ofAnyClass } from "../nn/paths.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
@@ -28,7 +30,7 @@ import type {
   TokenPrediction,
 } from "./fit/objectives/predictions.ts";
 import type { PredictOptions } from "./fit/predict.ts";
-import { loadPretrained } from "./folder/load-pretrained.ts";
+import { putPretrained } from "./folder/load-pretrained.ts";
 import { readConfig } from "./folder/read-config.ts";
 import type { ClassMetrics } from "./metrics/class-metrics.ts";
 import type { EmbeddingMetrics } from "./metrics/embedding-metrics.ts";
@@ -49,7 +51,7 @@ import {
   RobertaForTokenClassification,
 } from "./roberta/roberta-heads.ts";
 import { RobertaModel } from "./roberta/roberta-model.ts";
-import { readTokenizer } from "./text/read-tokenizer.ts";
+import { tokenizerIn } from "./text/read-tokenizer.ts";
 import type { Text, TextTokenizer } from "./text/text-tokenizer.ts";
 
 const bert = {
@@ -151,7 +153,7 @@ export type ModelFor<T extends Task> = {
 }[T];
 
 /** Options of `autoModel`. */
-export interface AutoModelOptions<T extends Task> {
+export interface AutoModelOptions<T extends Task> extends Transfer {
   /** What the model is for; "encode" unless given. */
   readonly task?: T;
   /** The names of classes of "classify", "multiLabel" and "tag"; those of the config unless given. */
@@ -163,54 +165,73 @@ export interface AutoModelOptions<T extends Task> {
 /**
  * A model with the weights of a folder of Hugging Face's, in eval mode.
  *
- * Takes the path of a folder with `config.json` and safetensors, or with an adapter of PEFT's, which names the folder of its
- * base and is loaded beside that; and which `task` the model is for: "encode" (hidden
+ * Takes the path or the URL of a folder with `config.json` and safetensors, or with an adapter of PEFT's, which names the
+ * folder of its base and is loaded beside that; in a page a URL may be relative, and `opfs:…` is a folder in the origin's
+ * own file system. `onProgress` is told how far the weights have come from there, and `signal` ends it. And which `task` the model is for: "encode" (hidden
  * states); "classify", "multiLabel" or "regress" (a text or a pair: one label, several, a number); "tag" (each word);
  * "maskedLM"; or "embed" (one vector a text: as a folder of sentence-transformers says, or else the mean of tokens). With
  * other `labels` than the folder's, or where the folder has no head for the task, the head is drawn. The model holds the
  * tokenizer of the folder.
  * Throws `ConfigError` for a folder without a config, of a kind that is not there, or that asks for what is not;
- * `StateDictError`, `SafetensorsError` and `FileError` as `loadPretrained`; `ArgumentError` for options that cannot be.
+ * `StateDictError`, `SafetensorsError`, `FileError` and `HttpError` as `loadPretrained`; `ArgumentError` for options that cannot be.
  * Source: `AutoModel` and its like of transformers.
  */
 export async function autoModel<T extends Task = "encode">(
-  folder: string,
-  { task = "encode" as T, labels, tokenizer }: AutoModelOptions<T> = {},
+  folder: string | URL,
+  { task = "encode" as T, onProgress, signal, ...options }: AutoModelOptions<T> = {},
+): Promise<ModelFor<T>> {
+  const transfer: Transfer = {
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  signal?.throwIfAborted();
+  return openModel(folderAt(folder, transfer), task, options, transfer);
+}
+
+/** As `autoModel`, of a folder that is open. */
+async function openModel<T extends Task>(
+  folder: Folder,
+  task: T,
+  { labels, tokenizer }: Pick<AutoModelOptions<T>, "labels" | "tokenizer">,
+  transfer: Transfer,
 ): Promise<ModelFor<T>> {
   if (task === "embed") {
     refuseLabels(task, labels);
-    const encoder = (at: string) => autoModel(at, tokenizer === undefined ? {} : { tokenizer });
+    const encoder = (at: Folder) =>
+      openModel(at, "encode", tokenizer === undefined ? {} : { tokenizer }, transfer);
     return (await openEmbeddingModel(folder, encoder)) as unknown as ModelFor<T>;
   }
-  const base = adaptedBase(folder);
+  const base = await adaptedBase(folder, transfer);
   // A folder of adapters has a config and a tokenizer where thaw has written it, and else those of the base hold.
-  const has = (name: string) => isFolder(folder) && namesIn(folder).includes(name);
-  const from = (name: string) => (base === null || has(name) ? folder : base);
-  const model = modelOf(readConfig(from("config.json")), task as HeadTask, labels, folder);
-  const place = from("tokenizer.json");
+  const has = async (at: Folder, name: string) => (await at.which([name])).size > 0;
+  const from = async (name: string) => (base === null || (await has(folder, name)) ? folder : base);
+  const config = await readConfig(await from("config.json"));
+  const model = modelOf(config, task as HeadTask, labels, folder.name);
+  const place = await from("tokenizer.json");
   model.tokenizer =
-    tokenizer === undefined && namesIn(place).includes("tokenizer.json")
-      ? readTokenizer(place)
+    tokenizer === undefined && (await has(place, "tokenizer.json"))
+      ? await tokenizerIn(place)
       : (tokenizer ?? null);
-  loadPretrained(model, base ?? folder);
-  model.folder = base ?? folder;
-  if (base !== null) loadAdapter(model, folder);
+  const weights = base ?? folder;
+  putPretrained(model, await weights.tensors(), weights.name);
+  model.folder = weights.name;
+  if (base !== null) await adapterIn(model, folder);
   model.eval();
   return model as ModelFor<T>;
 }
 
 /** The folder of the base that the adapter in a folder names; null: there is none, or weights are there too. */
-function adaptedBase(folder: string): string | null {
-  const names = isFolder(folder) ? namesIn(folder) : [];
-  if (!names.includes("adapter_config.json") || names.includes("model.safetensors")) return null;
-  const { base_model_name_or_path: base } = readConfig(folder, "adapter_config.json");
+async function adaptedBase(folder: Folder, transfer: Transfer): Promise<Folder | null> {
+  if ((await folder.which(["adapter_config.json"])).size === 0 || (await folder.hasWeights())) return null;
+  const { base_model_name_or_path: base } = await readConfig(folder, "adapter_config.json");
   try {
-    if (typeof base === "string" && isFolder(base)) return base;
+    const named = typeof base === "string" ? folderAt(base, transfer) : null;
+    if (named !== null && (await named.isThere())) return named;
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
   }
   throw new ConfigError(
-    `${folder} holds an adapter of ${printable(JSON.stringify(base ?? null))}, which is no folder here; open the base with autoModel and call loadAdapter(model, ${JSON.stringify(folder)})`,
+    `${folder.name} holds an adapter of ${printable(JSON.stringify(base ?? null))}, which is no folder here; open the base with autoModel and call loadAdapter(model, ${JSON.stringify(folder.name)})`,
   );
 }
 

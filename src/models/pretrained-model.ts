@@ -1,3 +1,4 @@
+import { type FolderPlace, intoFolder } from "../checkpoint/places/sink.ts";
 import { Embedding } from "../nn/embedding.ts";
 import { normal_ } from "../nn/init/index.ts";
 import { Linear } from "../nn/linear.ts";
@@ -7,8 +8,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Config } from "./config.ts";
 import type { EncoderInputs } from "./encoder-inputs.ts";
 import { type PredictOptions, predict } from "./fit/predict.ts";
-import { checkPrecisions, type OnnxPrecision, saveOnnx } from "./folder/save-onnx.ts";
-import { savePretrained } from "./folder/save-pretrained.ts";
+import { checkPrecisions, type OnnxPrecision, putOnnx } from "./folder/save-onnx.ts";
+import { putModel } from "./folder/save-pretrained.ts";
 import type { Stage } from "./stages.ts";
 import type { Text, TextTokenizer } from "./text/text-tokenizer.ts";
 import type { TextModel } from "./text-model.ts";
@@ -67,15 +68,18 @@ export abstract class PretrainedModel<R = unknown> extends Module implements Tex
    * tokenizer's files, each of them whole or as it was. A tied weight is written once. Of a model with adapters the active
    * one is written in place of the weights, as PEFT has it, with the name of the folder that the base is in.
    *
-   * Takes the path of the folder, which is made where there is none, and options: `onnx`, a list of "fp32" and "q8", has the
+   * Takes the path of the folder, which is made where there is none; in a page `opfs:…`, a folder of the origin's own file
+   * system, or a function that gives a place for each file, as `download`. And options: `onnx`, a list of "fp32" and "q8", has the
    * model written for transformers.js and ONNX Runtime too, in f32 or with weights as bytes. Default: it is not.
    * Throws `FileError` for what cannot be written, with the reason; `ArgumentError` for other precisions.
    * Source: `PreTrainedModel.save_pretrained` of transformers.
    */
-  async savePretrained(folder: string, { onnx = [] }: SavePretrainedOptions = {}): Promise<void> {
+  async savePretrained(folder: FolderPlace, { onnx = [] }: SavePretrainedOptions = {}): Promise<void> {
     checkPrecisions(onnx);
-    savePretrained(this, folder);
-    await saveOnnx(this, folder, onnx);
+    await intoFolder("savePretrained", folder, async (sink) => {
+      putModel(this, sink);
+      await putOnnx(this, sink, onnx);
+    });
   }
 
   /** Paths of what a head adds to the encoder: a file need not have it, or may have it in another shape. */

@@ -38,8 +38,19 @@ export interface ExportOnnxOptions {
 export function exportOnnx(
   path: string,
   fn: (inputs: Readonly<Record<string, Tensor>>) => readonly Tensor[],
-  { inputs, outputs, largest, precision = "fp32" }: ExportOnnxOptions,
+  options: ExportOnnxOptions,
 ): void {
+  const file = onnxPieces(fn, options);
+  writeAtomically(path, (append) => {
+    for (const piece of file) append(piece);
+  });
+}
+
+/** As `exportOnnx`, but gives the file in pieces. */
+export function onnxPieces(
+  fn: (inputs: Readonly<Record<string, Tensor>>) => readonly Tensor[],
+  { inputs, outputs, largest, precision = "fp32" }: ExportOnnxOptions,
+): readonly Uint8Array[] {
   if (precision !== "fp32" && precision !== "q8")
     throw new ArgumentError(
       `exportOnnx: precision is ${JSON.stringify(precision)}; it can be "fp32" or "q8"`,
@@ -59,8 +70,5 @@ export function exportOnnx(
     else if (!e.has(n) && !within.has(n)) writeNode(e, n);
   }
   for (const [i, root] of function_.roots.entries()) e.output(root, outputs[i]!);
-  const file = e.graph.file("thaw");
-  writeAtomically(path, (append) => {
-    for (const piece of file) append(piece);
-  });
+  return e.graph.file("thaw");
 }

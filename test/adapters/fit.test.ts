@@ -22,7 +22,7 @@ afterAll(() => rmSync(top, { recursive: true, force: true }));
 
 test("fit trains an adapter and a head: they are saved alone, or with the base, and give the same", async () => {
   const base = await tinyFolder(top);
-  const tokenizer = readTokenizer(base);
+  const tokenizer = await readTokenizer(base);
   const { train, test: held } = await readData(tinyTexts(top), {
     split: { test: 0.2, stratify: true, seed: 1 },
   });
@@ -58,7 +58,7 @@ test("fit trains an adapter and a head: they are saved alone, or with the base, 
   const logits = async (of: typeof model) => (await of.forward(inputs).data()) as Float32Array;
   const live = await logits(model);
   saveAdapter(model, join(top, "adapter"));
-  expect(await logits(loadAdapter(await opened(), join(top, "adapter")))).toEqual(live);
+  expect(await logits(await loadAdapter(await opened(), join(top, "adapter")))).toEqual(live);
   // A folder of the adapter with what texts need beside it; autoModel opens its base as well.
   await model.savePretrained(join(top, "beside"));
   expect(readdirSync(join(top, "beside")).sort()).toEqual([

@@ -18,7 +18,7 @@ async function adapted(kind: string) {
   const { found, model } = await baseModel(folder, fixture.base);
   const inputs = inputsOf(found);
   const before = await model.forward(inputs).data();
-  loadAdapter(model, writePeft(join(folder, kind), fixture));
+  await loadAdapter(model, writePeft(join(folder, kind), fixture));
   const shape = fixture.result.shape;
   const factors = tensor(f32(fixture.factors), { dtype: "f32" }).reshape(shape);
   // At padding, results are some numbers.

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium } from "../../scripts/chromium.ts";
+import { tinyFolder, tinyTexts } from "../models/tiny-folder.ts";
 import { withoutBrowser } from "../page/browser.ts";
 import { bundle, bundlers } from "./bundlers.ts";
 
@@ -15,7 +16,10 @@ import { bundle, bundlers } from "./bundlers.ts";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const some = ["esbuild", "esbuild for node", "vite"];
 const names = process.env.BUNDLERS === "all" ? Object.keys(bundlers) : some;
-const train = readFileSync(join(here, "train.mjs"), "utf8");
+const [train, tune] = ["train.mjs", "models.mjs"].map((file) => readFileSync(join(here, file), "utf8")) as [
+  string,
+  string,
+];
 
 interface Trained {
   backend: string;
@@ -36,7 +40,7 @@ describe.skipIf(withoutBrowser)("a bundle", () => {
   afterAll(() => browser?.close());
 
   /** What the scripts of a folder put into the title of their page. */
-  async function inPage(folder: string): Promise<Trained> {
+  async function inPage<T = Trained>(folder: string): Promise<T> {
     const page = await browser.newPage();
     try {
       await page.route("**/*", (route) => {
@@ -50,11 +54,29 @@ describe.skipIf(withoutBrowser)("a bundle", () => {
       });
       await page.goto("http://localhost/");
       await expect.poll(() => page.title(), { timeout: 60_000 }).not.toBe("");
-      return JSON.parse(await page.title()) as Trained;
+      return JSON.parse(await page.title()) as T;
     } finally {
       await page.close();
     }
   }
+
+  it.each(["esbuild", "vite"])("of %s tunes a model from addresses", { timeout: 300_000 }, async (name) => {
+    const built = await bundle(name, here, tune);
+    tinyFolder(built.folder);
+    tinyTexts(built.folder);
+    try {
+      expect(await inPage<object>(built.folder)).toEqual({
+        steps: 1,
+        labels: ["animals", "software"],
+        found: 1,
+      });
+      // What a page loads for it, in kB with gzip.
+      expect(built.bytes / 1000).toBeLessThan(350);
+      console.log(`${name}: ${(built.bytes / 1000).toFixed(0)} kB with gzip`);
+    } finally {
+      built.remove();
+    }
+  });
 
   async function inNode(folder: string): Promise<Trained> {
     const { stdout } = await promisify(execFile)(process.execPath, ["main.mjs"], { cwd: folder });

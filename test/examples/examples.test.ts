@@ -8,6 +8,14 @@ import { built } from "../built.ts";
 
 /** What each example is given so that it is quick, and what it must then print. */
 const examples: Record<string, { ranks?: number; args: string[]; prints: RegExp[] }> = {
+  "embeddings.ts": {
+    args: ["1"],
+    prints: [/^ {2}before: \d+\.\d %$/m, /^ {2}tuned: \d+\.\d %$/m],
+  },
+  "entities.ts": {
+    args: ["4"],
+    prints: [/^tags: B-LICENCE, B-PROGRAM, I-LICENCE, O$/m, /^F1 of entities: \d+\.\d %$/m],
+  },
   "frozen-rows.ts": {
     args: [],
     prints: [
@@ -16,6 +24,18 @@ const examples: Record<string, { ranks?: number; args: string[]; prints: RegExp[
       /^thaw, gradient mask: 720 of 720 frozen elements changed, 0\.741\d of their norm is left$/m,
       /^thaw, trains: \["embedding\.weight\[:10\]"\]: 0 of 720 frozen elements changed, 1\.0000 of their norm is left$/m,
     ],
+  },
+  "sections.ts": {
+    args: ["1"],
+    prints: [
+      /^the largest section: 20\.7 % right$/m,
+      /^tuned: \d+\.\d % right, macro-F1 \d+\.\d %$/m,
+      /^what lies below: not a bit changed$/m,
+    ],
+  },
+  "sections-lora.ts": {
+    args: ["1"],
+    prints: [/^tuned: \d+\.\d % right/m, /^opened again: the same answer$/m],
   },
   "seed.ts": {
     args: [],

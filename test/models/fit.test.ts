@@ -129,7 +129,7 @@ describe("on wasm", () => {
         labels: ["LABEL_0", "LABEL_1"],
         examples: train.examples.map(({ text, target }) => ({ text: [text as string, "a fox"], target })),
       });
-      model.tokenizer = readTokenizer(base);
+      model.tokenizer = await readTokenizer(base);
       const before = await valuesOf(model);
       const run = await fitTo(model, {
         ...some,

@@ -58,7 +58,10 @@ test("old names of norms, and buffers of counted positions", async () => {
   old.set("bert.embeddings.position_ids", tensor([[0, 1, 2]], { dtype: "i32" }));
   const at = folderOf({ "config.json": config, "model.safetensors": old });
   expect(await logitsOf(at)).toEqual(expected);
-  expect(loadPretrained(new BertForSequenceClassification(config), at)).toEqual({ drawn: [], unused: [] });
+  expect(await loadPretrained(new BertForSequenceClassification(config), at)).toEqual({
+    drawn: [],
+    unused: [],
+  });
 });
 
 test("several files under an index", async () => {
@@ -96,25 +99,25 @@ test("an encoder of a folder with a head, and a head on a folder of an encoder",
   );
   const at = folderOf({ "config.json": config, "model.safetensors": bare });
   const model = new BertForSequenceClassification(config).eval();
-  expect(loadPretrained(model, at)).toEqual({
+  expect(await loadPretrained(model, at)).toEqual({
     drawn: ["classifier.weight", "classifier.bias"],
     unused: [],
   });
   const own = await model.bert.forward(inputs).poolerOutput!.data();
   expect(own).toEqual(await encoder.forward(inputs).poolerOutput!.data());
-  expect(loadPretrained(new BertModel(config), withHead).unused).toEqual(
+  expect((await loadPretrained(new BertModel(config), withHead)).unused).toEqual(
     ["classifier.bias", "classifier.weight"].sort(),
   );
 });
 
-test("a pooler that a folder lacks, as one of a masked language model does, is drawn", () => {
+test("a pooler that a folder lacks, as one of a masked language model does, is drawn", async () => {
   const without = renamed(
     (name) => name,
     (name) => !name.includes("pooler") && !name.startsWith("classifier"),
   );
   const at = folderOf({ "config.json": config, "model.safetensors": without });
   const pooler = ["bert.pooler.dense.weight", "bert.pooler.dense.bias"];
-  expect(loadPretrained(new BertForSequenceClassification(config), at).drawn).toEqual([
+  expect((await loadPretrained(new BertForSequenceClassification(config), at)).drawn).toEqual([
     ...pooler,
     "classifier.weight",
     "classifier.bias",
@@ -171,7 +174,7 @@ test("what a folder lacks, or has that cannot be, is named, and nothing is loade
   );
   const model = new BertForSequenceClassification(config);
   const before = await model.bert.encoder.layer.at(0).output.dense.weight.data();
-  expect(() => loadPretrained(model, at)).toThrow(StateDictError);
+  await expect(loadPretrained(model, at)).rejects.toThrow(StateDictError);
   expect(await model.bert.encoder.layer.at(0).output.dense.weight.data()).toEqual(before);
 
   const pickled = folderOf({ "config.json": config, "pytorch_model.bin": "x" });

@@ -33,9 +33,9 @@ function folderOf(files: Record<string, unknown>): string {
   return at;
 }
 
-describe.each(kinds)("%s", (kind) => {
+describe.each(kinds)("%s", async (kind) => {
   const found = caseOf(kind);
-  const tokenizer = readTokenizer(
+  const tokenizer = await readTokenizer(
     folderOf({ "tokenizer.json": found.tokenizer, "tokenizer_config.json": found.config }),
   );
 
@@ -77,44 +77,48 @@ test("labels of words go to their first tokens", () => {
   expect(alignLabels([null, 0, 0, 1, 2, 2, null], [5, 6, 7])).toEqual([-100, 5, -100, 6, 7, -100, -100]);
 });
 
-test("the shortest length that files know holds", () => {
+test("the shortest length that files know holds", async () => {
   const { tokenizer } = caseOf("wordpiece");
-  const lengthOf = (files: Record<string, unknown>) =>
-    readTokenizer(folderOf({ "tokenizer.json": tokenizer, ...files })).settings.maxLength;
+  const lengthOf = async (files: Record<string, unknown>) =>
+    (await readTokenizer(folderOf({ "tokenizer.json": tokenizer, ...files }))).settings.maxLength;
   const config = (n: number) => ({ "tokenizer_config.json": { pad_token: "[PAD]", model_max_length: n } });
-  expect(lengthOf(config(512))).toBe(512);
-  expect(lengthOf({ ...config(512), "sentence_bert_config.json": { max_seq_length: 256 } })).toBe(256);
-  expect(lengthOf({ ...config(1e30), "config.json": { max_position_embeddings: 40 } })).toBe(40);
+  expect(await lengthOf(config(512))).toBe(512);
+  expect(await lengthOf({ ...config(512), "sentence_bert_config.json": { max_seq_length: 256 } })).toBe(256);
+  expect(await lengthOf({ ...config(1e30), "config.json": { max_position_embeddings: 40 } })).toBe(40);
   const roberta = { model_type: "roberta", max_position_embeddings: 40, pad_token_id: 1 };
-  expect(lengthOf({ ...config(512), "config.json": roberta })).toBe(38);
-  expect(lengthOf({ ...config(512), "config.json": { ...roberta, model_type: "mpnet" } })).toBe(38);
-  expect(lengthOf({ ...config(512), "sentence_roberta_config.json": { max_seq_length: 64 } })).toBe(64);
-  expect(lengthOf({})).toBe(512);
-  expect(lengthOf(config(8192))).toBe(8192);
+  expect(await lengthOf({ ...config(512), "config.json": roberta })).toBe(38);
+  expect(await lengthOf({ ...config(512), "config.json": { ...roberta, model_type: "mpnet" } })).toBe(38);
+  const large = { ...roberta, max_position_embeddings: 514 };
+  const old = { "config.json": large, "sentence_roberta_config.json": { max_seq_length: 64 } };
+  expect(await lengthOf({ ...config(512), ...old })).toBe(64);
+  expect(await lengthOf({})).toBe(512);
+  expect(await lengthOf(config(8192))).toBe(8192);
 });
 
-test("sentence-transformers' own lower case comes before what the tokenizer does", () => {
+test("sentence-transformers' own lower case comes before what the tokenizer does", async () => {
   const { tokenizer, config } = caseOf("wordpiece-cased");
-  const idsOf = (files: Record<string, unknown>, text: string) =>
-    readTokenizer(
-      folderOf({ "tokenizer.json": tokenizer, "tokenizer_config.json": config, ...files }),
+  const idsOf = async (files: Record<string, unknown>, text: string) =>
+    (
+      await readTokenizer(
+        folderOf({ "tokenizer.json": tokenizer, "tokenizer_config.json": config, ...files }),
+      )
     ).encodeOne(text).ids;
   const lower = { "sentence_bert_config.json": { do_lower_case: true } };
-  expect(idsOf({}, "A TEXT")).not.toEqual(idsOf({}, "a text"));
-  expect(idsOf(lower, "A TEXT")).toEqual(idsOf({}, "a text"));
+  expect(await idsOf({}, "A TEXT")).not.toEqual(await idsOf({}, "a text"));
+  expect(await idsOf(lower, "A TEXT")).toEqual(await idsOf({}, "a text"));
 });
 
-test("what is no tokenizer, and no text, is an error that says so", () => {
+test("what is no tokenizer, and no text, is an error that says so", async () => {
   const { tokenizer, config } = caseOf("wordpiece");
   const open = (json: unknown) =>
     readTokenizer(folderOf({ "tokenizer.json": json, "tokenizer_config.json": config }));
-  expect(() => readTokenizer(folderOf({}))).toThrow(ConfigError);
-  expect(() => readTokenizer(folderOf({}))).toThrow("no tokenizer.json in the folder");
-  expect(() => open({ ...tokenizer, model: { type: "Unheard" } })).toThrow(ConfigError);
-  expect(() => open({ ...tokenizer, post_processor: { type: "Unheard" } })).toThrow(
+  await expect(readTokenizer(folderOf({}))).rejects.toThrow(ConfigError);
+  await expect(readTokenizer(folderOf({}))).rejects.toThrow("no tokenizer.json in the folder");
+  await expect(open({ ...tokenizer, model: { type: "Unheard" } })).rejects.toThrow(ConfigError);
+  await expect(open({ ...tokenizer, post_processor: { type: "Unheard" } })).rejects.toThrow(
     /post_processor is "Unheard"; there is TemplateProcessing/,
   );
-  const own = open(tokenizer);
+  const own = await open(tokenizer);
   for (const text of [7, null, ["a"], ["a", "b", "c"], { words: [1] }])
     expect(() => own.encode([text as unknown as Text])).toThrow(/is no text; give a string/);
   expect(() => own.encode([])).toThrow(ArgumentError);

@@ -14,7 +14,7 @@ afterAll(() => rmSync(top, { recursive: true, force: true }));
 test("a classifier of texts, of which only the top is trained", async () => {
   const base = tinyFolder(top);
   const { train, test } = await readData(tinyTexts(top), { split: { test: 0.2, stratify: true, seed: 1 } });
-  const tokenizer = readTokenizer(base);
+  const tokenizer = await readTokenizer(base);
   const model = (await autoModel(base, { task: "classify", labels: train.labels })).train();
   const before = new Map<string, unknown>();
   for (const [path, p] of model.namedParameters()) before.set(path, await p.data());
@@ -76,7 +76,7 @@ test("a tagger of words learns by the first token of each", async () => {
   });
   writeFileSync(at, lines.join("\n"));
   const dataset = await readData(at);
-  const tokenizer = readTokenizer(base);
+  const tokenizer = await readTokenizer(base);
   const model = await autoModel(base, { task: "tag", labels: dataset.labels });
   const { inputIds, attentionMask, wordIds } = tokenizer.encode(dataset.examples.map(({ text }) => text));
   const labels = wordIds!.map((row, i) => alignLabels(row, dataset.at(i)!.target as number[]));

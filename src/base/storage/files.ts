@@ -23,6 +23,15 @@ export function withFiles<T>(what: string, use: (node: ReturnType<typeof nodeFil
   }
 }
 
+/** The path that a place of this machine has; null for an address, for what is in a page's storage, and in a page. */
+export function localPath(place: string | URL): string | null {
+  const { getBuiltinModule } = (globalThis as { process?: Partial<Node> }).process ?? {};
+  if (getBuiltinModule === undefined) return null;
+  if (place instanceof URL || place.startsWith("file:"))
+    return new URL(place).protocol === "file:" ? getBuiltinModule("node:url").fileURLToPath(place) : null;
+  return /^(https?|blob|data|opfs):/i.test(place) ? null : place;
+}
+
 /** A path inside a folder. */
 export const joinPath = (folder: string, name: string): string =>
   nodeFiles(`name a file in ${folder}`).path.join(folder, name);

@@ -9,6 +9,7 @@ export {
   isFolder,
   isPlainFile,
   joinPath,
+  localPath,
   makeFolder,
   namesIn,
   openFile,

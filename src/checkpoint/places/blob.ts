@@ -1,8 +1,6 @@
 import { FileError } from "../../base/errors.ts";
+import { partsOfBlob } from "./arriving.ts";
 import { type Place, placeNamed, progressOf, type Transfer } from "./place.ts";
-
-/** Bytes that are read, or written, at a time. */
-export const piece = 2 ** 22;
 
 /** A blob as a place to load from; a file that a user has picked is one. */
 export function ofBlob(blob: Blob): Place {
@@ -22,10 +20,12 @@ export async function readBlob(blob: Blob, transfer: Transfer): Promise<Uint8Arr
   const progress = progressOf(transfer, blob.size);
   progress(0);
   const bytes = new Uint8Array(blob.size);
-  for (let at = 0; at < blob.size; at += piece) {
-    bytes.set(new Uint8Array(await blob.slice(at, at + piece).arrayBuffer()), at);
+  let at = 0;
+  for await (const part of partsOfBlob(blob)) {
+    bytes.set(part, at);
+    at += part.length;
     transfer.signal?.throwIfAborted();
-    progress(Math.min(blob.size, at + piece));
+    progress(at);
   }
   return bytes;
 }

@@ -1,4 +1,5 @@
 import { FileError, HttpError } from "../../base/errors.ts";
+import { type Absent, type Arriving, allOf, watched } from "./arriving.ts";
 import { failed, type Place, placeNamed, progressOf, type Transfer } from "./place.ts";
 
 /** What goes with requests to an address. */
@@ -19,27 +20,14 @@ export interface UrlOptions {
 export function atUrl(url: string | URL, options: UrlOptions = {}): Place {
   const name = String(url);
   const ask = async (what: string, transfer: Transfer, more: RequestInit): Promise<Response> => {
-    const { headers = {}, credentials } = options;
-    const init: RequestInit = { headers, ...more };
-    if (credentials !== undefined) init.credentials = credentials;
-    if (transfer.signal !== undefined) init.signal = transfer.signal;
-    let response: Response;
-    try {
-      response = await fetch(name, init);
-    } catch (cause) {
-      throw failed(what, cause, transfer, whyNot(name));
-    }
-    if (response.ok) return response;
-    await response.body?.cancel();
-    throw new HttpError(
-      `Cannot ${what}: the server answered ${response.status}${response.statusText && ` ${response.statusText}`}${remedyOf(response.status)}`,
-      { status: response.status },
-    );
+    const response = await answer(name, what, options, transfer, more);
+    await refuse(response, what);
+    return response;
   };
   return placeNamed(name, {
     async read(transfer) {
       const what = `load ${name}`;
-      return bytesOf(await ask(what, transfer, { method: "GET" }), what, transfer);
+      return allOf(watched(what, arrivingOf(await ask(what, transfer, { method: "GET" })), transfer));
     },
     async write(bytes, transfer) {
       const progress = progressOf(transfer, bytes.length);
@@ -50,6 +38,34 @@ export function atUrl(url: string | URL, options: UrlOptions = {}): Place {
       progress(bytes.length);
     },
   });
+}
+
+/** What an address answers, whatever that is. */
+async function answer(
+  name: string,
+  what: string,
+  { headers = {}, credentials }: UrlOptions,
+  transfer: Transfer,
+  more: RequestInit,
+): Promise<Response> {
+  const init: RequestInit = { headers, ...more };
+  if (credentials !== undefined) init.credentials = credentials;
+  if (transfer.signal !== undefined) init.signal = transfer.signal;
+  try {
+    return await fetch(name, init);
+  } catch (cause) {
+    throw failed(what, cause, transfer, whyNot(name));
+  }
+}
+
+/** Throws for an answer that is no success. */
+async function refuse(response: Response, what: string): Promise<void> {
+  if (response.ok) return;
+  await response.body?.cancel();
+  throw new HttpError(
+    `Cannot ${what}: the server answered ${response.status}${response.statusText && ` ${response.statusText}`}${remedyOf(response.status)}`,
+    { status: response.status },
+  );
 }
 
 /** Why an address may not be reached at all; `fetch` does not say. */
@@ -68,39 +84,57 @@ function remedyOf(status: number): string {
   return status === 429 || status >= 500 ? "; try again later" : "";
 }
 
-/** The bytes of an answer, as they come. */
-async function bytesOf(response: Response, what: string, transfer: Transfer): Promise<Uint8Array> {
+/** An answer's bytes as they come. */
+function arrivingOf(response: Response): Arriving {
   // Of what is sent compressed, the length is that of what is sent.
   const length =
     response.headers.get("content-encoding") === null ? response.headers.get("content-length") : null;
-  const total = length !== null && /^\d+$/.test(length) ? Number(length) : null;
-  const progress = progressOf(transfer, total);
-  progress(0);
-  const parts: Uint8Array[] = [];
-  let loaded = 0;
-  const reader = response.body?.getReader();
-  for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader!.read()) {
-    parts.push(part.value);
-    loaded += part.value.length;
-    progress(loaded);
-  }
-  // Nothing tells a connection that was cut from one that has ended, but the length.
-  if (total !== null && loaded < total)
-    throw new FileError(
-      `Cannot ${what}: ${loaded} of ${total} bytes came, then the connection ended; try again`,
-    );
-  if (loaded !== total) progressOf(transfer, loaded)(loaded);
-  return joined(parts, loaded);
+  return {
+    size: length !== null && /^\d+$/.test(length) ? Number(length) : null,
+    parts: (async function* () {
+      const reader = response.body?.getReader();
+      try {
+        for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader!.read())
+          yield part.value;
+      } finally {
+        // Of what nobody wants any more, no more is sent.
+        await reader?.cancel();
+      }
+    })(),
+  };
 }
 
-/** Parts in one array; each goes as soon as it has been copied. */
-function joined(parts: Uint8Array[], length: number): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
-    bytes.set(part, at);
-    at += part.length;
+/** A file at an address as it arrives, or why there is none; throws as `atUrl` for any other answer. */
+export async function openUrl(url: URL, options: UrlOptions, transfer: Transfer): Promise<Arriving | Absent> {
+  const name = String(url);
+  const what = `load ${name}`;
+  const response = await answer(name, what, options, transfer, { method: "GET" });
+  const { status, statusText, headers } = response;
+  // Where files cannot be listed, some servers say of one that is not there that it is forbidden.
+  const isAbsent = [403, 404, 410].includes(status);
+  const isPage = response.ok && /^text\/html\b/.test(headers.get("content-type") ?? "");
+  if (!isAbsent && !isPage) {
+    await refuse(response, what);
+    return arrivingOf(response);
   }
-  return bytes;
+  await response.body?.cancel();
+  if (isPage) return { absent: "what came is a page of HTML" };
+  return { absent: `the server answered ${status}${statusText && ` ${statusText}`}`, status };
+}
+
+/** An address as a whole: in a page, one that is relative to it. Throws `FileError` for what is none. */
+export function absoluteUrl(place: string | URL): URL {
+  const { document, location } = globalThis as { document?: Document; location?: Location };
+  const base = document?.baseURI ?? location?.href;
+  if (URL.canParse(place, base)) return new URL(place, base);
+  throw new FileError(`Cannot load ${String(place)}: it is no URL${base === undefined ? "" : ` at ${base}`}`);
+}
+
+/** The address of a file within that of a folder, whose query it has too; of no name, that of the folder itself. */
+export function urlWithin(folder: URL, file: string): URL {
+  if (file === "") return folder;
+  const url = new URL(folder);
+  const names = file.split("/").map((name) => encodeURIComponent(name));
+  url.pathname = `${url.pathname.replace(/\/$/, "")}/${names.join("/")}`;
+  return url;
 }

@@ -1,6 +1,8 @@
 import { ArgumentError, ThawError } from "../../base/errors.ts";
 import { isFolder, joinPath, namesIn, writeAtomically } from "../../base/storage/index.ts";
 import { table } from "../../base/table.ts";
+import { folderAt } from "../../checkpoint/places/folder-at.ts";
+import { intoFolder } from "../../checkpoint/places/sink.ts";
 import { autoModel } from "../../models/auto-model.ts";
 import { EmbeddingModel } from "../../models/embeddings/embedding-model.ts";
 import { preparedFit } from "../../models/fit/fit.ts";
@@ -8,7 +10,7 @@ import type { FitResult } from "../../models/fit/fit-result.ts";
 import type { EpochEvent } from "../../models/fit/run-events.ts";
 import { textBatches } from "../../models/fit/text-batches.ts";
 import { readConfig } from "../../models/folder/read-config.ts";
-import { type OnnxPrecision, saveOnnx } from "../../models/folder/save-onnx.ts";
+import { type OnnxPrecision, putOnnx } from "../../models/folder/save-onnx.ts";
 import { numbersIn } from "../../models/metrics/metrics.ts";
 import type { PretrainedModel } from "../../models/pretrained-model.ts";
 import type { Text } from "../../models/text/text-tokenizer.ts";
@@ -52,7 +54,7 @@ async function tune(folder: string, options: FinetuneOptions, print: (line: stri
       "--out is not given, and nowhere to put the tuned model; give a folder, or --dry-run",
     );
   const [onnx, fitOptions] = [onnxOf(options), fitOptionsOf(options)];
-  const config = readConfig(folder);
+  const config = await readConfig(folderAt(folder));
   const texts = await readTexts(options, config);
   const { train, eval: held, task, labels } = texts;
   manualSeed(seed);
@@ -133,7 +135,8 @@ async function saveForOthers(
   out: string,
   onnx: readonly OnnxPrecision[],
 ): Promise<void> {
-  if (onnx.length > 0) await saveOnnx(model instanceof EmbeddingModel ? model.model : model, out, onnx);
+  const encoder = model instanceof EmbeddingModel ? model.model : model;
+  await intoFolder("finetune", out, (sink) => putOnnx(encoder, sink, onnx));
 }
 
 const fileOf = (path: string) => ({ name: nameOf(path), sha256: digestOfFile(path) });

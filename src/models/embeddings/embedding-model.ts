@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
+import { type FolderPlace, intoFolder } from "../../checkpoint/places/sink.ts";
 import { ModuleList } from "../../nn/module-list.ts";
 import { normalize } from "../../nn/normalize.ts";
 import type { ofAnyClass } from "../../nn/paths.ts";
@@ -6,13 +7,13 @@ import { onesLike } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Config } from "../config.ts";
 import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
-import { checkPrecisions, saveOnnx } from "../folder/save-onnx.ts";
+import { checkPrecisions, putOnnx } from "../folder/save-onnx.ts";
 import { PretrainedModel, type SavePretrainedOptions } from "../pretrained-model.ts";
 import type { Stage } from "../stages.ts";
 import { Dense, type DenseSettings } from "./dense.ts";
 import { type EncodeTextsOptions, encodeTexts } from "./encode-texts.ts";
 import { type PoolingMode, pooled } from "./pooling.ts";
-import { saveEmbeddingModel } from "./save-embedding-model.ts";
+import { putEmbeddingModel } from "./save-embedding-model.ts";
 
 /** How embeddings are made of what an encoder gives. */
 export interface EmbeddingOptions {
@@ -134,15 +135,20 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
    * Writes the model into a folder that sentence-transformers opens, in old versions too, and `autoModel`. Each file is
    * there whole or as it was; `modules.json` is the last one.
    *
-   * Takes the path of the folder, which is made where there is none, and options; with `onnx` the encoder, whose results
+   * Takes the folder, as `PretrainedModel.savePretrained` does, and options; with `onnx` the encoder, whose results
    * transformers.js pools by itself, is written for that too.
    * Throws `FileError` for what cannot be written, with the reason; `ArgumentError` for other precisions.
    * Source: `SentenceTransformer.save_pretrained`.
    */
-  override async savePretrained(folder: string, { onnx = [] }: SavePretrainedOptions = {}): Promise<void> {
+  override async savePretrained(
+    folder: FolderPlace,
+    { onnx = [] }: SavePretrainedOptions = {},
+  ): Promise<void> {
     checkPrecisions(onnx);
-    saveEmbeddingModel(this, folder);
-    await saveOnnx(this.model, folder, onnx);
+    await intoFolder("savePretrained", folder, async (sink) => {
+      putEmbeddingModel(this, sink);
+      await putOnnx(this.model, sink, onnx);
+    });
   }
 
   override extraRepr(): string {

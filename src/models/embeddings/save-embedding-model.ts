@@ -1,11 +1,10 @@
 import { listAdapters } from "../../adapters/switch-adapters.ts";
 import { AdapterError } from "../../base/errors.ts";
-import { joinPath, makeFolder } from "../../base/storage/index.ts";
-import { writeSafetensors } from "../../checkpoint/write.ts";
+import { jsonPieces, type Sink } from "../../checkpoint/places/sink.ts";
+import { safetensorsPieces } from "../../checkpoint/write.ts";
 import type { Module } from "../../nn/module.ts";
 import type { Config } from "../config.ts";
-import { savePretrained, saveTokenizer } from "../folder/save-pretrained.ts";
-import { writeConfig } from "../folder/write-config.ts";
+import { putModel, putTokenizer } from "../folder/save-pretrained.ts";
 import type { TextTokenizer } from "../text/text-tokenizer.ts";
 import type { TextModel } from "../text-model.ts";
 import type { Dense } from "./dense.ts";
@@ -27,7 +26,7 @@ interface Saved extends Module {
 }
 
 /** What `EmbeddingModel.savePretrained` does. */
-export function saveEmbeddingModel(saved: Saved, folder: string): void {
+export function putEmbeddingModel(saved: Saved, sink: Sink): void {
   const { pooling, pooledSize, dense, normalizes, sentenceConfig, tokenizer } = saved;
   const { names } = listAdapters(saved);
   if (names.length > 0)
@@ -35,40 +34,39 @@ export function saveEmbeddingModel(saved: Saved, folder: string): void {
       `savePretrained: the model has the adapters ${names.map((name) => JSON.stringify(name)).join(", ")}, which a folder of sentence-transformers has no place for; ` +
         "write them with saveAdapter(model, folder), or put the active one into the weights with mergeAndUnload(model)",
     );
-  savePretrained(saved.model, folder);
-  if (tokenizer !== null) saveTokenizer(tokenizer, folder);
+  putModel(saved.model, sink);
+  if (tokenizer !== null) putTokenizer(tokenizer, sink);
   const modules = [{ type: "Transformer", path: "" }];
-  /** Adds a module with a folder of its own; gives that folder. */
+  const put = (file: string, value: object): void => sink.put(file, jsonPieces(value));
+  /** Adds a module with a folder of its own; gives the path of that. */
   const added = (type: string): string => {
     const path = `${modules.length}_${type}`;
     modules.push({ type, path });
-    makeFolder(joinPath(folder, path));
-    return joinPath(folder, path);
+    return path;
   };
-  writeConfig(added("Pooling"), "config.json", poolingConfig(pooledSize / pooling.length, pooling));
+  put(`${added("Pooling")}/config.json`, poolingConfig(pooledSize / pooling.length, pooling));
   for (const { settings, linear } of dense) {
     const at = added("Dense");
     const tensors = new Map(linear.namedParameters().map(([path, p]) => [`linear.${path}`, p]));
-    writeSafetensors(joinPath(at, "model.safetensors"), tensors, { metadata: { format: "pt" } });
-    writeConfig(at, "config.json", {
+    sink.put(`${at}/model.safetensors`, safetensorsPieces(tensors, { metadata: { format: "pt" } }));
+    put(`${at}/config.json`, {
       in_features: settings.inFeatures,
       out_features: settings.outFeatures,
       bias: settings.bias,
       activation_function: settings.activation,
     });
   }
-  if (normalizes) writeConfig(added("Normalize"), "config.json", {});
+  if (normalizes) put(`${added("Normalize")}/config.json`, {});
   const length = tokenizer?.settings.maxLength ?? saved.model.maxLength;
-  writeConfig(folder, "sentence_bert_config.json", { max_seq_length: length, do_lower_case: false });
-  writeConfig(folder, "config_sentence_transformers.json", {
+  put("sentence_bert_config.json", { max_seq_length: length, do_lower_case: false });
+  put("config_sentence_transformers.json", {
     prompts: {},
     default_prompt_name: null,
     similarity_fn_name: "cosine",
     ...sentenceConfig,
     __version__: { sentence_transformers: version },
   });
-  writeConfig(
-    folder,
+  put(
     "modules.json",
     modules.map(({ type, path }, idx) => ({
       idx,

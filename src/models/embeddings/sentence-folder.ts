@@ -1,6 +1,6 @@
 import { ConfigError } from "../../base/errors.ts";
 import { printable } from "../../base/printable.ts";
-import { isFolder, joinPath, namesIn } from "../../base/storage/index.ts";
+import type { Folder } from "../../checkpoint/places/folder.ts";
 import { type Config, ConfigReader } from "../config.ts";
 import { readConfig } from "../folder/read-config.ts";
 import { type DenseSettings, denseActivations } from "./dense.ts";
@@ -9,10 +9,10 @@ import { type PoolingMode, poolingModes } from "./pooling.ts";
 /** What a folder of sentence-transformers says beside its weights. */
 export interface SentenceFolder {
   /** The folder of the encoder and of its tokenizer: the folder itself, or one in it. */
-  readonly encoder: string;
+  readonly encoder: Folder;
   readonly pooling: readonly PoolingMode[];
   /** Layers behind pooling, each with the folder that has its weights. */
-  readonly dense: readonly (DenseSettings & { readonly folder: string })[];
+  readonly dense: readonly (DenseSettings & { readonly folder: Folder })[];
   /** Whether embeddings are brought to length 1 at the end. */
   readonly normalizes: boolean;
   /** `config_sentence_transformers.json`; empty where there is none. */
@@ -36,30 +36,32 @@ const oldKeys: { readonly [M in PoolingMode]: string } = {
  * Reads what a folder of sentence-transformers is made of. A folder without `modules.json`, of an encoder alone, has the
  * mean of its tokens, as there. Throws `ConfigError` for modules and settings that are not there.
  */
-export function readSentenceFolder(folder: string): SentenceFolder {
-  const has = new Set(isFolder(folder) ? namesIn(folder) : []);
+export async function readSentenceFolder(folder: Folder): Promise<SentenceFolder> {
+  const has = await folder.which(["config_sentence_transformers.json", "modules.json"]);
   const config = has.has("config_sentence_transformers.json")
-    ? readConfig(folder, "config_sentence_transformers.json")
+    ? await readConfig(folder, "config_sentence_transformers.json")
     : {};
   if (!has.has("modules.json"))
     return { encoder: folder, pooling: ["mean"], dense: [], normalizes: false, config };
-  const modules = modulesOf(folder);
+  const modules = await modulesOf(folder);
   const [encoder, pooling, ...others] = modules;
   if (encoder?.kind !== "Transformer" || pooling?.kind !== "Pooling")
     throw new ConfigError(
-      `${joinPath(folder, "modules.json")}: the modules are ${kindsOf(modules)}; they must begin with Transformer and Pooling`,
+      `${folder.nameOf("modules.json")}: the modules are ${kindsOf(modules)}; they must begin with Transformer and Pooling`,
     );
   const isOrdered = others.every(
     ({ kind }, i) => order.indexOf(kind) >= 2 && (i === 0 || others[i - 1]!.kind === "Dense"),
   );
   if (!isOrdered)
     throw new ConfigError(
-      `${joinPath(folder, "modules.json")}: the modules are ${kindsOf(modules)}; behind Pooling there may be Dense, and Normalize at the end`,
+      `${folder.nameOf("modules.json")}: the modules are ${kindsOf(modules)}; behind Pooling there may be Dense, and Normalize at the end`,
     );
   return {
     encoder: encoder.folder,
-    pooling: poolingOf(pooling.folder),
-    dense: others.filter(({ kind }) => kind === "Dense").map((module) => denseOf(module.folder)),
+    pooling: await poolingOf(pooling.folder),
+    dense: await Promise.all(
+      others.filter(({ kind }) => kind === "Dense").map((module) => denseOf(module.folder)),
+    ),
     normalizes: others.at(-1)?.kind === "Normalize",
     config,
   };
@@ -67,15 +69,15 @@ export function readSentenceFolder(folder: string): SentenceFolder {
 
 interface SentenceModule {
   readonly kind: string;
-  readonly folder: string;
+  readonly folder: Folder;
 }
 
 const kindsOf = (modules: readonly SentenceModule[]): string =>
   modules.map(({ kind }) => printable(kind)).join(", ");
 
-function modulesOf(folder: string): SentenceModule[] {
-  const name = joinPath(folder, "modules.json");
-  const list: unknown = readConfig(folder, "modules.json");
+async function modulesOf(folder: Folder): Promise<SentenceModule[]> {
+  const name = folder.nameOf("modules.json");
+  const list: unknown = await readConfig(folder, "modules.json");
   if (!Array.isArray(list)) throw new ConfigError(`${name} is no list of modules`);
   return list.map((module: unknown) => {
     const { path, type } = (module ?? {}) as Record<string, unknown>;
@@ -84,12 +86,12 @@ function modulesOf(folder: string): SentenceModule[] {
     // What is read lies within the folder.
     if (/^[/\\]|[:\0]|(^|[/\\])\.\.([/\\]|$)/.test(path))
       throw new ConfigError(`${name}: the path ${JSON.stringify(printable(path))} leads out of the folder`);
-    return { kind: type.split(".").at(-1)!, folder: path === "" ? folder : joinPath(folder, path) };
+    return { kind: type.split(".").at(-1)!, folder: path === "" ? folder : folder.folder(path) };
   });
 }
 
-function poolingOf(folder: string): PoolingMode[] {
-  const config = new ConfigReader(readConfig(folder), joinPath(folder, "config.json"));
+async function poolingOf(folder: Folder): Promise<PoolingMode[]> {
+  const config = new ConfigReader(await readConfig(folder), folder.nameOf("config.json"));
   config.only("include_prompt", [true], "a prompt always counts as a part of its text");
   const { pooling_mode: mode } = config.config;
   const given: unknown[] =
@@ -115,8 +117,8 @@ export function poolingConfig(size: number, modes: readonly PoolingMode[]): Conf
   };
 }
 
-function denseOf(folder: string): SentenceFolder["dense"][number] {
-  const config = new ConfigReader(readConfig(folder), joinPath(folder, "config.json"));
+async function denseOf(folder: Folder): Promise<SentenceFolder["dense"][number]> {
+  const config = new ConfigReader(await readConfig(folder), folder.nameOf("config.json"));
   config.only("use_residual", [false], "residual connections are not there yet");
   for (const key of ["module_input_name", "module_output_name"])
     config.only(key, ["sentence_embedding"], "only embeddings of texts are made others");

@@ -27,7 +27,7 @@ export function textBatches(op: string, model: TextModel, givenLength?: number):
   const { tokenizer } = model;
   if (tokenizer === null)
     throw new ArgumentError(
-      `${op}: the model has no tokenizer, as its folder has no tokenizer.json; set model.tokenizer = readTokenizer(folder), of a folder that has one`,
+      `${op}: the model has no tokenizer, as its folder has no tokenizer.json; set model.tokenizer = await readTokenizer(folder), of a folder that has one`,
     );
   const maxLength = givenLength ?? Math.min(tokenizer.settings.maxLength, model.maxLength);
   if (!Number.isInteger(maxLength) || maxLength < 1 || maxLength > model.maxLength)

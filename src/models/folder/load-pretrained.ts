@@ -1,8 +1,11 @@
 import { StateDictError } from "../../base/errors.ts";
 import { printable } from "../../base/printable.ts";
 import { sameShape, shapeText } from "../../base/shape.ts";
-import { load } from "../../checkpoint/load.ts";
-import { openTensors, type SourceEntry } from "../../checkpoint/open.ts";
+import { isFolder, localPath } from "../../base/storage/index.ts";
+import { loadTensors } from "../../checkpoint/load.ts";
+import { openTensors, type SourceEntry, type TensorSource } from "../../checkpoint/open.ts";
+import { folderAt } from "../../checkpoint/places/folder-at.ts";
+import type { Transfer } from "../../checkpoint/places/place.ts";
 import type { PretrainedModel } from "../pretrained-model.ts";
 import { pathsOf } from "./weight-names.ts";
 
@@ -20,15 +23,34 @@ export interface LoadedWeights {
  * number of classes, keeps its values, and so does a pooler that it has not. All is checked first: after an error nothing
  * has changed.
  *
- * Takes the model and the path of the folder, of a safetensors file or of an index. Gives which of the model's weights
+ * Takes the model and the path of the folder, of a safetensors file or of an index, or the URL of a folder or file, with
+ * what is told of the progress. Gives which of the model's weights
  * were not there, and which of the folder's were of no use.
  * Throws `StateDictError` where weights of the encoder are missing or of another shape, `SafetensorsError` for files that
  * are broken, or where there are only pickles, `FileError`.
  */
-export function loadPretrained(model: PretrainedModel, path: string): LoadedWeights {
-  const source = openTensors(path);
-  const entries = new Map(source.entries);
-  source.close();
+export async function loadPretrained(
+  model: PretrainedModel,
+  path: string | URL,
+  transfer: Transfer = {},
+): Promise<LoadedWeights> {
+  const local = localPath(path);
+  const isFile = local !== null && !isFolder(local);
+  const source = isFile ? openTensors(local) : await folderAt(path, transfer).tensors();
+  return putPretrained(model, source, String(path));
+}
+
+/** As `loadPretrained`, of tensors that are open, which it closes; errors call them by a name. */
+export function putPretrained(model: PretrainedModel, source: TensorSource, path: string): LoadedWeights {
+  try {
+    return put(model, source, path);
+  } finally {
+    source.close();
+  }
+}
+
+function put(model: PretrainedModel, source: TensorSource, path: string): LoadedWeights {
+  const { entries } = source;
   const rename = pathsOf(model, entries.keys());
   const given = new Map([...entries].map(([name, entry]) => [rename(name), { name, entry }]));
   const head = new Set(model.headPaths());
@@ -46,7 +68,11 @@ export function loadPretrained(model: PretrainedModel, path: string): LoadedWeig
       wrong.push(`${text(given.get(other)!)}, the model has ${shapeText(shape)} as ${other}`);
   }
   if (wrong.length > 0) throw new StateDictError(refusal(model, path, wrong));
-  const { unexpectedKeys } = load(path, { module: model, rename, strict: false, skipMismatched: true });
+  const { unexpectedKeys } = loadTensors(
+    source,
+    { module: model, rename, strict: false, skipMismatched: true },
+    path,
+  );
   return { drawn, unused: unexpectedKeys.filter((name) => !derived.test(name)) };
 }
 

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../../base/errors.ts";
-import { joinPath, makeFolder } from "../../base/storage/index.ts";
-import { exportOnnx } from "../../onnx/index.ts";
+import type { Sink } from "../../checkpoint/places/sink.ts";
+import { onnxPieces } from "../../onnx/export-onnx.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { EncoderOutput } from "../encoder-inputs.ts";
 import { inMode } from "../fit/in-mode.ts";
@@ -24,39 +24,39 @@ export function checkPrecisions(precisions: readonly OnnxPrecision[]): void {
 }
 
 /**
- * Writes a model into the folder `onnx` of a folder, once for each precision, as transformers.js opens it: of texts of any
+ * Puts a model into the folder `onnx`, once for each precision, as transformers.js opens it: of texts of any
  * number and length it gives `logits`, or `last_hidden_state` where it has no head.
  */
-export async function saveOnnx(
+export async function putOnnx(
   model: TextModel,
-  folder: string,
+  sink: Sink,
   precisions: readonly OnnxPrecision[],
 ): Promise<void> {
   checkPrecisions(precisions);
   if (precisions.length === 0) return;
   const spec = { dtype: "i32", dims: ["batch_size", "sequence_length"] } as const;
   const output = model.baseName === null ? "last_hidden_state" : "logits";
-  const at = joinPath(folder, "onnx");
-  makeFolder(at);
   await inMode(model, false, async () => {
     for (const precision of precisions)
-      exportOnnx(
-        joinPath(at, fileNames[precision]),
-        ({ input_ids, attention_mask, token_type_ids }) => {
-          const inputs = {
-            inputIds: input_ids!,
-            attentionMask: attention_mask!,
-            tokenTypeIds: token_type_ids!,
-          };
-          const made = model.forward(inputs) as Tensor | EncoderOutput;
-          return [made instanceof Tensor ? made : made.lastHiddenState];
-        },
-        {
-          inputs: { input_ids: spec, attention_mask: spec, token_type_ids: spec },
-          outputs: [output],
-          largest: { sequence_length: model.maxLength },
-          precision,
-        },
+      sink.put(
+        `onnx/${fileNames[precision]}`,
+        onnxPieces(
+          ({ input_ids, attention_mask, token_type_ids }) => {
+            const inputs = {
+              inputIds: input_ids!,
+              attentionMask: attention_mask!,
+              tokenTypeIds: token_type_ids!,
+            };
+            const made = model.forward(inputs) as Tensor | EncoderOutput;
+            return [made instanceof Tensor ? made : made.lastHiddenState];
+          },
+          {
+            inputs: { input_ids: spec, attention_mask: spec, token_type_ids: spec },
+            outputs: [output],
+            largest: { sequence_length: model.maxLength },
+            precision,
+          },
+        ),
       );
   });
 }

@@ -1,13 +1,15 @@
 import { DataError } from "../../base/errors.ts";
+import { type FilePlace, nameOfFile, openFileAt } from "../../checkpoint/places/file.ts";
+import type { Transfer } from "../../checkpoint/places/place.ts";
 import type { Text } from "../text/text-tokenizer.ts";
 import { columnsOf } from "./columns.ts";
-import { readRecords, type TextRecord } from "./records.ts";
+import { recordsOf, type TextRecord } from "./records.ts";
 import { type SplitOptions, splitTexts } from "./split-texts.ts";
 import { targetsOf } from "./targets.ts";
 import { TextDataset } from "./text-dataset.ts";
 
 /** Options of `readData`. */
-export interface ReadDataOptions {
+export interface ReadDataOptions extends Transfer {
   /**
    * The column of texts, or those of pairs, of triplets and so on; a column of lists has words. One with a usual name
    * unless given.
@@ -24,22 +26,31 @@ export interface ReadDataOptions {
 /**
  * Reads texts and labels of a file: an object of JSON a line, or with the name `.csv` or `.tsv` a table with a line of names.
  *
- * Takes the path and which columns have the texts and the labels; gives a `TextDataset`, or with `split` one to train on and
+ * Takes the file (a path, a URL, `opfs:…`, or a `File` that a user has picked) and which columns have the texts and the labels; gives a `TextDataset`, or with `split` one to train on and
  * one to test with. Labels are classes, several classes where they are lists, tags where texts are lists of words, and
  * numbers where one has a fraction.
  * Throws `DataError` for what cannot be used, with the line: a column that is missing, a text that is none, a label that is
- * none of `labels`, bytes that are no text; `FileError`.
+ * none of `labels`, bytes that are no text; `FileError`, and `HttpError` for an answer that is no success.
  */
 export async function readData(
-  path: string,
+  file: FilePlace,
   options: ReadDataOptions & { readonly split: SplitOptions },
 ): Promise<{ train: TextDataset; test: TextDataset }>;
-export async function readData(path: string, options?: ReadDataOptions): Promise<TextDataset>;
+export async function readData(file: FilePlace, options?: ReadDataOptions): Promise<TextDataset>;
 export async function readData(
-  path: string,
-  { text, label, labels, regression, split }: ReadDataOptions & { readonly split?: SplitOptions } = {},
+  file: FilePlace,
+  {
+    text,
+    label,
+    labels,
+    regression,
+    split,
+    ...transfer
+  }: ReadDataOptions & { readonly split?: SplitOptions } = {},
 ): Promise<TextDataset | { train: TextDataset; test: TextDataset }> {
-  const records = readRecords(path);
+  const path = nameOfFile(file);
+  const records: TextRecord[] = [];
+  for await (const record of recordsOf(path, await openFileAt(file, transfer))) records.push(record);
   const columns = columnsOf(path, records, text, label);
   const texts = records.map((record) => textOf(path, record, columns.text));
   const isWords = typeof texts[0] === "object" && "words" in texts[0];

@@ -2,7 +2,8 @@ import Papa from "papaparse";
 import { parseJson } from "../../base/bounded-json.ts";
 import { DataError } from "../../base/errors.ts";
 import { printable } from "../../base/printable.ts";
-import { openFile } from "../../base/storage/index.ts";
+import { foreignFormat } from "../../checkpoint/foreign.ts";
+import type { Arriving } from "../../checkpoint/places/arriving.ts";
 
 /** A row of a file, by column; `place` says where it is: "line 3". */
 export interface TextRecord {
@@ -10,30 +11,36 @@ export interface TextRecord {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
+/** A line of a file, without its end; the first has the number 1. */
+interface TextLine {
+  readonly number: number;
+  readonly text: string;
+}
+
 /** A line that is longer is no line of texts: some have forgotten their line breaks. */
 const longestLine = 2 ** 24;
-/** What is read at a time. */
-const block = 2 ** 20;
 
 /**
  * The records of a file, one after the other: `.csv` and `.tsv` have a first line of names, and are read whole; every
- * other file has an object of JSON a line.
+ * other file has an object of JSON a line. Throws `DataError` where there is none.
  */
-export function* recordsOf(path: string): Generator<TextRecord> {
-  const delimiter = /\.csv$/i.test(path) ? "," : /\.tsv$/i.test(path) ? "\t" : null;
-  yield* delimiter === null ? jsonLines(path) : tableRecords(path, delimiter);
-}
-
-/** All records of a file; throws `DataError` where there is none. */
-export function readRecords(path: string): TextRecord[] {
-  const records = [...recordsOf(path)];
-  if (records.length === 0) throw new DataError(`${path} has no records; give a file with one a line`);
-  return records;
+export async function* recordsOf(path: string, file: Arriving): AsyncGenerator<TextRecord> {
+  // An address may have a query.
+  const [name] = path.split(/[?#]/) as [string];
+  const delimiter = /\.csv$/i.test(name) ? "," : /\.tsv$/i.test(name) ? "\t" : null;
+  const lines = linesOf(path, file);
+  let count = 0;
+  for await (const record of delimiter === null
+    ? jsonLines(path, lines)
+    : tableRecords(path, lines, delimiter)) {
+    count++;
+    yield record;
+  }
+  if (count === 0) throw new DataError(`${path} has no records; give a file with one a line`);
 }
 
 /** Lines of a file, with their numbers, in bounded memory; those without a character are left out. */
-function* linesOf(path: string): Generator<{ number: number; text: string }> {
-  const file = openFile(path);
+async function* linesOf(path: string, file: Arriving): AsyncGenerator<TextLine> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const decoded = (bytes: Uint8Array, number: number): string => {
     if (bytes.includes(0)) throw new DataError(`${path}, line ${number}, is no text: it has a byte of 0`);
@@ -45,35 +52,36 @@ function* linesOf(path: string): Generator<{ number: number; text: string }> {
       });
     }
   };
-  try {
-    let rest = new Uint8Array(0);
-    let number = 0;
-    for (let at = 0; at < file.size; ) {
-      const bytes = new Uint8Array(rest.length + Math.min(block, file.size - at));
-      bytes.set(rest);
-      const count = file.read(bytes.subarray(rest.length), at);
-      if (count === 0) break;
-      at += count;
-      let start = 0;
-      const end = rest.length + count;
-      for (let stop = bytes.indexOf(10); stop >= 0 && stop < end; stop = bytes.indexOf(10, start)) {
-        yield { number: ++number, text: decoded(bytes.subarray(start, stop), number) };
-        start = stop + 1;
-      }
-      rest = bytes.slice(start, end);
-      if (rest.length > longestLine)
-        throw new DataError(
-          `${path}, line ${number + 1}, is longer than ${longestLine} bytes; a file has a record a line`,
-        );
+  let rest = new Uint8Array(0);
+  let number = 0;
+  for await (const part of file.parts) {
+    const bytes = new Uint8Array(rest.length + part.length);
+    bytes.set(rest);
+    bytes.set(part, rest.length);
+    if (number === 0) refuseOther(path, bytes);
+    let start = 0;
+    // What is left of the part before has no end of a line.
+    for (let stop = bytes.indexOf(10, rest.length); stop >= 0; stop = bytes.indexOf(10, start)) {
+      yield { number: ++number, text: decoded(bytes.subarray(start, stop), number) };
+      start = stop + 1;
     }
-    if (rest.length > 0) yield { number: number + 1, text: decoded(rest, number + 1) };
-  } finally {
-    file.close();
+    rest = bytes.slice(start);
+    if (rest.length > longestLine)
+      throw new DataError(
+        `${path}, line ${number + 1}, is longer than ${longestLine} bytes; a file has a record a line`,
+      );
   }
+  if (rest.length > 0) yield { number: number + 1, text: decoded(rest, number + 1) };
 }
 
-function* jsonLines(path: string): Generator<TextRecord> {
-  for (const { number, text } of linesOf(path)) {
+/** Throws where a page has come in the place of a file. */
+function refuseOther(path: string, beginning: Uint8Array): void {
+  const other = foreignFormat(path, beginning);
+  if (other?.includes("HTML")) throw new DataError(other);
+}
+
+async function* jsonLines(path: string, lines: AsyncIterable<TextLine>): AsyncGenerator<TextRecord> {
+  for await (const { number, text } of lines) {
     if (text.trim() === "") continue;
     const place = `line ${number}`;
     let values: unknown;
@@ -94,8 +102,14 @@ function* jsonLines(path: string): Generator<TextRecord> {
   }
 }
 
-function tableRecords(path: string, delimiter: string): TextRecord[] {
-  const text = [...linesOf(path)].map((line) => line.text).join("\n");
+async function* tableRecords(
+  path: string,
+  lines: AsyncIterable<TextLine>,
+  delimiter: string,
+): AsyncGenerator<TextRecord> {
+  const texts: string[] = [];
+  for await (const { text } of lines) texts.push(text);
+  const text = texts.join("\n");
   const { data, errors, meta } = Papa.parse<Record<string, unknown>>(text.replace(/^\ufeff/, ""), {
     header: true,
     delimiter,
@@ -106,5 +120,5 @@ function tableRecords(path: string, delimiter: string): TextRecord[] {
     throw new DataError(
       `${path}, record ${(wrong.row ?? 0) + 1}: ${printable(wrong.message)}. The columns are ${(meta.fields ?? []).map((name) => printable(name)).join(", ")}`,
     );
-  return data.map((values, i) => ({ place: `record ${i + 1}`, values }));
+  for (const [i, values] of data.entries()) yield { place: `record ${i + 1}`, values };
 }

@@ -16,7 +16,7 @@ const { manualSeed } = await import(new URL("index.js", dist).href);
 const { autoModel, fit, readData } = await import(new URL("models/index.js", dist).href);
 
 manualSeed(1);
-const { train } = await readData(values.data, { text: "text", label: "label" });
+const train = await readData(values.data, { text: "text", label: "label" });
 const model = await autoModel(values.model, { task: "classify", labels: train.labels });
 const opened = performance.now();
 const run = await fit(model, {
@@ -27,11 +27,13 @@ const run = await fit(model, {
   lr: 2e-5,
   out: values.out,
 });
+const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
 console.log(
   JSON.stringify({
     loss: run.history.at(-1).trainLoss,
     openMs: opened,
     fitMs: performance.now() - opened,
-    peakMiB: process.resourceUsage().maxRSS / 1024,
+    peakMiB: maxRSS / 1024,
+    cpuSeconds: (userCPUTime + systemCPUTime) / 1e6,
   }),
 );

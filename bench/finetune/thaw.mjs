@@ -1,5 +1,5 @@
 // Steps of tuning a classifier of texts on the built library, for run.ts: a workload is what is trained and how many texts are
-// in a batch, as "top 16"; an iteration is one update, of the next batch. `../peers/serve.mjs` has the protocol.
+// in a batch, as "top 16"; an iteration is one update, of the next batch. `../peers/serve.mjs` has the protocol; times are of the processor.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { serve } from "../peers/serve.mjs";
@@ -68,4 +68,8 @@ await serve({
   },
   build,
   captured: () => true,
+  clock: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e3;
+  },
 });

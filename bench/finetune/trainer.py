@@ -66,4 +66,9 @@ trainer = Trainer(
 trainer.remove_callback(transformers.PrinterCallback)
 result = trainer.train()
 trainer.save_model(options.out)
-print(json.dumps({"loss": result.training_loss, "peakMiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(
+    json.dumps(
+        {"loss": result.training_loss, "peakMiB": used.ru_maxrss / 1024, "cpuSeconds": used.ru_utime + used.ru_stime}
+    )
+)

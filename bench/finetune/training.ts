@@ -10,6 +10,7 @@ const file = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 interface Trained {
   readonly loss: number;
   readonly peakMiB: number;
+  readonly cpuSeconds: number;
 }
 
 /** Runs a command on one core to its end; gives what its last line says, and how long it took from its start. */
@@ -59,6 +60,13 @@ export async function measureTraining({
       unit: "",
       bar: 0.75,
       of: `thaw ${own.seconds.toFixed(1)} s, Trainer ${other.seconds.toFixed(1)} s`,
+    },
+    {
+      what: `${label}: processor time`,
+      value: own.cpuSeconds / other.cpuSeconds,
+      unit: "",
+      bar: 0.75,
+      of: `thaw ${own.cpuSeconds.toFixed(1)} s, Trainer ${other.cpuSeconds.toFixed(1)} s`,
     },
     {
       what: `${label}: peak memory`,

@@ -1,4 +1,5 @@
 import { Embedding } from "../nn/embedding.ts";
+import { drawTable } from "../nn/embedding-table.ts";
 import { normal_ } from "../nn/init/index.ts";
 import { Linear } from "../nn/linear.ts";
 import { Module } from "../nn/module.ts";
@@ -84,8 +85,7 @@ export function drawWeights(module: Module, std: number): void {
         normal_(part.weight, { std });
         part.bias?.zero_();
       } else if (part instanceof Embedding) {
-        part.resetParameters();
-        part.weight.mul_(std);
+        drawTable(part.weight, part.paddingIdx, std);
       }
     }
   });

@@ -257,7 +257,7 @@ function sameNumbers(a: Storage, b: Storage): boolean {
 }
 
 /** What a node is the value of: identities mean something to autograd only. */
-function plain(n: Node): Node {
+export function plain(n: Node): Node {
   let at = n;
   while (
     isOp(at, "variable") ||

@@ -2,6 +2,7 @@ import { ArgumentError } from "../base/errors.ts";
 import { writeAtomically } from "../base/storage/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Emitter } from "./emitter.ts";
+import { normalizations, writeNormalization } from "./layer-norm.ts";
 import { type InputSpec, recorded } from "./recorded.ts";
 import { writeNode } from "./rules.ts";
 
@@ -14,6 +15,11 @@ export interface ExportOnnxOptions {
   inputs: Readonly<Record<string, InputSpec>>;
   /** The names of what the function gives, in order. */
   outputs: readonly string[];
+  /**
+   * The largest that named sizes can be. A tensor that the function makes of one, other than of numbers in equal steps, is
+   * in the file at that size, and cut at each run; without it such a function is refused.
+   */
+  largest?: Readonly<Record<string, number>>;
   /** `"q8"`: weights of products, and tables, are bytes, and products are of whole numbers. Default `"fp32"`. */
   precision?: "fp32" | "q8";
 }
@@ -32,13 +38,13 @@ export interface ExportOnnxOptions {
 export function exportOnnx(
   path: string,
   fn: (inputs: Readonly<Record<string, Tensor>>) => readonly Tensor[],
-  { inputs, outputs, precision = "fp32" }: ExportOnnxOptions,
+  { inputs, outputs, largest, precision = "fp32" }: ExportOnnxOptions,
 ): void {
   if (precision !== "fp32" && precision !== "q8")
     throw new ArgumentError(
       `exportOnnx: precision is ${JSON.stringify(precision)}; it can be "fp32" or "q8"`,
     );
-  const function_ = recorded(fn, inputs);
+  const function_ = recorded(fn, inputs, largest);
   if (function_.roots.length !== outputs.length)
     throw new ArgumentError(
       `exportOnnx: the function gives ${function_.roots.length} tensors, and outputs has ${outputs.length} names`,
@@ -46,7 +52,12 @@ export function exportOnnx(
   const e = new Emitter(function_, precision === "q8");
   const used = new Set(function_.order);
   for (const [leaf, name] of function_.inputs) if (used.has(leaf)) e.input(leaf, name, inputs[name]!.dims);
-  for (const n of function_.order) if (!e.has(n)) writeNode(e, n);
+  const { found, within } = normalizations(e);
+  for (const n of function_.order) {
+    const normalization = found.get(n);
+    if (normalization !== undefined) writeNormalization(e, n, normalization);
+    else if (!e.has(n) && !within.has(n)) writeNode(e, n);
+  }
   for (const [i, root] of function_.roots.entries()) e.output(root, outputs[i]!);
   const file = e.graph.file("thaw");
   writeAtomically(path, (append) => {

@@ -25,6 +25,8 @@ export interface Recorded {
   numbersOf(n: Node, of: (n: Node) => readonly number[]): readonly Dim[];
   /** The node in each recording. */
   all(n: Node): readonly Node[];
+  /** The node for inputs of the largest sizes; null: those are not known. */
+  largest(n: Node): Node | null;
 }
 
 interface Recording {
@@ -35,11 +37,13 @@ interface Recording {
 
 /**
  * Records what a function does with inputs: once, and once more for each named size, which is then one larger, so that
- * what follows from a size is known from what is always the same. Nothing is computed.
+ * what follows from a size is known from what is always the same; and at the `largest` sizes, where some are told. Nothing
+ * is computed.
  */
 export function recorded(
   fn: (inputs: Readonly<Record<string, Tensor>>) => readonly Tensor[],
   specs: Readonly<Record<string, InputSpec>>,
+  largest: Readonly<Record<string, number>> = {},
 ): Recorded {
   const names = [
     ...new Set(Object.values(specs).flatMap(({ dims }) => dims.filter((d) => typeof d === "string"))),
@@ -52,13 +56,17 @@ export function recorded(
       typeof d === "number" ? d : symbols.find((s) => s.name === d)!.first + (names[more] === d ? 1 : 0);
   const recordings = [-1, ...names.keys()].map((more) => recordOnce(fn, specs, sizes(more)));
   const [{ order, roots, leaves }] = recordings as [Recording];
+  const atMost = (d: number | string): number =>
+    (typeof d === "string" ? largest[d] : undefined) ?? sizes(-1)(d);
+  const last = Object.keys(largest).length === 0 ? null : recordOnce(fn, specs, atMost);
   const places = new Map(order.map((n, i) => [n, i]));
   const all = (n: Node): readonly Node[] => recordings.map((r) => r.order[places.get(n)!]!);
   const isAlike = (n: Node): boolean =>
     all(n).every(
       (o) => o !== undefined && o.op === n.op && o.dtype === n.dtype && o.shape.length === n.shape.length,
     );
-  if (recordings.some((r) => r.order.length !== order.length) || !order.every(isAlike))
+  const lengths = [...recordings, ...(last === null ? [] : [last])].map((r) => r.order.length);
+  if (lengths.some((length) => length !== order.length) || !order.every(isAlike))
     throw new ExportError(
       `exportOnnx: what the model does depends on the sizes of its inputs, beyond the sizes of results: its steps differ where ${names.join(" or ")} does; give these a fixed size`,
     );
@@ -74,6 +82,7 @@ export function recorded(
     dimsOf: (n) => numbersOf(n, ({ shape }) => shape),
     numbersOf,
     all,
+    largest: (n) => last?.order[places.get(n)!] ?? null,
   };
 }
 

@@ -1,11 +1,10 @@
-import { readElement } from "../base/dtype.ts";
 import { ExportError } from "../base/errors.ts";
-import type { Storage } from "../engine/storage.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import type { Op, OpAttrs } from "../ir/op.ts";
 import { constantDim, type Dim, isOne, sameDim } from "./dim.ts";
 import type { Emitter, Value } from "./emitter.ts";
 import { gathered } from "./gather.ts";
+import { counted, leaf } from "./leaves.ts";
 import type { ElementType } from "./onnx-graph.ts";
 import { attention, dot } from "./products.ts";
 
@@ -78,7 +77,7 @@ const rules: { readonly [K in Op]: Rule<K> } = {
     e.set(n, { name: e.scalar(values, e.type(n)), dims: [] });
   },
   hostScalar: unsupported("is a number of the program's that changes; call eval() before the export"),
-  iota: (e, n) => e.set(n, { name: range(e, n, n.attrs.axis), dims: alone(e.dims(n), n.attrs.axis) }),
+  iota: (e, n) => e.set(n, counted(e, n, n.attrs.axis)),
   variable: identity,
   detach: identity,
   stated: identity,
@@ -185,52 +184,6 @@ const rules: { readonly [K in Op]: Rule<K> } = {
   received: unsupported("is a sum over ranks; export on one rank"),
   randomBits: unsupported("draws random numbers; call eval() before the export"),
 };
-
-/** Sizes of 1 but for one. */
-const alone = (dims: readonly Dim[], axis: number): readonly Dim[] =>
-  dims.map((d, i) => (i === axis ? d : constantDim(1, d)));
-
-/** 0, 1, 2… along one axis, of 1 along others. */
-function range(e: Emitter, n: Node, axis: number): string {
-  const dims = e.dims(n);
-  const numbers = e.numbers(dims[axis]!);
-  const vector = n.dtype === "i32" ? numbers : e.cast(numbers, e.type(n));
-  return e.reshape({ name: vector, dims: [dims[axis]!] }, alone(dims, axis)).name;
-}
-
-function leaf(e: Emitter, n: Node<"input">): void {
-  if (e.stored(n) !== null) return;
-  if (n.shape.length === 0) {
-    const values = e.recorded
-      .all(n)
-      .map((m) => readElement(n.dtype, ((m as Node<"input">).attrs.source as Storage).read(), 0));
-    e.set(n, { name: e.scalar(values, e.type(n)), dims: [] });
-    return;
-  }
-  const steps = e.recorded.all(n).map((m) => stepsOf(m as Node<"input">));
-  const [first] = steps;
-  if (
-    first === null ||
-    first === undefined ||
-    steps.some((s) => s === null || s[0] !== first[0] || s[1] !== first[1])
-  )
-    throw new ExportError(
-      `exportOnnx: a tensor of ${n.dtype} that the model has made depends on the sizes of its inputs; only numbers that go up in equal steps, as arange makes, can`,
-    );
-  const counted = range(e, n, 0);
-  const scaled = e.graph.node("Mul", [counted, e.number(first[1], e.type(n))]);
-  e.set(n, { name: e.graph.node("Add", [scaled, e.number(first[0], e.type(n))]), dims: e.dims(n) });
-}
-
-/** Of numbers that go up in equal steps the first and the step; null: they do not. */
-function stepsOf(n: Node<"input">): readonly [number, number] | null {
-  if (n.shape.length !== 1) return null;
-  const data = (n.attrs.source as Storage).read();
-  const at = (i: number): number => readElement(n.dtype, data, i);
-  const step = at(1) - at(0);
-  for (let i = 0; i < n.shape[0]!; i++) if (at(i) !== at(0) + i * step) return null;
-  return [at(0), step];
-}
 
 /**
  * A value in another shape. Where dimensions of size 1 come and go alone, others that are yet to be repeated stay so; of

@@ -12,9 +12,9 @@ export interface Phases {
 
 /**
  * The phases of a graph; null where it has no barrier, and all is one. A node is computed in the last phase of what it is
- * made of, or in a later one where nobody needs it before. Each phase of barriers is two: sums and products that are
- * computed once more come first, as in kernels with others, which may fold their rows in another way, they would have
- * other bits than the first time.
+ * made of; one that is behind no barrier, in a later one where nobody needs it before. Each phase of barriers is two: sums
+ * and products that are computed once more come first, as in kernels with others, which may fold their rows in another way,
+ * they would have other bits than the first time.
  */
 export function phasesOf(order: readonly Node[], roots: Iterable<Node>): Phases | null {
   if (!order.some((n) => isOp(n, "barrier"))) return null;
@@ -30,6 +30,8 @@ export function phasesOf(order: readonly Node[], roots: Iterable<Node>): Phases 
   );
   const of = new Int32Array(order.length).fill(2 ** 31 - 1);
   for (const root of roots) of[root.index] = earliest[root.index]!;
+  // What each of several blocks adds to the gradient of one weight is made while the block is there, not when all is added.
+  for (const [place, phase] of behind.entries()) if (phase > 0) of[place] = earliest[place]!;
   for (let place = order.length - 1; place >= 0; place--) {
     const n = order[place]!;
     const { kind } = ops[n.op];

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { ArgumentError, manualSeed, ShapeError, type Tensor, tensor, zeros } from "thaw";
+import { ArgumentError, manualSeed, optim, ShapeError, type Tensor, tensor, trainStep, zeros } from "thaw";
 import {
   BertModel,
   batchesWithoutDuplicates,
@@ -130,6 +130,20 @@ test.each([
     expect(() => embedInChunks(model, inputsOf(2, 0), 0)).toThrow(ArgumentError);
   },
 );
+
+test("chunks take a fraction of the memory", () => {
+  manualSeed(1);
+  const model = new EmbeddingModel(new BertModel(config));
+  const [a, b] = [inputsOf(64, 1), inputsOf(64, 2)];
+  const memoryOf = (embed: (column: typeof a) => Tensor): number =>
+    trainStep(new optim.SGD(model, { lr: 1 }), {
+      module: model,
+      loss: () => multipleNegativesRankingLoss([embed(a), embed(b)]),
+      trains: ["model.encoder.**"],
+    }).explain().cost.arenaBytes;
+  const whole = memoryOf((column) => model.forward(column));
+  expect(memoryOf((column) => embedInChunks(model, column, 8))).toBeLessThan(whole / 3);
+});
 
 test("batches have no text twice, all rows once, and are the same for a seed", () => {
   const rows = fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 5, max: 14 })), {

@@ -68,6 +68,27 @@ describe("what cannot be exported", () => {
   });
 });
 
+test("a norm is one operator, where nothing else uses what it is made of", () => {
+  const norm = new nn.LayerNorm(4);
+  const operators = (fn: (x: Tensor) => Tensor): string => {
+    const path = join(folder, "norm.onnx");
+    exportOnnx(path, ({ x }) => [fn(x!)], {
+      inputs: { x: { dtype: "f32", dims: ["batch", 4] } },
+      outputs: ["y"],
+    });
+    return readFileSync(path, "latin1");
+  };
+  const one = operators((x) => norm.forward(x));
+  expect(one).toContain("LayerNormalization");
+  expect(one).not.toMatch(/ReduceSum|Sqrt/);
+  const scaled = (x: Tensor) =>
+    x
+      .sub(x.mean(-1, { keepdim: true }))
+      .mul(norm.weight!)
+      .add(norm.bias!);
+  expect(operators(scaled)).not.toContain("LayerNormalization");
+});
+
 test("the same function gives the same bytes, and a weight is in the file once", () => {
   manualSeed(1);
   const layer = new nn.Linear(16, 64);

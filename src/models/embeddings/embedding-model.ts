@@ -1,12 +1,14 @@
 import { ArgumentError } from "../../base/errors.ts";
 import { ModuleList } from "../../nn/module-list.ts";
 import { normalize } from "../../nn/normalize.ts";
+import type { ofAnyClass } from "../../nn/paths.ts";
 import { onesLike } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Config } from "../config.ts";
 import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
 import { checkPrecisions, saveOnnx } from "../folder/save-onnx.ts";
 import { PretrainedModel, type SavePretrainedOptions } from "../pretrained-model.ts";
+import type { Stage } from "../stages.ts";
 import { Dense, type DenseSettings } from "./dense.ts";
 import { type EncodeTextsOptions, encodeTexts } from "./encode-texts.ts";
 import { type PoolingMode, pooled } from "./pooling.ts";
@@ -46,7 +48,8 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
   readonly pooling: readonly PoolingMode[];
   readonly normalizes: boolean;
   readonly sentenceConfig: Config;
-  model: PretrainedModel<EncoderOutput>;
+  /** Of whatever kind it is: types of paths do not know its fields, so that any path goes. */
+  model: PretrainedModel<EncoderOutput> & { readonly [ofAnyClass]?: never };
   dense: ModuleList<Dense>;
 
   constructor(encoder: PretrainedModel<EncoderOutput>, options: EmbeddingOptions = {}) {
@@ -102,6 +105,15 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
       pooled(lastHiddenState, mask, this.pooling),
     );
     return this.normalizes ? normalize(made) : made;
+  }
+
+  /** None: what pools tokens is to know which are padding, and losses compare several rows. */
+  stages(): readonly Stage[] {
+    return [];
+  }
+
+  outputOf(embeddings: Tensor): Tensor {
+    return embeddings;
   }
 
   /**

@@ -54,6 +54,7 @@ export async function saveOnnx(
         {
           inputs: { input_ids: spec, attention_mask: spec, token_type_ids: spec },
           outputs: [output],
+          largest: { sequence_length: model.maxLength },
           precision,
         },
       );

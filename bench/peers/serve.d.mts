@@ -8,6 +8,8 @@ export interface Peer {
   captured(workload: string): boolean;
   /** More to say in each answer. */
   measure?(): { engineMiB: number };
+  /** What times are taken by, in milliseconds; wall time unless given. */
+  clock?(): number;
 }
 
 /** One iteration; the number is the loss where the workload has one. */

@@ -31,7 +31,7 @@ export function makeWorkload(workload, makers, matmul) {
 }
 
 /** Answers requests from stdin until it ends. See `serve.d.mts` for what a peer gives. */
-export async function serve({ ready, build, captured, measure }) {
+export async function serve({ ready, build, captured, measure, clock = () => performance.now() }) {
   const built = new Map();
   print({ ready: true, ...ready });
   for await (const line of createInterface({ input: process.stdin })) {
@@ -49,26 +49,26 @@ export async function serve({ ready, build, captured, measure }) {
     const reply = { workload, captured: captured(workload) };
     let iterate = built.get(workload);
     if (iterate === undefined) {
-      const start = performance.now();
+      const start = clock();
       iterate = await build(workload);
       await iterate();
-      reply.firstStepMs = performance.now() - start;
+      reply.firstStepMs = clock() - start;
       built.set(workload, iterate);
     }
-    await timed(iterate, warmup);
-    reply.ms = await timed(iterate, iterations);
+    await timed(iterate, warmup, clock);
+    reply.ms = await timed(iterate, iterations, clock);
     // Kilobytes on every system.
     reply.peakMiB = process.resourceUsage().maxRSS / 1024;
     return { ...reply, ...measure?.() };
   }
 }
 
-async function timed(iterate, iterations) {
+async function timed(iterate, iterations, clock) {
   const times = new Array(iterations);
   for (let i = 0; i < iterations; i++) {
-    const start = performance.now();
+    const start = clock();
     await iterate();
-    times[i] = performance.now() - start;
+    times[i] = clock() - start;
   }
   return times;
 }

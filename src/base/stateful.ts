@@ -5,7 +5,7 @@
  */
 // biome-ignore lint/suspicious/noExplicitAny: what the state is, is between the two methods.
 export interface Stateful<S = any> {
-  /** The state, as copies: what happens afterwards does not change them. */
+  /** The state, as copies, which nothing that happens afterwards changes; unless the context says that none are needed. */
   stateDict(context?: StateContext): S;
   /** Puts a state in place; throws, and changes nothing, where it does not fit. */
   loadStateDict(state: S, context?: StateContext): void;
@@ -23,6 +23,11 @@ export interface StateContext {
   readonly module?: any;
   /** What is called here what the state calls so, where a load was given a `prefix` or `rename`. */
   readonly path?: (name: string) => string;
+  /**
+   * Whether whoever asks for a state reads all of it before anything else is computed, so that tensors may be what the state
+   * is held in, and not copies.
+   */
+  readonly live?: boolean;
 }
 
 /** What a state has by the paths of a module, by those that it has here, where it is that of the checkpoint. */

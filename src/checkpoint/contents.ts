@@ -99,7 +99,10 @@ export function trainedBy(
   return new Set(modules.flatMap((one) => one.parameters()));
 }
 
-/** What a file at `path` (null: bytes) will hold; with the random state of each rank, where there are several. */
+/**
+ * What a file at `path` (null: bytes) will hold; with the random state of each rank, where there are several. It is to be
+ * written, or copied, before anything else is computed.
+ */
 export function contentsOf(
   what: string,
   given: SaveOptions,
@@ -135,7 +138,7 @@ export function contentsOf(
       ),
     ),
     ...leftOutOf(parameters),
-    ...(optimizer && { optimizer: { name: optimizer.name, ...optimizer.stateDict({ module }) } }),
+    ...(optimizer && { optimizer: { name: optimizer.name, ...optimizer.stateDict({ module, live: true }) } }),
     ...(others.length > 0 && { states }),
     ...(referred && { base: referred }),
   };
@@ -159,7 +162,8 @@ function statesOf(
     others.map(([name, thing]) => {
       const before = rounds.map(({ round }) => round.timesSaved);
       const kind = thing instanceof Module ? undefined : kindOf(thing);
-      const dict: unknown = thing instanceof Module ? thing.stateDict() : thing.stateDict({ module });
+      const dict: unknown =
+        thing instanceof Module ? thing.stateDict() : thing.stateDict({ module, live: true });
       const underWay = rounds.some(({ round }, i) => round.timesSaved > before[i]!);
       const state = dict instanceof Map ? Object.fromEntries(dict) : dict;
       return [name, { ...(kind !== undefined && { kind }), ...(underWay && { underWay }), state }];

@@ -1,5 +1,6 @@
 import { type FolderPlace, intoFolder } from "../checkpoint/places/sink.ts";
 import { Embedding } from "../nn/embedding.ts";
+import { drawTable } from "../nn/embedding-table.ts";
 import { normal_ } from "../nn/init/index.ts";
 import { Linear } from "../nn/linear.ts";
 import { Module } from "../nn/module.ts";
@@ -99,8 +100,7 @@ export function drawWeights(module: Module, std: number): void {
         normal_(part.weight, { std });
         part.bias?.zero_();
       } else if (part instanceof Embedding) {
-        part.resetParameters();
-        part.weight.mul_(std);
+        drawTable(part.weight, part.paddingIdx, std);
       }
     }
   });

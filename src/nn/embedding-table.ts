@@ -4,6 +4,7 @@ import * as kind from "../tensor/argument-kinds.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { arange } from "../tensor/create.ts";
 import { Parameter } from "../tensor/parameter.ts";
+import { normal } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { normal_ } from "./init/index.ts";
 import { pythonFloat } from "./repr.ts";
@@ -62,12 +63,21 @@ export function paddingRow(
   return paddingIdx !== null && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
 }
 
-/** Draws a table from a standard normal; the padding row becomes zeros. */
-export function drawTable(weight: Parameter, paddingIdx: number | null): void {
-  normal_(weight);
-  if (paddingIdx === null) return;
+/**
+ * Draws a table from a normal distribution; the padding row becomes zeros. It is one write: what is written several times
+ * before anybody reads it is computed, and a model that is made to be loaded would have numbers that nobody wants.
+ */
+export function drawTable(weight: Parameter, paddingIdx: number | null, std = 1): void {
+  if (paddingIdx === null) {
+    normal_(weight, { std });
+    return;
+  }
   noGrad(() => {
+    const drawn = normal(weight.shape, 0, std, { dtype: weight.dtype });
     const padding = arange(weight.shape[0]!, { dtype: "i32" }).eq(paddingIdx).unsqueeze(1);
-    weight.copy_(weight.maskedFill(padding, 0));
+    const padded = drawn.maskedFill(padding, 0);
+    // The table holds the numbers: nobody else will read them.
+    for (const part of [drawn, padding, padded]) part.kept = false;
+    weight.copy_(padded);
   });
 }

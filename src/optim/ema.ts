@@ -256,11 +256,13 @@ export class EMA {
   }
 
   /** Copies of the averages, and their update counts, by path. */
-  stateDict(): EMAStateDict {
+  stateDict({ live = false }: Pick<StateContext, "live"> = {}): EMAStateDict {
     refuseWhileRecording("stateDict()");
     const byPath = [...this.#byPath()];
     return {
-      averages: Object.fromEntries(byPath.map(([path, { tensor }]) => [path, copyOf(tensor)])),
+      averages: Object.fromEntries(
+        byPath.map(([path, { tensor }]) => [path, live ? tensor : copyOf(tensor)]),
+      ),
       updates: Object.fromEntries(byPath.map(([path, { updates }]) => [path, updates])),
     };
   }

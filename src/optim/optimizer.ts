@@ -440,8 +440,8 @@ export abstract class Optimizer<
   }
 
   /** Copies of the state, by the names of the parameters (their paths in `module`), and the options of the groups. */
-  stateDict({ module }: NamingOptions = {}): OptimizerStateDict {
-    return optimizerState(this.#owner(module));
+  stateDict({ module, live = false }: NamingOptions & Pick<StateContext, "live"> = {}): OptimizerStateDict {
+    return optimizerState(this.#owner(module), live);
   }
 
   /**

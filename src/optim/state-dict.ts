@@ -17,8 +17,8 @@ import { bitsFor, copyOf, type ResidentState, StateTensor, stateDtype } from "./
 import type { AnyTransform } from "./transform.ts";
 import { translateState } from "./translate-state.ts";
 
-/** Copies of all state. */
-export function optimizerState(owner: StateOwner): OptimizerStateDict {
+/** All state; `live`: in the tensors that hold it, where they are in memory, and not in copies. */
+export function optimizerState(owner: StateOwner, live: boolean): OptimizerStateDict {
   refuseWhileRecording("stateDict()");
   const { groups, names, states, optionNames } = owner;
   const state: OptimizerStateDict["state"] = {};
@@ -26,7 +26,7 @@ export function optimizerState(owner: StateOwner): OptimizerStateDict {
   for (const group of groups)
     for (const p of group.params)
       for (const part of states.of(p))
-        if (!part.dropped) state[keyOf(nameOf.get(p)!, part, state)] = entriesOf(part, group, owner);
+        if (!part.dropped) state[keyOf(nameOf.get(p)!, part, state)] = entriesOf(part, group, owner, live);
   const paramGroups = groups.map((group) => {
     const options = Object.fromEntries(
       optionNames.map((option) => [option, copyOption(group[option as never])]),
@@ -58,31 +58,37 @@ function keyOf(name: string, { region }: Part, taken: object): string {
   return free;
 }
 
-/** The numbers and tensors of a part's state, copied; with the tensors that its next step would add. */
+/** The numbers and tensors of a part's state, copied unless `live`; with the tensors that its next step would add. */
 function valuesOf(
   part: Part,
   group: ParamGroup<object>,
   chain: StateOwner["chain"],
+  live: boolean,
 ): Record<string, number | Tensor> {
   const { offloaded } = part;
   const lost = offloaded?.lost;
   const state = { ...part.state } as ResidentState;
   addTensors({ ...part, state }, chain, group, (option) => isOn(group[option as never]));
   const values = Object.fromEntries(
-    Object.entries(state).map(([name, value]) => [name, typeof value === "number" ? value : copyOf(value)]),
+    Object.entries(state).map(([name, value]) => [
+      name,
+      // What is offloaded is brought for a copy: reading it later may find that it is lost.
+      typeof value === "number" || (live && offloaded === null) ? value : copyOf(value),
+    ]),
   );
   // One of its tensors could not be had back, so the state has started anew: what was copied before that is none of it.
-  return offloaded?.lost === lost ? values : valuesOf(part, group, chain);
+  return offloaded?.lost === lost ? values : valuesOf(part, group, chain, live);
 }
 
-/** What there is to know of a part, copied. */
+/** What there is to know of a part, copied unless `live`. */
 function entriesOf(
   part: Part,
   group: ParamGroup<object>,
   { states, chain }: StateOwner,
+  live: boolean,
 ): Record<string, number | Tensor> {
   const { region, lastUpdate, thawedAt } = part;
-  const entries = valuesOf(part, group, chain);
+  const entries = valuesOf(part, group, chain, live);
   if (region !== null) {
     entries.dim = region.dim ?? -1;
     entries.indices = fromArray(region.indices, [region.indices.length], { dtype: "i32" });

@@ -1,5 +1,5 @@
 import * as nn from "thaw/nn";
-import { SGD } from "thaw/optim";
+import { AdamW, EMA, SGD } from "thaw/optim";
 import { manualSeed, ones, type Tensor, tensor } from "thaw/tensor";
 import { trainStep } from "thaw/train";
 import { expect, test } from "vitest";
@@ -78,4 +78,38 @@ test.each([true, false])("a load that fails leaves the model as it was (computed
   expect(currentBackend().memoryInUse() - held).toBeLessThan(2 ** 16);
   loadFromBytes(file, { module: net });
   expect(bits(net)).toBe(bits(made(1, true)));
+});
+
+test("what is saved of optimizers and averages is not copied before it is written", () => {
+  const net = made(1, true);
+  const optimizer = new AdamW(net, { lr: 0.1 });
+  const ema = new EMA(net, { decay: 0.9 });
+  const step = trainStep(optimizer, {
+    loss: (ids: Tensor) => mseLoss(net.forward(ids), ones([2, 3])),
+    trains: ["**"],
+    ema,
+  });
+  const ids = tensor([1, 4], { dtype: "i32" });
+  step(ids);
+  const live = optimizer.stateDict({ module: net, live: true });
+  const copies = optimizer.stateDict({ module: net });
+  const averages = [ema.stateDict({ live: true }), ema.stateDict()].map(
+    (dict) => dict.averages["last.bias"]!,
+  );
+  const moments = [live, copies].map((dict) => dict.state["last.bias"]!.expAvg as Tensor);
+  const before = moments[1]!.dataSync();
+  const averagesBefore = averages[1]!.dataSync();
+  expect(moments[0]!.dataSync()).toEqual(before);
+  const file = saveToBytes({ module: net, optimizer, ema });
+  step(ids);
+  // What is live goes on with the training, copies do not.
+  expect(moments[0]!.dataSync()).not.toEqual(before);
+  expect(moments[1]!.dataSync()).toEqual(before);
+  expect(averages[0]!.dataSync()).not.toEqual(averagesBefore);
+  expect(averages[1]!.dataSync()).toEqual(averagesBefore);
+  loadFromBytes(file, { module: net, optimizer, ema });
+  expect((optimizer.stateDict({ module: net }).state["last.bias"]!.expAvg as Tensor).dataSync()).toEqual(
+    before,
+  );
+  expect(ema.stateDict().averages["last.bias"]!.dataSync()).toEqual(averagesBefore);
 });

@@ -13,13 +13,17 @@ import {
   trainStep,
   writeSafetensors,
 } from "thaw";
+import { commit, currentTrace } from "thaw/engine";
 import {
   autoModel,
   BertForSequenceClassification,
   BertModel,
+  DistilBertForSequenceClassification,
   type EncoderOutput,
   loadPretrained,
+  MPNetForSequenceClassification,
   type PretrainedModel,
+  RobertaForSequenceClassification,
 } from "thaw/models";
 import { afterAll, expect, test } from "vitest";
 import { fixture, inputsOf, weightsOf } from "./fixtures/fixture.ts";
@@ -240,4 +244,26 @@ test("types of paths: any for a model of a folder, those of its fields for one o
     // @ts-expect-error: there is no such path in BertModel.
     trains: ["encoder.layers.*.output.**"],
   });
+});
+
+test.each([
+  ["BERT", BertForSequenceClassification],
+  ["RoBERTa", RobertaForSequenceClassification],
+  ["DistilBERT", DistilBertForSequenceClassification],
+  ["MPNet", MPNetForSequenceClassification],
+])("no weight of %s is drawn before it is asked for, so that a folder takes the place of all", (_, Model) => {
+  commit();
+  const model = new Model({
+    ...{ vocab_size: 40, hidden_size: 8, num_attention_heads: 2, num_hidden_layers: 12 },
+    ...{
+      intermediate_size: 16,
+      max_position_embeddings: 40,
+      dim: 8,
+      n_heads: 2,
+      n_layers: 12,
+      hidden_dim: 16,
+    },
+  });
+  const { writes } = currentTrace();
+  expect(model.namedParameters().filter(([, p]) => !writes.has(p.resident))).toEqual([]);
 });

@@ -1,7 +1,11 @@
 #!/usr/bin/env node
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { ThawError } from "../base/errors.ts";
 import { printableLines } from "../base/printable.ts";
+import { addFinetune } from "./finetune/command.ts";
+import { collect, countFrom } from "./option-values.ts";
+import { addPredict, addReport } from "./tuned.ts";
+import { version } from "./version.ts";
 
 // Each command is imported when it runs, so that `--help` starts none of the engine.
 
@@ -17,13 +21,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
-const { readFileSync } = process.getBuiltinModule("node:fs");
 const { inspect } = process.getBuiltinModule("node:util");
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
 const program = new Command("thaw")
   .description("Train only what you mean to: what a step does not train does not move by a bit.")
-  .version(version)
+  .version(version())
   .exitOverride()
   .configureOutput({ writeErr: (text) => void process.stderr.write(printableLines(text)) })
   .showHelpAfterError("(thaw --help says what there is)")
@@ -33,6 +35,7 @@ const program = new Command("thaw")
 Start with:
   thaw digits          train a network with two kinds of input on real handwriting
   thaw seed            see how freezing leaks, and how it does not
+  thaw finetune DIR    tune a text encoder on a file of texts
   thaw diff A B        compare two checkpoints, tensor by tensor, bit by bit
   thaw digits --help   what a command takes
 
@@ -62,6 +65,10 @@ program
   .command("seed")
   .description("the article's two-task network, frozen in four ways: two leak nothing, one leaks, one cannot")
   .action(async () => (await import("./seed.ts")).seed(print));
+
+addFinetune(program, print);
+addPredict(program, print);
+addReport(program, print);
 
 program
   .command("replay")
@@ -201,27 +208,14 @@ is run plainly has a group of one. On --restarts a script is to load its last ch
     process.exitCode = await (await import("./run.ts")).run(script, args, options);
   });
 
-/** Gathers the values of an option that may be repeated. */
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
-}
-
-/** A parser of whole numbers of at least `least`. */
-function countFrom(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
-      throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
-    return value;
-  };
-}
-
 try {
   await program.parseAsync();
 } catch (error) {
+  const command = process.argv[2] ?? "";
   // As diff(1): 1 says that something differs, 2 that nothing can be said.
-  const failure = ["diff", "inspect"].includes(process.argv[2] ?? "") ? 2 : 1;
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : failure;
+  const failure = ["diff", "inspect"].includes(command) ? 2 : 1;
+  const misuse = ["finetune", "predict", "report"].includes(command) ? 2 : failure;
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : misuse;
   else {
     // What thaw throws on purpose says what to do; a stack of its insides would bury that.
     console.error(printableLines(error instanceof ThawError ? `thaw: ${error.message}` : inspect(error)));

@@ -1,7 +1,7 @@
 import { percent, table } from "../../base/table.ts";
 import type { Report } from "../../train/report.ts";
 import type { LabelMetrics } from "../metrics/label-metrics.ts";
-import type { Metrics } from "../metrics/metrics.ts";
+import { type Metrics, numbersIn } from "../metrics/metrics.ts";
 import type { PhaseRecord } from "./phases/phase.ts";
 import { type PrefixRecord, prefixText } from "./prefix/prefix-record.ts";
 import type { Rate } from "./rates.ts";
@@ -100,7 +100,3 @@ export class FitResult<M extends Metrics = Metrics> {
     return this.toString();
   }
 }
-
-/** What metrics have that is a number. */
-const numbersIn = (metrics: Metrics | null): [string, number][] =>
-  Object.entries(metrics ?? {}).filter((entry): entry is [string, number] => typeof entry[1] === "number");

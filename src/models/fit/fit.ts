@@ -33,6 +33,11 @@ export async function fit<M extends Metrics = Metrics>(
   model: TextModel<Tensor> & MeasuredBy<M>,
   options: FitOptions,
 ): Promise<FitResult<M>> {
+  return (await preparedFit(model, options).toTheEnd()) as FitResult<M>;
+}
+
+/** What `fit` does, checked and made ready. Arguments and errors are those of `fit`. */
+export function preparedFit(model: TextModel<Tensor>, options: FitOptions): Run {
   kindOf("fit", model);
   const settings = fitSettings(options);
   const { best: criterion } = settings;
@@ -55,6 +60,5 @@ export async function fit<M extends Metrics = Metrics>(
   const length = runLength(objective, settings);
   const phases = new Phases(model, { trains: settings.trains, lr: options.lr }, length);
   const best = criterion === null ? null : new BestWeights(phases.trained, objective.criteria[criterion]!);
-  const run = new Run({ model, objective, entry, settings, options, length, phases, best });
-  return (await run.toTheEnd()) as FitResult<M>;
+  return new Run({ model, objective, entry, settings, options, length, phases, best });
 }

@@ -14,6 +14,8 @@ export interface PredictOptions {
   readonly maxLength?: number;
   /** From which probability on a label holds, where a text may have several; 0.5. */
   readonly threshold?: number;
+  /** Whether texts with one label or several are given the probability of each label too, as `scores`; false. */
+  readonly allScores?: boolean;
   /** How many tokens are given for a mask; 5. */
   readonly top?: number;
 }
@@ -22,7 +24,7 @@ export interface PredictOptions {
 export async function predict(
   model: TextModel,
   texts: readonly Text[],
-  { batch = 32, maxLength, threshold = 0.5, top = 5 }: PredictOptions,
+  { batch = 32, maxLength, threshold = 0.5, allScores = false, top = 5 }: PredictOptions,
 ): Promise<unknown[]> {
   kindOf("predict", model);
   if (!Array.isArray(texts))
@@ -32,7 +34,15 @@ export async function predict(
       throw new ArgumentError(`predict: ${name} is ${value}; it must be a whole number of at least 1`);
   requireThreshold("predict", threshold);
   const batches = textBatches("predict", model, maxLength);
-  return predictionsOf({ model: model as Predicting["model"], texts, batches, batch, threshold, top });
+  return predictionsOf({
+    model: model as Predicting["model"],
+    texts,
+    batches,
+    batch,
+    threshold,
+    allScores,
+    top,
+  });
 }
 
 /** Throws `ArgumentError` for what is no probability. */

@@ -20,11 +20,14 @@ import { differences, type RunIdentity } from "./run-identity.ts";
 /** Checkpoints that are kept: the last one, and one to fall back to. */
 const keep = 2;
 
-const [identityName, metricsName, lockName] = ["run.json", "metrics.jsonl", "run.lock"];
+const [identityName, lockName] = ["run.json", "run.lock"];
+
+/** What is written line by line: of each update and epoch how well it went, and of each epoch what became of parameters. */
+const lineNames = { metrics: "metrics.jsonl", parameters: "parameters.jsonl" };
 
 /**
- * What is in the folder of a training: `checkpoints/`, `run.json` (what it was begun with), `metrics.jsonl` and, at the end,
- * the model. One process at a time has it. Of ranks, rank 0 writes.
+ * What is in the folder of a training: `checkpoints/`, `run.json` (what it was begun with), `metrics.jsonl`,
+ * `parameters.jsonl` and, at the end, the model. One process at a time has it. Of ranks, rank 0 writes.
  */
 export class RunFolder {
   readonly path: string;
@@ -108,7 +111,7 @@ export class RunFolder {
     await this.#group?.barrier();
     if (!this.#writes) return;
     this.#write(identityName, `${JSON.stringify(identity, null, 2)}\n`);
-    this.#write(metricsName, "");
+    for (const name of Object.values(lineNames)) this.#write(name, "");
   }
 
   /** Puts the last checkpoint into what was saved. */
@@ -125,18 +128,18 @@ export class RunFolder {
     return this.#group === null ? saved : { ...saved, group: this.#group };
   }
 
-  /** Takes away lines of metrics beyond the first few, which come again. */
-  cutMetrics(lines: number): void {
+  /** Takes away lines beyond the first few, which come again. */
+  cut(file: keyof typeof lineNames, lines: number): void {
     if (!this.#writes) return;
-    const text = new TextDecoder().decode(readFile(joinPath(this.path, metricsName)));
+    const text = new TextDecoder().decode(readFile(joinPath(this.path, lineNames[file])));
     const kept = text.split("\n").slice(0, lines);
-    this.#write(metricsName, kept.map((line) => `${line}\n`).join(""));
+    this.#write(lineNames[file], kept.map((line) => `${line}\n`).join(""));
   }
 
-  /** Adds a line to the metrics. */
-  log(line: object): void {
+  /** Adds a line. */
+  log(file: keyof typeof lineNames, line: object): void {
     if (this.#writes)
-      appendFile(joinPath(this.path, metricsName), new TextEncoder().encode(`${JSON.stringify(line)}\n`));
+      appendFile(joinPath(this.path, lineNames[file]), new TextEncoder().encode(`${JSON.stringify(line)}\n`));
   }
 
   /** Writes the tuned model. */

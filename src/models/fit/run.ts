@@ -12,35 +12,21 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { Progress } from "../../train/progress.ts";
 import type { TrainStep } from "../../train/step-types.ts";
 import { trainStep } from "../../train/train-step.ts";
-import type { TextModel } from "../text-model.ts";
-import type { BestWeights } from "./best-weights.ts";
 import { chunks, dealt } from "./deal.ts";
-import type { Entry } from "./entry.ts";
-import type { FitOptions, FitSettings } from "./fit-options.ts";
 import { FitResult } from "./fit-result.ts";
 import { inMode } from "./in-mode.ts";
-import type { Objective, ObjectiveBatch } from "./objectives/objective.ts";
+import type { ObjectiveBatch } from "./objectives/objective.ts";
 import { CurrentPhase } from "./phases/current-phase.ts";
-import type { Phases } from "./phases/phases.ts";
+import type { PhaseSpan } from "./phases/phases.ts";
 import { prefixText } from "./prefix/prefix-record.ts";
 import { progressOf } from "./progress-line.ts";
 import { groupsOfRates, warmUpAndDecay } from "./rates.ts";
 import { RunFolder } from "./run-folder.ts";
 import { identityOf } from "./run-identity.ts";
-import type { RunLength } from "./run-length.ts";
+import { parametersOf } from "./run-parameters.ts";
+import type { RunParts } from "./run-parts.ts";
+import { planOf, type RunPlan } from "./run-plan.ts";
 import { RunState } from "./run-state.ts";
-
-/** What a training is made of, once all of it has been checked. */
-export interface RunParts {
-  readonly model: TextModel<Tensor>;
-  readonly objective: Objective;
-  readonly entry: Entry;
-  readonly settings: FitSettings;
-  readonly options: FitOptions;
-  readonly length: RunLength;
-  readonly phases: Phases;
-  readonly best: BestWeights | null;
-}
 
 /** One training, from its first update or from a checkpoint to its end. */
 export class Run {
@@ -54,6 +40,8 @@ export class Run {
   readonly #group: Group | null;
   readonly #state = new RunState();
   readonly #phase: CurrentPhase;
+  /** The phase that is planned, while one is. */
+  #planned: PhaseSpan | null = null;
   #folder: RunFolder | null = null;
   #progress: Progress | null = null;
 
@@ -80,7 +68,7 @@ export class Run {
     this.#step = trainStep(optimizer, {
       module,
       loss: (scale: Tensor, _: string, ...inputs: Tensor[]) => objective.loss(...inputs).mul(scale),
-      trains: () => this.#phase.span.trains,
+      trains: () => (this.#planned ?? this.#phase.span).trains,
       finite: true,
       accumulate,
       ...(clipNorm === null ? {} : { clipNorm }),
@@ -100,6 +88,18 @@ export class Run {
   /** One of the rates, as it is for an update, counted from 0. */
   #rateAt(rate: number, step: number): number {
     return this.#parts.phases.rateAt(rate, step) * this.#factor(step);
+  }
+
+  /** What it will do and what that takes, as far as that is known before. Nothing changes. */
+  async plan(): Promise<RunPlan> {
+    const { phases } = this.#parts;
+    const span = phases.spanOf(phases.next({ step: 1, epoch: 1, metrics: null }, []));
+    this.#planned = span;
+    try {
+      return await planOf(this.#parts, (...inputs) => this.#step.explain(tensor(1), span.label, ...inputs));
+    } finally {
+      this.#planned = null;
+    }
   }
 
   /** Trains, and gives what has come of it. */
@@ -178,7 +178,8 @@ export class Run {
     const identity = identityOf(model, settings, options);
     if (!this.#folder.hasBegun(identity, options.resume === true)) return this.#folder.begin(identity);
     this.#folder.load(this.#saved());
-    this.#folder.cutMetrics(this.#state.lines);
+    this.#folder.cut("metrics", this.#state.lines);
+    this.#folder.cut("parameters", this.#state.history.length);
   }
 
   /** All that a checkpoint has. */
@@ -201,7 +202,7 @@ export class Run {
 
   #log(line: object): void {
     this.#state.lines++;
-    this.#folder?.log(line);
+    this.#folder?.log("metrics", line);
   }
 
   async #measureBefore(): Promise<void> {
@@ -250,6 +251,7 @@ export class Run {
     }
     const record = state.ended(await this.#measured());
     this.#log(record);
+    this.#folder?.log("parameters", parametersOf(record, this.#step.report()));
     if (best !== null) {
       this.#withAverages(() => best.note(record.epoch, this.#criterion(record.metrics)));
       if (patience !== null && record.epoch - best.epoch >= patience) stop();

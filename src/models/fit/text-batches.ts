@@ -11,6 +11,8 @@ import type { TextModel } from "../text-model.ts";
 /** Makes what a model takes of texts: the tokens of each, and batches of such rows. */
 export interface TextBatches {
   readonly tokenizer: TextTokenizer;
+  /** The most tokens of a row. */
+  readonly maxLength: number;
   row(text: Text): Encoded;
   batch(rows: readonly Encoded[]): TokenBatch;
   /** To how many tokens such rows are padded. */
@@ -41,6 +43,7 @@ export function textBatches(op: string, model: TextModel, givenLength?: number):
   const padToMultiple = Math.ceil(maxLength / multiple) * multiple <= model.maxLength ? multiple : 1;
   return {
     tokenizer,
+    maxLength,
     row: (text) => tokenizer.encodeOne(text, { maxLength }),
     batch: (rows) => tokenizer.batchOf(rows, { padToMultiple }),
     lengthOf: (rows) => paddedLength(rows, padToMultiple),

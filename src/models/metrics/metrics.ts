@@ -9,3 +9,7 @@ export interface MaskedMetrics extends Metrics {
   /** The exponential of the loss: among how many tokens, all alike, a guess would be as hard. */
   readonly perplexity: number;
 }
+
+/** What metrics have that is a number, by name. */
+export const numbersIn = (metrics: object | null): [string, number][] =>
+  Object.entries(metrics ?? {}).filter((entry): entry is [string, number] => typeof entry[1] === "number");

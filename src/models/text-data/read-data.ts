@@ -69,7 +69,7 @@ export async function readData(
 }
 
 /** The text of a record. */
-function textOf(path: string, { place, values }: TextRecord, columns: readonly string[]): Text {
+export function textOf(path: string, { place, values }: TextRecord, columns: readonly string[]): Text {
   const texts = columns.map((column) => {
     const value = values[column];
     const isWords = Array.isArray(value) && value.every((word) => typeof word === "string");

@@ -15,10 +15,18 @@ const longestLine = 2 ** 24;
 /** What is read at a time. */
 const block = 2 ** 20;
 
-/** The records of a file: `.csv` and `.tsv` have a first line of names; every other file has an object of JSON a line. */
-export function readRecords(path: string): TextRecord[] {
+/**
+ * The records of a file, one after the other: `.csv` and `.tsv` have a first line of names, and are read whole; every
+ * other file has an object of JSON a line.
+ */
+export function* recordsOf(path: string): Generator<TextRecord> {
   const delimiter = /\.csv$/i.test(path) ? "," : /\.tsv$/i.test(path) ? "\t" : null;
-  const records = delimiter === null ? [...jsonLines(path)] : tableRecords(path, delimiter);
+  yield* delimiter === null ? jsonLines(path) : tableRecords(path, delimiter);
+}
+
+/** All records of a file; throws `DataError` where there is none. */
+export function readRecords(path: string): TextRecord[] {
+  const records = [...recordsOf(path)];
   if (records.length === 0) throw new DataError(`${path} has no records; give a file with one a line`);
   return records;
 }

@@ -60,10 +60,14 @@ function requireTwoLabels({ targets }: LabelledTexts<number>, labels: readonly s
 }
 
 /** The likeliest label of each text. */
-export async function predictClass({ model, texts, batches, batch }: Predicting): Promise<Prediction[]> {
+export async function predictClass(predicting: Predicting): Promise<Prediction[]> {
+  const { model, texts, batches, batch, allScores } = predicting;
   const logits = await logitsOf("predict", model, new Entry(model, batches), textRows(texts, batches), batch);
   return logits.map((row) => {
-    const k = largest(row);
-    return { label: model.labels[k]!, score: Math.exp(row[k]! - logSumExp(row)) };
+    const total = logSumExp(row);
+    const of = (k: number) => ({ label: model.labels[k]!, score: Math.exp(row[k]! - total) });
+    const best = of(largest(row));
+    if (!allScores) return best;
+    return { ...best, scores: model.labels.map((_, k) => of(k)).sort((a, b) => b.score - a.score) };
   });
 }

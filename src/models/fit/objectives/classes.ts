@@ -42,18 +42,14 @@ export function classesObjective(settings: ObjectiveSettings): Objective<LabelsM
 }
 
 /** The labels of each text whose probability is `threshold` or more, the likeliest first. */
-export async function predictClasses({
-  model,
-  texts,
-  batches,
-  batch,
-  threshold,
-}: Predicting): Promise<LabelsPrediction[]> {
+export async function predictClasses(predicting: Predicting): Promise<LabelsPrediction[]> {
+  const { model, texts, batches, batch, threshold, allScores } = predicting;
   const logits = await logitsOf("predict", model, new Entry(model, batches), textRows(texts, batches), batch);
-  return logits.map((row) => ({
-    labels: model.labels
+  return logits.map((row) => {
+    const scores = model.labels
       .map((label, k) => ({ label, score: sigmoid(row[k]!) }))
-      .filter(({ score }) => score >= threshold)
-      .sort((a, b) => b.score - a.score),
-  }));
+      .sort((a, b) => b.score - a.score);
+    const labels = scores.filter(({ score }) => score >= threshold);
+    return allScores ? { labels, scores } : { labels };
+  });
 }

@@ -10,5 +10,7 @@ export interface Predicting {
   readonly batches: TextBatches;
   readonly batch: number;
   readonly threshold: number;
+  /** Whether each label is given with its probability, beside those that hold. */
+  readonly allScores: boolean;
   readonly top: number;
 }

@@ -1,12 +1,20 @@
-/** The label of a text, or of a word, and how probable the model holds it, from 0 to 1. */
-export interface Prediction {
+/** A label, and how probable the model holds it, from 0 to 1. */
+interface Scored {
   readonly label: string;
   readonly score: number;
 }
 
+/** The label of a text, or of a word, and how probable the model holds it, from 0 to 1. */
+export interface Prediction extends Scored {
+  /** Of a text, all labels, the likeliest first, where `allScores` asks for them. */
+  readonly scores?: readonly Scored[];
+}
+
 /** The labels of a text that hold, the likeliest first, each with its probability. */
 export interface LabelsPrediction {
-  readonly labels: readonly Prediction[];
+  readonly labels: readonly Scored[];
+  /** All labels, the likeliest first, where `allScores` asks for them. */
+  readonly scores?: readonly Scored[];
 }
 
 /** The number of a text. */
@@ -15,7 +23,7 @@ export interface NumberPrediction {
 }
 
 /** The label of each word, but of those that are cut off where the text is too long, or that have no token. */
-export type TagPrediction = readonly (Prediction & { readonly word: string })[];
+export type TagPrediction = readonly (Scored & { readonly word: string })[];
 
 /** For each masked token of a text the likeliest tokens, with their probabilities. */
 export type TokenPrediction = readonly (readonly { readonly token: string; readonly score: number }[])[];

@@ -1,0 +1,48 @@
+import type { CardFacts } from "./card-facts.ts";
+import type { TunedTask } from "./task-names.ts";
+
+const fenced = (language: string, lines: readonly string[]): string =>
+  [`\`\`\`${language}`, ...lines, "```"].join("\n");
+
+/** How a tuned model is used, in Python, in JavaScript and at a terminal, and what differs between them. */
+export function useOf({ name, onnx, planned }: CardFacts, pipeline: string): string {
+  const { task, train } = { task: planned.texts.task, train: planned.texts.train };
+  const folder = JSON.stringify(name);
+  const parts = [
+    fenced("sh", [
+      `npx thaw predict ${/^[\w./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`} --data new.jsonl --max-length ${planned.maxLength}`,
+    ]),
+    fenced("ts", [
+      'import { autoModel } from "thaw/models";',
+      `const model = await autoModel(${folder}, { task: ${JSON.stringify(task)} });`,
+      `await model.${task === "embed" ? "encode" : "predict"}([${exampleOf(task, train.columns.text.length)}], { maxLength: ${planned.maxLength} });`,
+    ]),
+    task === "embed"
+      ? fenced("python", [
+          "from sentence_transformers import SentenceTransformer",
+          `SentenceTransformer(${folder}).encode(["a text"])`,
+        ])
+      : fenced("python", [
+          "from transformers import pipeline",
+          `pipeline("${pipeline}", model=${folder})("a text")`,
+        ]),
+  ];
+  if (onnx.length > 0) {
+    const dtype = onnx.includes("q8") ? "q8" : "fp32";
+    parts.push(
+      fenced("js", [
+        'import { env, pipeline } from "@huggingface/transformers";',
+        'env.localModelPath = "./";',
+        `const found = await pipeline("${task === "embed" ? "feature-extraction" : pipeline}", ${folder}, { dtype: "${dtype}" });`,
+        `await found("a text"${task === "embed" ? ', { pooling: "mean" }' : ""});`,
+      ]),
+      `\`onnx/\` has the model for ONNX Runtime and transformers.js: ${onnx.map((one) => (one === "q8" ? "`model_quantized.onnx` with weights as bytes, whose results differ a little" : "`model.onnx` in f32")).join(", ")}. Up to ${planned.maxLength} tokens their tokens are these. Longer texts are cut here before special tokens are added, which are kept; transformers.js cuts afterwards, and loses the last one, so that results differ there.`,
+    );
+  }
+  return parts.join("\n\n");
+}
+
+function exampleOf(task: TunedTask, columns: number): string {
+  if (task === "tag") return '{ words: ["a", "text"] }';
+  return columns === 2 && task !== "embed" ? '["a text", "another"]' : '"a text"';
+}

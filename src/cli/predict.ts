@@ -1,0 +1,109 @@
+import { ArgumentError, DataError } from "../base/errors.ts";
+import { printable } from "../base/printable.ts";
+import { namesIn } from "../base/storage/index.ts";
+import { autoModel, type Task } from "../models/auto-model.ts";
+import type { Config } from "../models/config.ts";
+import { EmbeddingModel } from "../models/embeddings/embedding-model.ts";
+import type { PredictOptions } from "../models/fit/predict.ts";
+import { readConfig } from "../models/folder/read-config.ts";
+import type { PretrainedModel } from "../models/pretrained-model.ts";
+import type { Text } from "../models/text/text-tokenizer.ts";
+import { columnsOf } from "../models/text-data/columns.ts";
+import { textOf } from "../models/text-data/read-data.ts";
+import { recordsOf } from "../models/text-data/records.ts";
+import { inWordsOfOptions } from "./finetune/options.ts";
+
+/** Options of `thaw predict`. */
+export interface PredictCommandOptions {
+  readonly data: string;
+  readonly text?: readonly string[];
+  readonly batch: number;
+  readonly maxLength?: number;
+  readonly threshold?: number;
+  readonly allScores?: boolean;
+}
+
+/** Texts of a file that go through the model together, in batches of like lengths. */
+const batchesTogether = 16;
+
+/** `thaw predict`: prints what a model finds for each text, as texts are read. */
+export async function predictTexts(
+  folder: string,
+  options: PredictCommandOptions,
+  print: (line: string) => void,
+): Promise<void> {
+  const { data, text, batch, allScores = false } = options;
+  const task = taskOf(folder, readConfig(folder));
+  if (allScores && task !== "classify")
+    throw new ArgumentError("--all-scores: the model gives a text no label; leave it out");
+  const model = (await autoModel(folder, { task })) as PretrainedModel;
+  const [texts, size] =
+    data === "-" ? [linesOfInput(), batch] : [textsOf(data, text), batch * batchesTogether];
+  try {
+    for await (const some of together(texts, size))
+      for (const found of await foundBy(model, task, some, options)) {
+        print(printable(JSON.stringify(found)));
+        // What reads the lines may be slower than this.
+        if (process.stdout.writableNeedDrain)
+          await new Promise((resolve) => process.stdout.once("drain", resolve));
+      }
+  } catch (error) {
+    if (error instanceof Error) error.message = inWordsOfOptions(error.message);
+    throw error;
+  }
+}
+
+/** What a folder's model is for. */
+function taskOf(folder: string, { architectures }: Config): Task {
+  const name = String(Array.isArray(architectures) ? architectures[0] : "");
+  if (namesIn(folder).includes("modules.json")) return "embed";
+  if (name.endsWith("ForSequenceClassification")) return "classify";
+  if (name.endsWith("ForTokenClassification")) return "tag";
+  return name.endsWith("ForMaskedLM") ? "maskedLM" : "embed";
+}
+
+/** The texts of a file, one after the other. */
+function* textsOf(path: string, columns: readonly string[] | undefined): Generator<Text> {
+  let found: readonly string[] | null = null;
+  for (const record of recordsOf(path)) {
+    found ??= columnsOf(path, [record], columns, null).text;
+    yield textOf(path, record, found);
+  }
+  if (found === null) throw new DataError(`${path} has no records; give a file with one a line`);
+}
+
+/** Lines of standard input, each of which is a text. */
+function linesOfInput(): AsyncIterable<string> {
+  const { createInterface } = process.getBuiltinModule("node:readline");
+  return createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+}
+
+async function* together(texts: Iterable<Text> | AsyncIterable<Text>, size: number): AsyncGenerator<Text[]> {
+  let some: Text[] = [];
+  for await (const text of texts) {
+    some.push(text);
+    if (some.length < size) continue;
+    yield some;
+    some = [];
+  }
+  if (some.length > 0) yield some;
+}
+
+/** What a model finds for texts, as an object for each. */
+async function foundBy(
+  model: PretrainedModel,
+  task: Task,
+  texts: readonly Text[],
+  { batch, maxLength, threshold, allScores = false }: PredictCommandOptions,
+): Promise<object[]> {
+  const common = { batch, ...(maxLength === undefined ? {} : { maxLength }) };
+  if (model instanceof EmbeddingModel) {
+    const embeddings = await model.encode(texts as readonly string[], common);
+    const [values, [, size]] = [await embeddings.data(), embeddings.shape as [number, number]];
+    return texts.map((_, i) => ({ embedding: Array.from(values.subarray(i * size, (i + 1) * size)) }));
+  }
+  const options: PredictOptions = { ...common, allScores, ...(threshold === undefined ? {} : { threshold }) };
+  const found = (await model.predict(texts, options)) as object[];
+  if (task === "tag") return found.map((words) => ({ words }));
+  return task === "maskedLM" ? found.map((masks) => ({ masks })) : found;
+}

@@ -25,7 +25,7 @@ export function checkInputs(
 }
 
 /** Which keys queries attend to, of [batch, 1, 1, length]; null: to all. */
-export function keysOf({ attentionMask }: EncoderInputs): Tensor | null {
+export function keysOf({ attentionMask }: Pick<EncoderInputs, "attentionMask">): Tensor | null {
   if (!attentionMask) return null;
   const isToken = attentionMask.dtype === "bool" ? attentionMask : attentionMask.ne(0);
   return isToken.unsqueeze(1).unsqueeze(1);

@@ -40,6 +40,7 @@ export type { EncoderInputs, EncoderOutput } from "./encoder-inputs.ts";
 export { fit } from "./fit/fit.ts";
 export type { Criterion, FitOptions } from "./fit/fit-options.ts";
 export type { EpochRecord, FitResult } from "./fit/fit-result.ts";
+export type { FrozenMode } from "./fit/frozen-mode.ts";
 export type { ClassWeights } from "./fit/objectives/class-weights.ts";
 export type {
   LabelsPrediction,
@@ -48,7 +49,18 @@ export type {
   TagPrediction,
   TokenPrediction,
 } from "./fit/objectives/predictions.ts";
+export { type GradualUnfreezingOptions, gradualUnfreezing } from "./fit/phases/gradual-unfreezing.ts";
+export { type LinearProbeOptions, linearProbeThenFinetune } from "./fit/phases/linear-probe-then-finetune.ts";
+export type {
+  Phase,
+  PhaseMoment,
+  PhaseRecord,
+  PhaseStart,
+  Trains,
+  TrainsFunction,
+} from "./fit/phases/phase.ts";
 export type { PredictOptions } from "./fit/predict.ts";
+export type { PrefixRecord } from "./fit/prefix/prefix-record.ts";
 export type { Rate, Rates } from "./fit/rates.ts";
 export type { EpochEvent, StepEvent } from "./fit/run-events.ts";
 export { type LoadedWeights, loadPretrained } from "./folder/load-pretrained.ts";

@@ -3,11 +3,13 @@ import { normal_ } from "../nn/init/index.ts";
 import { Linear } from "../nn/linear.ts";
 import { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/autograd.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { Config } from "./config.ts";
 import type { EncoderInputs } from "./encoder-inputs.ts";
 import { type PredictOptions, predict } from "./fit/predict.ts";
 import { checkPrecisions, type OnnxPrecision, saveOnnx } from "./folder/save-onnx.ts";
 import { savePretrained } from "./folder/save-pretrained.ts";
+import type { Stage } from "./stages.ts";
 import type { Text, TextTokenizer } from "./text/text-tokenizer.ts";
 import type { TextModel } from "./text-model.ts";
 
@@ -37,6 +39,15 @@ export abstract class PretrainedModel<R = unknown> extends Module implements Tex
   }
 
   abstract forward(inputs: EncoderInputs): R;
+
+  /**
+   * The parts that a forward pass goes through one after the other, the lowest first: where it can be cut, so that what
+   * stays frozen is run once a text. What comes after the last of them is `outputOf`.
+   */
+  abstract stages(): readonly Stage[];
+
+  /** What a forward pass gives, of what the last of the stages gives. */
+  abstract outputOf(x: Tensor): R;
 
   /**
    * What the model finds for each text, pair of texts or list of words, in their order: for "classify" a label with its

@@ -1,6 +1,8 @@
 import type { Module } from "../nn/module.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { Config } from "./config.ts";
 import type { EncoderInputs } from "./encoder-inputs.ts";
+import type { Stage } from "./stages.ts";
 import type { TextTokenizer } from "./text/text-tokenizer.ts";
 
 /** What tuning, predicting and saving see of a model: `PretrainedModel` is one. */
@@ -12,6 +14,8 @@ export interface TextModel<R = unknown> extends Module {
   readonly baseName: string | null;
   readonly maxLength: number;
   forward(inputs: EncoderInputs): R;
+  stages(): readonly Stage[];
+  outputOf(x: Tensor): R;
   headPaths(): string[];
   savePretrained(folder: string): Promise<void>;
 }

@@ -20,7 +20,7 @@ export interface DropoutOptions {
 const probability = Symbol("p");
 
 /** What all kinds of dropout have: a probability, which may be set at any time, and how they print. */
-abstract class AnyDropout extends Module {
+export abstract class AnyDropout extends Module {
   private readonly [probability] = new Cell(0);
 
   constructor(p = 0.5) {

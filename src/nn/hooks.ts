@@ -100,6 +100,9 @@ export function addHook(
   return { remove, [Symbol.dispose]: remove };
 }
 
+/** Whether a module has hooks. */
+export const hasHooks = (module: object): boolean => hooked.has(module);
+
 /** Gives a copy of a module the hooks that the module has. */
 export function copyHooks(from: object, to: object): void {
   const hooks = hooked.get(from);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { readSafetensors, Tensor, tensor, writeSafetensors } from "thaw";
 import { autoModel, type EncoderOutput, type PretrainedModel, type Task } from "thaw/models";
 import { afterAll, expect, test } from "vitest";
+import { aboveCut, belowCut } from "../../src/models/stages.ts";
 import { type Fixture, f32, fixture, inputsOf, kinds, weightsOf } from "./fixtures/fixture.ts";
 
 // Each kind of text encoder against PyTorch, through a folder as transformers writes it.
@@ -77,6 +78,25 @@ test.each(kinds)("%s gives what PyTorch gives, and its gradients", async (kind) 
   const { rms, worst: worstOfPytorch } = found.gradientError;
   expect(Math.sqrt(squares / count)).toBeLessThan(2 * rms + 1e-7);
   expect(worst).toBeLessThan(4 * worstOfPytorch + 1e-7);
+});
+
+test.each(kinds)("%s can be cut between its stages, with the bits that it gives whole", async (kind) => {
+  const { found, model } = await opened(kind);
+  const inputs = inputsOf(found);
+  const bitsOf = async (made: Tensor | EncoderOutput) => {
+    const all = made instanceof Tensor ? [made] : [made.lastHiddenState, made.poolerOutput];
+    return Promise.all(all.map((one) => one?.data()));
+  };
+  const whole = await bitsOf(model.forward(inputs) as Tensor | EncoderOutput);
+  const stages = model.stages();
+  const modules = new Set(model.namedModules().map(([path]) => path));
+  for (const path of stages.flatMap(({ paths }) => paths)) expect(modules).toContain(path);
+  for (const cut of stages.keys()) {
+    const below = belowCut(model, cut + 1, inputs);
+    await below.data();
+    const made = aboveCut(model, cut + 1, below, inputs.attentionMask ?? null);
+    expect(await bitsOf(made as Tensor | EncoderOutput)).toEqual(whole);
+  }
 });
 
 test.each(kinds)("%s is saved with the names and the bits that transformers gave it", async (kind) => {

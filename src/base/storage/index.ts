@@ -16,6 +16,7 @@ export {
   removeAtExit,
   removeFile,
   samePlace,
+  temporaryFile,
   writeFile,
 } from "./files.ts";
 export { holdFile } from "./hold.ts";

@@ -8,6 +8,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { type Config, ConfigReader, labelsOf } from "../config.ts";
 import type { EncoderInputs } from "../encoder-inputs.ts";
 import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
+import { firstTokenStage, type Stage, stagesUnder } from "../stages.ts";
 import { type BertSizes, bertDefaults, bertSizes } from "./bert-config.ts";
 import { BertModel } from "./bert-model.ts";
 
@@ -26,6 +27,10 @@ abstract class BertHead extends PretrainedModel<Tensor> {
 
   get maxLength(): number {
     return this.bert.maxLength;
+  }
+
+  stages(): Stage[] {
+    return stagesUnder("bert", this.bert.stages());
   }
 }
 
@@ -50,7 +55,16 @@ export class BertForSequenceClassification extends BertHead {
   }
 
   forward(inputs: EncoderInputs): Tensor {
-    return this.classifier.forward(this.dropout.forward(this.bert.forward(inputs).poolerOutput!));
+    return this.outputOf(this.bert.forward(inputs).poolerOutput!);
+  }
+
+  override stages(): Stage[] {
+    const pooler = { paths: ["bert.pooler"], forward: (first: Tensor) => this.bert.pooler!.ofFirst(first) };
+    return [...super.stages(), firstTokenStage, pooler];
+  }
+
+  outputOf(pooled: Tensor): Tensor {
+    return this.classifier.forward(this.dropout.forward(pooled));
   }
 }
 
@@ -75,7 +89,11 @@ export class BertForTokenClassification extends BertHead {
   }
 
   forward(inputs: EncoderInputs): Tensor {
-    return this.classifier.forward(this.dropout.forward(this.bert.forward(inputs).lastHiddenState));
+    return this.outputOf(this.bert.forward(inputs).lastHiddenState);
+  }
+
+  outputOf(x: Tensor): Tensor {
+    return this.classifier.forward(this.dropout.forward(x));
   }
 }
 
@@ -145,6 +163,10 @@ export class BertForMaskedLM extends BertHead {
   }
 
   forward(inputs: EncoderInputs): Tensor {
-    return this.cls.predictions.forward(this.bert.forward(inputs).lastHiddenState);
+    return this.outputOf(this.bert.forward(inputs).lastHiddenState);
+  }
+
+  outputOf(x: Tensor): Tensor {
+    return this.cls.predictions.forward(x);
   }
 }

@@ -5,6 +5,7 @@ import { Module } from "../../nn/module.ts";
 import { ModuleList } from "../../nn/module-list.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { attended } from "../self-attention.ts";
+import type { Stage } from "../stages.ts";
 import type { BertSizes } from "./bert-config.ts";
 
 // Fields are called what parameters are in the files of these models.
@@ -112,6 +113,13 @@ export class BertEncoder extends Module {
   forward(x: Tensor, keys: Tensor | null): Tensor {
     return [...this.layer].reduce((y, layer) => layer.forward(y, keys), x);
   }
+
+  stages(): Stage[] {
+    return [...this.layer].map((layer, i) => ({
+      paths: [`layer.${i}`],
+      forward: (x, { keys }) => layer.forward(x, keys),
+    }));
+  }
 }
 
 /** tanh(dense(x)) of the first token. */
@@ -124,6 +132,11 @@ export class BertPooler extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.dense.forward(x.select(1, 0)).tanh();
+    return this.ofFirst(x.select(1, 0));
+  }
+
+  /** As `forward`, of the first tokens alone. */
+  ofFirst(first: Tensor): Tensor {
+    return this.dense.forward(first).tanh();
   }
 }

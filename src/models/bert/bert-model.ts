@@ -1,7 +1,9 @@
+import type { Tensor } from "../../tensor/tensor.ts";
 import { checkInputs, keysOf } from "../attention-mask.ts";
 import type { Config } from "../config.ts";
 import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
 import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
+import { embeddingStage, type Stage, stagesUnder } from "../stages.ts";
 import { type BertSizes, bertDefaults, bertSizes } from "./bert-config.ts";
 import { BertEmbeddings } from "./bert-embeddings.ts";
 import { BertEncoder, BertPooler } from "./bert-layer.ts";
@@ -54,7 +56,15 @@ export class BertModel extends PretrainedModel<EncoderOutput> {
 
   forward(inputs: EncoderInputs): EncoderOutput {
     checkInputs(this.architecture, inputs, this.maxLength);
-    const lastHiddenState = this.encoder.forward(this.embeddings.forward(inputs), keysOf(inputs));
+    return this.outputOf(this.encoder.forward(this.embeddings.forward(inputs), keysOf(inputs)));
+  }
+
+  stages(): Stage[] {
+    const embeddings = embeddingStage("embeddings", (inputs) => this.embeddings.forward(inputs));
+    return [embeddings, ...stagesUnder("encoder", this.encoder.stages())];
+  }
+
+  outputOf(lastHiddenState: Tensor): EncoderOutput {
     return { lastHiddenState, poolerOutput: this.pooler?.forward(lastHiddenState) ?? null };
   }
 }

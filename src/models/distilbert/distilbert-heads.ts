@@ -5,6 +5,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { type Config, ConfigReader, labelsOf } from "../config.ts";
 import type { EncoderInputs } from "../encoder-inputs.ts";
 import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
+import { firstTokenStage, type Stage, stagesUnder } from "../stages.ts";
 import { DistilBertModel, type DistilBertSizes, distilBertSizes } from "./distilbert-model.ts";
 
 abstract class DistilBertHead extends PretrainedModel<Tensor> {
@@ -22,6 +23,10 @@ abstract class DistilBertHead extends PretrainedModel<Tensor> {
 
   get maxLength(): number {
     return this.distilbert.maxLength;
+  }
+
+  stages(): Stage[] {
+    return stagesUnder("distilbert", this.distilbert.stages());
   }
 }
 
@@ -50,7 +55,20 @@ export class DistilBertForSequenceClassification extends DistilBertHead {
 
   forward(inputs: EncoderInputs): Tensor {
     const first = this.distilbert.forward(inputs).lastHiddenState.select(1, 0);
-    return this.classifier.forward(this.dropout.forward(this.pre_classifier.forward(first).relu()));
+    return this.outputOf(this.#pooled(first));
+  }
+
+  #pooled(first: Tensor): Tensor {
+    return this.pre_classifier.forward(first).relu();
+  }
+
+  override stages(): Stage[] {
+    const pooler = { paths: ["pre_classifier"], forward: (first: Tensor) => this.#pooled(first) };
+    return [...super.stages(), firstTokenStage, pooler];
+  }
+
+  outputOf(pooled: Tensor): Tensor {
+    return this.classifier.forward(this.dropout.forward(pooled));
   }
 }
 
@@ -75,7 +93,11 @@ export class DistilBertForTokenClassification extends DistilBertHead {
   }
 
   forward(inputs: EncoderInputs): Tensor {
-    return this.classifier.forward(this.dropout.forward(this.distilbert.forward(inputs).lastHiddenState));
+    return this.outputOf(this.distilbert.forward(inputs).lastHiddenState);
+  }
+
+  outputOf(x: Tensor): Tensor {
+    return this.classifier.forward(this.dropout.forward(x));
   }
 }
 
@@ -106,7 +128,11 @@ export class DistilBertForMaskedLM extends DistilBertHead {
   }
 
   forward(inputs: EncoderInputs): Tensor {
-    const x = this.vocab_transform.forward(this.distilbert.forward(inputs).lastHiddenState);
-    return this.vocab_projector.forward(this.vocab_layer_norm.forward(this.sizes.activation(x)));
+    return this.outputOf(this.distilbert.forward(inputs).lastHiddenState);
+  }
+
+  outputOf(x: Tensor): Tensor {
+    const transformed = this.sizes.activation(this.vocab_transform.forward(x));
+    return this.vocab_projector.forward(this.vocab_layer_norm.forward(transformed));
   }
 }

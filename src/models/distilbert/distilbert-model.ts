@@ -12,6 +12,7 @@ import { type Config, ConfigReader, refuseUnknown } from "../config.ts";
 import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
 import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { attended } from "../self-attention.ts";
+import { embeddingStage, type Stage, stagesUnder } from "../stages.ts";
 
 /** The sizes of DistilBERT, as its config has them. */
 export interface DistilBertSizes {
@@ -153,6 +154,13 @@ class Transformer extends Module {
   forward(x: Tensor, keys: Tensor | null): Tensor {
     return [...this.layer].reduce((y, layer) => layer.forward(y, keys), x);
   }
+
+  stages(): Stage[] {
+    return [...this.layer].map((layer, i) => ({
+      paths: [`layer.${i}`],
+      forward: (x, { keys }) => layer.forward(x, keys),
+    }));
+  }
 }
 
 /**
@@ -185,6 +193,15 @@ export class DistilBertModel extends PretrainedModel<EncoderOutput> {
   forward(inputs: EncoderInputs): EncoderOutput {
     checkInputs(this.architecture, inputs, this.maxLength);
     const x = this.embeddings.forward(inputs.inputIds);
-    return { lastHiddenState: this.transformer.forward(x, keysOf(inputs)), poolerOutput: null };
+    return this.outputOf(this.transformer.forward(x, keysOf(inputs)));
+  }
+
+  stages(): Stage[] {
+    const embeddings = embeddingStage("embeddings", ({ inputIds }) => this.embeddings.forward(inputIds));
+    return [embeddings, ...stagesUnder("transformer", this.transformer.stages())];
+  }
+
+  outputOf(lastHiddenState: Tensor): EncoderOutput {
+    return { lastHiddenState, poolerOutput: null };
   }
 }

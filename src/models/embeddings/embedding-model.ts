@@ -8,6 +8,7 @@ import type { Config } from "../config.ts";
 import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
 import { checkPrecisions, saveOnnx } from "../folder/save-onnx.ts";
 import { PretrainedModel, type SavePretrainedOptions } from "../pretrained-model.ts";
+import type { Stage } from "../stages.ts";
 import { Dense, type DenseSettings } from "./dense.ts";
 import { type EncodeTextsOptions, encodeTexts } from "./encode-texts.ts";
 import { type PoolingMode, pooled } from "./pooling.ts";
@@ -104,6 +105,15 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
       pooled(lastHiddenState, mask, this.pooling),
     );
     return this.normalizes ? normalize(made) : made;
+  }
+
+  /** None: what pools tokens is to know which are padding, and losses compare several rows. */
+  stages(): readonly Stage[] {
+    return [];
+  }
+
+  outputOf(embeddings: Tensor): Tensor {
+    return embeddings;
   }
 
   /**

@@ -3,6 +3,7 @@ import { normalize as toLengthOne } from "../../nn/normalize.ts";
 import { fromArray } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Config } from "../config.ts";
+import { Entry } from "../fit/entry.ts";
 import { logitsOf } from "../fit/forward-rows.ts";
 import { textRows } from "../fit/objectives/inputs.ts";
 import { textBatches } from "../fit/text-batches.ts";
@@ -47,7 +48,7 @@ export async function encodeTexts(
     texts.map((text) => before + text),
     batches,
   );
-  const embeddings = await logitsOf("encode", model, rows, batches, batch);
+  const embeddings = await logitsOf("encode", model, new Entry(model, batches), rows, batch);
   const { truncate_dim: kept } = model.sentenceConfig;
   const size = typeof kept === "number" ? Math.min(kept, model.size) : model.size;
   const values = new Float32Array(texts.length * size);

@@ -2,7 +2,9 @@ import { ArgumentError } from "../../base/errors.ts";
 import type { Group } from "../../distributed/group.ts";
 import type { EmbeddingLossOptions } from "../embeddings/loss-by-columns.ts";
 import type { TextDataset } from "../text-data/text-dataset.ts";
+import type { FrozenMode } from "./frozen-mode.ts";
 import type { ClassWeights } from "./objectives/class-weights.ts";
+import type { Trains } from "./phases/phase.ts";
 import { requireThreshold } from "./predict.ts";
 import type { Rates } from "./rates.ts";
 import type { EpochEvent, StepEvent } from "./run-events.ts";
@@ -31,8 +33,18 @@ export interface FitOptions {
   readonly train: TextDataset;
   /** Texts to measure with after each epoch. */
   readonly eval?: TextDataset;
-  /** Which parameters are trained, by path; all unless given. All else stays as it is, bit for bit. */
-  readonly trains?: string | readonly string[];
+  /**
+   * Which parameters are trained, by path; all unless given. All else stays as it is, bit for bit. A list of phases, or a
+   * function of where the training stands, says what is trained when.
+   */
+  readonly trains?: Trains;
+  /** The mode of modules of which nothing is trained: "train", in which their dropout drops, as in transformers; or "eval". */
+  readonly frozenMode?: FrozenMode;
+  /**
+   * Whether the lowest layers, where they are frozen and give the same for a text each time, are run once a text; true. What
+   * they give is in memory, and beyond `memory` bytes (1 GiB) in a file.
+   */
+  readonly keepPrefix?: boolean | { readonly memory: number };
   /** How often each text is seen; 3, unless `steps` is given. */
   readonly epochs?: number;
   /** How many updates are made, in place of `epochs`. */
@@ -98,6 +110,8 @@ export type FitSettings = Required<
   Pick<
     FitOptions,
     | "trains"
+    | "frozenMode"
+    | "keepPrefix"
     | "epochs"
     | "batch"
     | "accumulate"
@@ -122,6 +136,8 @@ export function fitSettings(options: FitOptions): FitSettings {
   const { epochs, steps = null, best = null, patience = null, saveEvery = null } = options;
   const settings = {
     trains: options.trains ?? "**",
+    frozenMode: options.frozenMode ?? "train",
+    keepPrefix: options.keepPrefix ?? true,
     epochs: epochs ?? 3,
     steps,
     batch: options.batch ?? 16,
@@ -152,6 +168,14 @@ export function fitSettings(options: FitOptions): FitSettings {
   check("labelSmoothing", (x) => x >= 0 && x < 1, "a number from 0 on, below 1");
   check("ema", (x) => x >= 0 && x < 1, "a number from 0 on, below 1, or null");
   requireThreshold("fit", settings.threshold);
+  const { frozenMode, keepPrefix } = settings;
+  if (frozenMode !== "train" && frozenMode !== "eval")
+    throw new ArgumentError(`fit: frozenMode is ${JSON.stringify(frozenMode)}; it must be "train" or "eval"`);
+  const memory: unknown = typeof keepPrefix === "object" ? keepPrefix?.memory : 0;
+  if (!(typeof memory === "number" && memory >= 0) || !["boolean", "object"].includes(typeof keepPrefix))
+    throw new ArgumentError(
+      `fit: keepPrefix is ${JSON.stringify(keepPrefix)}; it must be true, false, or { memory } with a number of bytes`,
+    );
   check("seed", (n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32, "a whole number from 0 on, below 2^32");
   if (epochs !== undefined && steps !== null)
     throw new ArgumentError(`fit: epochs is ${epochs} and steps is ${steps}; give one of them`);

@@ -2,6 +2,8 @@ import { percent, table } from "../../base/table.ts";
 import type { Report } from "../../train/report.ts";
 import type { LabelMetrics } from "../metrics/label-metrics.ts";
 import { type Metrics, numbersIn } from "../metrics/metrics.ts";
+import type { PhaseRecord } from "./phases/phase.ts";
+import { type PrefixRecord, prefixText } from "./prefix/prefix-record.ts";
 import type { Rate } from "./rates.ts";
 
 /** What has become of one epoch. */
@@ -26,6 +28,10 @@ export class FitResult<M extends Metrics = Metrics> {
   readonly epoch: number;
   /** What was trained, and at which rates. */
   readonly rates: readonly Rate[];
+  /** Which parameters were trained from which update on. */
+  readonly phases: readonly PhaseRecord[];
+  /** For each phase what was kept of its frozen layers, so that they were run once a text; or why nothing was. */
+  readonly prefixes: readonly PrefixRecord[];
   readonly #report: () => Report;
 
   constructor(
@@ -34,7 +40,10 @@ export class FitResult<M extends Metrics = Metrics> {
     epoch: number,
     rates: readonly Rate[],
     report: () => Report,
+    { phases, prefixes }: { phases: readonly PhaseRecord[]; prefixes: readonly PrefixRecord[] },
   ) {
+    this.phases = phases;
+    this.prefixes = prefixes;
     this.history = history;
     this.before = before;
     this.epoch = epoch;
@@ -76,6 +85,14 @@ export class FitResult<M extends Metrics = Metrics> {
       ]);
       tables.push(table(["label", "precision", "recall", "F1", "support"], rows));
     }
+    if (this.phases.length > 1)
+      tables.push(
+        table(
+          ["from update", "epoch", "trains"],
+          this.phases.map(({ step, epoch, trains }) => [step, epoch, [trains].flat().join(" ")]),
+        ),
+      );
+    tables.push(this.prefixes.map(prefixText));
     return tables.map((lines) => lines.join("\n")).join("\n\n");
   }
 

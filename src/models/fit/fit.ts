@@ -1,18 +1,18 @@
 import { ArgumentError } from "../../base/errors.ts";
-import { select } from "../../freeze/select.ts";
-import type { Module } from "../../nn/module.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { MeasuredBy } from "../auto-model.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { TextModel } from "../text-model.ts";
 import { BestWeights } from "./best-weights.ts";
+import { Entry } from "./entry.ts";
 import { type FitOptions, fitSettings } from "./fit-options.ts";
 import type { FitResult } from "./fit-result.ts";
 import { kindOf } from "./objectives/kind-of.ts";
 import type { ObjectiveSettings } from "./objectives/objective.ts";
 import { objectiveOf } from "./objectives/objective-of.ts";
-import { ratesOf } from "./rates.ts";
+import { Phases } from "./phases/phases.ts";
 import { Run } from "./run.ts";
+import { runLength } from "./run-length.ts";
 import { textBatches } from "./text-batches.ts";
 
 /**
@@ -41,6 +41,8 @@ export function preparedFit(model: TextModel<Tensor>, options: FitOptions): Run 
   kindOf("fit", model);
   const settings = fitSettings(options);
   const { best: criterion } = settings;
+  const batches = textBatches("fit", model, options.maxLength);
+  const entry = new Entry(model, batches);
   const objective = objectiveOf({
     ...settings,
     model: model as ObjectiveSettings["model"],
@@ -48,19 +50,15 @@ export function preparedFit(model: TextModel<Tensor>, options: FitOptions): Run 
     eval: options.eval,
     classWeights: options.classWeights,
     embeddings: options.embeddings,
-    batches: textBatches("fit", model, options.maxLength),
+    batches,
+    entry,
   });
   if (criterion !== null && !Object.hasOwn(objective.criteria, criterion))
     throw new ArgumentError(
       `fit: best is ${JSON.stringify(criterion)}; it must be ${Object.keys(objective.criteria).join(", ")}`,
     );
-  const module: Module = model;
-  const trained = select(module, settings.trains);
-  if (trained.size === 0)
-    throw new ArgumentError(
-      `fit: trains is ${JSON.stringify(settings.trains)}, which leaves nothing to train; name at least one parameter, as "classifier.**"`,
-    );
-  const rates = ratesOf(model, trained, options.lr);
-  const best = criterion === null ? null : new BestWeights(trained, objective.criteria[criterion]!);
-  return new Run({ model, objective, settings, options, trained, rates, best });
+  const length = runLength(objective, settings);
+  const phases = new Phases(model, { trains: settings.trains, lr: options.lr }, length);
+  const best = criterion === null ? null : new BestWeights(phases.trained, objective.criteria[criterion]!);
+  return new Run({ model, objective, entry, settings, options, length, phases, best });
 }

@@ -1,18 +1,19 @@
 import { NonFiniteError } from "../../base/errors.ts";
-import { noGrad } from "../../tensor/autograd.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Encoded, TokenBatch } from "../text/text-tokenizer.ts";
+import type { Encoded } from "../text/text-tokenizer.ts";
 import type { TextModel } from "../text-model.ts";
+import { chunks } from "./deal.ts";
+import type { Entry, RowInputs } from "./entry.ts";
 import { inMode } from "./in-mode.ts";
-import type { TextBatches } from "./text-batches.ts";
+import type { Rows } from "./rows.ts";
 
 /** Rows that are made at a time, in batches, of which those of like lengths then go together. */
 const sorted = 64;
 
-/** Texts that go through a model: how many, and the tokens of each. */
-export interface Rows<R extends Encoded> {
-  readonly length: number;
-  row(index: number): R;
+/** What a model gives for rows, which are said by their places too. */
+export interface Taken<R extends Encoded = Encoded> extends RowInputs<R> {
+  readonly logits: Tensor;
+  readonly places: readonly number[];
 }
 
 /**
@@ -21,27 +22,20 @@ export interface Rows<R extends Encoded> {
  */
 export async function forwardRows<R extends Encoded>(
   model: TextModel<Tensor>,
+  entry: Entry,
   rows: Rows<R>,
-  { batch: make }: TextBatches,
   batch: number,
-  take: (of: {
-    logits: Tensor;
-    tokens: TokenBatch;
-    rows: readonly R[];
-    places: readonly number[];
-  }) => Promise<void>,
+  take: (of: Taken<R>) => Promise<void>,
 ): Promise<void> {
   await inMode(model, false, async () => {
     for (let from = 0; from < rows.length; from += sorted * batch) {
       const count = Math.min(sorted * batch, rows.length - from);
-      const some = Array.from({ length: count }, (_, i) => ({ place: from + i, row: rows.row(from + i) }));
-      some.sort((a, b) => a.row.ids.length - b.row.ids.length);
-      for (let at = 0; at < count; at += batch) {
-        const chosen = some.slice(at, at + batch);
-        const own = chosen.map(({ row }) => row);
-        const tokens = make(own);
-        const logits = noGrad(() => model.forward(tokens).to("f32"));
-        await take({ logits, tokens, rows: own, places: chosen.map(({ place }) => place) });
+      const some = Array.from({ length: count }, (_, i) => from + i);
+      const lengths = some.map((place) => entry.rowOf(rows, place).ids.length);
+      some.sort((a, b) => lengths[a - from]! - lengths[b - from]!);
+      for (const places of chunks(some, batch)) {
+        const made = await entry.inputsOf(rows, places);
+        await take({ ...made, logits: entry.found(made.inputs), places });
       }
     }
   });
@@ -51,12 +45,12 @@ export async function forwardRows<R extends Encoded>(
 export async function logitsOf(
   op: string,
   model: TextModel<Tensor>,
+  entry: Entry,
   rows: Rows<Encoded>,
-  batches: TextBatches,
   batch: number,
 ): Promise<Float32Array[]> {
   const found = Array<Float32Array>(rows.length);
-  await forwardRows(model, rows, batches, batch, async ({ logits, places }) => {
+  await forwardRows(model, entry, rows, batch, async ({ logits, places }) => {
     const values = await finiteValues(op, logits, places);
     const size = values.length / places.length;
     for (const [i, place] of places.entries()) found[place] = values.slice(i * size, (i + 1) * size);

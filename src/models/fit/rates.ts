@@ -64,18 +64,21 @@ export function ratesOf(
   return rates.filter(({ paths }) => paths.length > 0);
 }
 
-/** Groups of an optimizer for such rates. Matrices decay; biases and what norms scale by do not, as in transformers. */
+/**
+ * Groups of an optimizer for such rates, each with the number of its rate; what it is at a step is a schedule's to say, as a
+ * factor of 1. Matrices decay; biases and what norms scale by do not, as in transformers.
+ */
 export function groupsOfRates(
   rates: readonly Rate[],
   trained: ReadonlyMap<string, Parameter>,
   weightDecay: number,
 ) {
-  return rates.flatMap(({ lr, paths }) =>
+  return rates.flatMap(({ paths }, rate) =>
     [true, false].flatMap((decays) => {
       const params = paths
         .map((path) => [path, trained.get(path)!] as const)
         .filter(([, parameter]) => parameter.shape.length > 1 === decays);
-      return params.length === 0 ? [] : [{ params, lr, weightDecay: decays ? weightDecay : 0 }];
+      return params.length === 0 ? [] : [{ params, rate, lr: 1, weightDecay: decays ? weightDecay : 0 }];
     }),
   );
 }

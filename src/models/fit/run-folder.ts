@@ -7,12 +7,14 @@ import {
   makeFolder,
   namesIn,
   readFile,
+  removeFile,
   writeAtomically,
 } from "../../base/storage/index.ts";
 import { CheckpointFolder } from "../../checkpoint/checkpoint-folder.ts";
 import type { SaveOptions } from "../../checkpoint/save-options.ts";
 import type { Group } from "../../distributed/group.ts";
 import type { TextModel } from "../text-model.ts";
+import { isKeptFile } from "./prefix/kept-store.ts";
 import { differences, type RunIdentity } from "./run-identity.ts";
 
 /** Checkpoints that are kept: the last one, and one to fall back to. */
@@ -48,6 +50,8 @@ export class RunFolder {
       try {
         makeFolder(path);
         release = holdFile(joinPath(path, lockName), `fit: the folder ${path}`);
+        // A process that was killed has left what only it can use.
+        for (const name of namesIn(path)) if (isKeptFile(name)) removeFile(joinPath(path, name));
       } catch (error) {
         problem = error;
       }

@@ -12,7 +12,9 @@ export type RunIdentity = Readonly<Record<string, string>>;
 export function identityOf(model: TextModel, settings: FitSettings, options: FitOptions): RunIdentity {
   const { saveEvery: _, ...kept } = settings;
   const { maxLength = null, lr = null, classWeights = null, embeddings = null, group } = options;
-  const given = { ...kept, maxLength, lr, classWeights, embeddings };
+  // What a function decides is in the checkpoints.
+  const trains = typeof kept.trains === "function" ? "a function" : kept.trains;
+  const given = { ...kept, trains, maxLength, lr, classWeights, embeddings };
   const { labels = [] } = model as { labels?: readonly string[] };
   const { tokenizer } = model;
   return {

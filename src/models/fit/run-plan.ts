@@ -28,15 +28,16 @@ export interface RunPlan {
 
 /** Plans a step of the longest examples, without making it, and times a forward pass of them. */
 export async function planOf(
-  { model, objective, settings, trained, rates, best }: RunParts,
+  { model, objective, settings, phases, best }: RunParts,
   steps: number,
-  explain: (...inputs: readonly Tensor[]) => Explanation,
+  explain: (inputs: readonly Tensor[]) => Explanation,
 ): Promise<RunPlan> {
   const lengths = Array.from({ length: objective.length }, (_, i) => objective.lengthOf(i));
   const order = lengths.map((_, i) => i).sort((a, b) => lengths[b]! - lengths[a]!);
-  const { inputs } = objective.batch(order.slice(0, settings.batch), 0);
+  const { trained, rates } = phases;
+  const { inputs } = await objective.batch(order.slice(0, settings.batch), 0);
   const explanation = await inMode(model, true, async () => {
-    const made = explain(...inputs);
+    const made = explain(inputs);
     // The plan is made when its cost is asked for, and modes are part of it.
     return { parameters: made.parameters, cost: made.cost };
   });

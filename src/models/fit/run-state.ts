@@ -1,4 +1,5 @@
 import type { EpochRecord } from "./fit-result.ts";
+import type { PhaseRecord } from "./phases/phase.ts";
 
 /** How far a training has come: what goes on from it does as if it had never ended. */
 export class RunState {
@@ -16,6 +17,8 @@ export class RunState {
   /** Lines that `metrics.jsonl` has. */
   lines = 0;
   history: EpochRecord[] = [];
+  /** Phases that it has come to; the last is the one that it is in. */
+  phases: PhaseRecord[] = [];
   /** What was measured before the first update. */
   before: EpochRecord["metrics"] = null;
 
@@ -38,11 +41,12 @@ export class RunState {
 
   /** What a checkpoint has of it. */
   stateDict() {
-    const { step, epoch, update, loss, weight, stopped, lines, history, before } = this;
-    return { step, epoch, update, loss, weight, stopped, lines, history: [...history], before };
+    const { step, epoch, update, loss, weight, stopped, lines, history, phases, before } = this;
+    const lists = { history: [...history], phases: [...phases] };
+    return { step, epoch, update, loss, weight, stopped, lines, ...lists, before };
   }
 
   loadStateDict(state: ReturnType<RunState["stateDict"]>): void {
-    Object.assign(this, { ...state, history: [...state.history] });
+    Object.assign(this, { ...state, history: [...state.history], phases: [...state.phases] });
   }
 }

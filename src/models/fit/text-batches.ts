@@ -1,5 +1,11 @@
 import { ArgumentError } from "../../base/errors.ts";
-import type { Encoded, Text, TextTokenizer, TokenBatch } from "../text/text-tokenizer.ts";
+import {
+  type Encoded,
+  paddedLength,
+  type Text,
+  type TextTokenizer,
+  type TokenBatch,
+} from "../text/text-tokenizer.ts";
 import type { TextModel } from "../text-model.ts";
 
 /** Makes what a model takes of texts: the tokens of each, and batches of such rows. */
@@ -9,6 +15,8 @@ export interface TextBatches {
   readonly maxLength: number;
   row(text: Text): Encoded;
   batch(rows: readonly Encoded[]): TokenBatch;
+  /** To how many tokens such rows are padded. */
+  lengthOf(rows: readonly Encoded[]): number;
 }
 
 /** Rows are padded to a multiple of so many tokens, so that few lengths need a plan of their own. */
@@ -38,5 +46,6 @@ export function textBatches(op: string, model: TextModel, givenLength?: number):
     maxLength,
     row: (text) => tokenizer.encodeOne(text, { maxLength }),
     batch: (rows) => tokenizer.batchOf(rows, { padToMultiple }),
+    lengthOf: (rows) => paddedLength(rows, padToMultiple),
   };
 }

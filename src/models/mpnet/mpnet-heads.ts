@@ -6,6 +6,7 @@ import { type Config, ConfigReader, labelsOf } from "../config.ts";
 import type { EncoderInputs } from "../encoder-inputs.ts";
 import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { RobertaClassifier, RobertaPredictions } from "../roberta/roberta-heads.ts";
+import { firstTokenStage, type Stage, stagesUnder } from "../stages.ts";
 import { MPNetModel, mpnetSizes } from "./mpnet-model.ts";
 
 abstract class MPNetHead extends PretrainedModel<Tensor> {
@@ -23,6 +24,10 @@ abstract class MPNetHead extends PretrainedModel<Tensor> {
 
   get maxLength(): number {
     return this.mpnet.maxLength;
+  }
+
+  stages(): Stage[] {
+    return stagesUnder("mpnet", this.mpnet.stages());
   }
 }
 
@@ -50,6 +55,14 @@ export class MPNetForSequenceClassification extends MPNetHead {
   forward(inputs: EncoderInputs): Tensor {
     return this.classifier.forward(this.mpnet.forward(inputs).lastHiddenState);
   }
+
+  override stages(): Stage[] {
+    return [...super.stages(), firstTokenStage];
+  }
+
+  outputOf(first: Tensor): Tensor {
+    return this.classifier.ofFirst(first);
+  }
 }
 
 /**
@@ -73,7 +86,11 @@ export class MPNetForTokenClassification extends MPNetHead {
   }
 
   forward(inputs: EncoderInputs): Tensor {
-    return this.classifier.forward(this.dropout.forward(this.mpnet.forward(inputs).lastHiddenState));
+    return this.outputOf(this.mpnet.forward(inputs).lastHiddenState);
+  }
+
+  outputOf(x: Tensor): Tensor {
+    return this.classifier.forward(this.dropout.forward(x));
   }
 }
 
@@ -98,6 +115,10 @@ export class MPNetForMaskedLM extends MPNetHead {
   }
 
   forward(inputs: EncoderInputs): Tensor {
-    return this.lm_head.forward(this.mpnet.forward(inputs).lastHiddenState);
+    return this.outputOf(this.mpnet.forward(inputs).lastHiddenState);
+  }
+
+  outputOf(x: Tensor): Tensor {
+    return this.lm_head.forward(x);
   }
 }

@@ -9,6 +9,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { BertSizes } from "../bert/bert-config.ts";
 import { BertIntermediate, BertOutput } from "../bert/bert-layer.ts";
 import { attended } from "../self-attention.ts";
+import type { Pass, Stage } from "../stages.ts";
 
 // Fields are called what parameters are in the files of these models.
 
@@ -87,12 +88,29 @@ export class MPNetEncoder extends Module {
 
   /** `keys`: which keys queries attend to, of [batch, 1, 1, length]. */
   forward(x: Tensor, keys: Tensor | null): Tensor {
-    const byDistance = this.relative_attention_bias.forward(distances(x.shape[1]!)).permute([2, 0, 1]);
-    const bias =
-      keys === null
-        ? byDistance
-        : byDistance.unsqueeze(0).maskedFill(keys.logicalNot(), Number.NEGATIVE_INFINITY);
+    const bias = this.#biasOf(x, keys);
     return [...this.layer].reduce((y, layer) => layer.forward(y, bias), x);
+  }
+
+  #biasOf(x: Tensor, keys: Tensor | null): Tensor {
+    const byDistance = this.relative_attention_bias.forward(distances(x.shape[1]!)).permute([2, 0, 1]);
+    return keys === null
+      ? byDistance
+      : byDistance.unsqueeze(0).maskedFill(keys.logicalNot(), Number.NEGATIVE_INFINITY);
+  }
+
+  stages(): Stage[] {
+    const known = new WeakMap<Pass, Tensor>();
+    const biasOf = (x: Tensor, pass: Pass): Tensor => {
+      const bias = known.get(pass) ?? this.#biasOf(x, pass.keys);
+      known.set(pass, bias);
+      return bias;
+    };
+    return [...this.layer].map((layer, i) => ({
+      // Where the numbers of distances are trained, all layers move.
+      paths: [`layer.${i}`, ...(i === 0 ? ["relative_attention_bias"] : [])],
+      forward: (x, pass) => layer.forward(x, biasOf(x, pass)),
+    }));
   }
 }
 

@@ -11,6 +11,7 @@ import { type Config, ConfigReader } from "../config.ts";
 import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
 import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { positionsBehind } from "../roberta/roberta-model.ts";
+import { embeddingStage, type Stage, stagesUnder } from "../stages.ts";
 import { distanceBuckets, MPNetEncoder } from "./mpnet-layer.ts";
 
 /** What a config of MPNet means that does not say. */
@@ -82,7 +83,15 @@ export class MPNetModel extends PretrainedModel<EncoderOutput> {
 
   forward(inputs: EncoderInputs): EncoderOutput {
     checkInputs(this.architecture, inputs, this.maxLength);
-    const lastHiddenState = this.encoder.forward(this.embeddings.forward(inputs), keysOf(inputs));
+    return this.outputOf(this.encoder.forward(this.embeddings.forward(inputs), keysOf(inputs)));
+  }
+
+  stages(): Stage[] {
+    const embeddings = embeddingStage("embeddings", (inputs) => this.embeddings.forward(inputs));
+    return [embeddings, ...stagesUnder("encoder", this.encoder.stages())];
+  }
+
+  outputOf(lastHiddenState: Tensor): EncoderOutput {
     return { lastHiddenState, poolerOutput: this.pooler?.forward(lastHiddenState) ?? null };
   }
 }

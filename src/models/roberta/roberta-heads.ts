@@ -9,6 +9,7 @@ import { type BertSizes, bertSizes } from "../bert/bert-config.ts";
 import { type Config, ConfigReader, labelsOf } from "../config.ts";
 import type { EncoderInputs } from "../encoder-inputs.ts";
 import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
+import { firstTokenStage, type Stage, stagesUnder } from "../stages.ts";
 import { RobertaModel, robertaDefaults } from "./roberta-model.ts";
 
 abstract class RobertaHead extends PretrainedModel<Tensor> {
@@ -27,6 +28,10 @@ abstract class RobertaHead extends PretrainedModel<Tensor> {
   get maxLength(): number {
     return this.roberta.maxLength;
   }
+
+  stages(): Stage[] {
+    return stagesUnder("roberta", this.roberta.stages());
+  }
 }
 
 /** A classifier of the first token, with a layer before it. */
@@ -44,8 +49,13 @@ export class RobertaClassifier extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const first = this.dropout.forward(x.select(1, 0));
-    return this.out_proj.forward(this.dropout.forward(this.dense.forward(first).tanh()));
+    return this.ofFirst(x.select(1, 0));
+  }
+
+  /** As `forward`, of the first tokens alone. */
+  ofFirst(first: Tensor): Tensor {
+    const x = this.dense.forward(this.dropout.forward(first)).tanh();
+    return this.out_proj.forward(this.dropout.forward(x));
   }
 }
 
@@ -68,6 +78,14 @@ export class RobertaForSequenceClassification extends RobertaHead {
 
   forward(inputs: EncoderInputs): Tensor {
     return this.classifier.forward(this.roberta.forward(inputs).lastHiddenState);
+  }
+
+  override stages(): Stage[] {
+    return [...super.stages(), firstTokenStage];
+  }
+
+  outputOf(first: Tensor): Tensor {
+    return this.classifier.ofFirst(first);
   }
 }
 
@@ -92,7 +110,11 @@ export class RobertaForTokenClassification extends RobertaHead {
   }
 
   forward(inputs: EncoderInputs): Tensor {
-    return this.classifier.forward(this.dropout.forward(this.roberta.forward(inputs).lastHiddenState));
+    return this.outputOf(this.roberta.forward(inputs).lastHiddenState);
+  }
+
+  outputOf(x: Tensor): Tensor {
+    return this.classifier.forward(this.dropout.forward(x));
   }
 }
 
@@ -139,6 +161,10 @@ export class RobertaForMaskedLM extends RobertaHead {
   }
 
   forward(inputs: EncoderInputs): Tensor {
-    return this.lm_head.forward(this.roberta.forward(inputs).lastHiddenState);
+    return this.outputOf(this.roberta.forward(inputs).lastHiddenState);
+  }
+
+  outputOf(x: Tensor): Tensor {
+    return this.lm_head.forward(x);
   }
 }

@@ -193,8 +193,7 @@ export class TextTokenizer {
   ): TokenBatch {
     if (!Number.isInteger(padToMultiple) || padToMultiple < 1)
       throw new ArgumentError(`encode: padToMultiple is ${padToMultiple}; it is a whole number from 1 on`);
-    const longest = rows.reduce((most, { ids }) => Math.max(most, ids.length), 1);
-    const length = Math.ceil(longest / padToMultiple) * padToMultiple;
+    const length = paddedLength(rows, padToMultiple);
     const padded = <T>(of: (row: Encoded) => readonly T[], value: T): T[][] =>
       rows.map((row) => this.padded(of(row), value, length));
     const whole = (list: number[][]): Tensor => tensor(list, { dtype: "i32" });
@@ -213,6 +212,12 @@ export class TextTokenizer {
     const fill = Array<T>(length - row.length).fill(value);
     return this.settings.paddingSide === "right" ? [...row, ...fill] : [...fill, ...row];
   }
+}
+
+/** The length of the longest row, or the next multiple. */
+export function paddedLength(rows: readonly Encoded[], padToMultiple: number): number {
+  const longest = rows.reduce((most, { ids }) => Math.max(most, ids.length), 1);
+  return Math.ceil(longest / padToMultiple) * padToMultiple;
 }
 
 /** Ideographs of more than 16 bits, which `@huggingface/tokenizers` does not set apart as those of 16. */

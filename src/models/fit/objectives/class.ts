@@ -1,12 +1,12 @@
 import { DataError } from "../../../base/errors.ts";
 import { crossEntropy } from "../../../nn/losses/cross-entropy.ts";
 import { tensor } from "../../../tensor/create.ts";
-import type { Tensor } from "../../../tensor/tensor.ts";
 import { type ClassMetrics, classMetrics, largest, logSumExp } from "../../metrics/class-metrics.ts";
 import type { TextDataset } from "../../text-data/text-dataset.ts";
+import { Entry } from "../entry.ts";
 import { logitsOf } from "../forward-rows.ts";
 import { classWeightsOf } from "./class-weights.ts";
-import { inputsOf, textRows } from "./inputs.ts";
+import { textRows } from "./inputs.ts";
 import { type LabelledTexts, labelledTexts, numbersFor } from "./labelled-texts.ts";
 import { measuredByLogits } from "./measured.ts";
 import type { Objective, ObjectiveSettings } from "./objective.ts";
@@ -15,7 +15,7 @@ import type { Prediction } from "./predictions.ts";
 
 /** One of several labels for each text, or pair of texts: cross entropy. */
 export function classObjective(settings: ObjectiveSettings): Objective<ClassMetrics> {
-  const { model, batches, labelSmoothing } = settings;
+  const { model, batches, entry, labelSmoothing } = settings;
   const train = labelled("train", settings.train, model.labels);
   requireTwoLabels(train, model.labels);
   const weights = classWeightsOf(settings.classWeights, train.targets, model.labels);
@@ -25,16 +25,17 @@ export function classObjective(settings: ObjectiveSettings): Objective<ClassMetr
   return {
     length: train.texts.length,
     criteria: { loss: "less", accuracy: "more", macroF1: "more" },
+    notKept: null,
     lengthOf: (i) => rows.row(i).ids.length,
-    batch(indices) {
+    async batch(indices) {
       const targets = indices.map((i) => train.targets[i]!);
       return {
-        inputs: [...inputsOf(batches, indices.map(rows.row)), tensor(targets, { dtype: "i32" })],
+        inputs: [...(await entry.inputsOf(rows, indices)).inputs, tensor(targets, { dtype: "i32" })],
         weight: targets.reduce((sum, target) => sum + (weights?.[target] ?? 1), 0),
       };
     },
-    loss: (inputIds: Tensor, attentionMask: Tensor, tokenTypeIds: Tensor, y: Tensor) =>
-      crossEntropy(model.forward({ inputIds, attentionMask, tokenTypeIds }).to("f32"), y, {
+    loss: (...inputs) =>
+      crossEntropy(entry.logits(inputs.slice(0, -1)), inputs.at(-1)!, {
         weight,
         labelSmoothing,
         reduction: "sum",
@@ -61,7 +62,7 @@ function requireTwoLabels({ targets }: LabelledTexts<number>, labels: readonly s
 /** The likeliest label of each text. */
 export async function predictClass(predicting: Predicting): Promise<Prediction[]> {
   const { model, texts, batches, batch, allScores } = predicting;
-  const logits = await logitsOf("predict", model, textRows(texts, batches), batches, batch);
+  const logits = await logitsOf("predict", model, new Entry(model, batches), textRows(texts, batches), batch);
   return logits.map((row) => {
     const total = logSumExp(row);
     const of = (k: number) => ({ label: model.labels[k]!, score: Math.exp(row[k]! - total) });

@@ -52,6 +52,7 @@ export function embeddingsObjective(settings: ObjectiveSettings): Objective<Embe
           }
         : { loss: "less", pearson: "more", spearman: "more" },
     measuresBefore: true,
+    notKept: "what the loss compares is made of tokens",
     lengthOf: (i) => Math.max(...rows[i]!.map((text) => batches.row(text).ids.length)),
     ...(loss.comparesRows
       ? { deal: (epoch: number) => batchesWithoutDuplicates(rows, batch, seed, epoch) }
@@ -115,12 +116,12 @@ function requireAlike(train: ComparedTexts, measured: ComparedTexts): void {
 
 /** Embeds each text once, and compares. */
 async function measuredBy(
-  { model, batches, batch }: ObjectiveSettings,
+  { model, batches, entry, batch }: ObjectiveSettings,
   { rows, scores }: ComparedTexts,
   loss: ColumnsLoss,
 ): Promise<EmbeddingMetrics> {
   const texts = [...new Set(rows.flat())];
-  const found = await logitsOf("fit", model, textRows(texts, batches), batches, batch);
+  const found = await logitsOf("fit", model, entry, textRows(texts, batches), batch);
   const vectors = new Map(texts.map((text, i) => [text, found[i]!]));
   const vectorOf = (text: string): Float32Array => vectors.get(text)!;
   const every = rows.map((_, i) => i);

@@ -1,6 +1,6 @@
 import type { Tensor } from "../../../tensor/tensor.ts";
 import type { Encoded, Text } from "../../text/text-tokenizer.ts";
-import type { Rows } from "../forward-rows.ts";
+import type { Rows } from "../rows.ts";
 import type { TextBatches } from "../text-batches.ts";
 
 /** What a model takes, as arguments of a step: tokens, which of them there are, and of which of two texts each is. */

@@ -5,8 +5,10 @@ import type { Tensor } from "../../../tensor/tensor.ts";
 import { logSumExp } from "../../metrics/class-metrics.ts";
 import type { MaskedMetrics } from "../../metrics/metrics.ts";
 import type { TextTokenizer } from "../../text/text-tokenizer.ts";
-import { finiteValues, forwardRows, type Rows } from "../forward-rows.ts";
-import { inputsOf, textRows } from "./inputs.ts";
+import { Entry } from "../entry.ts";
+import { finiteValues, forwardRows, type Taken } from "../forward-rows.ts";
+import type { Rows } from "../rows.ts";
+import { textRows } from "./inputs.ts";
 import { requireTexts } from "./labelled-texts.ts";
 import { ignored, type MaskedRow, maskedRow } from "./mask-tokens.ts";
 import type { Objective, ObjectiveSettings } from "./objective.ts";
@@ -15,7 +17,7 @@ import type { TokenPrediction } from "./predictions.ts";
 
 /** The tokens at places that are masked: cross entropy. Each epoch masks others; those of `eval` are always the same. */
 export function maskedObjective(settings: ObjectiveSettings): Objective<MaskedMetrics> {
-  const { model, batches, seed, train, eval: measured } = settings;
+  const { model, batches, entry, seed, train, eval: measured } = settings;
   const { tokenizer } = batches;
   const mask = maskOf("fit", tokenizer);
   requireTexts("train", train.examples);
@@ -29,27 +31,24 @@ export function maskedObjective(settings: ObjectiveSettings): Objective<MaskedMe
       rows.map(({ labels }) => tokenizer.padded(labels, ignored, length)),
       { dtype: "i32" },
     );
-  const entropy = (inputs: readonly Tensor[], y: Tensor, reduction: "sum" | "none"): Tensor => {
-    const [inputIds, attentionMask, tokenTypeIds] = inputs as [Tensor, Tensor, Tensor];
-    const logits = model.forward({ inputIds, attentionMask, tokenTypeIds }).to("f32");
-    return crossEntropy(logits.flatten(0, 1), y.flatten(), { reduction });
-  };
   return {
     length: train.examples.length,
     criteria: { loss: "less", perplexity: "less" },
+    notKept: "other tokens are masked in each epoch",
     lengthOf: (i) => batches.row(train.examples[i]!.text).ids.length,
-    batch(indices, epoch) {
-      const rows = indices.map(rowsOf(train, epoch + 1).row);
-      const inputs = inputsOf(batches, rows);
-      const labels = labelsOf(rows, inputs[0].shape[1]!);
+    async batch(indices, epoch) {
+      const { inputs, rows, length } = await entry.inputsOf(rowsOf(train, epoch + 1), indices);
+      const labels = labelsOf(rows, length);
       const weight = rows.reduce(
         (sum, row) => sum + row.labels.filter((label) => label !== ignored).length,
         0,
       );
       return { inputs: [...inputs, labels], weight };
     },
-    loss: (inputIds: Tensor, attentionMask: Tensor, tokenTypeIds: Tensor, y: Tensor) =>
-      entropy([inputIds, attentionMask, tokenTypeIds], y, "sum"),
+    loss(...inputs) {
+      const logits = entry.logits(inputs.slice(0, -1)).flatten(0, 1);
+      return crossEntropy(logits, inputs.at(-1)!.flatten(), { reduction: "sum" });
+    },
     evaluate:
       measured === undefined
         ? null
@@ -57,8 +56,8 @@ export function maskedObjective(settings: ObjectiveSettings): Objective<MaskedMe
             let [sum, count] = [0, 0];
             await forwardRows(
               model,
+              entry,
               rowsOf(measured, 0),
-              batches,
               settings.batch,
               async ({ logits, rows, places }) => {
                 const y = labelsOf(rows, logits.shape[1]!);
@@ -95,9 +94,9 @@ export async function predictTokens({
   const { tokenizer } = batches;
   const mask = maskOf("predict", tokenizer);
   const found = Array<TokenPrediction>(texts.length);
-  await forwardRows(model, textRows(texts, batches), batches, batch, async ({ logits, tokens, places }) => {
-    const ids = Array.from(await tokens.inputIds.data(), Number);
-    const length = ids.length / places.length;
+  const entry = new Entry(model, batches);
+  const take = async ({ logits, rows, length, places }: Taken): Promise<void> => {
+    const ids = rows.flatMap((row) => tokenizer.padded(row.ids, tokenizer.padding, length));
     const masks = ids.flatMap((id, at) => (id === mask ? [at] : []));
     const ofMask = masks.map((at) => Math.floor(at / length));
     for (const place of places) found[place] = [];
@@ -113,7 +112,8 @@ export async function predictTokens({
       const row = values.subarray(k * size, (k + 1) * size);
       found[places[i]!] = [...found[places[i]!]!, likeliest(row, top, tokenizer)];
     }
-  });
+  };
+  await forwardRows(model, entry, textRows(texts, batches), batch, take);
   return found;
 }
 

@@ -3,6 +3,7 @@ import type { EmbeddingLossOptions } from "../../embeddings/loss-by-columns.ts";
 import type { Metrics } from "../../metrics/metrics.ts";
 import type { TextDataset } from "../../text-data/text-dataset.ts";
 import type { TextModel } from "../../text-model.ts";
+import type { Entry } from "../entry.ts";
 import type { TextBatches } from "../text-batches.ts";
 import type { ClassWeights } from "./class-weights.ts";
 
@@ -20,6 +21,11 @@ export interface Objective<M extends Metrics = Metrics> {
   readonly length: number;
   /** Metrics that `best` may name, and whether more of each is better. */
   readonly criteria: Readonly<Record<string, "more" | "less">>;
+  /**
+   * Why what frozen layers give cannot be kept from epoch to epoch. Null: an example is the same row in each, and all rows
+   * go through `entry` of the settings.
+   */
+  readonly notKept: string | null;
   /** How long an example is, in tokens. */
   lengthOf(index: number): number;
   /** The batches of an epoch, from 0, where they are not any examples in a random order. */
@@ -27,7 +33,7 @@ export interface Objective<M extends Metrics = Metrics> {
   /** Whether the model is measured before the first update too. */
   readonly measuresBefore?: boolean;
   /** What examples are in an epoch, from 0, of a training with a seed. */
-  batch(indices: readonly number[], epoch: number): ObjectiveBatch;
+  batch(indices: readonly number[], epoch: number): ObjectiveBatch | Promise<ObjectiveBatch>;
   /** The sum of the losses of a batch's labels, of which the batch's `weight` makes a mean. */
   loss(...inputs: Tensor[]): Tensor;
   /** Measures the model as it is now, with the examples for that. It is null where there are none. */
@@ -40,6 +46,8 @@ export interface ObjectiveSettings {
   readonly train: TextDataset;
   readonly eval: TextDataset | undefined;
   readonly batches: TextBatches;
+  /** How rows go into the model. */
+  readonly entry: Entry;
   /** How many texts go through the model at once where it is measured. */
   readonly batch: number;
   readonly seed: number;

@@ -1,12 +1,13 @@
 import { ArgumentError, DataError } from "../../../base/errors.ts";
 import { crossEntropy } from "../../../nn/losses/cross-entropy.ts";
 import { tensor } from "../../../tensor/create.ts";
-import type { Tensor } from "../../../tensor/tensor.ts";
 import { largest, logSumExp } from "../../metrics/class-metrics.ts";
 import { type TaggedText, type TagMetrics, tagMetrics } from "../../metrics/tag-metrics.ts";
-import { alignLabels, type Text } from "../../text/text-tokenizer.ts";
+import { alignLabels, type Encoded, type Text } from "../../text/text-tokenizer.ts";
 import type { TextDataset } from "../../text-data/text-dataset.ts";
+import { Entry } from "../entry.ts";
 import { finiteValues, forwardRows } from "../forward-rows.ts";
+import type { Rows } from "../rows.ts";
 import { classWeightsOf } from "./class-weights.ts";
 import { textRows } from "./inputs.ts";
 import { type LabelledTexts, labelLists } from "./labelled-texts.ts";
@@ -16,12 +17,14 @@ import type { TagPrediction } from "./predictions.ts";
 
 /** A label for each word: cross entropy of each word's first token. */
 export function tagsObjective(settings: ObjectiveSettings): Objective<TagMetrics> {
-  const { model, batches, labelSmoothing } = settings;
+  const { model, batches, entry, labelSmoothing } = settings;
+  const { tokenizer } = batches;
   const train = labelledWords("train", settings.train, model.labels);
   const weights = classWeightsOf(settings.classWeights, train.targets.flat(), model.labels);
   const weight = weights && tensor([...weights]);
   const measured = settings.eval && labelledWords("eval", settings.eval, model.labels);
   const rows = textRows(train.texts, batches);
+  const measuredRows = measured && textRows(measured.texts, batches);
   return {
     length: train.texts.length,
     criteria: {
@@ -32,26 +35,30 @@ export function tagsObjective(settings: ObjectiveSettings): Objective<TagMetrics
       entityRecall: "more",
       macroF1: "more",
     },
+    notKept: null,
     lengthOf: (i) => rows.row(i).ids.length,
-    batch(indices) {
-      const { inputIds, attentionMask, tokenTypeIds, wordIds } = batches.batch(indices.map(rows.row));
-      const y = indices.map((i, row) => alignLabels(wordIds![row]!, train.targets[i]!));
+    async batch(indices) {
+      const made = await entry.inputsOf(rows, indices);
+      const y = indices.map((i, at) => {
+        const wordIds = tokenizer.padded(made.rows[at]!.wordIds!, null, made.length);
+        return alignLabels(wordIds, train.targets[i]!);
+      });
       const labels = y.flat().filter((label) => label >= 0);
       return {
-        inputs: [inputIds, attentionMask, tokenTypeIds, tensor(y, { dtype: "i32" })],
+        inputs: [...made.inputs, tensor(y, { dtype: "i32" })],
         weight: labels.reduce((sum, label) => sum + (weights?.[label] ?? 1), 0),
       };
     },
-    loss(inputIds: Tensor, attentionMask: Tensor, tokenTypeIds: Tensor, y: Tensor) {
-      const logits = model.forward({ inputIds, attentionMask, tokenTypeIds }).to("f32");
-      return crossEntropy(logits.flatten(0, 1), y.flatten(), { weight, labelSmoothing, reduction: "sum" });
+    loss(...inputs) {
+      const logits = entry.logits(inputs.slice(0, -1)).flatten(0, 1);
+      return crossEntropy(logits, inputs.at(-1)!.flatten(), { weight, labelSmoothing, reduction: "sum" });
     },
     evaluate:
       measured === undefined
         ? null
         : async () => {
             const texts = Array<TaggedText>(measured.texts.length);
-            await ofEachWord("fit", { ...settings, texts: measured.texts }, (place, words) => {
+            await ofEachWord("fit", { ...settings, rows: measuredRows! }, (place, words) => {
               const targetOf = (word: number): number => measured.targets[place]![word]!;
               texts[place] = {
                 tags: words.map(({ word }) => model.labels[targetOf(word)]!),
@@ -93,16 +100,23 @@ interface WordLogits {
 /** Gives the logits of each text's words: of those that have a token, and were not cut off. */
 async function ofEachWord(
   op: string,
-  { model, texts, batches, batch }: Pick<Predicting, "model" | "texts" | "batches" | "batch">,
+  {
+    model,
+    batches,
+    entry,
+    rows: all,
+    batch,
+  }: Pick<ObjectiveSettings, "model" | "batches" | "entry" | "batch"> & { rows: Rows<Encoded> },
   take: (place: number, words: readonly WordLogits[]) => void,
 ): Promise<void> {
   const size = model.labels.length;
-  await forwardRows(model, textRows(texts, batches), batches, batch, async ({ logits, tokens, places }) => {
+  await forwardRows(model, entry, all, batch, async ({ logits, rows, places }) => {
     const values = await finiteValues(op, logits, places);
     const length = values.length / size / places.length;
     for (const [i, place] of places.entries()) {
       const words: WordLogits[] = [];
-      for (const [at, word] of tokens.wordIds![i]!.entries()) {
+      const wordIds = batches.tokenizer.padded(rows[i]!.wordIds!, null, length);
+      for (const [at, word] of wordIds.entries()) {
         if (word === null || word === words.at(-1)?.word) continue;
         const from = (i * length + at) * size;
         words.push({ word, logits: values.slice(from, from + size) });
@@ -124,11 +138,15 @@ function wordsOf(text: Text): readonly string[] {
 
 /** The likeliest label of each word. */
 export async function predictTags(predicting: Predicting): Promise<TagPrediction[]> {
-  const { model } = predicting;
+  const { model, batches } = predicting;
   const words = predicting.texts.map(wordsOf);
   const found = Array<TagPrediction>(words.length);
-  const texts = words.map((list) => ({ words: list }));
-  await ofEachWord("predict", { ...predicting, texts }, (place, own) => {
+  const rows = textRows(
+    words.map((list) => ({ words: list })),
+    batches,
+  );
+  const entry = new Entry(model, batches);
+  await ofEachWord("predict", { ...predicting, entry, rows }, (place, own) => {
     found[place] = own.map(({ word, logits }) => {
       const k = largest(logits);
       const score = Math.exp(logits[k]! - logSumExp(logits));

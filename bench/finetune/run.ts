@@ -67,7 +67,7 @@ async function main(): Promise<void> {
     const textsOf = (count: number) =>
       values.data === undefined ? drawnTexts(count) : readTexts(values.data, count);
     const inputs = join(top, "inputs.json");
-    const tokens = tokensOf(textsOf(192), values.model ?? null);
+    const tokens = await tokensOf(textsOf(192), values.model ?? null);
     writeFileSync(inputs, JSON.stringify(tokens));
     const figures: Figure[] = [];
     for (const size of values.batch.split(",").map(Number))

@@ -54,11 +54,11 @@ export function readTexts(path: string, count: number): Labelled[] {
 }
 
 /** The tokens of texts; with no folder of a tokenizer, any numbers, as many as there would be. */
-export function tokensOf(texts: readonly Labelled[], folder: string | null): TokenRows {
+export async function tokensOf(texts: readonly Labelled[], folder: string | null): Promise<TokenRows> {
   const names = [...new Set(texts.map(({ label }) => label))].sort();
   const numbers = texts.map(({ label }) => names.indexOf(label) % labels.length);
   if (folder !== null) {
-    const tokenizer = readTokenizer(folder);
+    const tokenizer = await readTokenizer(folder);
     const rows = texts.map(({ text }) => [...tokenizer.encodeOne(text, { maxLength }).ids]);
     return { rows, labels: numbers };
   }

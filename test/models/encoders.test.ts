@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readSafetensors, Tensor, tensor, writeSafetensors } from "thaw";
+import { noGrad, readSafetensors, Tensor, tensor, writeSafetensors } from "thaw";
 import { autoModel, type EncoderOutput, type PretrainedModel, type Task } from "thaw/models";
 import { afterAll, expect, test } from "vitest";
 import { aboveCut, belowCut } from "../../src/models/stages.ts";
@@ -97,6 +97,18 @@ test.each(kinds)("%s can be cut between its stages, with the bits that it gives 
     const made = aboveCut(model, cut + 1, below, inputs.attentionMask ?? null);
     expect(await bitsOf(made as Tensor | EncoderOutput)).toEqual(whole);
   }
+});
+
+test.each(kinds)("%s is cloned, with weights of its own", async (kind) => {
+  const { found, model } = await opened(kind);
+  const before = await resultOf(model, found).result.data();
+  const copy = model.clone();
+  expect(await resultOf(copy, found).result.data()).toEqual(before);
+  noGrad(() => {
+    for (const p of model.parameters()) p.zero_();
+  });
+  expect(await resultOf(copy, found).result.data()).toEqual(before);
+  expect(copy.config).toEqual(model.config);
 });
 
 test.each(kinds)("%s is saved with the names and the bits that transformers gave it", async (kind) => {

@@ -100,17 +100,17 @@ export class BertForTokenClassification extends BertHead {
 class BertTransform extends Module {
   dense: Linear;
   LayerNorm: LayerNorm;
-  readonly #activation: (x: Tensor) => Tensor;
+  private readonly activation: (x: Tensor) => Tensor;
 
   constructor({ hidden, eps, activation }: BertSizes) {
     super();
     this.dense = new Linear(hidden, hidden);
     this.LayerNorm = new LayerNorm(hidden, { eps });
-    this.#activation = activation;
+    this.activation = activation;
   }
 
   forward(x: Tensor): Tensor {
-    return this.LayerNorm.forward(this.#activation(this.dense.forward(x)));
+    return this.LayerNorm.forward(this.activation(this.dense.forward(x)));
   }
 }
 

@@ -11,7 +11,7 @@ import type { BertSizes } from "./bert-config.ts";
 // Fields are called what parameters are in the files of these models.
 
 class BertSelfAttention extends Module {
-  readonly #heads: number;
+  private readonly heads: number;
   query: Linear;
   key: Linear;
   value: Linear;
@@ -19,7 +19,7 @@ class BertSelfAttention extends Module {
 
   constructor({ hidden, heads, attentionDropout }: BertSizes) {
     super();
-    this.#heads = heads;
+    this.heads = heads;
     this.query = new Linear(hidden, hidden);
     this.key = new Linear(hidden, hidden);
     this.value = new Linear(hidden, hidden);
@@ -28,7 +28,7 @@ class BertSelfAttention extends Module {
 
   forward(x: Tensor, keys: Tensor | null): Tensor {
     const { query, key, value, dropout } = this;
-    return attended(x, keys, { query, key, value, dropout, heads: this.#heads });
+    return attended(x, keys, { query, key, value, dropout, heads: this.heads });
   }
 }
 
@@ -68,16 +68,16 @@ class BertAttention extends Module {
 /** activation(dense(x)), which is wider than x. */
 export class BertIntermediate extends Module {
   dense: Linear;
-  readonly #activation: (x: Tensor) => Tensor;
+  private readonly activation: (x: Tensor) => Tensor;
 
   constructor({ hidden, intermediate, activation }: BertSizes) {
     super();
     this.dense = new Linear(hidden, intermediate);
-    this.#activation = activation;
+    this.activation = activation;
   }
 
   forward(x: Tensor): Tensor {
-    return this.#activation(this.dense.forward(x));
+    return this.activation(this.dense.forward(x));
   }
 }
 

@@ -55,15 +55,15 @@ export class DistilBertForSequenceClassification extends DistilBertHead {
 
   forward(inputs: EncoderInputs): Tensor {
     const first = this.distilbert.forward(inputs).lastHiddenState.select(1, 0);
-    return this.outputOf(this.#pooled(first));
+    return this.outputOf(this.pooled(first));
   }
 
-  #pooled(first: Tensor): Tensor {
+  private pooled(first: Tensor): Tensor {
     return this.pre_classifier.forward(first).relu();
   }
 
   override stages(): Stage[] {
-    const pooler = { paths: ["pre_classifier"], forward: (first: Tensor) => this.#pooled(first) };
+    const pooler = { paths: ["pre_classifier"], forward: (first: Tensor) => this.pooled(first) };
     return [...super.stages(), firstTokenStage, pooler];
   }
 

@@ -81,7 +81,7 @@ class Embeddings extends Module {
 }
 
 class SelfAttention extends Module {
-  readonly #heads: number;
+  private readonly heads: number;
   dropout: Dropout;
   q_lin: Linear;
   k_lin: Linear;
@@ -90,7 +90,7 @@ class SelfAttention extends Module {
 
   constructor({ dim, heads, attentionDropout }: DistilBertSizes) {
     super();
-    this.#heads = heads;
+    this.heads = heads;
     this.dropout = new Dropout(attentionDropout);
     this.q_lin = new Linear(dim, dim);
     this.k_lin = new Linear(dim, dim);
@@ -100,7 +100,7 @@ class SelfAttention extends Module {
 
   forward(x: Tensor, keys: Tensor | null): Tensor {
     const { q_lin: query, k_lin: key, v_lin: value, dropout } = this;
-    return this.out_lin.forward(attended(x, keys, { query, key, value, dropout, heads: this.#heads }));
+    return this.out_lin.forward(attended(x, keys, { query, key, value, dropout, heads: this.heads }));
   }
 }
 
@@ -108,18 +108,18 @@ class FeedForward extends Module {
   dropout: Dropout;
   lin1: Linear;
   lin2: Linear;
-  readonly #activation: (x: Tensor) => Tensor;
+  private readonly activation: (x: Tensor) => Tensor;
 
   constructor({ dim, intermediate, dropout, activation }: DistilBertSizes) {
     super();
     this.dropout = new Dropout(dropout);
     this.lin1 = new Linear(dim, intermediate);
     this.lin2 = new Linear(intermediate, dim);
-    this.#activation = activation;
+    this.activation = activation;
   }
 
   forward(x: Tensor): Tensor {
-    return this.dropout.forward(this.lin2.forward(this.#activation(this.lin1.forward(x))));
+    return this.dropout.forward(this.lin2.forward(this.activation(this.lin1.forward(x))));
   }
 }
 

@@ -66,7 +66,7 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
     encoder.tokenizer = null;
     this.model = encoder;
     this.dense = new ModuleList(dense.map((settings) => new Dense(settings)));
-    this.#checkSizes();
+    this.checkSizes();
     // Nothing depends on a pooler of the first token, so that it is not trained; it is saved with the encoder.
     for (const [path, parameter] of encoder.namedParameters())
       if (path.startsWith("pooler.")) parameter.requiresGrad = false;
@@ -87,7 +87,7 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
     return this.model.maxLength;
   }
 
-  #checkSizes(): void {
+  private checkSizes(): void {
     let size = this.pooledSize;
     for (const [i, { settings }] of [...this.dense].entries()) {
       if (settings.inFeatures !== size)

@@ -17,7 +17,7 @@ import type { Pass, Stage } from "../stages.ts";
 export const distanceBuckets = 32;
 
 class MPNetSelfAttention extends Module {
-  readonly #heads: number;
+  private readonly heads: number;
   q: Linear;
   k: Linear;
   v: Linear;
@@ -26,7 +26,7 @@ class MPNetSelfAttention extends Module {
 
   constructor({ hidden, heads, attentionDropout }: BertSizes) {
     super();
-    this.#heads = heads;
+    this.heads = heads;
     this.q = new Linear(hidden, hidden);
     this.k = new Linear(hidden, hidden);
     this.v = new Linear(hidden, hidden);
@@ -36,7 +36,7 @@ class MPNetSelfAttention extends Module {
 
   forward(x: Tensor, bias: Tensor): Tensor {
     const { q: query, k: key, v: value, dropout } = this;
-    return this.o.forward(attended(x, bias, { query, key, value, dropout, heads: this.#heads }));
+    return this.o.forward(attended(x, bias, { query, key, value, dropout, heads: this.heads }));
   }
 }
 
@@ -88,11 +88,11 @@ export class MPNetEncoder extends Module {
 
   /** `keys`: which keys queries attend to, of [batch, 1, 1, length]. */
   forward(x: Tensor, keys: Tensor | null): Tensor {
-    const bias = this.#biasOf(x, keys);
+    const bias = this.biasOf(x, keys);
     return [...this.layer].reduce((y, layer) => layer.forward(y, bias), x);
   }
 
-  #biasOf(x: Tensor, keys: Tensor | null): Tensor {
+  private biasOf(x: Tensor, keys: Tensor | null): Tensor {
     const byDistance = this.relative_attention_bias.forward(distances(x.shape[1]!)).permute([2, 0, 1]);
     return keys === null
       ? byDistance
@@ -102,7 +102,7 @@ export class MPNetEncoder extends Module {
   stages(): Stage[] {
     const known = new WeakMap<Pass, Tensor>();
     const biasOf = (x: Tensor, pass: Pass): Tensor => {
-      const bias = known.get(pass) ?? this.#biasOf(x, pass.keys);
+      const bias = known.get(pass) ?? this.biasOf(x, pass.keys);
       known.set(pass, bias);
       return bias;
     };

@@ -18,15 +18,15 @@ const paddingOf = ({ padding }: BertSizes): number => padding ?? robertaDefaults
 
 /** As BERT's, but positions are counted from behind the padding's number, and padding has that number. */
 class RobertaEmbeddings extends BertEmbeddings {
-  readonly #padding: number;
+  private readonly padding: number;
 
   constructor(sizes: BertSizes) {
     super(sizes, { positionPadding: paddingOf(sizes) });
-    this.#padding = paddingOf(sizes);
+    this.padding = paddingOf(sizes);
   }
 
   protected override positionsOf(inputIds: Tensor): Tensor {
-    return positionsBehind(this.#padding, inputIds);
+    return positionsBehind(this.padding, inputIds);
   }
 }
 

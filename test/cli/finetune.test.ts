@@ -277,7 +277,7 @@ test("what cannot be is one line with what helps, and wrong options have a statu
       /^thaw: fit: --max-length is 99; .*up to 24.*\n$/,
     ],
     [["finetune", "base", ...data, "--out", "x", "--trains", "nothing.**"], 1, /^thaw: .*nothing\.\*\*/],
-    [["finetune", "nowhere", ...data, "--out", "x"], 1, /^thaw: Cannot read nowhere: /],
+    [["finetune", "nowhere", ...data, "--out", "x"], 1, /^thaw: There is no folder nowhere; /],
     [["report", "base"], 1, /^thaw: report: base has no run.json; give the folder/],
     [["predict", "base", "--data", "gone.jsonl"], 1, /^thaw: .*gone.jsonl/],
   ];

@@ -6,7 +6,14 @@ import type { Folder } from "./folder.ts";
 /** A folder of this machine. */
 export function localFolder(path: string): Folder {
   /** Throws `FileError` where there is nothing. */
-  const names = (): readonly string[] => (isFolder(path) ? namesIn(path) : []);
+  const names = (): readonly string[] => {
+    try {
+      return isFolder(path) ? namesIn(path) : [];
+    } catch (error) {
+      if (!(error instanceof FileError) || !/\bENOENT\b/.test(error.message)) throw error;
+      throw new FileError(`There is no folder ${path}; see whether the path is right`, { cause: error });
+    }
+  };
   return {
     name: path,
     nameOf: (file) => joinPath(path, file),

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { backendOf, currentBackend } from "../../../src/backends/registry.ts";
 import { settings } from "../../../src/base/settings.ts";
 import { commit } from "../../../src/engine/index.ts";
+import { isBroad } from "../../breadth.ts";
 import { Acceptance } from "./accepted.ts";
 import { type ModuleSample, moduleFailureOf } from "./modules.ts";
 import { type OptimizerSample, optimizerFailureOf } from "./optimizers.ts";
@@ -53,7 +54,7 @@ const described = ({ op, kind, args, init, options }: Told): string =>
 /** Runs samples on one backend, named as in the registry, one of `every`: a compiler takes its time for each kernel. */
 export function runSamples(backend: string, every = 1): void {
   settings.backend = backend;
-  const step = asWished === undefined ? every : Number(asWished);
+  const step = asWished === undefined ? (isBroad ? 1 : every) : Number(asWished);
   const taken = <T>(all: readonly T[]): T[] => all.filter((_, i) => i % step === 0);
   const acceptance = new Acceptance();
   const counts = { run: 0, failed: 0, accepted: 0 };

@@ -1,3 +1,3 @@
 import { runSamples } from "./suite.ts";
 
-runSamples("wasm");
+runSamples("wasm", 3);

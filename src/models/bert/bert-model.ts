@@ -1,12 +1,9 @@
-import type { Tensor } from "../../tensor/tensor.ts";
-import { checkInputs, keysOf } from "../attention-mask.ts";
 import type { Config } from "../config.ts";
-import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
-import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
-import { embeddingStage, type Stage, stagesUnder } from "../stages.ts";
+import { drawWeights } from "../pretrained-model.ts";
 import { type BertSizes, bertDefaults, bertSizes } from "./bert-config.ts";
 import { BertEmbeddings } from "./bert-embeddings.ts";
 import { BertEncoder, BertPooler } from "./bert-layer.ts";
+import { PooledEncoder } from "./pooled-encoder.ts";
 
 /** Whether an encoder has what makes one vector of a text, for heads that take it. */
 export interface PoolerOptions {
@@ -31,7 +28,7 @@ export interface PoolerOptions {
  * return bert.forward({ inputIds: tensor([[1, 2, 3]], { dtype: "i32" }) }).lastHiddenState;
  * ```
  */
-export class BertModel extends PretrainedModel<EncoderOutput> {
+export class BertModel extends PooledEncoder {
   readonly architecture: string = "BertModel";
   readonly baseName: string | null = null;
   embeddings: BertEmbeddings;
@@ -52,19 +49,5 @@ export class BertModel extends PretrainedModel<EncoderOutput> {
 
   get maxLength(): number {
     return this.embeddings.position_embeddings.numEmbeddings;
-  }
-
-  forward(inputs: EncoderInputs): EncoderOutput {
-    checkInputs(this.architecture, inputs, this.maxLength);
-    return this.outputOf(this.encoder.forward(this.embeddings.forward(inputs), keysOf(inputs)));
-  }
-
-  stages(): Stage[] {
-    const embeddings = embeddingStage("embeddings", (inputs) => this.embeddings.forward(inputs));
-    return [embeddings, ...stagesUnder("encoder", this.encoder.stages())];
-  }
-
-  outputOf(lastHiddenState: Tensor): EncoderOutput {
-    return { lastHiddenState, poolerOutput: this.pooler?.forward(lastHiddenState) ?? null };
   }
 }

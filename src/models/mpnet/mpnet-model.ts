@@ -3,15 +3,14 @@ import { Embedding } from "../../nn/embedding.ts";
 import { LayerNorm } from "../../nn/layer-norm.ts";
 import { Module } from "../../nn/module.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { checkInputs, keysOf } from "../attention-mask.ts";
 import { type BertDefaults, type BertSizes, bertSizes } from "../bert/bert-config.ts";
 import { BertPooler } from "../bert/bert-layer.ts";
 import type { PoolerOptions } from "../bert/bert-model.ts";
+import { PooledEncoder } from "../bert/pooled-encoder.ts";
 import { type Config, ConfigReader } from "../config.ts";
-import type { EncoderInputs, EncoderOutput } from "../encoder-inputs.ts";
-import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
+import type { EncoderInputs } from "../encoder-inputs.ts";
+import { drawWeights } from "../pretrained-model.ts";
 import { positionsBehind } from "../roberta/roberta-model.ts";
-import { embeddingStage, type Stage, stagesUnder } from "../stages.ts";
 import { distanceBuckets, MPNetEncoder } from "./mpnet-layer.ts";
 
 /** What a config of MPNet means that does not say. */
@@ -62,7 +61,7 @@ class MPNetEmbeddings extends Module {
  * Throws as `BertModel`.
  * Source: Song et al., "MPNet", 2020; `transformers.MPNetModel`.
  */
-export class MPNetModel extends PretrainedModel<EncoderOutput> {
+export class MPNetModel extends PooledEncoder {
   readonly architecture = "MPNetModel";
   readonly baseName = null;
   embeddings: MPNetEmbeddings;
@@ -79,19 +78,5 @@ export class MPNetModel extends PretrainedModel<EncoderOutput> {
 
   get maxLength(): number {
     return this.embeddings.position_embeddings.numEmbeddings - padding - 1;
-  }
-
-  forward(inputs: EncoderInputs): EncoderOutput {
-    checkInputs(this.architecture, inputs, this.maxLength);
-    return this.outputOf(this.encoder.forward(this.embeddings.forward(inputs), keysOf(inputs)));
-  }
-
-  stages(): Stage[] {
-    const embeddings = embeddingStage("embeddings", (inputs) => this.embeddings.forward(inputs));
-    return [embeddings, ...stagesUnder("encoder", this.encoder.stages())];
-  }
-
-  outputOf(lastHiddenState: Tensor): EncoderOutput {
-    return { lastHiddenState, poolerOutput: this.pooler?.forward(lastHiddenState) ?? null };
   }
 }

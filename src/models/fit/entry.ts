@@ -25,10 +25,13 @@ export class Entry {
     return this.kept === null ? rows.row(place) : this.kept.rowOf(rows, place);
   }
 
-  /** Rows as what `logits` takes, padded to one length. */
-  async inputsOf<R extends Encoded>(rows: Rows<R>, places: readonly number[]): Promise<RowInputs<R>> {
+  /** Rows as what `logits` takes, padded to one length. `own`: those at the places, where they have been made already. */
+  async inputsOf<R extends Encoded>(
+    rows: Rows<R>,
+    places: readonly number[],
+    own: readonly R[] = places.map((place) => this.rowOf(rows, place)),
+  ): Promise<RowInputs<R>> {
     const { batches, kept } = this;
-    const own = places.map((place) => this.rowOf(rows, place));
     const length = batches.lengthOf(own);
     if (kept !== null) return { rows: own, length, inputs: await kept.inputsOf(rows, places, length) };
     return { rows: own, length, inputs: inputsOf(batches, own) };

@@ -31,10 +31,14 @@ export async function forwardRows<R extends Encoded>(
     for (let from = 0; from < rows.length; from += sorted * batch) {
       const count = Math.min(sorted * batch, rows.length - from);
       const some = Array.from({ length: count }, (_, i) => from + i);
-      const lengths = some.map((place) => entry.rowOf(rows, place).ids.length);
-      some.sort((a, b) => lengths[a - from]! - lengths[b - from]!);
+      const own = some.map((place) => entry.rowOf(rows, place));
+      some.sort((a, b) => own[a - from]!.ids.length - own[b - from]!.ids.length);
       for (const places of chunks(some, batch)) {
-        const made = await entry.inputsOf(rows, places);
+        const made = await entry.inputsOf(
+          rows,
+          places,
+          places.map((place) => own[place - from]!),
+        );
         await take({ ...made, logits: entry.found(made.inputs), places });
       }
     }

@@ -33,6 +33,10 @@ export function writeAtomically(path: string, write: (append: (bytes: Uint8Array
   });
 }
 
+/** As `writeAtomically`, of a text. */
+export const writeText = (path: string, text: string): void =>
+  writeAtomically(path, (append) => append(new TextEncoder().encode(text)));
+
 /** Makes the temporary file of a write to a path. */
 export function beginFile(path: string): Unfinished {
   return withFiles(`write ${path}`, (node) => {

@@ -32,6 +32,9 @@ export function holdFile(path: string, what: string): () => void {
   });
 }
 
+/** A name in the same folder that nobody else takes. */
+const besides = (path: string): string => `${path}.${process.pid}-${Math.random().toString(36).slice(2)}`;
+
 function releaseOf(fs: Fs, path: string): () => void {
   const forget = removeAtExit([path]);
   return () => {
@@ -43,7 +46,7 @@ function releaseOf(fs: Fs, path: string): () => void {
 function wasMade(fs: Fs, path: string, own: Holder): boolean {
   try {
     // With its text in it from the first, so that nobody reads half of it.
-    const draft = `${path}.${own.pid}-${Math.random().toString(36).slice(2)}`;
+    const draft = besides(path);
     fs.writeFileSync(draft, JSON.stringify(own));
     try {
       fs.linkSync(draft, path);
@@ -77,7 +80,7 @@ function parsed(text: string): Holder | null {
 
 /** Takes a dead process's file away, unless it has become another's in the meantime. */
 function takeAway(fs: Fs, path: string, text: string): void {
-  const aside = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}`;
+  const aside = besides(path);
   try {
     fs.renameSync(path, aside);
     if (fs.readFileSync(aside, "utf8") !== text) fs.linkSync(aside, path);

@@ -1,4 +1,4 @@
-export { writeAtomically } from "./atomic.ts";
+export { writeAtomically, writeText } from "./atomic.ts";
 export { checksumOf } from "./checksum.ts";
 export {
   appendFile,
@@ -20,6 +20,5 @@ export {
   temporaryFile,
   writeFile,
 } from "./files.ts";
-export { holdFile } from "./hold.ts";
 export { temporaryEnd } from "./target.ts";
 export { finishWrites, writeBehind } from "./write-behind.ts";

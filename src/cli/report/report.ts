@@ -1,4 +1,4 @@
-import { writeAtomically } from "../../base/storage/index.ts";
+import { writeText } from "../../base/storage/index.ts";
 import { percent } from "../../base/table.ts";
 import type { LabelMetrics } from "../../models/metrics/label-metrics.ts";
 import { numbersIn } from "../../models/metrics/metrics.ts";
@@ -20,7 +20,7 @@ export async function report(
 ): Promise<void> {
   const page = reportOf(readRun(folder));
   if (out === undefined) return void process.stdout.write(page);
-  writeAtomically(out, (append) => append(new TextEncoder().encode(page)));
+  writeText(out, page);
   print(`The report of ${folder} is in ${out}.`);
 }
 

@@ -1,14 +1,14 @@
 import { parseJson } from "../../base/bounded-json.ts";
 import { FileError, GroupError, ResumeError } from "../../base/errors.ts";
+import { holdFile } from "../../base/storage/hold.ts";
 import {
   appendFile,
-  holdFile,
   joinPath,
   makeFolder,
   namesIn,
   readFile,
   removeFile,
-  writeAtomically,
+  writeText,
 } from "../../base/storage/index.ts";
 import { CheckpointFolder } from "../../checkpoint/checkpoint-folder.ts";
 import type { SaveOptions } from "../../checkpoint/save-options.ts";
@@ -153,6 +153,6 @@ export class RunFolder {
   }
 
   #write(name: string, text: string): void {
-    writeAtomically(joinPath(this.path, name), (append) => append(new TextEncoder().encode(text)));
+    writeText(joinPath(this.path, name), text);
   }
 }

@@ -3,7 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { FileError, LockError } from "thaw";
 import { afterAll, expect, test } from "vitest";
-import { holdFile } from "../../../src/base/storage/index.ts";
+import { holdFile } from "../../../src/base/storage/hold.ts";
 
 const top = mkdtempSync(join(tmpdir(), "thaw-hold-"));
 afterAll(() => rmSync(top, { recursive: true, force: true }));

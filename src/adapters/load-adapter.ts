@@ -148,10 +148,11 @@ function match(model: Module, folder: string, entries: readonly Entry[], found: 
       values.push([entry, value.dtype === here.dtype ? value : value.to(here.dtype)]);
     }
   }
+  const parameters = new Map(left.size === 0 ? [] : model.namedParameters({ removeDuplicate: false }));
   for (const name of left) {
     const own = ownName(name);
     if (own === null) continue;
-    const base = model.namedParameters({ removeDuplicate: false }).find(([path]) => path === own)?.[1];
+    const base = parameters.get(own);
     if (base === undefined) wrong.push(`${printable(name)} has no place`);
     else if (!sameBits(found.get(name)!, base))
       wrong.push(`${printable(name)}, which is of the base, has other values than the model`);

@@ -2,7 +2,7 @@ import { dtypes } from "../base/dtype.ts";
 import { contiguousStrides, type Shape, sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
-import { goesWith, goTogether, rowAxes, sumsOf } from "./columns.ts";
+import { goesWith, goTogether, rowAxes, squeeze, squeezedAxes, sumsOf } from "./columns.ts";
 import { type Phases, phasesOf } from "./phases.ts";
 import { dependsOn, type Ordered, precede } from "./precedence.ts";
 import { type Prepared, rootBasesOf } from "./prepare.ts";
@@ -72,8 +72,6 @@ function isComputed(n: Node): boolean {
   return kind === "movement" ? viewOf(n).base === n : kind !== "leaf";
 }
 
-/** A shape without its axes of size 1. */
-const squeeze = (shape: Shape): Shape => (shape.includes(1) ? shape.filter((d) => d !== 1) : shape);
 /** Strides without those of axes of size 1. */
 export const squeezeStrides = (shape: Shape, strides: readonly number[]): readonly number[] =>
   shape.includes(1) ? strides.filter((_, i) => shape[i] !== 1) : strides;
@@ -131,8 +129,7 @@ function fits(c: Cluster, n: Node, of: Clusters["of"]): boolean {
 /** A reduction's axes, counted without axes of size 1. */
 function reducedAxes(n: Node): number[] {
   const { axes } = n.attrs as { axes: readonly number[] };
-  const shape = n.src[0]!.shape;
-  return axes.filter((a) => shape[a] !== 1).map((a) => squeeze(shape.slice(0, a)).length);
+  return squeezedAxes(n.src[0]!.shape, axes);
 }
 
 /**

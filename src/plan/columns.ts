@@ -20,7 +20,12 @@ export type Sums =
       readonly from: number;
     };
 
-const squeeze = (shape: Shape): Shape => shape.filter((d) => d !== 1);
+/** A shape without its axes of size 1. */
+export const squeeze = (shape: Shape): Shape => (shape.includes(1) ? shape.filter((d) => d !== 1) : shape);
+
+/** Some axes of a shape, counted without axes of size 1. */
+export const squeezedAxes = (shape: Shape, axes: readonly number[]): number[] =>
+  axes.filter((a) => shape[a] !== 1).map((a) => squeeze(shape.slice(0, a)).length);
 
 /**
  * How a kernel over a shape makes the sums `n` of elements that it has, in the order of memory; null where these are neither

@@ -1,6 +1,7 @@
 import { type Shape, sizeOf } from "../base/shape.ts";
 import { type Node, node } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
+import { squeeze, squeezedAxes } from "./columns.ts";
 import { isWhole, viewOf } from "./view.ts";
 
 /** Sums over so many rows, and as long ones, are done in blocks: how many of these, and rows of one, there are. */
@@ -89,13 +90,10 @@ export class PartialSums {
 }
 
 /** What a reduction goes over, without axes of size 1. */
-function squeezed({ src: [x], attrs: { axes } }: Node<"sum">): { shape: Shape; axes: number[] } {
-  const kept = [...x!.shape.keys()].filter((a) => x!.shape[a] !== 1);
-  return {
-    shape: kept.map((a) => x!.shape[a]!),
-    axes: kept.flatMap((a, i) => (axes.includes(a) ? i : [])),
-  };
-}
+const squeezed = ({ src: [x], attrs: { axes } }: Node<"sum">) => ({
+  shape: squeeze(x!.shape),
+  axes: squeezedAxes(x!.shape, axes),
+});
 
 /** The largest divisor of a size that is no more than some number. */
 export function partsOf(size: number, most: number): number {

@@ -1,4 +1,5 @@
 import { FileError, SafetensorsError } from "../../base/errors.ts";
+import { joinBytes } from "../../base/join-bytes.ts";
 import { arrivingTensors } from "../arriving-tensors.ts";
 import { foreignFormat } from "../foreign.ts";
 import { filesOfIndex, joinSources } from "../open.ts";
@@ -45,12 +46,7 @@ export function arrivingFolder(opening: Opening): Folder {
       const parts: Uint8Array[] = [];
       const length = await reader.each(mostBytes + 1, (part) => void parts.push(part));
       if (length > mostBytes) throw tooMany(`more than ${mostBytes}`);
-      const bytes = new Uint8Array(length);
-      let at = 0;
-      for (const part of parts) {
-        bytes.set(part, at);
-        at += part.length;
-      }
+      const bytes = joinBytes(parts);
       // Servers of pages answer with one whatever is asked for.
       if (!isPage(bytes)) return bytes;
       absent.set(file, "what came is a page of HTML");

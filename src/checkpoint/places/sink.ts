@@ -1,4 +1,5 @@
 import { ArgumentError, FileError } from "../../base/errors.ts";
+import { joinBytes } from "../../base/join-bytes.ts";
 import { folderOf, joinPath, localPath, makeFolder, writeAtomically } from "../../base/storage/index.ts";
 import { opfs, opfsName } from "./opfs.ts";
 import type { Place } from "./place.ts";
@@ -42,7 +43,7 @@ export async function intoFolder(
   const placeOf = typeof place === "function" ? place : inPage(what, place);
   const files: [string, Uint8Array][] = [];
   await save({
-    put: (file, pieces) => void files.push([file, joined([...pieces].map((one) => one.slice()))]),
+    put: (file, pieces) => void files.push([file, joinBytes([...pieces].map((one) => one.slice()))]),
   });
   for (const [file, bytes] of files) {
     const to = placeOf(file);
@@ -60,15 +61,4 @@ function inPage(what: string, place: string | URL): (file: string) => Place {
   throw new FileError(
     `${what}: ${String(place)} cannot be written to from here; give "opfs:folder", for the origin's own file system, or a place for each file: (file) => download(file)`,
   );
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  if (pieces.length === 1) return pieces[0]!;
-  const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }

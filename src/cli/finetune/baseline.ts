@@ -1,6 +1,8 @@
+import type { FitResult } from "../../models/fit/fit-result.ts";
 import { classMetrics } from "../../models/metrics/class-metrics.ts";
 import { meanOf } from "../../models/metrics/label-metrics.ts";
 import { labelsMetrics } from "../../models/metrics/labels-metrics.ts";
+import { numbersIn } from "../../models/metrics/metrics.ts";
 import { numberMetrics } from "../../models/metrics/number-metrics.ts";
 import { tagMetrics } from "../../models/metrics/tag-metrics.ts";
 import type { TextDataset } from "../../models/text-data/text-dataset.ts";
@@ -58,4 +60,29 @@ export function baselineOf(train: TextDataset, measured: TextDataset): Baseline 
     return { name: `always ${labels[most]}`, metrics: { accuracy, entityF1, macroF1 } };
   }
   return null;
+}
+
+/**
+ * The metrics of a run, each with what it was before the first update and what the baseline has, as far as there are
+ * such; `names` are what those are called.
+ */
+export function besideOthers(
+  { metrics, before }: FitResult,
+  baseline: Baseline | null,
+): {
+  readonly names: readonly string[];
+  readonly rows: readonly (readonly [name: string, ...values: unknown[]])[];
+} {
+  const others: { readonly name: string; readonly metrics: object }[] = [
+    ...(before === null ? [] : [{ name: "before", metrics: before }]),
+    ...(baseline === null ? [] : [baseline]),
+  ];
+  return {
+    names: others.map(({ name }) => name),
+    rows: numbersIn(metrics).map(([name, value]) => [
+      name,
+      value,
+      ...others.map((other) => (other.metrics as Record<string, unknown>)[name]),
+    ]),
+  };
 }

@@ -1,3 +1,4 @@
+import { shellWords } from "../shell-words.ts";
 import type { CardFacts } from "./card-facts.ts";
 import type { TunedTask } from "./task-names.ts";
 
@@ -10,7 +11,7 @@ export function useOf({ name, onnx, planned }: CardFacts, pipeline: string): str
   const folder = JSON.stringify(name);
   const parts = [
     fenced("sh", [
-      `npx thaw predict ${/^[\w./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`} --data new.jsonl --max-length ${planned.maxLength}`,
+      `npx thaw predict ${shellWords([name])} --data new.jsonl --max-length ${planned.maxLength}`,
     ]),
     fenced("ts", [
       'import { autoModel } from "thaw/models";',

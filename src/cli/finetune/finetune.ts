@@ -1,5 +1,5 @@
 import { ArgumentError, ThawError } from "../../base/errors.ts";
-import { isFolder, joinPath, namesIn, writeAtomically } from "../../base/storage/index.ts";
+import { isFolder, joinPath, namesIn, writeText } from "../../base/storage/index.ts";
 import { table } from "../../base/table.ts";
 import { folderAt } from "../../checkpoint/places/folder-at.ts";
 import { intoFolder } from "../../checkpoint/places/sink.ts";
@@ -11,15 +11,15 @@ import type { EpochEvent } from "../../models/fit/run-events.ts";
 import { textBatches } from "../../models/fit/text-batches.ts";
 import { readConfig } from "../../models/folder/read-config.ts";
 import { type OnnxPrecision, putOnnx } from "../../models/folder/save-onnx.ts";
-import { numbersIn } from "../../models/metrics/metrics.ts";
 import type { PretrainedModel } from "../../models/pretrained-model.ts";
 import type { Text } from "../../models/text/text-tokenizer.ts";
 import type { TextDataset } from "../../models/text-data/text-dataset.ts";
 import { manualSeed } from "../../tensor/draws.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { baselineOf } from "./baseline.ts";
+import { shellWords } from "../shell-words.ts";
+import { baselineOf, besideOthers } from "./baseline.ts";
 import { digestOfFile, digestOfParameters } from "./digests.ts";
-import { Interrupted, Interrupts, shellWords } from "./interrupts.ts";
+import { Interrupted, Interrupts } from "./interrupts.ts";
 import { modelCard } from "./model-card.ts";
 import { type FinetuneOptions, fitOptionsOf, inWordsOfOptions, onnxOf } from "./options.ts";
 import { metricsText, type Planned, sayPlan } from "./say-plan.ts";
@@ -102,7 +102,7 @@ async function tune(folder: string, options: FinetuneOptions, print: (line: stri
     onnx,
     versions: versions(),
   });
-  writeAtomically(joinPath(out!, "README.md"), (append) => append(new TextEncoder().encode(card)));
+  writeText(joinPath(out!, "README.md"), card);
   sayEnd(result, planned, options, print);
 }
 
@@ -163,17 +163,10 @@ function sayEnd(
 ): void {
   print("");
   if (run.metrics !== null) {
-    const others = [
-      ...(run.before === null ? [] : [{ name: "before", metrics: run.before as object }]),
-      ...(baseline === null ? [] : [baseline]),
-    ];
     const text = (value: unknown): string => (typeof value === "number" ? value.toFixed(4) : "–");
-    const rows = numbersIn(run.metrics).map(([name, value]) => [
-      name,
-      ...[value, ...others.map(({ metrics }) => (metrics as Record<string, unknown>)[name])].map(text),
-    ]);
-    for (const line of table([`epoch ${run.epoch}`, "tuned", ...others.map(({ name }) => name)], rows))
-      print(line);
+    const { names, rows } = besideOthers(run, baseline);
+    const cells = rows.map(([name, ...values]) => [name, ...values.map(text)]);
+    for (const line of table([`epoch ${run.epoch}`, "tuned", ...names], cells)) print(line);
     print("");
   }
   const { out, maxLength } = options;

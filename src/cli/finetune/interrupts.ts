@@ -42,7 +42,3 @@ export class Interrupts {
     this.#controller.abort(new Interrupted(status));
   }
 }
-
-/** Words as a shell takes them, each as one. */
-export const shellWords = (words: readonly string[]): string =>
-  words.map((word) => (/^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");

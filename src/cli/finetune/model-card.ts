@@ -2,6 +2,7 @@ import { grouped, percent } from "../../base/table.ts";
 import type { FitResult } from "../../models/fit/fit-result.ts";
 import type { LabelMetrics } from "../../models/metrics/label-metrics.ts";
 import { numbersIn } from "../../models/metrics/metrics.ts";
+import { besideOthers } from "./baseline.ts";
 import type { CardFacts } from "./card-facts.ts";
 import { useOf } from "./card-use.ts";
 import { kebabCase } from "./options.ts";
@@ -112,22 +113,16 @@ const sentences: Readonly<Record<TunedTask, string>> = {
 const sentenceOf = (task: TunedTask): string => sentences[task];
 
 function results({ planned, run, eval: held, data: file }: CardFacts): string {
-  const { metrics } = run;
-  if (metrics === null) return "Nothing was measured: no texts were given for that.";
+  if (run.metrics === null) return "Nothing was measured: no texts were given for that.";
   const { baseline, texts } = planned;
-  const before = run.before as Readonly<Record<string, unknown>> | null;
-  const others = [
-    ...(before === null ? [] : [{ name: "before", metrics: before }]),
-    ...(baseline === null ? [] : [baseline]),
-  ];
-  const rows = numbersIn(metrics).map(([name, value]) => [
-    name,
-    ...[value, ...others.map((other) => other.metrics[name])].map(cell),
-  ]);
+  const { names, rows } = besideOthers(run, baseline);
   const from = held === null ? `that were set apart from ${inline(file.name)}` : `of ${inline(held.name)}`;
   return [
     `On ${grouped(texts.eval!.length)} texts ${from}, after epoch ${run.epoch} of ${run.history.length}:`,
-    markdownTable(["", "this model", ...others.map((other) => other.name)], rows),
+    markdownTable(
+      ["", "this model", ...names],
+      rows.map(([name, ...values]) => [name, ...values.map(cell)]),
+    ),
   ].join("\n\n");
 }
 

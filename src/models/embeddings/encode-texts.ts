@@ -3,9 +3,7 @@ import { normalize as toLengthOne } from "../../nn/normalize.ts";
 import { fromArray } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Config } from "../config.ts";
-import { Entry } from "../fit/entry.ts";
-import { logitsOf } from "../fit/forward-rows.ts";
-import { textRows } from "../fit/objectives/inputs.ts";
+import { logitsOfTexts } from "../fit/objectives/predicting.ts";
 import { textBatches } from "../fit/text-batches.ts";
 import type { TextModel } from "../text-model.ts";
 
@@ -44,11 +42,8 @@ export async function encodeTexts(
     throw new ArgumentError(`encode: batch is ${batch}; it must be a whole number of at least 1`);
   const before = prompt ?? promptOf(model, promptName);
   const batches = textBatches("encode", model, maxLength);
-  const rows = textRows(
-    texts.map((text) => before + text),
-    batches,
-  );
-  const embeddings = await logitsOf("encode", model, new Entry(model, batches), rows, batch);
+  const prompted = texts.map((text) => before + text);
+  const embeddings = await logitsOfTexts("encode", { model, texts: prompted, batches, batch });
   const { truncate_dim: kept } = model.sentenceConfig;
   const size = typeof kept === "number" ? Math.min(kept, model.size) : model.size;
   const values = new Float32Array(texts.length * size);

@@ -3,14 +3,12 @@ import { crossEntropy } from "../../../nn/losses/cross-entropy.ts";
 import { tensor } from "../../../tensor/create.ts";
 import { type ClassMetrics, classMetrics, largest, logSumExp } from "../../metrics/class-metrics.ts";
 import type { TextDataset } from "../../text-data/text-dataset.ts";
-import { Entry } from "../entry.ts";
-import { logitsOf } from "../forward-rows.ts";
 import { classWeightsOf } from "./class-weights.ts";
 import { textRows } from "./inputs.ts";
 import { type LabelledTexts, labelledTexts, numbersFor } from "./labelled-texts.ts";
 import { measuredByLogits } from "./measured.ts";
 import type { Objective, ObjectiveSettings } from "./objective.ts";
-import type { Predicting } from "./predicting.ts";
+import { logitsOfTexts, type Predicting } from "./predicting.ts";
 import type { Prediction } from "./predictions.ts";
 
 /** One of several labels for each text, or pair of texts: cross entropy. */
@@ -61,8 +59,8 @@ function requireTwoLabels({ targets }: LabelledTexts<number>, labels: readonly s
 
 /** The likeliest label of each text. */
 export async function predictClass(predicting: Predicting): Promise<Prediction[]> {
-  const { model, texts, batches, batch, allScores } = predicting;
-  const logits = await logitsOf("predict", model, new Entry(model, batches), textRows(texts, batches), batch);
+  const { model, allScores } = predicting;
+  const logits = await logitsOfTexts("predict", predicting);
   return logits.map((row) => {
     const total = logSumExp(row);
     const of = (k: number) => ({ label: model.labels[k]!, score: Math.exp(row[k]! - total) });

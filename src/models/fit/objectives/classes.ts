@@ -1,13 +1,11 @@
 import { binaryCrossEntropyWithLogits } from "../../../nn/losses/binary-cross-entropy.ts";
 import { tensor } from "../../../tensor/create.ts";
 import { type LabelsMetrics, labelsMetrics, sigmoid } from "../../metrics/labels-metrics.ts";
-import { Entry } from "../entry.ts";
-import { logitsOf } from "../forward-rows.ts";
 import { textRows } from "./inputs.ts";
 import { labelLists } from "./labelled-texts.ts";
 import { measuredByLogits } from "./measured.ts";
 import type { Objective, ObjectiveSettings } from "./objective.ts";
-import type { Predicting } from "./predicting.ts";
+import { logitsOfTexts, type Predicting } from "./predicting.ts";
 import type { LabelsPrediction } from "./predictions.ts";
 
 /** Several labels for each text, or pair of texts, or none: binary cross entropy of each. */
@@ -43,8 +41,8 @@ export function classesObjective(settings: ObjectiveSettings): Objective<LabelsM
 
 /** The labels of each text whose probability is `threshold` or more, the likeliest first. */
 export async function predictClasses(predicting: Predicting): Promise<LabelsPrediction[]> {
-  const { model, texts, batches, batch, threshold, allScores } = predicting;
-  const logits = await logitsOf("predict", model, new Entry(model, batches), textRows(texts, batches), batch);
+  const { model, threshold, allScores } = predicting;
+  const logits = await logitsOfTexts("predict", predicting);
   return logits.map((row) => {
     const scores = model.labels
       .map((label, k) => ({ label, score: sigmoid(row[k]!) }))

@@ -2,13 +2,11 @@ import { mseLoss } from "../../../nn/losses/distance.ts";
 import { tensor } from "../../../tensor/create.ts";
 import { type NumberMetrics, numberMetrics } from "../../metrics/number-metrics.ts";
 import type { TextDataset } from "../../text-data/text-dataset.ts";
-import { Entry } from "../entry.ts";
-import { logitsOf } from "../forward-rows.ts";
 import { textRows } from "./inputs.ts";
 import { type LabelledTexts, labelledTexts } from "./labelled-texts.ts";
 import { measuredByLogits } from "./measured.ts";
 import type { Objective, ObjectiveSettings } from "./objective.ts";
-import type { Predicting } from "./predicting.ts";
+import { logitsOfTexts, type Predicting } from "./predicting.ts";
 import type { NumberPrediction } from "./predictions.ts";
 
 /** A number for each text, or pair of texts: the squared difference. */
@@ -46,12 +44,7 @@ const labelled = (name: string, dataset: TextDataset): LabelledTexts<number> =>
   labelledTexts(name, dataset, "number", (target) => target as number);
 
 /** The number of each text. */
-export async function predictNumber({
-  model,
-  texts,
-  batches,
-  batch,
-}: Predicting): Promise<NumberPrediction[]> {
-  const found = await logitsOf("predict", model, new Entry(model, batches), textRows(texts, batches), batch);
+export async function predictNumber(predicting: Predicting): Promise<NumberPrediction[]> {
+  const found = await logitsOfTexts("predict", predicting);
   return found.map(([value]) => ({ value: value! }));
 }

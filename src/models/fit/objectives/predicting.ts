@@ -1,7 +1,10 @@
 import type { Tensor } from "../../../tensor/tensor.ts";
 import type { Text } from "../../text/text-tokenizer.ts";
 import type { TextModel } from "../../text-model.ts";
+import { Entry } from "../entry.ts";
+import { logitsOf } from "../forward-rows.ts";
 import type { TextBatches } from "../text-batches.ts";
+import { textRows } from "./inputs.ts";
 
 /** What predictions are made of. */
 export interface Predicting {
@@ -14,3 +17,14 @@ export interface Predicting {
   readonly allScores: boolean;
   readonly top: number;
 }
+
+/** The logits of texts, in their order, of a model that gives some for each text. */
+export const logitsOfTexts = (
+  op: string,
+  {
+    model,
+    texts,
+    batches,
+    batch,
+  }: Pick<Predicting, "texts" | "batches" | "batch"> & { readonly model: TextModel<Tensor> },
+): Promise<Float32Array[]> => logitsOf(op, model, new Entry(model, batches), textRows(texts, batches), batch);

@@ -93,8 +93,10 @@ test("a tied adapter is written for both layers, and one that has drifted apart 
   writeSafetensors(join(apart, "adapter_model.safetensors"), tensors);
   const untied = (await baseModel(folder, "bert-masked-lm")).model;
   await loadAdapter(untied, apart);
-  const difference = untied.forward(inputsOf(found)).sub(model.forward(inputsOf(found)));
-  expect(await difference.abs().max().item()).toBeLessThan(1e-5);
+  const tied = model.forward(inputsOf(found));
+  const difference = untied.forward(inputsOf(found)).sub(tied).abs().max();
+  // The adapter's matrices are drawn anew in each run, and the logits' size with them.
+  expect(await difference.item()).toBeLessThan(1e-5 * Number(await tied.abs().max().item()));
   expect(() => mergeAndUnload(untied)).toThrow(/which the adapter "default" leaves as it is/);
 
   tensors.set(up, ones(tensors.get(up)!.shape));

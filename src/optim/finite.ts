@@ -1,6 +1,7 @@
 import { isFloat } from "../base/dtype.ts";
 import { NonFiniteError } from "../base/errors.ts";
-import { addCheck, currentTrace, type Trace } from "../engine/trace.ts";
+import { onceMore } from "../engine/once-more.ts";
+import { addCheck, currentTrace } from "../engine/trace.ts";
 import { add, isfinite, like, not, or } from "../tensor/operations/elementwise.ts";
 import { any } from "../tensor/operations/reduction.ts";
 import type { GradientTransform } from "./gradient-transform.ts";
@@ -26,15 +27,24 @@ export function requireFinite(losses: readonly Node[]): GradientTransform {
 
 /**
  * Stops a step, before it writes anything, that would write a NaN or an infinity: for a rate that is too large for the
- * dtype, a moment or a running statistic that overflows. It is of all that the step has assigned so far.
+ * dtype, a moment or a running statistic that overflows. It is of all that the step has assigned so far. What is made of
+ * `gradients` element by element is computed once to be looked at and once more to be written, which takes no memory, and
+ * less time than to keep all of it in between.
  */
-export function requireFiniteWrites(): void {
+export function requireFiniteWrites(gradients: Iterable<Node>): void {
+  const { writes } = currentTrace();
+  const values = [...writes].filter(([{ dtype }]) => isFloat(dtype));
+  const twice = onceMore(
+    values.map(([, value]) => value),
+    new Set(gradients),
+  );
   const bad = new Map<string, Node>();
-  for (const { dtype, shape, node } of writesOf(currentTrace())) {
-    if (!isFloat(dtype)) continue;
-    // Those of one shape are looked at together: a parameter and its moments in one pass.
-    const key = shape.join();
-    const here = not(isfinite(node));
+  for (const [resident, value] of values) {
+    const again = twice.get(value);
+    if (again !== undefined) writes.set(resident, again.again);
+    // A parameter and its moments are looked at in one pass; and all that is kept, of one shape.
+    const key = again === undefined ? value.shape.join() : `${value.shape.join()} of ${again.source.id}`;
+    const here = not(isfinite(value));
     const before = bad.get(key);
     bad.set(key, before === undefined ? here : or(before, here));
   }
@@ -52,7 +62,3 @@ const ofWrites = new WeakSet<object>();
 /** Whether an error is that of `requireFiniteWrites`, which does not say what would have been written where. */
 export const isOfWrites = (error: unknown): boolean =>
   typeof error === "object" && error !== null && ofWrites.has(error);
-
-/** What a trace is to write. */
-const writesOf = ({ writes }: Trace) =>
-  [...writes].map(([{ dtype, shape }, node]) => ({ dtype, shape, node }));

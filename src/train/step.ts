@@ -238,7 +238,7 @@ export class Step<A extends unknown[], L extends LossResult> {
     const stepped = [...gradients.keys()];
     if (last) ema?.update(stepped.map((p) => [p, updated.get(p) ?? null] as const));
     const losses = parts.map(({ loss }) => loss);
-    if (finite) requireFiniteWrites();
+    if (finite) requireFiniteWrites(found.values());
     if (agreed !== null && !this.#aside) this.#group!.seal();
     return {
       losses,

@@ -13,6 +13,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { inBase } from "./base.ts";
 import { recordName, reservedIn } from "./header-sum.ts";
+import { HeldWeights } from "./held-weights.ts";
 import { type CheckpointRecord, encodeRecord, type FrozenRecord, type StateRecord } from "./record.ts";
 import type { SaveOptions } from "./save-options.ts";
 import { type Unsealed, unsealed } from "./seal.ts";
@@ -126,7 +127,13 @@ export function contentsOf(
   const states = statesOf(module, others, rounds);
   if (resumes) refuseUnsaved(what, rounds);
   const tensors = new Map<string, Tensor>([...parameters, ...buffers]);
-  const referred = base === undefined ? undefined : inBase(what, inOrder(tensors), base, path);
+  const outgoing = base === undefined ? [] : inOrder(tensors);
+  const referred =
+    base === undefined
+      ? undefined
+      : base instanceof HeldWeights
+        ? base.referred(outgoing)
+        : inBase(what, outgoing, base, path);
   const record: CheckpointRecord = {
     format: 1,
     arithmetic: arithmetic(),

@@ -21,6 +21,7 @@ import { type Base, openReferred } from "./base.ts";
 import { goesOn, kindOf, refuseOthers, takingPart } from "./contents.ts";
 import { held, integers } from "./dtypes.ts";
 import { headerSum, recordName, withoutReserved } from "./header-sum.ts";
+import { HeldWeights } from "./held-weights.ts";
 import type { SavingGroup } from "./meet.ts";
 import { bytesSource, openTensors, type TensorSource } from "./open.ts";
 import { pathOf } from "./path-of.ts";
@@ -45,7 +46,7 @@ export interface LoadOptions extends MatchOptions {
   /** Whether the random numbers go on where they were; default: if more than modules is given. */
   random?: boolean;
   /** The weights that the checkpoint refers to, where they are not beside it under the name that they had. */
-  base?: Base;
+  base?: Base | HeldWeights;
   /** Whether the file is compared with its checksums; default true. */
   checksums?: boolean;
   /** Aborted before, nothing is loaded, and the signal's reason is thrown. */
@@ -129,11 +130,16 @@ function loadSource(from: string, file: string | null, own: TensorSource, option
     const path = pathOf(module, options);
     if (optimizer !== undefined) checkOptimizer(from, record, optimizer);
     checkOthers(from, record, others, resumes);
-    if (record?.base !== undefined)
-      source = joined(own, openReferred(from, file, record.base, options.base), record.base);
+    /** What is in the module as it should be, and stays. */
+    let present: ReadonlySet<Stored> = new Set();
+    if (record?.base !== undefined) {
+      const { base } = options;
+      if (base instanceof HeldWeights) present = base.found(from, record.base);
+      else source = joined(own, openReferred(from, file, record.base, base), record.base);
+    }
     const names = [...source.entries.keys()].filter((name) => !recorded.has(name));
     const setFrozen = frozen ? frozenParts(from, module, record, path) : null;
-    const { tensors, keys } = tensorsFor(module, source, names, options, arrivals);
+    const { tensors, keys } = tensorsFor(module, source, names, options, { arrivals, present });
     const replaced = others.length === 0 ? tensors.keys() : [];
     putBack = withheld(module, replaced);
     // What was asked for before has its own errors, and is not the load's to lose.
@@ -250,11 +256,12 @@ function tensorsFor(
   source: TensorSource,
   names: readonly string[],
   options: MatchOptions,
-  arrivals: Map<Storage, Resident>,
+  { arrivals, present }: { arrivals: Map<Storage, Resident>; present: ReadonlySet<Stored> },
 ) {
   const walk = { removeDuplicate: false };
   const buffers = module.namedBuffers(walk).filter(([, buffer]) => buffer.persistent);
-  const all = new Map<string, Stored>([...module.namedParameters(walk), ...buffers]);
+  const members = [...module.namedParameters(walk), ...buffers];
+  const all = new Map<string, Stored>(members.filter(([, member]) => !present.has(member)));
   const paths = new Map<Stored, string[]>();
   for (const [path, member] of all) paths.set(member, [...(paths.get(member) ?? []), path]);
   const found = new Set(names.map((name) => pathIn(options, name)));
@@ -265,8 +272,8 @@ function tensorsFor(
   });
   const given = new Map(names.map((name) => [name, described(source, name)]));
   const order = [...all.keys()];
-  const members = new Map(wanted.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b)));
-  const match = matchState("load()", module.constructor.name, given, members, options);
+  const known = new Map(wanted.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b)));
+  const match = matchState("load()", module.constructor.name, given, known, options);
   const tensors = new Map([...match.names].map(([path, name]) => [path, arrived(source, name, arrivals)]));
   for (const tied of paths.values()) {
     const there = tied.filter((path) => tensors.has(path));

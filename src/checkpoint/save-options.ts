@@ -2,6 +2,7 @@ import type { Stateful } from "../base/stateful.ts";
 import type { Module } from "../nn/module.ts";
 import type { OptimizerStateDict } from "../optim/saved-state.ts";
 import type { Base } from "./base.ts";
+import type { HeldWeights } from "./held-weights.ts";
 import type { SavingGroup } from "./meet.ts";
 import type { WriteOptions } from "./write.ts";
 
@@ -16,6 +17,7 @@ export type TakingPart =
   | Module
   | SavedOptimizer
   | Base
+  | HeldWeights
   | AbortSignal
   | SavingGroup
   | boolean
@@ -37,7 +39,7 @@ export interface SaveOptions extends WriteOptions {
    * bit, is referred to with a checksum and not written. Who loads the checkpoint needs that file, beside it or as
    * their `base`.
    */
-  base?: Base;
+  base?: Base | HeldWeights;
   /**
    * Aborted before the file is whole, it leaves the file that was there, and the signal's reason is thrown: of
    * `saveAsync` while it is written, of the others before they begin.

@@ -1,5 +1,6 @@
 import { Hash, hashBytes } from "../../base/hash.ts";
 import { bytesIn } from "../../nn/bits.ts";
+import type { Parameter } from "../../tensor/parameter.ts";
 import type { TextDataset } from "../text-data/text-dataset.ts";
 import type { TextModel } from "../text-model.ts";
 import type { FitOptions, FitSettings } from "./fit-options.ts";
@@ -48,12 +49,15 @@ function hashOfTexts({ examples, kind, labels }: TextDataset): string {
   return `${examples.length} texts, ${hash.text}`;
 }
 
-/** Of all weights but those that are drawn anew each time that a model is made. */
-function hashOfWeights(model: TextModel): string {
+/** All weights that a model has from its folder: not those that are drawn anew each time that it is made. */
+export function weightsOfFolder(model: TextModel): [string, Parameter][] {
   const head = new Set(model.headPaths());
+  return model.namedParameters().filter(([path]) => !head.has(path) && !isAdapter(path));
+}
+
+function hashOfWeights(model: TextModel): string {
   const hash = new Hash();
-  for (const [path, parameter] of model.namedParameters()) {
-    if (head.has(path) || isAdapter(path)) continue;
+  for (const [path, parameter] of weightsOfFolder(model)) {
     hash.add(bytesOfText(path));
     for (const bytes of bytesIn(parameter, "fit")) hash.add(bytes);
   }

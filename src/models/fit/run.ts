@@ -1,4 +1,5 @@
 import { GroupError } from "../../base/errors.ts";
+import { HeldWeights } from "../../checkpoint/held-weights.ts";
 import type { SaveOptions } from "../../checkpoint/save-options.ts";
 import type { Group } from "../../distributed/group.ts";
 import { copyOfBits } from "../../nn/bits.ts";
@@ -22,7 +23,7 @@ import { prefixText } from "./prefix/prefix-record.ts";
 import { progressOf } from "./progress-line.ts";
 import { groupsOfRates, warmUpAndDecay } from "./rates.ts";
 import { RunFolder } from "./run-folder.ts";
-import { identityOf } from "./run-identity.ts";
+import { identityOf, weightsOfFolder } from "./run-identity.ts";
 import { parametersOf } from "./run-parameters.ts";
 import type { RunParts } from "./run-parts.ts";
 import { planOf, type RunPlan } from "./run-plan.ts";
@@ -43,6 +44,8 @@ export class Run {
   /** The phase that is planned, while one is. */
   #planned: PhaseSpan | null = null;
   #folder: RunFolder | null = null;
+  /** What the model has from its own folder, which checkpoints need not have as long as it stays so. */
+  #held: HeldWeights | null = null;
   #progress: Progress | null = null;
 
   constructor(parts: RunParts) {
@@ -176,6 +179,7 @@ export class Run {
     const { model, settings, options } = this.#parts;
     if (this.#folder === null) return;
     const identity = identityOf(model, settings, options);
+    this.#held = new HeldWeights(weightsOfFolder(model));
     if (!this.#folder.hasBegun(identity, options.resume === true)) return this.#folder.begin(identity);
     this.#folder.load(this.#saved());
     this.#folder.cut("metrics", this.#state.lines);
@@ -187,6 +191,7 @@ export class Run {
     const { model, best } = this.#parts;
     return {
       module: model,
+      ...(this.#held === null ? {} : { base: this.#held }),
       optimizer: this.#step.optimizer as AdamW,
       schedule: this.#schedule,
       step: this.#step,

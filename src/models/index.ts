@@ -38,7 +38,7 @@ export { tripletLoss } from "./embeddings/losses/triplet.ts";
 export type { PoolingMode } from "./embeddings/pooling.ts";
 export type { EncoderInputs, EncoderOutput } from "./encoder-inputs.ts";
 export { fit } from "./fit/fit.ts";
-export type { Criterion, FitOptions } from "./fit/fit-options.ts";
+export type { Criterion, FitOptions, KeepPrefixOptions } from "./fit/fit-options.ts";
 export type { EpochRecord, FitResult } from "./fit/fit-result.ts";
 export type { FrozenMode } from "./fit/frozen-mode.ts";
 export type { ClassWeights } from "./fit/objectives/class-weights.ts";

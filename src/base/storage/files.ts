@@ -142,6 +142,13 @@ export const fileVersion = (path: string): string =>
     return [path, dev, ino, size, mtimeNs, ctimeNs].join(":");
   });
 
+/** How many bytes a file has, and when it was written to, in milliseconds; null where there is none. */
+export const fileFacts = (path: string): { size: number; modified: number } | null =>
+  withFiles(`read ${path}`, ({ fs }) => {
+    const found = fs.statSync(path, { throwIfNoEntry: false });
+    return found === undefined ? null : { size: found.size, modified: found.mtimeMs };
+  });
+
 /** Whether two paths lead to one file that is there. */
 export const samePlace = (a: string, b: string): boolean =>
   withFiles(`read ${a}`, ({ fs }) => {

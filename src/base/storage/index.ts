@@ -4,6 +4,7 @@ export {
   appendFile,
   baseName,
   type FileReader,
+  fileFacts,
   fileVersion,
   folderOf,
   isFolder,

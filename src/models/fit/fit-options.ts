@@ -27,6 +27,19 @@ export type Criterion =
   | "recall@10"
   | "mrr@10";
 
+/** How what frozen layers give is kept. */
+export interface KeepPrefixOptions {
+  /** Bytes of memory that it may take; 1 GiB. */
+  readonly memory?: number;
+  /**
+   * A folder in which later trainings find it, of the same frozen weights, texts and arithmetic. Unless given it is `out`,
+   * for a training that goes on, until that has ended.
+   */
+  readonly folder?: string;
+  /** Bytes that it may take there, the oldest going first; 8 GiB. 0: later trainings find nothing. */
+  readonly disk?: number;
+}
+
 /** Options of `fit`. */
 export interface FitOptions {
   /** Texts to learn from, with targets of the kind that the model is for. */
@@ -44,7 +57,7 @@ export interface FitOptions {
    * Whether the lowest layers, where they are frozen and give the same for a text each time, are run once a text; true. What
    * they give is in memory, and beyond `memory` bytes (1 GiB) in a file.
    */
-  readonly keepPrefix?: boolean | { readonly memory: number };
+  readonly keepPrefix?: boolean | KeepPrefixOptions;
   /** How often each text is seen; 3, unless `steps` is given. */
   readonly epochs?: number;
   /** How many updates are made, in place of `epochs`. */
@@ -171,10 +184,9 @@ export function fitSettings(options: FitOptions): FitSettings {
   const { frozenMode, keepPrefix } = settings;
   if (frozenMode !== "train" && frozenMode !== "eval")
     throw new ArgumentError(`fit: frozenMode is ${JSON.stringify(frozenMode)}; it must be "train" or "eval"`);
-  const memory: unknown = typeof keepPrefix === "object" ? keepPrefix?.memory : 0;
-  if (!(typeof memory === "number" && memory >= 0) || !["boolean", "object"].includes(typeof keepPrefix))
+  if (!isKeepPrefix(keepPrefix))
     throw new ArgumentError(
-      `fit: keepPrefix is ${JSON.stringify(keepPrefix)}; it must be true, false, or { memory } with a number of bytes`,
+      `fit: keepPrefix is ${JSON.stringify(keepPrefix)}; it must be true, false, or { memory, disk } with numbers of bytes, and { folder } with the path of a folder`,
     );
   check("seed", (n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32, "a whole number from 0 on, below 2^32");
   if (epochs !== undefined && steps !== null)
@@ -190,4 +202,11 @@ export function fitSettings(options: FitOptions): FitSettings {
           `fit: ${name} is ${options[name]}, and nowhere to keep checkpoints; give out`,
         );
   return settings;
+}
+
+function isKeepPrefix(given: unknown): boolean {
+  if (typeof given !== "object") return typeof given === "boolean";
+  const { memory = 0, disk = 0, folder = "." } = (given ?? { memory: null }) as Record<string, unknown>;
+  const areBytes = [memory, disk].every((bytes) => typeof bytes === "number" && bytes >= 0);
+  return areBytes && typeof folder === "string" && folder !== "";
 }

@@ -8,12 +8,14 @@ import {
   namesIn,
   readFile,
   removeFile,
+  temporaryEnd,
   writeText,
 } from "../../base/storage/index.ts";
 import { CheckpointFolder } from "../../checkpoint/checkpoint-folder.ts";
 import type { SaveOptions } from "../../checkpoint/save-options.ts";
 import type { Group } from "../../distributed/group.ts";
 import type { TextModel } from "../text-model.ts";
+import { isPrefixFile } from "./prefix/kept-file.ts";
 import { isKeptFile } from "./prefix/kept-store.ts";
 import { differences, type RunIdentity } from "./run-identity.ts";
 
@@ -51,7 +53,9 @@ export class RunFolder {
         makeFolder(path);
         release = holdFile(joinPath(path, lockName), `fit: the folder ${path}`);
         // A process that was killed has left what only it can use.
-        for (const name of namesIn(path)) if (isKeptFile(name)) removeFile(joinPath(path, name));
+        for (const name of namesIn(path))
+          if (isKeptFile(name) || (isPrefixFile(name) && temporaryEnd.test(name)))
+            removeFile(joinPath(path, name));
       } catch (error) {
         problem = error;
       }
@@ -142,9 +146,12 @@ export class RunFolder {
       appendFile(joinPath(this.path, lineNames[file]), new TextEncoder().encode(`${JSON.stringify(line)}\n`));
   }
 
-  /** Writes the tuned model. */
+  /** Writes the tuned model, and removes what only a training that goes on would have used. */
   async finish(model: TextModel): Promise<void> {
-    if (this.#writes) await model.savePretrained(this.path);
+    if (this.#writes) {
+      await model.savePretrained(this.path);
+      for (const name of namesIn(this.path)) if (isPrefixFile(name)) removeFile(joinPath(this.path, name));
+    }
     await this.#group?.barrier();
   }
 

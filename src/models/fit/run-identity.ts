@@ -15,7 +15,9 @@ export function identityOf(model: TextModel, settings: FitSettings, options: Fit
   const { maxLength = null, lr = null, classWeights = null, embeddings = null, group } = options;
   // What a function decides is in the checkpoints.
   const trains = typeof kept.trains === "function" ? "a function" : kept.trains;
-  const given = { ...kept, trains, maxLength, lr, classWeights, embeddings };
+  // Where it is kept, and how much of it, changes no bit.
+  const keepPrefix = kept.keepPrefix !== false;
+  const given = { ...kept, trains, keepPrefix, maxLength, lr, classWeights, embeddings };
   const { labels = [] } = model as { labels?: readonly string[] };
   const { tokenizer } = model;
   return {

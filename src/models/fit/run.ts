@@ -81,6 +81,7 @@ export class Run {
     this.#phase = new CurrentPhase({
       ...parts,
       folder: options.out ?? null,
+      isShared: this.#group !== null,
       explain:
         this.#group === null
           ? (...inputs) => this.#step.explain(tensor(1), this.#phase.span.label, ...inputs)

@@ -12,8 +12,8 @@ import type { PrefixRecord } from "../prefix/prefix-record.ts";
 import type { RunLength } from "../run-length.ts";
 import type { PhaseSpan } from "./phases.ts";
 
-/** Bytes of memory that may be taken unless something else is said. */
-const defaultMemory = 2 ** 30;
+/** Bytes of memory, and of a folder, that may be taken unless something else is said. */
+const [defaultMemory, defaultDisk] = [2 ** 30, 2 ** 33];
 
 /** What a phase is entered with. */
 interface PhaseParts {
@@ -24,6 +24,8 @@ interface PhaseParts {
   readonly length: RunLength;
   /** The folder of the training, for what memory has no room for; null: it has none. */
   readonly folder: string | null;
+  /** Whether the training is one of several ranks, each of which keeps what it has seen. */
+  readonly isShared: boolean;
   /** Says what a call of the step costs; null where ranks would have to agree on it. */
   readonly explain: ((...inputs: Tensor[]) => Explanation) | null;
 }
@@ -34,10 +36,9 @@ export class CurrentPhase {
   #span: PhaseSpan | null = null;
   #kept: KeptPrefix | null = null;
   readonly #records: {
-    of: Omit<PrefixRecord, "bytes" | "bytesInFile">;
+    of: Omit<PrefixRecord, "bytes" | "bytesInFile" | "rowsFound" | "whyNotFiled">;
     kept: KeptPrefix | null;
-    bytes: number;
-    bytesInFile: number;
+    counted: Pick<PrefixRecord, "bytes" | "bytesInFile" | "rowsFound" | "whyNotFiled">;
   }[] = [];
 
   constructor(parts: PhaseParts) {
@@ -51,7 +52,7 @@ export class CurrentPhase {
   /** What was kept in each phase, or why nothing was. */
   get prefixes(): PrefixRecord[] {
     this.#count();
-    return this.#records.map(({ of, bytes, bytesInFile }) => ({ ...of, bytes, bytesInFile }));
+    return this.#records.map(({ of, counted }) => ({ ...of, ...counted }));
   }
 
   /** Enters a phase, and leaves the one before. */
@@ -76,24 +77,27 @@ export class CurrentPhase {
     entry.kept = this.#kept;
     const { share, bytes: expectedBytes } = this.#saving(cost);
     const of = { phase: span.label, upTo, isKept: cut > 0, why, share, expectedBytes };
-    this.#records.push({ of, kept: this.#kept, bytes: 0, bytesInFile: 0 });
+    const counted = { bytes: 0, bytesInFile: 0, rowsFound: 0, whyNotFiled: null };
+    this.#records.push({ of, kept: this.#kept, counted });
   }
 
   #keptUpTo(cut: number, { dtype }: PrefixCost): KeptPrefix {
-    const { model, entry, settings, folder } = this.#parts;
+    const { model, entry, settings, folder, isShared } = this.#parts;
     const paths = model
       .stages()
       .slice(0, cut)
       .flatMap((stage) => stage.paths);
     const parameters = new Set(modulesAt(model, paths).flatMap((module) => module.parameters()));
     const { keepPrefix, batch } = settings;
-    const memory = typeof keepPrefix === "object" ? keepPrefix.memory : defaultMemory;
+    const given = typeof keepPrefix === "object" ? keepPrefix : {};
+    const { memory = defaultMemory, disk = defaultDisk, folder: shared = folder } = given;
     return new KeptPrefix(model, cut, [...parameters], {
       dtype,
       batches: entry.batches,
       batch,
       memory,
-      folder,
+      temporary: folder,
+      folder: shared === null || isShared || disk === 0 ? null : { path: shared, limit: disk },
     });
   }
 
@@ -131,8 +135,8 @@ export class CurrentPhase {
   #count(): void {
     const last = this.#records.at(-1);
     if (last === undefined || last.kept === null) return;
-    last.bytes = last.kept.bytes;
-    last.bytesInFile = last.kept.bytesInFile;
+    const { bytes, bytesInFile, rowsFound, whyNotFiled } = last.kept;
+    last.counted = { bytes, bytesInFile, rowsFound, whyNotFiled };
   }
 
   /** Forgets all that is kept. */

@@ -9,8 +9,8 @@ import {
   temporaryFile,
 } from "../../../base/storage/index.ts";
 
-/** Where some numbers are: in memory, or from a byte of a file on. */
-type Place = Float32Array | { readonly from: number; readonly length: number };
+/** Where some numbers are: in memory, or from a byte of a file on; its own file where no other is said. */
+type Place = Float32Array | { readonly from: number; readonly length: number; readonly reader?: FileReader };
 
 /** What names of such files begin with. */
 const fileName = "thaw-kept";
@@ -25,6 +25,9 @@ export class KeptStore {
   readonly #places = new Map<number, Place>();
   #file: { readonly path: string; readonly forget: () => void; size: number } | null = null;
   #reader: FileReader | null = null;
+  /** Files of others that numbers are in. */
+  readonly #others = new Set<FileReader>();
+  #bytesOfOthers = 0;
   /** Bytes that are kept. */
   bytes = 0;
 
@@ -36,7 +39,7 @@ export class KeptStore {
 
   /** Bytes of these in a file. */
   get bytesInFile(): number {
-    return this.#file?.size ?? 0;
+    return (this.#file?.size ?? 0) + this.#bytesOfOthers;
   }
 
   has(key: number): boolean {
@@ -46,6 +49,16 @@ export class KeptStore {
   put(key: number, values: Float32Array): void {
     this.bytes += values.byteLength;
     this.#places.set(key, this.bytes <= this.#memory ? values.slice() : this.#append(values));
+  }
+
+  /** Keeps what a file has that another process has written: in memory, as far as there is room, and else where it is. */
+  take(key: number, reader: FileReader, { from, length }: { from: number; length: number }): void {
+    this.#others.add(reader);
+    const bytes = length * Float32Array.BYTES_PER_ELEMENT;
+    this.bytes += bytes;
+    this.#places.set(key, { from, length, reader });
+    if (this.bytes <= this.#memory) this.#places.set(key, this.get(key));
+    else this.#bytesOfOthers += bytes;
   }
 
   #append(values: Float32Array): Place {
@@ -75,19 +88,27 @@ export class KeptStore {
     const place = this.#places.get(key)!;
     if (place instanceof Float32Array) return place;
     const values = new Float32Array(place.length);
-    this.#reader ??= openFile(this.#file!.path);
-    const read = this.#reader.read(bytesOf(values), place.from);
+    const read = this.#readerOf(place).read(bytesOf(values), place.from);
     if (read !== values.byteLength)
       throw new FileError(
-        `fit: ${this.#file!.path} has been changed: ${read} of ${values.byteLength} bytes are left of what was kept there`,
+        `fit: ${place.reader === undefined ? this.#file!.path : "a file of kept layers"} has been changed: ${read} of ${values.byteLength} bytes are left of what was kept there`,
       );
     return values;
   }
 
-  /** Forgets all, and removes the file. */
+  #readerOf({ reader }: { readonly reader?: FileReader }): FileReader {
+    if (reader !== undefined) return reader;
+    this.#reader ??= openFile(this.#file!.path);
+    return this.#reader;
+  }
+
+  /** Forgets all, and removes the file that is its own. */
   clear(): void {
     this.#places.clear();
     this.bytes = 0;
+    for (const reader of this.#others) reader.close();
+    this.#others.clear();
+    this.#bytesOfOthers = 0;
     this.#reader?.close();
     this.#reader = null;
     if (this.#file === null) return;

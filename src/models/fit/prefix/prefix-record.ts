@@ -16,15 +16,22 @@ export interface PrefixRecord {
   /** Bytes that were kept, those for `eval` too, and how many of them in a file. */
   readonly bytes: number;
   readonly bytesInFile: number;
+  /** Texts that another process had run, whose file was found. */
+  readonly rowsFound: number;
+  /** Why what was kept is in no file for other processes to find; null where it is, and where nothing is to be. */
+  readonly whyNotFiled: string | null;
 }
 
 /** What a record says, in a line. */
-export function prefixText({ phase, upTo, isKept, why, share, expectedBytes, bytes }: PrefixRecord): string {
+export function prefixText(record: PrefixRecord): string {
+  const { phase, upTo, isKept, why, share, expectedBytes, bytes, rowsFound, whyNotFiled } = record;
   const when = phase === "" ? "" : `${phase}: `;
   const part = share === null ? "" : `, ${percent(share)} of a step's work`;
   const size = bytes || expectedBytes;
   const taken = size === null ? "" : `, ${bytes > 0 ? "" : "about "}${grouped(size)} bytes`;
-  if (isKept) return `${when}run once a text and kept: all up to ${upTo}${part}${taken}`;
+  const found = rowsFound === 0 ? "" : `; ${grouped(rowsFound)} texts had been run before`;
+  const lost = whyNotFiled === null ? "" : `; not for later trainings: ${whyNotFiled}`;
+  if (isKept) return `${when}run once a text and kept: all up to ${upTo}${part}${taken}${found}${lost}`;
   const would = share === null ? "" : `; it would save all up to ${upTo}${part}`;
   return `${when}nothing is kept: ${why}${would}`;
 }

@@ -283,8 +283,9 @@ export class StepGroup {
   computing<T>(losses: () => T, refusal: string | null): T {
     this.#layers = [];
     const { module } = this.#settings;
-    const note = (layer: object): void => {
-      if (refusal !== null) throw new ArgumentError(`SyncBatchNorm: ${refusal}`);
+    const note = (layer: object | null, what: string): void => {
+      if (refusal !== null) throw new ArgumentError(`${what}: ${refusal}`);
+      if (layer === null) return void this.#layers.push(what);
       const [path] = module.namedModules().find(([, each]) => each === layer) ?? [
         "one outside of the module",
       ];

@@ -32,6 +32,7 @@ export { cosentLoss } from "./embeddings/losses/cosent.ts";
 export { cosineSimilarityLoss } from "./embeddings/losses/cosine-similarity.ts";
 export {
   multipleNegativesRankingLoss,
+  type RankingLossOptions,
   type ScaleOptions,
 } from "./embeddings/losses/multiple-negatives-ranking.ts";
 export { tripletLoss } from "./embeddings/losses/triplet.ts";

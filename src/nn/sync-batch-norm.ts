@@ -32,7 +32,7 @@ export class SyncBatchNorm extends BatchNorm {
   protected override statisticsOf(x: Tensor, others: readonly number[]): BatchStatistics {
     const ranks = ranksOfStep();
     if (ranks === null || !this.training) return super.statisticsOf(x, others);
-    ranks.note(this);
+    ranks.note(this, "SyncBatchNorm");
     const wide = x.dtype === "f64" ? "f64" : "f32";
     const own = full([], sizeOf(x.shape) / this.numFeatures, { dtype: wide });
     const kept = { keepdim: true };

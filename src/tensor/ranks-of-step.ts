@@ -3,6 +3,8 @@ import { sizeOf } from "../base/shape.ts";
 import { reshape, sliceAxis } from "../ir/build.ts";
 import type { Collective } from "../ir/collective.ts";
 import { type Node, node } from "../ir/node.ts";
+import { zeros } from "./create.ts";
+import { cat } from "./functions.ts";
 import { div, mul } from "./operations/elementwise.ts";
 import { stated } from "./operations/stated.ts";
 import { Tensor } from "./tensor.ts";
@@ -14,8 +16,11 @@ export interface RanksOfStep {
   readonly weight: ((dtype: DType) => Node) | null;
   /** The turn of the next sum. */
   turn: number;
-  /** Is told of a layer that sums over ranks; throws where it cannot in this step. */
-  note(layer: object): void;
+  /**
+   * Is told of what sums over ranks: a layer, and what that is called; or null, and what all ranks must have alike. Throws
+   * where it cannot in this step.
+   */
+  note(layer: object | null, what: string): void;
 }
 
 let current: RanksOfStep | null = null;
@@ -47,4 +52,18 @@ export function sumOverRanks(ranks: RanksOfStep, tensors: readonly Tensor[]): Te
     at += size;
     return new Tensor(weight === null ? sum : stated(sum, [sum, (g) => mul(g, weight)]));
   });
+}
+
+/**
+ * Rows of all ranks, in their order, of tensors that have as many rows on each. Gradients of what any rank makes of them
+ * come back to the rank whose rows they are.
+ */
+export function gatherOverRanks(ranks: RanksOfStep, tensors: readonly Tensor[]): Tensor[] {
+  const { rank, size } = ranks.by;
+  const placed = tensors.map((x) => {
+    const [rows, ...rest] = x.shape as [number, ...number[]];
+    const none = (count: number): Tensor => zeros([count * rows, ...rest], { dtype: x.dtype });
+    return cat([none(rank), x, none(size - rank - 1)], 0);
+  });
+  return sumOverRanks(ranks, placed);
 }

@@ -207,6 +207,10 @@ describe("what cannot be gone on with", () => {
     await expect(fitTo(await drawn(), { ...some, resume: true })).rejects.toThrow(
       /nowhere to keep checkpoints; give out/,
     );
+    for (const place of ["opfs:tuned", "https://example.org/tuned"])
+      await expect(fitTo(await drawn(), { ...some, out: place })).rejects.toThrow(
+        /a folder of this machine only, which a page has not; leave it out/,
+      );
   });
 
   test("one run at a time has a folder; what a dead process has left is taken over", async () => {

@@ -16,6 +16,8 @@ export interface EmbeddingLossOptions {
   readonly scale?: number;
   /** By how much a negative should be further away, of "triplet"; 5. */
   readonly margin?: number;
+  /** Whether ranks that train together also tell a text from those that the others have, of "multipleNegativesRanking"; false. */
+  readonly gather?: boolean;
   /** So many rows of a batch go through the model at once, for batches that would not fit; all unless given. */
   readonly chunk?: number;
 }
@@ -45,8 +47,8 @@ const losses: { readonly [L in EmbeddingLoss]: KnownLoss } = {
     fits: (columns, hasScores) => columns >= 2 && !hasScores,
     comparesRows: true,
     weightOf: each,
-    of: (columns, _, { scale }) =>
-      multipleNegativesRankingLoss(columns, scale === undefined ? {} : { scale }),
+    of: (columns, _, { scale, gather = false }) =>
+      multipleNegativesRankingLoss(columns, { gather, ...(scale === undefined ? {} : { scale }) }),
   },
   cosent: {
     takes: "two columns with scores",
@@ -104,7 +106,11 @@ export function lossByColumns(
       );
     if (!(value > 0)) throw new ArgumentError(`fit: ${option} is ${value}; it must be above 0`);
   }
-  const { chunk } = options;
+  const { chunk, gather = false } = options;
+  if (typeof gather !== "boolean" || (gather && name !== "multipleNegativesRanking"))
+    throw new ArgumentError(
+      `fit: gather is ${JSON.stringify(gather)}, and the loss is "${name}"; it is true or false, of "multipleNegativesRanking"`,
+    );
   if (chunk !== undefined && !(Number.isInteger(chunk) && chunk >= 1))
     throw new ArgumentError(`fit: chunk is ${chunk}; it must be a whole number of at least 1`);
   return { ...loss, of: (columns, scores) => loss.of(columns, scores, options) };

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
+import { localPath } from "../../base/storage/index.ts";
 import type { Group } from "../../distributed/group.ts";
 import type { EmbeddingLossOptions } from "../embeddings/loss-by-columns.ts";
 import type { TextDataset } from "../text-data/text-dataset.ts";
@@ -195,7 +196,12 @@ export function fitSettings(options: FitOptions): FitSettings {
     throw new ArgumentError(`fit: best is ${JSON.stringify(best)}, and no texts to measure with; give eval`);
   if (patience !== null && best === null)
     throw new ArgumentError(`fit: patience is ${patience}, and nothing says what is better; give best`);
-  if (options.out === undefined)
+  const { out } = options;
+  if (out !== undefined && (typeof out !== "string" || localPath(out) === null))
+    throw new ArgumentError(
+      `fit: out is ${JSON.stringify(out)}, and checkpoints are written to a folder of this machine only, which a page has not; leave it out, and write the tuned model with savePretrained, which takes opfs:… and places for files too`,
+    );
+  if (out === undefined)
     for (const name of ["resume", "saveEvery"] as const)
       if (options[name])
         throw new ArgumentError(

@@ -50,6 +50,7 @@ export function preparedFit(model: TextModel<Tensor>, options: FitOptions): Run 
     eval: options.eval,
     classWeights: options.classWeights,
     embeddings: options.embeddings,
+    ranks: options.group?.size ?? 1,
     batches,
     entry,
   });

@@ -20,7 +20,7 @@ interface ComparedTexts {
 
 /** Embeddings of texts that are like one another, or are not: the loss is what the columns are for. */
 export function embeddingsObjective(settings: ObjectiveSettings): Objective<EmbeddingMetrics> {
-  const { model, batches, batch, seed, bucket } = settings;
+  const { model, batches, batch, seed, bucket, ranks, accumulate } = settings;
   const options = settings.embeddings ?? {};
   const train = comparedTexts("train", settings.train);
   const measured = settings.eval && comparedTexts("eval", settings.eval);
@@ -31,6 +31,20 @@ export function embeddingsObjective(settings: ObjectiveSettings): Objective<Embe
     throw new ArgumentError(
       "fit: bucket is true, and batches are made so that no text is in one twice; leave it out",
     );
+  const gathers = options.gather === true && ranks > 1;
+  if (gathers && (accumulate > 1 || batch < ranks))
+    throw new ArgumentError(
+      `fit: gather is true, with ${ranks} ranks, and ${accumulate > 1 ? `accumulate is ${accumulate}` : `batch is ${batch}`}; ranks compare what they have in each call, so that it goes with accumulate: 1 and a text or more for each`,
+    );
+  /** Batches of which each rank has as many rows. */
+  const shared = (dealt: number[][]): number[][] => {
+    const even = dealt.map((some) => some.slice(0, some.length - (some.length % ranks)));
+    const found = even.filter(({ length }) => length > 0);
+    if (found.length > 0) return found;
+    throw new DataError(
+      `fit: gather is true, and no batch of train has a row without duplicates for each of ${ranks} ranks; give more rows, or leave it out`,
+    );
+  };
   const embed = (inputIds: Tensor, attentionMask: Tensor, tokenTypeIds: Tensor): Tensor => {
     const inputs = { inputIds, attentionMask, tokenTypeIds };
     const made =
@@ -55,7 +69,12 @@ export function embeddingsObjective(settings: ObjectiveSettings): Objective<Embe
     notKept: "what the loss compares is made of tokens",
     lengthOf: (i) => Math.max(...rows[i]!.map((text) => batches.row(text).ids.length)),
     ...(loss.comparesRows
-      ? { deal: (epoch: number) => batchesWithoutDuplicates(rows, batch, seed, epoch) }
+      ? {
+          deal: (epoch: number) => {
+            const dealt = batchesWithoutDuplicates(rows, batch, seed, epoch);
+            return gathers ? shared(dealt) : dealt;
+          },
+        }
       : {}),
     batch: (indices) => ({
       inputs: [

@@ -51,6 +51,9 @@ export interface ObjectiveSettings {
   /** How many texts go through the model at once where it is measured. */
   readonly batch: number;
   readonly seed: number;
+  /** How many ranks train together, each with a part of a batch; and how many batches make an update. */
+  readonly ranks: number;
+  readonly accumulate: number;
   readonly bucket: boolean;
   readonly embeddings: EmbeddingLossOptions | undefined;
   readonly classWeights: ClassWeights | undefined;

@@ -281,7 +281,10 @@ test("what is frozen computes in the mode that is asked for, and has its own aga
 
 test.each([
   [{ frozenMode: "off" }, /frozenMode is "off"; it must be "train" or "eval"/],
-  [{ keepPrefix: { memory: -1 } }, /keepPrefix is {"memory":-1}; it must be true, false, or { memory, disk }/],
+  [
+    { keepPrefix: { memory: -1 } },
+    /keepPrefix is {"memory":-1}; it must be true, false, or { memory, disk }/,
+  ],
   [{ keepPrefix: "yes" }, /keepPrefix is "yes"/],
 ])("%j cannot be", async (options, message) => {
   await expect(tuned({ trains: head, ...(options as object) })).rejects.toThrow(message);

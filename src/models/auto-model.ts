@@ -23,6 +23,7 @@ import type { EmbeddingModel } from "./embeddings/embedding-model.ts";
 import { openEmbeddingModel } from "./embeddings/open-embedding-model.ts";
 import type { EncoderOutput } from "./encoder-inputs.ts";
 import type {
+  EntityPrediction,
   LabelsPrediction,
   NumberPrediction,
   Prediction,
@@ -131,6 +132,15 @@ type Predictor<P, M extends Metrics> = {
 } & OfAnyKind<Tensor> &
   MeasuredBy<M>;
 
+/** A model that gives words labels, or finds entities in texts. */
+export interface Tagger extends Predictor<TagPrediction, TagMetrics>, Labelled {
+  predict(
+    texts: readonly string[],
+    options: PredictOptions & { readonly aggregationStrategy: "simple" },
+  ): Promise<EntityPrediction[]>;
+  predict(texts: readonly Text[], options?: PredictOptions): Promise<TagPrediction[]>;
+}
+
 interface Labelled {
   readonly labels: readonly string[];
 }
@@ -147,7 +157,7 @@ export type ModelFor<T extends Task> = {
   classify: Classifier;
   multiLabel: Predictor<LabelsPrediction, LabelsMetrics> & Labelled;
   regress: Predictor<NumberPrediction, NumberMetrics> & Labelled;
-  tag: Predictor<TagPrediction, TagMetrics> & Labelled;
+  tag: Tagger;
   maskedLM: Predictor<TokenPrediction, MaskedMetrics>;
   embed: Embedder;
 }[T];

@@ -153,6 +153,7 @@ class BertPredictionHead extends Module {
  */
 export class BertForMaskedLM extends BertHead {
   readonly architecture = "BertForMaskedLM";
+  override readonly outputEmbeddings = "cls.predictions.decoder";
   cls: BertPredictionHead;
 
   constructor(config: Config) {

@@ -112,6 +112,7 @@ export class DistilBertForTokenClassification extends DistilBertHead {
  */
 export class DistilBertForMaskedLM extends DistilBertHead {
   readonly architecture = "DistilBertForMaskedLM";
+  override readonly outputEmbeddings = "vocab_projector";
   vocab_transform: Linear;
   vocab_layer_norm: LayerNorm;
   vocab_projector: Linear;

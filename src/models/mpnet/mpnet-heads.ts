@@ -105,6 +105,7 @@ export class MPNetForTokenClassification extends MPNetHead {
  */
 export class MPNetForMaskedLM extends MPNetHead {
   readonly architecture = "MPNetForMaskedLM";
+  override readonly outputEmbeddings = "lm_head.decoder";
   lm_head: RobertaPredictions;
 
   constructor(config: Config) {

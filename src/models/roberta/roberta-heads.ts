@@ -151,6 +151,7 @@ export class RobertaPredictions extends Module {
  */
 export class RobertaForMaskedLM extends RobertaHead {
   readonly architecture = "RobertaForMaskedLM";
+  override readonly outputEmbeddings = "lm_head.decoder";
   lm_head: RobertaPredictions;
 
   constructor(config: Config) {

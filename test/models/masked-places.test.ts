@@ -32,7 +32,7 @@ test.each(Object.entries(classes))("%s: logits, loss and gradients at some place
     const values = await Promise.all(
       grads.map(async ([, grad]) => (grad === null ? null : await grad.data())),
     );
-    return { value: await value.item(), grads: new Map(grads.map(([path], i) => [path, values[i]])) };
+    return { value: Number(await value.item()), grads: new Map(grads.map(([path], i) => [path, values[i]])) };
   };
   const all = Array.from({ length: rows * length }, (_, at) => labelOf(at));
   const whole = await gradients(() =>

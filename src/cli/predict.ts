@@ -1,10 +1,9 @@
 import { ArgumentError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
-import { namesIn } from "../base/storage/index.ts";
+import { isFolder, namesIn } from "../base/storage/index.ts";
 import { openFileAt } from "../checkpoint/places/file.ts";
 import { folderAt } from "../checkpoint/places/folder-at.ts";
 import { autoModel, type Task } from "../models/auto-model.ts";
-import type { Config } from "../models/config.ts";
 import { EmbeddingModel } from "../models/embeddings/embedding-model.ts";
 import type { PredictOptions } from "../models/fit/predict.ts";
 import { readConfig } from "../models/folder/read-config.ts";
@@ -35,7 +34,7 @@ export async function predictTexts(
   print: (line: string) => void,
 ): Promise<void> {
   const { data, text, batch, allScores = false } = options;
-  const task = taskOf(folder, await readConfig(folderAt(folder)));
+  const task = await taskOf(folder);
   if (allScores && task !== "classify")
     throw new ArgumentError("--all-scores: the model gives a text no label; leave it out");
   const model = (await autoModel(folder, { task })) as PretrainedModel;
@@ -55,10 +54,23 @@ export async function predictTexts(
   }
 }
 
-/** What a folder's model is for. */
-function taskOf(folder: string, { architectures }: Config): Task {
+/** What PEFT calls what an adapter is for. */
+const taskTypes: Readonly<Record<string, Task>> = { SEQ_CLS: "classify", TOKEN_CLS: "tag" };
+
+/** What a folder's model is for. A folder of adapters that thaw has not written has no config of a model. */
+async function taskOf(folder: string): Promise<Task> {
+  const names = isFolder(folder) ? namesIn(folder) : [];
+  if (names.includes("modules.json")) return "embed";
+  if (names.includes("adapter_config.json") && !names.includes("config.json")) {
+    const { task_type: type } = await readConfig(folderAt(folder), "adapter_config.json");
+    const task = Object.hasOwn(taskTypes, String(type)) ? taskTypes[String(type)] : undefined;
+    if (task !== undefined) return task;
+    throw new ArgumentError(
+      `predict: ${folder} is an adapter whose task_type is ${JSON.stringify(type ?? null)}, and has no config.json that says what it is for; put the config.json of its model beside it`,
+    );
+  }
+  const { architectures } = await readConfig(folderAt(folder));
   const name = String(Array.isArray(architectures) ? architectures[0] : "");
-  if (namesIn(folder).includes("modules.json")) return "embed";
   if (name.endsWith("ForSequenceClassification")) return "classify";
   if (name.endsWith("ForTokenClassification")) return "tag";
   return name.endsWith("ForMaskedLM") ? "maskedLM" : "embed";

@@ -1,6 +1,7 @@
 import { adapterIn } from "../adapters/load-adapter.ts";
 import { ArgumentError, ConfigError, FileError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
+import { isFolder, joinPath } from "../base/storage/index.ts";
 import type { Folder } from "../checkpoint/places/folder.ts";
 import { folderAt } from "../checkpoint/places/folder-at.ts";
 import type { Transfer } from "../checkpoint/places/place.ts";
@@ -23,6 +24,7 @@ import type { EmbeddingModel } from "./embeddings/embedding-model.ts";
 import { openEmbeddingModel } from "./embeddings/open-embedding-model.ts";
 import type { EncoderOutput } from "./encoder-inputs.ts";
 import type {
+  EntityPrediction,
   LabelsPrediction,
   NumberPrediction,
   Prediction,
@@ -131,6 +133,15 @@ type Predictor<P, M extends Metrics> = {
 } & OfAnyKind<Tensor> &
   MeasuredBy<M>;
 
+/** A model that gives words labels, or finds entities in texts. */
+export interface Tagger extends Predictor<TagPrediction, TagMetrics>, Labelled {
+  predict(
+    texts: readonly string[],
+    options: PredictOptions & { readonly aggregationStrategy: "simple" },
+  ): Promise<EntityPrediction[]>;
+  predict(texts: readonly Text[], options?: PredictOptions): Promise<TagPrediction[]>;
+}
+
 interface Labelled {
   readonly labels: readonly string[];
 }
@@ -147,7 +158,7 @@ export type ModelFor<T extends Task> = {
   classify: Classifier;
   multiLabel: Predictor<LabelsPrediction, LabelsMetrics> & Labelled;
   regress: Predictor<NumberPrediction, NumberMetrics> & Labelled;
-  tag: Predictor<TagPrediction, TagMetrics> & Labelled;
+  tag: Tagger;
   maskedLM: Predictor<TokenPrediction, MaskedMetrics>;
   embed: Embedder;
 }[T];
@@ -166,7 +177,7 @@ export interface AutoModelOptions<T extends Task> extends Transfer {
  * A model with the weights of a folder of Hugging Face's, in eval mode.
  *
  * Takes the path or the URL of a folder with `config.json` and safetensors, or with an adapter of PEFT's, which names the
- * folder of its base and is loaded beside that; in a page a URL may be relative, and `opfs:…` is a folder in the origin's
+ * folder of its base (from here, or from beside it) and is loaded with that; in a page a URL may be relative, and `opfs:…` is a folder in the origin's
  * own file system. `onProgress` is told how far the weights have come from there, and `signal` ends it. And which `task` the model is for: "encode" (hidden
  * states); "classify", "multiLabel" or "regress" (a text or a pair: one label, several, a number); "tag" (each word);
  * "maskedLM"; or "embed" (one vector a text: as a folder of sentence-transformers says, or else the mean of tokens). With
@@ -213,7 +224,7 @@ async function openModel<T extends Task>(
       ? await tokenizerIn(place)
       : (tokenizer ?? null);
   const weights = base ?? folder;
-  putPretrained(model, await weights.tensors(), weights.name);
+  model.drawn = putPretrained(model, await weights.tensors(), weights.name).drawn;
   model.folder = weights.name;
   if (base !== null) await adapterIn(model, folder);
   model.eval();
@@ -224,12 +235,20 @@ async function openModel<T extends Task>(
 async function adaptedBase(folder: Folder, transfer: Transfer): Promise<Folder | null> {
   if ((await folder.which(["adapter_config.json"])).size === 0 || (await folder.hasWeights())) return null;
   const { base_model_name_or_path: base } = await readConfig(folder, "adapter_config.json");
-  try {
-    const named = typeof base === "string" ? folderAt(base, transfer) : null;
-    if (named !== null && (await named.isThere())) return named;
-  } catch (error) {
-    if (!(error instanceof FileError)) throw error;
-  }
+  // A path that leads nowhere from here may lead somewhere from beside the adapter.
+  const places =
+    typeof base !== "string"
+      ? []
+      : isFolder(folder.name)
+        ? [base, joinPath(folder.name, `../${base}`)]
+        : [base];
+  for (const place of places)
+    try {
+      const named = folderAt(place, transfer);
+      if (await named.isThere()) return named;
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+    }
   throw new ConfigError(
     `${folder.name} holds an adapter of ${printable(JSON.stringify(base ?? null))}, which is no folder here; open the base with autoModel and call loadAdapter(model, ${JSON.stringify(folder.name)})`,
   );

@@ -7,6 +7,7 @@ export {
   type Embedder,
   type MeasuredBy,
   type ModelFor,
+  type Tagger,
   type Task,
 } from "./auto-model.ts";
 export {
@@ -44,6 +45,7 @@ export type { EpochRecord, FitResult } from "./fit/fit-result.ts";
 export type { FrozenMode } from "./fit/frozen-mode.ts";
 export type { ClassWeights } from "./fit/objectives/class-weights.ts";
 export type {
+  EntityPrediction,
   LabelsPrediction,
   NumberPrediction,
   Prediction,
@@ -82,6 +84,7 @@ export {
 } from "./mpnet/mpnet-heads.ts";
 export { MPNetModel } from "./mpnet/mpnet-model.ts";
 export { PretrainedModel, type SavePretrainedOptions } from "./pretrained-model.ts";
+export type { ResizeOptions } from "./resize-token-embeddings.ts";
 export {
   RobertaForMaskedLM,
   RobertaForSequenceClassification,

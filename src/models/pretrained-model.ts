@@ -11,6 +11,7 @@ import type { EncoderInputs } from "./encoder-inputs.ts";
 import { type PredictOptions, predict } from "./fit/predict.ts";
 import { checkPrecisions, type OnnxPrecision, putOnnx } from "./folder/save-onnx.ts";
 import { putModel } from "./folder/save-pretrained.ts";
+import { type ResizeOptions, resizeTokenEmbeddings } from "./resize-token-embeddings.ts";
 import type { Stage } from "./stages.ts";
 import type { Text, TextTokenizer } from "./text/text-tokenizer.ts";
 import type { TextModel } from "./text-model.ts";
@@ -28,12 +29,16 @@ export abstract class PretrainedModel<R = unknown> extends Module implements Tex
   tokenizer: TextTokenizer | null = null;
   /** The folder that `autoModel` has opened it from, with the weights that adapters are beside; null: it is of none. */
   folder: string | null = null;
+  /** Paths of what its folder had no weights for, which `autoModel` has drawn. */
+  drawn: readonly string[] = [];
   /** What this class is called in transformers. */
   abstract readonly architecture: string;
   /** The field that holds the encoder under a head; null: this is the encoder itself. */
   abstract readonly baseName: string | null;
   /** How many tokens a text may have. */
   abstract readonly maxLength: number;
+  /** The path of the layer that gives a number for each token of the vocabulary; null: there is none. */
+  readonly outputEmbeddings: string | null = null;
 
   constructor(config: Config) {
     super();
@@ -81,6 +86,22 @@ export abstract class PretrainedModel<R = unknown> extends Module implements Tex
       putModel(this, sink);
       await putOnnx(this, sink, onnx);
     });
+  }
+
+  /**
+   * Gives the table of tokens another number of rows, in place: new rows come behind the old ones, which stay as they are,
+   * and rows that are too many are cut off. A head that finds tokens, tied or not, gets as many, and the config says so.
+   * What was made of the parameters before, as an optimizer, does not know the new ones.
+   *
+   * Takes how many tokens there are (`model.tokenizer.vocabularySize` after `addTokens`), and options: with
+   * `padToMultipleOf` there are rows for a multiple of so many. New rows are drawn around the mean of the old ones, with
+   * `meanResizing: false` around 0, from the shared random numbers.
+   * Throws `ArgumentError` for what is no such number, or would cut off padding; `AdapterError` for a model with adapters;
+   * `FreezeError` where the table is frozen. Then nothing has changed.
+   * Source: `resize_token_embeddings` of transformers.
+   */
+  resizeTokenEmbeddings(tokens: number, options: ResizeOptions = {}): void {
+    resizeTokenEmbeddings(this, tokens, options);
   }
 
   /** Paths of what a head adds to the encoder: a file need not have it, or may have it in another shape. */

@@ -13,7 +13,8 @@ export interface TextModel<R = unknown> extends Module {
   readonly architecture: string;
   readonly baseName: string | null;
   readonly maxLength: number;
-  forward(inputs: EncoderInputs): R;
+  /** `places`: of a model that finds tokens, those that it is to find, counted through the rows of the batch; all unless given. */
+  forward(inputs: EncoderInputs, places?: Tensor | null): R;
   stages(): readonly Stage[];
   outputOf(x: Tensor): R;
   headPaths(): string[];

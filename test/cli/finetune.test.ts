@@ -150,6 +150,76 @@ test("--dry-run says it all and writes nothing", { timeout: 60_000 }, async () =
   expect(readdirSync(top).sort()).toEqual(before);
 });
 
+describe("what is trained, and when", { timeout: 120_000 }, () => {
+  const lora = ["--lora", "2", "--lora-alpha", "4", "--frozen-mode", "eval", "--no-keep-prefix"];
+
+  test("an adapter: the folder has it and the head alone, and predict opens it beside the base", async () => {
+    const run = await thaw([...some, ...lora, "--out", "adapted"]);
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    // Two layers of queries and values of rank 2, and a head of two labels; the pooler is what the folder has.
+    expect(run.stdout).toMatch(
+      /^trains +all at 0.01: bert.encoder.layer.0.attention.self.query.lora_A\S*, .* and 8 more$/m,
+    );
+    expect(run.stdout).toContain("an adapter: 290 of");
+    expect(run.stdout).toContain("computes in eval mode");
+    expect(run.stdout).toContain("frozen layers are run anew in each epoch");
+    expect(existsSync(at("adapted/model.safetensors"))).toBe(false);
+    expect(JSON.parse(readFileSync(at("adapted/adapter_config.json"), "utf8"))).toMatchObject({
+      r: 2,
+      lora_alpha: 4,
+      target_modules: ["query", "value"],
+      modules_to_save: ["classifier"],
+      base_model_name_or_path: "base",
+      task_type: "SEQ_CLS",
+    });
+    const card = readFileSync(at("adapted/README.md"), "utf8");
+    expect(card).toContain("library_name: peft");
+    expect(card).toContain("PeftModel.from_pretrained(base,");
+    expect(card).toMatch(/Not trained, and the same bit for bit: 39 tensors/);
+    for (const line of [
+      "| --lora | 2 |",
+      "| --lora-alpha | 4 |",
+      "| --frozen-mode | eval |",
+      "| --keep-prefix | false |",
+    ])
+      expect(card).toContain(line);
+    const found = await thaw(["predict", "adapted", "--data", "texts.jsonl"]);
+    expect(found).toMatchObject({ code: 0, stderr: "" });
+    mkdirSync(at("elsewhere"), { recursive: true });
+    const beside = await thaw(["predict", at("adapted"), "--data", at("texts.jsonl")], {
+      cwd: at("elsewhere"),
+    });
+    expect(beside.stdout).toBe(found.stdout);
+    expect(found.stdout.trim().split("\n")).toHaveLength(60);
+    const resumed = await thaw([...some, "--lora", "3", "--out", "adapted", "--resume"]);
+    expect(resumed.code).toBe(1);
+    expect(resumed.stderr).toMatch(/the adapter default: .*"rank":2.* then, .*"rank":3.* now/);
+    expect(resumed.stderr).toMatch(/the option frozenMode: "eval" then, "train" now/);
+  });
+
+  test("phases: layer by layer, and the head first", async () => {
+    const lower = await thaw([
+      ...some.filter((word) => word !== "--lr" && word !== "1e-2"),
+      "--gradual-unfreezing",
+      "--out",
+      "gradual",
+    ]);
+    expect(lower).toMatchObject({ code: 0, stderr: "" });
+    expect(lower.stdout).toMatch(/^phase +from epoch 1: [\d,]+ numbers/m);
+    expect(lower.stdout).toMatch(/^phase +from epoch 2: [\d,]+ numbers/m);
+    expect(lower.stdout).not.toContain("from epoch 3");
+    const card = readFileSync(at("gradual/README.md"), "utf8");
+    expect(card).toContain("Trained from epoch 2:");
+    // The first layer and the embeddings have not had their turn.
+    expect(card).toMatch(/Not trained, and the same bit for bit: \d+ tensors/);
+    const first = await thaw([...some, "--head-first", "1", "--out", "first"]);
+    expect(first).toMatchObject({ code: 0, stderr: "" });
+    expect(first.stdout).toContain("the head for 1 epochs, then all: ");
+    expect(readFileSync(at("first/README.md"), "utf8")).toContain("Nothing was frozen");
+    expect((await thaw(["report", "first"])).stdout).toContain('class="thawed"');
+  });
+});
+
 test("Ctrl-C saves, says how to go on, and the end has the bits of a run that was never ended", {
   timeout: 120_000,
 }, async () => {
@@ -180,6 +250,24 @@ test("Ctrl-C saves, says how to go on, and the end has the bits of a run that wa
   for (const name of ["model.safetensors", "metrics.jsonl", "parameters.jsonl", "README.md"])
     expect(
       readFileSync(at(`ended/tuned/${name}`)).equals(readFileSync(at(`whole/tuned/${name}`))),
+      name,
+    ).toBe(true);
+  // Twice: it ends at once, whatever is under way, and the folder is one to go on from.
+  const atOnce = [...args, "--out", "twice/tuned"];
+  mkdirSync(at("twice"));
+  let times = 0;
+  const twice = await thaw(atOnce, {
+    heard: (stdout, kill) => {
+      if (times > 0 || !stdout.includes("epoch 3:")) return;
+      while (times++ < 2) kill("SIGINT");
+    },
+  });
+  expect(twice.code).toBe(130);
+  expect(twice.stderr.match(/once more ends at once/g)).toHaveLength(1);
+  expect(await thaw([...atOnce, "--resume"])).toMatchObject({ code: 0 });
+  for (const name of ["model.safetensors", "metrics.jsonl", "parameters.jsonl"])
+    expect(
+      readFileSync(at(`twice/tuned/${name}`)).equals(readFileSync(at(`whole/tuned/${name}`))),
       name,
     ).toBe(true);
   const refused = await thaw(command);
@@ -277,6 +365,37 @@ test("what cannot be is one line with what helps, and wrong options have a statu
       /^thaw: fit: --max-length is 99; .*up to 24.*\n$/,
     ],
     [["finetune", "base", ...data, "--out", "x", "--trains", "nothing.**"], 1, /^thaw: .*nothing\.\*\*/],
+    [
+      ["finetune", "base", ...data, "--out", "x", "--lora-alpha", "4"],
+      1,
+      /^thaw: --lora-alpha is of adapters; give --lora too\n$/,
+    ],
+    [["finetune", "base", ...data, "--out", "x", "--lora", "0"], 2, /a whole number of at least 1/],
+    [
+      ["finetune", "base", ...data, "--out", "x", "--lora", "--target-modules", "none"],
+      1,
+      /^thaw: lora: --target-modules .*none/,
+    ],
+    [
+      ["finetune", "base", ...data, "--out", "x", "--head-first", "1", "--trains", "**"],
+      1,
+      /^thaw: --trains and --head-first are both given/,
+    ],
+    [
+      ["finetune", "base", ...data, "--out", "x", "--head-first", "3"],
+      1,
+      /^thaw: --head-first is 3, and there are 3 epochs/,
+    ],
+    [
+      ["finetune", "base", ...data, "--out", "x", "--gradual-unfreezing", "--steps", "9"],
+      1,
+      /^thaw: --gradual-unfreezing counts epochs/,
+    ],
+    [
+      ["finetune", "base", ...data, "--out", "x", "--frozen-mode", "off"],
+      2,
+      /Allowed choices are train, eval/,
+    ],
     [["finetune", "nowhere", ...data, "--out", "x"], 1, /^thaw: There is no folder nowhere; /],
     [["report", "base"], 1, /^thaw: report: base has no run.json; give the folder/],
     [["predict", "base", "--data", "gone.jsonl"], 1, /^thaw: .*gone.jsonl/],

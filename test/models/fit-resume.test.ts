@@ -1,11 +1,19 @@
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import fs, {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FileError, LockError, manualSeed, ResumeError } from "thaw";
 import { autoModel, type FitOptions, type FitResult, fit as fitTo, readData } from "thaw/models";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { settings } from "../../src/base/settings.ts";
 import { tinyFolder, tinyTexts } from "./tiny-folder.ts";
 
@@ -265,4 +273,55 @@ test("a signal ends it after the update under way, with a checkpoint to go on fr
     expect(steps[0]).toBe(end === 24 ? undefined : end + 1);
     expect(await left(model, run, stopped)).toEqual(wanted);
   }
+});
+
+describe("a disk that is full", () => {
+  const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+  /** The disk fills up before an update's end, or, without one, before the tuned model is written. */
+  const filled = async (out: string, at: number | null) => {
+    const spies: { mockRestore(): void }[] = [];
+    const fill = () => {
+      for (const call of ["writeSync", "appendFileSync"] as const)
+        spies.push(
+          vi.spyOn(fs, call).mockImplementation(() => {
+            throw full;
+          }),
+        );
+    };
+    try {
+      const run = fitTo(await drawn(), {
+        ...some,
+        out,
+        saveEvery: 4,
+        onStep: ({ step }) => {
+          if (step === at) fill();
+        },
+        onEpoch: ({ epoch }) => {
+          if (at === null && epoch === 2) fill();
+        },
+      });
+      await expect(run).rejects.toThrow(FileError);
+      await expect(run).rejects.toThrow(/^Cannot write .*: ENOSPC: no space left on device/);
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+  };
+
+  test.each([7, 11, 19, null])(
+    "after update %s, the last checkpoint is whole and the end has the same bits",
+    async (at) => {
+      const [whole, out] = [folder(), folder()];
+      const model = await drawn();
+      const wanted = await left(model, await fitTo(model, { ...some, out: whole, saveEvery: 4 }), whole);
+      await filled(out, at);
+      const files = readdirSync(out, { recursive: true }).map(String);
+      expect(
+        files.filter((name) => /safetensors/.test(name)).every((name) => /\d\.safetensors$/.test(name)),
+      ).toBe(true);
+      expect(files).not.toContain("config.json");
+      const again = await drawn();
+      const run = await fitTo(again, { ...some, out, saveEvery: 4, resume: true });
+      expect(await left(again, run, out)).toEqual(wanted);
+    },
+  );
 });

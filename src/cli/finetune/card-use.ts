@@ -6,7 +6,7 @@ const fenced = (language: string, lines: readonly string[]): string =>
   [`\`\`\`${language}`, ...lines, "```"].join("\n");
 
 /** How a tuned model is used, in Python, in JavaScript and at a terminal, and what differs between them. */
-export function useOf({ name, onnx, planned }: CardFacts, pipeline: string): string {
+export function useOf({ name, base, onnx, options, planned }: CardFacts, pipeline: string): string {
   const { task, train } = { task: planned.texts.task, train: planned.texts.train };
   const folder = JSON.stringify(name);
   const parts = [
@@ -23,10 +23,12 @@ export function useOf({ name, onnx, planned }: CardFacts, pipeline: string): str
           "from sentence_transformers import SentenceTransformer",
           `SentenceTransformer(${folder}).encode(["a text"])`,
         ])
-      : fenced("python", [
-          "from transformers import pipeline",
-          `pipeline("${pipeline}", model=${folder})("a text")`,
-        ]),
+      : options.lora === undefined
+        ? fenced("python", [
+            "from transformers import pipeline",
+            `pipeline("${pipeline}", model=${folder})("a text")`,
+          ])
+        : fenced("python", adapterInPython(folder, base.folder, task, train.labels.length)),
   ];
   if (onnx.length > 0) {
     const dtype = onnx.includes("q8") ? "q8" : "fp32";
@@ -41,6 +43,26 @@ export function useOf({ name, onnx, planned }: CardFacts, pipeline: string): str
     );
   }
   return parts.join("\n\n");
+}
+
+/** Classes of transformers for what an adapter is beside. */
+const autoClasses: Readonly<Record<TunedTask, string>> = {
+  classify: "AutoModelForSequenceClassification",
+  multiLabel: "AutoModelForSequenceClassification",
+  regress: "AutoModelForSequenceClassification",
+  tag: "AutoModelForTokenClassification",
+  maskedLM: "AutoModelForMaskedLM",
+  embed: "AutoModel",
+};
+
+function adapterInPython(folder: string, base: string, task: TunedTask, labels: number): string[] {
+  const count = task === "maskedLM" ? "" : `, num_labels=${task === "regress" ? 1 : labels}`;
+  return [
+    "from peft import PeftModel",
+    `from transformers import ${autoClasses[task]}`,
+    `base = ${autoClasses[task]}.from_pretrained(${JSON.stringify(base)}${count})`,
+    `PeftModel.from_pretrained(base, ${folder})`,
+  ];
 }
 
 function exampleOf(task: TunedTask, columns: number): string {

@@ -45,6 +45,34 @@ export function addFinetune(program: Command, print: (line: string) => void): vo
       "a rate, or SELECTOR=RATE, which may be repeated: the first that fits holds (default: 1e-3 for the head, 2e-4 for adapters, 2e-5 for the rest)",
       collect,
     )
+    .option(
+      "--gradual-unfreezing [layers]",
+      "the head first, and with each epoch so many layers more from the top down (default: 1), the lower the slower",
+      countFrom(1),
+    )
+    .option("--head-first <epochs>", "the head alone for so many epochs, and then everything", countFrom(1))
+    .option(
+      "--lora [rank]",
+      "a low-rank adapter beside the weights, and the head: --out has these alone (default rank: 8)",
+      countFrom(1),
+    )
+    .option(
+      "--lora-alpha <x>",
+      "adapters count alpha / rank times (default: 8)",
+      numberThat((x) => x > 0, "a number above 0"),
+    )
+    .option(
+      "--target-modules <name>",
+      "layers with an adapter, or all-linear; may be repeated (default: those of queries and values)",
+      collect,
+    )
+    .addOption(
+      new Option(
+        "--frozen-mode <mode>",
+        "whether dropout stays on in what is frozen (default: train, it does)",
+      ).choices(["train", "eval"]),
+    )
+    .option("--no-keep-prefix", "run frozen layers anew in each epoch, in place of keeping what they give")
     .optionsGroup("Training:")
     .option("--epochs <n>", "passes over the texts (default: 3)", countFrom(1))
     .option("--steps <n>", "updates, in place of --epochs", countFrom(1))

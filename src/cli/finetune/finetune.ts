@@ -17,12 +17,14 @@ import type { TextDataset } from "../../models/text-data/text-dataset.ts";
 import { manualSeed } from "../../tensor/draws.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { shellWords } from "../shell-words.ts";
+import { addLora, checkLora } from "./adapters.ts";
 import { baselineOf, besideOthers } from "./baseline.ts";
 import { digestOfFile, digestOfParameters } from "./digests.ts";
 import { Interrupted, Interrupts } from "./interrupts.ts";
 import { modelCard } from "./model-card.ts";
 import { type FinetuneOptions, fitOptionsOf, inWordsOfOptions, onnxOf } from "./options.ts";
 import { metricsText, type Planned, sayPlan } from "./say-plan.ts";
+import { checkSchedule, phasesOf } from "./schedule.ts";
 import { readTexts } from "./texts.ts";
 import { versions } from "./versions.ts";
 
@@ -54,6 +56,8 @@ async function tune(folder: string, options: FinetuneOptions, print: (line: stri
       "--out is not given, and nowhere to put the tuned model; give a folder, or --dry-run",
     );
   const [onnx, fitOptions] = [onnxOf(options), fitOptionsOf(options)];
+  checkLora(options);
+  checkSchedule(options);
   const config = await readConfig(folderAt(folder));
   const texts = await readTexts(options, config);
   const { train, eval: held, task, labels } = texts;
@@ -62,9 +66,12 @@ async function tune(folder: string, options: FinetuneOptions, print: (line: stri
     task,
     ...(labels !== null && task !== "regress" ? { labels } : {}),
   })) as PretrainedModel<Tensor>;
+  addLora(model, options);
+  const phases = phasesOf(model, options, fitOptions.lr);
   const interrupts = new Interrupts();
   const run = preparedFit(model, {
     ...fitOptions,
+    ...(phases === null ? {} : { trains: phases }),
     train,
     ...(held === null ? {} : { eval: held }),
     // Signals are heard where the event loop turns.
@@ -81,12 +88,15 @@ async function tune(folder: string, options: FinetuneOptions, print: (line: stri
     baseline: held === null ? null : baselineOf(train, held),
     maxLength,
     cut: cutOf(train, model, plan.lengths, maxLength),
-    trains: options.trains ?? ["**"],
+    trains: trainsText(options),
+    frozenMode: options.frozenMode ?? "train",
+    keepsPrefix: options.keepPrefix ?? true,
   };
   sayPlan(planned, print);
   if (dryRun) return print("--dry-run: nothing was trained, and nothing written");
   print("");
-  const frozen = new Set(plan.parameters.filter(({ status }) => status === "frozen").map(({ path }) => path));
+  const trained = new Set(plan.phases.flatMap(({ paths }) => paths));
+  const frozen = new Set(plan.parameters.map(({ path }) => path).filter((path) => !trained.has(path)));
   const before = digestOfParameters(model, frozen);
   const result = await interrupts.during(() => run.toTheEnd());
   await saveForOthers(model, out!, onnx);
@@ -104,6 +114,13 @@ async function tune(folder: string, options: FinetuneOptions, print: (line: stri
   });
   writeText(joinPath(out!, "README.md"), card);
   sayEnd(result, planned, options, print);
+}
+
+/** What is trained, in a few words. */
+function trainsText({ trains, lora, gradualUnfreezing, headFirst }: FinetuneOptions): string[] {
+  if (gradualUnfreezing !== undefined) return ["gradual unfreezing"];
+  if (headFirst !== undefined) return [`the head for ${headFirst} epochs, then all`];
+  return lora === undefined ? [...(trains ?? ["**"])] : ["an adapter", ...(trains ?? [])];
 }
 
 /** The last name of a path. */

@@ -6,7 +6,7 @@ import { besideOthers } from "./baseline.ts";
 import type { CardFacts } from "./card-facts.ts";
 import { useOf } from "./card-use.ts";
 import { kebabCase } from "./options.ts";
-import { rateText } from "./say-plan.ts";
+import { countsOf, rateText } from "./say-plan.ts";
 import type { TunedTask } from "./task-names.ts";
 
 /** What Hugging Face calls tasks. */
@@ -75,7 +75,7 @@ function header(facts: CardFacts): string {
   const id = idOf(facts);
   const measured = numbersIn(run.metrics);
   const lines = [
-    `library_name: ${task === "embed" ? "sentence-transformers" : "transformers"}`,
+    `library_name: ${task === "embed" ? "sentence-transformers" : facts.options.lora === undefined ? "transformers" : "peft"}`,
     `pipeline_tag: ${pipelines[task]}`,
     ...(id === null ? [] : [`base_model: ${JSON.stringify(id)}`]),
     "tags:",
@@ -173,17 +173,21 @@ function data({ data: file, eval: held, planned }: CardFacts): string {
 function training(facts: CardFacts): string {
   const { planned, base, frozen, run, options } = facts;
   const { plan } = planned;
-  const total = plan.parameters.reduce((sum, { elements }) => sum + elements, 0);
-  const trained = plan.parameters.reduce((sum, { trainedElements }) => sum + trainedElements, 0);
+  const { trained, all: total } = countsOf(plan);
   const rest = `${frozen.tensors} tensors, ${grouped(total - trained)} numbers`;
   const weights = base.weights.map((file) => `${inline(file.name)}, SHA-256 \`${file.sha256}\``).join("; ");
   const given = Object.entries(options).filter(
-    ([name]) => !["out", "resume", "dryRun", "data", "eval"].includes(name),
+    ([name, value]) =>
+      !["out", "resume", "dryRun", "data", "eval"].includes(name) &&
+      !(name === "keepPrefix" && value === true),
   );
   return [
     bullets([
       `Base: ${baseText(facts)}; ${weights}`,
       `Trained: ${planned.trains.map(code).join(" ")}, ${grouped(trained)} of ${grouped(total)} numbers`,
+      ...(plan.phases.length === 1
+        ? []
+        : plan.phases.map(({ label, paths }) => `Trained ${label}: ${paths.length} parameters`)),
       ...plan.rates.map(
         ({ of, lr, paths }) => `Rate of ${code(of)}: ${rateText(lr)} (${paths.length} parameters)`,
       ),

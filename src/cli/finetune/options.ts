@@ -1,5 +1,6 @@
 import { ArgumentError } from "../../base/errors.ts";
 import type { Criterion, FitOptions } from "../../models/fit/fit-options.ts";
+import type { FrozenMode } from "../../models/fit/frozen-mode.ts";
 import type { Rates } from "../../models/fit/rates.ts";
 import type { OnnxPrecision } from "../../models/folder/save-onnx.ts";
 import type { taskNames } from "./task-names.ts";
@@ -15,6 +16,14 @@ export interface FinetuneOptions {
   readonly maxLength?: number;
   readonly trains?: readonly string[];
   readonly lr?: readonly string[];
+  readonly gradualUnfreezing?: number | true;
+  readonly headFirst?: number;
+  readonly lora?: number | true;
+  readonly loraAlpha?: number;
+  readonly targetModules?: readonly string[];
+  readonly frozenMode?: FrozenMode;
+  /** False where it is turned off. */
+  readonly keepPrefix?: boolean;
   readonly epochs?: number;
   readonly steps?: number;
   readonly batch?: number;
@@ -41,6 +50,8 @@ export interface FinetuneOptions {
 const same = [
   "maxLength",
   "trains",
+  "frozenMode",
+  "keepPrefix",
   "epochs",
   "steps",
   "batch",
@@ -127,7 +138,10 @@ export function inWordsOfOptions(text: string): string {
       /\b(?:the model|make it) with autoModel\(folder, \{ task: "(\w+)"[^}]*\}\)/g,
       (_, task: string) => `--task ${kebabCase(task)}`,
     )
-    .replace(/\b(maxLength|saveEvery|classWeights|labelSmoothing)\b/g, (name) => `--${kebabCase(name)}`)
+    .replace(
+      /\b(maxLength|saveEvery|classWeights|labelSmoothing|targetModules)\b/g,
+      (name) => `--${kebabCase(name)}`,
+    )
     .replace(
       /best is "(\w+)"; it must be (.*)$/,
       (_, name: string, names: string) => `--metric is ${kebabCase(name)}; it must be ${kebabCase(names)}`,

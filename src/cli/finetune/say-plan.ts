@@ -1,5 +1,6 @@
 import { printable } from "../../base/printable.ts";
 import { grouped, percent } from "../../base/table.ts";
+import type { FrozenMode } from "../../models/fit/frozen-mode.ts";
 import type { RunPlan } from "../../models/fit/run-plan.ts";
 import { numbersIn } from "../../models/metrics/metrics.ts";
 import type { TextDataset } from "../../models/text-data/text-dataset.ts";
@@ -16,6 +17,21 @@ export interface Planned {
   /** How many texts of those to learn from are longer, and are cut. */
   readonly cut: number;
   readonly trains: readonly string[];
+  readonly frozenMode: FrozenMode;
+  readonly keepsPrefix: boolean;
+}
+
+/** How many numbers are trained at some time, and how many there are. */
+export function countsOf({ parameters, phases }: RunPlan): {
+  readonly trained: number;
+  readonly all: number;
+} {
+  const all = sum(parameters.map(({ elements }) => elements));
+  // Of one phase the step knows the rows, of several what is trained at any time is trained.
+  if (phases.length === 1)
+    return { trained: sum(parameters.map(({ trainedElements }) => trainedElements)), all };
+  const paths = new Set(phases.flatMap((phase) => phase.paths));
+  return { trained: sum(parameters.map(({ path, elements }) => (paths.has(path) ? elements : 0))), all };
 }
 
 /** The most labels and the most entries of a list that are shown. */
@@ -33,12 +49,18 @@ export function sayPlan(planned: Planned, print: (line: string) => void): void {
   if (baseline !== null) say("baseline", `${baseline.name}: ${metricsText(baseline.metrics)}`);
   say("lengths", lengthsText(plan.lengths, maxLength, cut));
   for (const { of, lr, paths } of plan.rates) say("trains", `${of} at ${rateText(lr)}: ${fewOf(paths)}`);
-  const trained = sum(plan.parameters.map(({ trainedElements }) => trainedElements));
-  const elements = sum(plan.parameters.map((p) => p.elements));
+  const { trained, all: elements } = countsOf(plan);
+  const own = new Map(plan.parameters.map(({ path, elements }) => [path, elements]));
+  if (plan.phases.length > 1)
+    for (const { label, paths } of plan.phases)
+      say("phase", `${label}: ${grouped(sum(paths.map((path) => own.get(path)!)))} numbers, ${fewOf(paths)}`);
   say(
     "",
     `${trains.join(" ")}: ${grouped(trained)} of ${grouped(elements)} numbers (${percent(trained / elements)}), ${mib(plan.trainedBytes)} of ${mib(plan.weightBytes)}; ${grouped(elements - trained)} stay as they are, bit for bit`,
   );
+  if (planned.frozenMode === "eval")
+    say("", "what is frozen computes in eval mode: its dropout drops nothing");
+  if (!planned.keepsPrefix) say("", "frozen layers are run anew in each epoch");
   const unreachable = plan.parameters.filter(({ status }) => status === "unreachable");
   if (unreachable.length > 0)
     say("", `the loss does not depend on ${fewOf(unreachable.map(({ path }) => path))}, which will not move`);

@@ -9,6 +9,7 @@ import { type Config, ConfigReader, labelsOf } from "../config.ts";
 import type { EncoderInputs } from "../encoder-inputs.ts";
 import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { firstTokenStage, type Stage, stagesUnder } from "../stages.ts";
+import { tokensAt } from "../tokens-at.ts";
 import { type BertSizes, bertDefaults, bertSizes } from "./bert-config.ts";
 import { BertModel } from "./bert-model.ts";
 
@@ -147,12 +148,14 @@ class BertPredictionHead extends Module {
  * config has `tie_word_embeddings: false`.
  *
  * Takes a config as `BertModel` does. A forward pass takes `EncoderInputs` and gives logits of
- * [batch, length, vocab_size].
+ * [batch, length, vocab_size], or, of `places` alone
+ * (numbers of tokens, counted through the rows of the batch), of [places, vocab_size].
  * Throws as `BertModel`.
  * Source: `transformers.BertForMaskedLM`.
  */
 export class BertForMaskedLM extends BertHead {
   readonly architecture = "BertForMaskedLM";
+  override readonly outputEmbeddings = "cls.predictions.decoder";
   cls: BertPredictionHead;
 
   constructor(config: Config) {
@@ -162,8 +165,8 @@ export class BertForMaskedLM extends BertHead {
     if (isTied) this.cls.predictions.decoder.weight = this.bert.embeddings.word_embeddings.weight;
   }
 
-  forward(inputs: EncoderInputs): Tensor {
-    return this.outputOf(this.bert.forward(inputs).lastHiddenState);
+  forward(inputs: EncoderInputs, places: Tensor | null = null): Tensor {
+    return this.outputOf(tokensAt(this.bert.forward(inputs).lastHiddenState, places));
   }
 
   outputOf(x: Tensor): Tensor {

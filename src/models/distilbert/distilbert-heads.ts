@@ -6,6 +6,7 @@ import { type Config, ConfigReader, labelsOf } from "../config.ts";
 import type { EncoderInputs } from "../encoder-inputs.ts";
 import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { firstTokenStage, type Stage, stagesUnder } from "../stages.ts";
+import { tokensAt } from "../tokens-at.ts";
 import { DistilBertModel, type DistilBertSizes, distilBertSizes } from "./distilbert-model.ts";
 
 abstract class DistilBertHead extends PretrainedModel<Tensor> {
@@ -106,12 +107,14 @@ export class DistilBertForTokenClassification extends DistilBertHead {
  * unless the config has `tie_word_embeddings: false`.
  *
  * Takes a config as `DistilBertModel` does. A forward pass takes `EncoderInputs` and gives logits of
- * [batch, length, vocab_size].
+ * [batch, length, vocab_size], or, of `places` alone
+ * (numbers of tokens, counted through the rows of the batch), of [places, vocab_size].
  * Throws as `DistilBertModel`.
  * Source: `transformers.DistilBertForMaskedLM`.
  */
 export class DistilBertForMaskedLM extends DistilBertHead {
   readonly architecture = "DistilBertForMaskedLM";
+  override readonly outputEmbeddings = "vocab_projector";
   vocab_transform: Linear;
   vocab_layer_norm: LayerNorm;
   vocab_projector: Linear;
@@ -127,8 +130,8 @@ export class DistilBertForMaskedLM extends DistilBertHead {
       this.vocab_projector.weight = this.distilbert.embeddings.word_embeddings.weight;
   }
 
-  forward(inputs: EncoderInputs): Tensor {
-    return this.outputOf(this.distilbert.forward(inputs).lastHiddenState);
+  forward(inputs: EncoderInputs, places: Tensor | null = null): Tensor {
+    return this.outputOf(tokensAt(this.distilbert.forward(inputs).lastHiddenState, places));
   }
 
   outputOf(x: Tensor): Tensor {

@@ -37,20 +37,20 @@ export class Entry {
     return { rows: own, length, inputs: inputsOf(batches, own) };
   }
 
-  /** The logits of rows that went in so, as f32. */
-  logits(inputs: readonly Tensor[]): Tensor {
+  /** The logits of rows that went in so, as f32: of all tokens, or at some places of a model that finds tokens. */
+  logits(inputs: readonly Tensor[], places: Tensor | null = null): Tensor {
     const [first, second, third] = inputs as [Tensor, Tensor | undefined, Tensor | undefined];
     const { kept } = this;
     const logits =
       kept === null
-        ? this.#model.forward({ inputIds: first, attentionMask: second!, tokenTypeIds: third! })
+        ? this.#model.forward({ inputIds: first, attentionMask: second!, tokenTypeIds: third! }, places)
         : aboveCut(this.#model, kept.cut, first.to(kept.dtype), second ?? null);
     return logits.to("f32");
   }
 
   /** As `logits`, without gradients. */
-  found(inputs: readonly Tensor[]): Tensor {
-    return noGrad(() => this.logits(inputs));
+  found(inputs: readonly Tensor[], places: Tensor | null = null): Tensor {
+    return noGrad(() => this.logits(inputs, places));
   }
 }
 

@@ -16,6 +16,9 @@ export interface Taken<R extends Encoded = Encoded> extends RowInputs<R> {
   readonly places: readonly number[];
 }
 
+/** Of a model that finds tokens, at which places of rows it is to; null: at all. */
+type PlacesOf<R extends Encoded> = (rows: readonly R[], length: number) => Tensor | null;
+
 /**
  * Runs rows through a model in eval mode, without gradients; modes are then as before. Rows of like lengths share a batch,
  * so `take` sees them in another order: it is told which they are.
@@ -26,6 +29,7 @@ export async function forwardRows<R extends Encoded>(
   rows: Rows<R>,
   batch: number,
   take: (of: Taken<R>) => Promise<void>,
+  placesOf: PlacesOf<R> = () => null,
 ): Promise<void> {
   await inMode(model, false, async () => {
     for (let from = 0; from < rows.length; from += sorted * batch) {
@@ -39,7 +43,8 @@ export async function forwardRows<R extends Encoded>(
           places,
           places.map((place) => own[place - from]!),
         );
-        await take({ ...made, logits: entry.found(made.inputs), places });
+        const logits = entry.found(made.inputs, placesOf(made.rows, made.length));
+        await take({ ...made, logits, places });
       }
     }
   });

@@ -18,21 +18,30 @@ export interface PredictOptions {
   readonly allScores?: boolean;
   /** How many tokens are given for a mask; 5. */
   readonly top?: number;
+  /**
+   * "simple": of "tag", entities in strings with the places where they stand, `{ entity, score, word, start, end }`, in place of
+   * a label for each word; neighbouring tokens with labels of one kind are one.
+   */
+  readonly aggregationStrategy?: "simple";
 }
 
 /** What a model finds for texts, in their order: what `PretrainedModel.predict` does. */
 export async function predict(
   model: TextModel,
   texts: readonly Text[],
-  { batch = 32, maxLength, threshold = 0.5, allScores = false, top = 5 }: PredictOptions,
+  { batch = 32, maxLength, threshold = 0.5, allScores = false, top = 5, aggregationStrategy }: PredictOptions,
 ): Promise<unknown[]> {
-  kindOf("predict", model);
+  const kind = kindOf("predict", model);
   if (!Array.isArray(texts))
     throw new ArgumentError(`predict: the texts are ${typeof texts}; give an array of them`);
   for (const [name, value] of Object.entries({ batch, top }))
     if (!Number.isInteger(value) || value < 1)
       throw new ArgumentError(`predict: ${name} is ${value}; it must be a whole number of at least 1`);
   requireThreshold("predict", threshold);
+  if (aggregationStrategy !== undefined && (aggregationStrategy !== "simple" || kind !== "tags"))
+    throw new ArgumentError(
+      `predict: aggregationStrategy is ${JSON.stringify(aggregationStrategy)}; it may be "simple", for models of "tag"`,
+    );
   const batches = textBatches("predict", model, maxLength);
   return predictionsOf({
     model: model as Predicting["model"],
@@ -42,6 +51,7 @@ export async function predict(
     threshold,
     allScores,
     top,
+    aggregates: aggregationStrategy !== undefined,
   });
 }
 

@@ -1,3 +1,4 @@
+import { adaptersOf } from "../../adapters/model-adapters.ts";
 import { Hash, hashBytes } from "../../base/hash.ts";
 import { bytesIn } from "../../nn/bits.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
@@ -28,11 +29,20 @@ export function identityOf(model: TextModel, settings: FitSettings, options: Fit
     "the tokenizer": tokenizer === null ? "none" : hashed([tokenizer.files, tokenizer.settings.maxLength]),
     train: hashOfTexts(options.train),
     eval: options.eval === undefined ? "none" : hashOfTexts(options.eval),
+    ...adaptersIn(model),
     ranks: String(group?.size ?? 1),
     ...Object.fromEntries(
       Object.entries(given).map(([name, value]) => [`the option ${name}`, JSON.stringify(value)]),
     ),
   };
+}
+
+/** How the adapters of a model are made, where it has some. */
+function adaptersIn(model: TextModel): RunIdentity {
+  const adapters = Object.entries(adaptersOf(model)?.byName ?? {});
+  const text = (value: unknown): string =>
+    JSON.stringify(value, (_, one: unknown) => (one instanceof RegExp ? String(one) : one));
+  return Object.fromEntries(adapters.map(([name, { config }]) => [`the adapter ${name}`, text(config)]));
 }
 
 /** What differs between what a training was begun with and what there is now, a line each. */

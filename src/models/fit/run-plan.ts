@@ -14,7 +14,10 @@ export interface RunPlan {
   /** How many updates there will be. */
   readonly steps: number;
   readonly rates: readonly Rate[];
+  /** Of the first phase: what of each parameter is trained. */
   readonly parameters: readonly ExplainedParameter[];
+  /** What is trained when; one, without a label, where it is always the same. */
+  readonly phases: readonly { readonly label: string; readonly paths: readonly string[] }[];
   /** Tokens of each example, as the model sees it. */
   readonly lengths: readonly number[];
   /** Bytes of all weights, and of those that are trained. */
@@ -41,14 +44,20 @@ export async function planOf(
   });
   const speed = await inMode(model, false, () => flopsPerSecond(() => objective.loss(...inputs)));
   const weightBytes = bytesOf((model as Module).namedParameters().map(([, p]) => p));
-  const trainedBytes = bytesOf(phases.trained.values());
+  // What is frozen, as all but an adapter, is not trained whatever names it.
+  const free = new Map([...phases.trained].filter(([, { frozen }]) => !frozen));
+  const trainedBytes = bytesOf(free.values());
   // Two moments; gradients where they are added up or measured; averages, and the best weights.
   const copies =
     2 + (settings.accumulate > 1 ? 1 : 0) + (settings.ema === null ? 0 : 1) + (best === null ? 0 : 1);
   return {
     steps: length.steps,
-    rates: phases.rates,
+    rates: phases.rates.map((rate) => ({ ...rate, paths: rate.paths.filter((path) => free.has(path)) })),
     parameters: explanation.parameters,
+    phases: phases.planned.map(({ label, trained }) => ({
+      label,
+      paths: [...trained.keys()].filter((path) => free.has(path)),
+    })),
     lengths,
     weightBytes,
     trainedBytes,

@@ -37,7 +37,7 @@ export function textBatches(op: string, model: TextModel, givenLength?: number):
   const { vocab_size: rows } = model.config;
   if (typeof rows === "number" && tokenizer.vocabularySize > rows)
     throw new ArgumentError(
-      `${op}: the tokenizer ${tokenizer.settings.name} has ${tokenizer.vocabularySize} tokens, and the model's table ${rows} rows; take the tokenizer of the model's own folder`,
+      `${op}: the tokenizer ${tokenizer.settings.name} has ${tokenizer.vocabularySize} tokens, and the model's table ${rows} rows; take the tokenizer of the model's own folder, or, where it is right and has more tokens, model.resizeTokenEmbeddings(${tokenizer.vocabularySize})`,
     );
   // Where padding to a multiple would go beyond the last position, rows are padded to the longest one.
   const padToMultiple = Math.ceil(maxLength / multiple) * multiple <= model.maxLength ? multiple : 1;

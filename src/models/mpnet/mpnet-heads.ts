@@ -7,6 +7,7 @@ import type { EncoderInputs } from "../encoder-inputs.ts";
 import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { RobertaClassifier, RobertaPredictions } from "../roberta/roberta-heads.ts";
 import { firstTokenStage, type Stage, stagesUnder } from "../stages.ts";
+import { tokensAt } from "../tokens-at.ts";
 import { MPNetModel, mpnetSizes } from "./mpnet-model.ts";
 
 abstract class MPNetHead extends PretrainedModel<Tensor> {
@@ -99,12 +100,14 @@ export class MPNetForTokenClassification extends MPNetHead {
  * config has `tie_word_embeddings: false`.
  *
  * Takes a config as `MPNetModel` does. A forward pass takes `EncoderInputs` and gives logits of
- * [batch, length, vocab_size].
+ * [batch, length, vocab_size], or, of `places` alone
+ * (numbers of tokens, counted through the rows of the batch), of [places, vocab_size].
  * Throws as `BertModel`.
  * Source: `transformers.MPNetForMaskedLM`.
  */
 export class MPNetForMaskedLM extends MPNetHead {
   readonly architecture = "MPNetForMaskedLM";
+  override readonly outputEmbeddings = "lm_head.decoder";
   lm_head: RobertaPredictions;
 
   constructor(config: Config) {
@@ -114,8 +117,8 @@ export class MPNetForMaskedLM extends MPNetHead {
     if (isTied) this.lm_head.decoder.weight = this.mpnet.embeddings.word_embeddings.weight;
   }
 
-  forward(inputs: EncoderInputs): Tensor {
-    return this.outputOf(this.mpnet.forward(inputs).lastHiddenState);
+  forward(inputs: EncoderInputs, places: Tensor | null = null): Tensor {
+    return this.outputOf(tokensAt(this.mpnet.forward(inputs).lastHiddenState, places));
   }
 
   outputOf(x: Tensor): Tensor {

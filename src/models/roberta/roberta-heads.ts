@@ -10,6 +10,7 @@ import { type Config, ConfigReader, labelsOf } from "../config.ts";
 import type { EncoderInputs } from "../encoder-inputs.ts";
 import { drawWeights, PretrainedModel } from "../pretrained-model.ts";
 import { firstTokenStage, type Stage, stagesUnder } from "../stages.ts";
+import { tokensAt } from "../tokens-at.ts";
 import { RobertaModel, robertaDefaults } from "./roberta-model.ts";
 
 abstract class RobertaHead extends PretrainedModel<Tensor> {
@@ -145,12 +146,14 @@ export class RobertaPredictions extends Module {
  * the config has `tie_word_embeddings: false`.
  *
  * Takes a config as `RobertaModel` does. A forward pass takes `EncoderInputs` and gives logits of
- * [batch, length, vocab_size].
+ * [batch, length, vocab_size], or, of `places` alone
+ * (numbers of tokens, counted through the rows of the batch), of [places, vocab_size].
  * Throws as `BertModel`.
  * Source: `transformers.RobertaForMaskedLM`.
  */
 export class RobertaForMaskedLM extends RobertaHead {
   readonly architecture = "RobertaForMaskedLM";
+  override readonly outputEmbeddings = "lm_head.decoder";
   lm_head: RobertaPredictions;
 
   constructor(config: Config) {
@@ -160,8 +163,8 @@ export class RobertaForMaskedLM extends RobertaHead {
     if (isTied) this.lm_head.decoder.weight = this.roberta.embeddings.word_embeddings.weight;
   }
 
-  forward(inputs: EncoderInputs): Tensor {
-    return this.outputOf(this.roberta.forward(inputs).lastHiddenState);
+  forward(inputs: EncoderInputs, places: Tensor | null = null): Tensor {
+    return this.outputOf(tokensAt(this.roberta.forward(inputs).lastHiddenState, places));
   }
 
   outputOf(x: Tensor): Tensor {

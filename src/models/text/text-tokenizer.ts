@@ -1,9 +1,11 @@
-import { Tokenizer } from "@huggingface/tokenizers";
-import { ArgumentError, ConfigError } from "../../base/errors.ts";
+import { ArgumentError } from "../../base/errors.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { EncoderInputs } from "../encoder-inputs.ts";
-import { addedBy, type Piece, type Templates, templatesOf } from "./template.ts";
+import { type TokenizerFiles, withTokens } from "./added-tokens.ts";
+import { addedBy, type Piece } from "./template.ts";
+import type { Offset } from "./token-offsets.ts";
+import { partsOf, type TokenizerParts } from "./tokenizer-parts.ts";
 import { keptLengths, type Side, truncated } from "./truncate.ts";
 
 /**
@@ -22,6 +24,12 @@ export interface EncodeOptions {
   readonly specialTokens?: boolean;
 }
 
+/** Options of `TextTokenizer.encodeOne`. */
+export interface EncodeOneOptions extends EncodeOptions {
+  /** Whether it is said where tokens stand; false. */
+  readonly offsets?: boolean;
+}
+
 /** Tokens of one row, without padding. */
 export interface Encoded {
   readonly ids: readonly number[];
@@ -30,6 +38,14 @@ export interface Encoded {
   readonly wordIds: readonly (number | null)[] | null;
   /** Whether something was cut off. */
   readonly isTruncated: boolean;
+  /**
+   * For each token from where up to where it stands in its text (of a pair: in its own one; of words: in its word), in units
+   * of UTF-16, so that `text.slice(...offset)` is what it was made of; [0, 0] for tokens that are put around. Python counts
+   * code points. Only where asked for.
+   */
+  readonly offsets?: readonly Offset[];
+  /** Whether each token is one that was put around. Only with offsets. */
+  readonly specialTokensMask?: readonly boolean[];
 }
 
 /** What an encoder takes, of a batch of texts. */
@@ -54,6 +70,8 @@ export interface TokenizerSettings {
 interface Token {
   readonly id: number;
   readonly word: number | null;
+  /** Where it stands; null for one that is put around, and where nobody has asked. */
+  readonly offset: Offset | null;
 }
 
 /**
@@ -68,93 +86,104 @@ interface Token {
  */
 export class TextTokenizer {
   readonly settings: TokenizerSettings;
-  /** What `tokenizer.json` and `tokenizer_config.json` say. */
-  readonly files: { readonly json: object; readonly config: object };
-  /** The number of the token that pads rows. */
-  readonly padding: number;
-  /** The number of the token that stands for one that is to be guessed; null where there is none. */
-  readonly mask: number | null;
-  /** Numbers of tokens that no text has, as those that are put around. */
-  readonly specialIds: ReadonlySet<number>;
-  readonly #tokenizer: Tokenizer;
-  readonly #templates: Templates;
-  /** Whether each ideograph is a word. */
-  readonly #ideographsApart: boolean;
-  /** Whether words need a space before them to be the tokens that they are in the midst of a text. */
-  readonly #spaceBefore: boolean;
+  #made: TokenizerParts;
 
   constructor(json: object, config: object, settings: TokenizerSettings) {
-    const { name } = settings;
     this.settings = settings;
-    this.files = { json, config };
-    const { post_processor: processor, pre_tokenizer: pre, normalizer } = json as Record<string, unknown>;
-    this.#templates = templatesOf(processor, name);
-    this.#spaceBefore = isByteLevelWithoutSpace(pre);
-    this.#ideographsApart = setsIdeographsApart(normalizer);
-    try {
-      this.#tokenizer = new Tokenizer(json, config);
-    } catch (cause) {
-      throw new ConfigError(`${name} cannot be used: ${(cause as Error).message}`, { cause });
-    }
-    this.padding = this.#named(config, "pad_token") ?? 0;
-    this.mask = this.#named(config, "mask_token");
-    const { added_tokens: added = [] } = json as { added_tokens?: { id: number; special?: boolean }[] };
-    this.specialIds = new Set(added.filter(({ special }) => special).map(({ id }) => id));
+    this.#made = partsOf({ json, config }, settings.name);
+  }
+
+  /** What `tokenizer.json` and `tokenizer_config.json` say, with the tokens that have been added since. */
+  get files(): TokenizerFiles {
+    return this.#made.files;
+  }
+
+  /** The number of the token that pads rows. */
+  get padding(): number {
+    return this.#named("pad_token") ?? 0;
+  }
+
+  /** The number of the token that stands for one that is to be guessed; null where there is none. */
+  get mask(): number | null {
+    return this.#named("mask_token");
+  }
+
+  /** Numbers of tokens that no text has, as those that are put around. */
+  get specialIds(): ReadonlySet<number> {
+    return this.#made.specialIds;
+  }
+
+  /**
+   * Adds tokens, which are found in texts before anything else: exactly, if they are `special`, as what separates parts of a
+   * text is, and else as what texts are normalized to. Those that it has already, as added ones, stay as they are.
+   *
+   * Takes a list of tokens, and whether they are special (false). The files that are saved have them, so that transformers
+   * gives them the same numbers. A model needs rows for them: `model.resizeTokenEmbeddings(tokenizer.vocabularySize)`.
+   * Throws `ArgumentError` for what is no list of tokens.
+   * Source: `add_tokens` and `add_special_tokens` of transformers.
+   */
+  addTokens(tokens: readonly string[], { special = false }: { special?: boolean } = {}): void {
+    this.#made = partsOf(withTokens(this.files, tokens, special), this.settings.name);
   }
 
   /** The number of a token that the config names; null where it names none. */
-  #named(config: object, key: string): number | null {
-    const given = (config as Record<string, string | { content?: string } | null | undefined>)[key];
+  #named(key: string): number | null {
+    const config = this.files.config as Record<string, string | { content?: string } | null | undefined>;
+    const given = config[key];
     const token = typeof given === "string" ? given : given?.content;
-    return (token === undefined ? undefined : this.#tokenizer.token_to_id(token)) ?? null;
+    return (token === undefined ? undefined : this.idOf(token)) ?? null;
   }
 
   /** How many tokens there are numbers of. */
   get vocabularySize(): number {
-    return this.#tokenizer.get_vocab(true).size;
+    return this.#made.tokenizer.get_vocab(true).size;
   }
 
   /** The number of a token; undefined where it is none. */
   idOf(token: string): number | undefined {
-    return this.#tokenizer.token_to_id(token);
+    return this.#made.tokenizer.token_to_id(token);
   }
 
   /** The text of some tokens, without those that are put around texts unless asked for. */
   decode(ids: readonly number[], { skipSpecialTokens = true } = {}): string {
-    return this.#tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens });
+    return this.#made.tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens });
   }
 
-  #tokensOf(text: string, word: number | null): Token[] {
-    const apart = this.#ideographsApart ? text.replace(farIdeographs, " $& ") : text;
-    const { ids } = this.#tokenizer.encode(apart, { add_special_tokens: false });
-    return ids.map((id: number) => ({ id, word }));
+  #tokensOf(text: string, word: number | null, withOffsets: boolean): Token[] {
+    const { tokenizer, ideographsApart, lowercases, spaceBefore } = this.#made;
+    const spaced = word !== null && spaceBefore && /^\S/.test(text);
+    const apart = ideographsApart ? text.replace(farIdeographs, " $& ") : text;
+    const { ids, tokens } = tokenizer.encode(
+      `${spaced ? " " : ""}${lowercases ? apart.replaceAll("Σ", "σ") : apart}`,
+      { add_special_tokens: false },
+    );
+    const offsets = withOffsets ? this.#made.offsets().of(text, tokens, { spaced }) : null;
+    return ids.map((id: number, i: number) => ({ id, word, offset: offsets?.[i] ?? null }));
   }
 
   /** The tokens of each of the texts that a row is made of. */
-  #parts(text: Text): Token[][] {
-    if (typeof text === "string") return [this.#tokensOf(text, null)];
+  #parts(text: Text, offsets: boolean): Token[][] {
+    if (typeof text === "string") return [this.#tokensOf(text, null, offsets)];
     if (Array.isArray(text) && text.length === 2 && text.every((part) => typeof part === "string"))
       // As transformers has it.
-      return text.slice(0, text[1] === "" ? 1 : 2).map((part) => this.#tokensOf(part as string, null));
+      return text
+        .slice(0, text[1] === "" ? 1 : 2)
+        .map((part) => this.#tokensOf(part as string, null, offsets));
     const { words } = (text ?? {}) as { words?: readonly string[] };
     if (!Array.isArray(words) || words.some((word) => typeof word !== "string"))
       throw new ArgumentError(
         `encode: ${JSON.stringify(text)?.slice(0, 60) ?? String(text)} is no text; give a string, a pair of strings, or { words: [...] }`,
       );
-    return [
-      words.flatMap((word, i) =>
-        this.#tokensOf(this.#spaceBefore && /^\S/.test(word) ? ` ${word}` : word, i),
-      ),
-    ];
+    return [words.flatMap((word, i) => this.#tokensOf(word, i, offsets))];
   }
 
   /** The tokens of a row, without padding. Options and errors are those of `encode`. */
   encodeOne(
     text: Text,
-    { maxLength = this.settings.maxLength, specialTokens = true }: EncodeOptions = {},
+    { maxLength = this.settings.maxLength, specialTokens = true, offsets = false }: EncodeOneOptions = {},
   ): Encoded {
-    const parts = this.#parts(text);
-    const around = this.#templates[parts.length === 2 ? "pair" : "single"];
+    const parts = this.#parts(text, offsets);
+    const around = this.#made.templates[parts.length === 2 ? "pair" : "single"];
     const template = specialTokens ? around : around.filter((piece) => "text" in piece);
     const room = maxLength - addedBy(template);
     if (!Number.isInteger(maxLength) || room < 1)
@@ -173,6 +202,12 @@ export class TextTokenizer {
       typeIds: row.map(({ type }) => type),
       wordIds: typeof text === "object" && "words" in text ? row.map(({ word }) => word) : null,
       isTruncated: parts.some((part, i) => part.length > lengths[i]!),
+      ...(offsets
+        ? {
+            offsets: row.map(({ offset }) => offset ?? [0, 0]),
+            specialTokensMask: row.map(({ offset }) => offset === null),
+          }
+        : {}),
     };
   }
 
@@ -224,25 +259,11 @@ export function paddedLength(rows: readonly Encoded[], padToMultiple: number): n
 const farIdeographs =
   /[\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b820}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
 
-/** Whether a normalizer is BERT's, or has it, and puts spaces around ideographs. */
-function setsIdeographsApart(normalizer: unknown): boolean {
-  const { type, handle_chinese_chars: apart, normalizers } = (normalizer ?? {}) as Record<string, unknown>;
-  if (type === "Sequence") return ((normalizers ?? []) as unknown[]).some(setsIdeographsApart);
-  return type === "BertNormalizer" && apart !== false;
-}
-
 /** The tokens of a place of a template. */
 function placed(piece: Piece, parts: readonly (readonly Token[])[]): (Token & { type: number })[] {
   const { type } = piece;
-  if ("ids" in piece) return piece.ids.map((id) => ({ id, word: null, type }));
+  if ("ids" in piece) return piece.ids.map((id) => ({ id, word: null, offset: null, type }));
   return (parts[piece.text] ?? []).map((token) => ({ ...token, type }));
-}
-
-/** Whether a tokenizer of bytes knows words by the space before them, and puts none before a text. */
-function isByteLevelWithoutSpace(pre: unknown): boolean {
-  const { type, add_prefix_space: adds, pretokenizers } = (pre ?? {}) as Record<string, unknown>;
-  if (type === "Sequence") return ((pretokenizers ?? []) as unknown[]).some(isByteLevelWithoutSpace);
-  return type === "ByteLevel" && adds === false;
 }
 
 /** For each token the label of its word: of a word's first token, and `ignored` of all others. */

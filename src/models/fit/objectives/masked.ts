@@ -4,10 +4,11 @@ import { tensor } from "../../../tensor/create.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
 import { logSumExp } from "../../metrics/class-metrics.ts";
 import type { MaskedMetrics } from "../../metrics/metrics.ts";
-import type { TextTokenizer } from "../../text/text-tokenizer.ts";
+import type { Encoded, TextTokenizer } from "../../text/text-tokenizer.ts";
 import { Entry } from "../entry.ts";
 import { finiteValues, forwardRows, type Taken } from "../forward-rows.ts";
 import type { Rows } from "../rows.ts";
+import { askedTokens } from "./asked-tokens.ts";
 import { textRows } from "./inputs.ts";
 import { requireTexts } from "./labelled-texts.ts";
 import { ignored, type MaskedRow, maskedRow } from "./mask-tokens.ts";
@@ -26,11 +27,14 @@ export function maskedObjective(settings: ObjectiveSettings): Objective<MaskedMe
     length: examples.length,
     row: (i) => maskedRow(batches.row(examples[i]!.text), { tokenizer, mask, seed, stream, example: i }),
   });
-  const labelsOf = (rows: readonly MaskedRow[], length: number): Tensor =>
-    tensor(
-      rows.map(({ labels }) => tokenizer.padded(labels, ignored, length)),
-      { dtype: "i32" },
-    );
+  /** Which tokens of a batch are to be guessed, and what they are; nothing counts of those that fill up. */
+  const askedOf = (rows: readonly MaskedRow[], length: number) => {
+    const labels = rows.flatMap((row) => tokenizer.padded(row.labels, ignored, length));
+    const places = labels.flatMap((label, at) => (label === ignored ? [] : [at]));
+    const padded = askedTokens(places, labels.length);
+    const given = Array.from({ length: padded.numel }, (_, i) => labels[places[i] ?? -1] ?? ignored);
+    return { places: padded, at: places, labels: tensor(given, { dtype: "i32" }) };
+  };
   return {
     length: train.examples.length,
     criteria: { loss: "less", perplexity: "less" },
@@ -38,16 +42,12 @@ export function maskedObjective(settings: ObjectiveSettings): Objective<MaskedMe
     lengthOf: (i) => batches.row(train.examples[i]!.text).ids.length,
     async batch(indices, epoch) {
       const { inputs, rows, length } = await entry.inputsOf(rowsOf(train, epoch + 1), indices);
-      const labels = labelsOf(rows, length);
-      const weight = rows.reduce(
-        (sum, row) => sum + row.labels.filter((label) => label !== ignored).length,
-        0,
-      );
-      return { inputs: [...inputs, labels], weight };
+      const { places, labels, at } = askedOf(rows, length);
+      return { inputs: [...inputs, places, labels], weight: at.length };
     },
     loss(...inputs) {
-      const logits = entry.logits(inputs.slice(0, -1)).flatten(0, 1);
-      return crossEntropy(logits, inputs.at(-1)!.flatten(), { reduction: "sum" });
+      const [places, labels] = inputs.slice(-2) as [Tensor, Tensor];
+      return crossEntropy(entry.logits(inputs.slice(0, -2), places), labels, { reduction: "sum" });
     },
     evaluate:
       measured === undefined
@@ -59,12 +59,15 @@ export function maskedObjective(settings: ObjectiveSettings): Objective<MaskedMe
               entry,
               rowsOf(measured, 0),
               settings.batch,
-              async ({ logits, rows, places }) => {
-                const y = labelsOf(rows, logits.shape[1]!);
-                const losses = crossEntropy(logits.flatten(0, 1), y.flatten(), { reduction: "none" });
-                for (const loss of await finiteValues("fit", losses, places)) sum += loss;
-                for (const { labels } of rows) count += labels.filter((label) => label !== ignored).length;
+              async ({ logits, rows, length, places }) => {
+                const { labels, at } = askedOf(rows, length);
+                if (at.length === 0) return;
+                const losses = crossEntropy(logits, labels, { reduction: "none" }).narrow(0, 0, at.length);
+                const texts = at.map((place) => places[Math.floor(place / length)]!);
+                for (const loss of await finiteValues("fit", losses, texts)) sum += loss;
+                count += at.length;
               },
+              (rows, length) => askedOf(rows, length).places,
             );
             if (count === 0)
               throw new DataError(
@@ -95,25 +98,26 @@ export async function predictTokens({
   const mask = maskOf("predict", tokenizer);
   const found = Array<TokenPrediction>(texts.length);
   const entry = new Entry(model, batches);
+  /** The places of masks, counted through the rows of a batch. */
+  const masksOf = (rows: readonly Encoded[], length: number): number[] =>
+    rows
+      .flatMap((row) => tokenizer.padded(row.ids, tokenizer.padding, length))
+      .flatMap((id, at) => (id === mask ? [at] : []));
   const take = async ({ logits, rows, length, places }: Taken): Promise<void> => {
-    const ids = rows.flatMap((row) => tokenizer.padded(row.ids, tokenizer.padding, length));
-    const masks = ids.flatMap((id, at) => (id === mask ? [at] : []));
-    const ofMask = masks.map((at) => Math.floor(at / length));
+    const masks = masksOf(rows, length);
     for (const place of places) found[place] = [];
     if (masks.length === 0) return;
-    const at = tensor(masks, { dtype: "i32" });
-    const values = await finiteValues(
-      "predict",
-      logits.flatten(0, 1).indexSelect(0, at),
-      ofMask.map((i) => places[i]!),
-    );
+    const ofMask = masks.map((at) => places[Math.floor(at / length)]!);
+    const values = await finiteValues("predict", logits.narrow(0, 0, masks.length), ofMask);
     const size = values.length / masks.length;
-    for (const [k, i] of ofMask.entries()) {
+    for (const [k, place] of ofMask.entries()) {
       const row = values.subarray(k * size, (k + 1) * size);
-      found[places[i]!] = [...found[places[i]!]!, likeliest(row, top, tokenizer)];
+      found[place] = [...found[place]!, likeliest(row, top, tokenizer)];
     }
   };
-  await forwardRows(model, entry, textRows(texts, batches), batch, take);
+  await forwardRows(model, entry, textRows(texts, batches), batch, take, (rows, length) =>
+    askedTokens(masksOf(rows, length), rows.length * length),
+  );
   return found;
 }
 

@@ -16,6 +16,8 @@ export interface Predicting {
   /** Whether each label is given with its probability, beside those that hold. */
   readonly allScores: boolean;
   readonly top: number;
+  /** Whether labels of tokens are put together to entities. */
+  readonly aggregates: boolean;
 }
 
 /** The logits of texts, in their order, of a model that gives some for each text. */

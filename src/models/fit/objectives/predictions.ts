@@ -25,5 +25,15 @@ export interface NumberPrediction {
 /** The label of each word, but of those that are cut off where the text is too long, or that have no token. */
 export type TagPrediction = readonly (Scored & { readonly word: string })[];
 
+/** The entities of a text: of what kind, how probable on the average of their tokens, and from where up to where in the text. */
+export type EntityPrediction = readonly {
+  readonly entity: string;
+  readonly score: number;
+  /** What stands there: `text.slice(start, end)`. */
+  readonly word: string;
+  readonly start: number;
+  readonly end: number;
+}[];
+
 /** For each masked token of a text the likeliest tokens, with their probabilities. */
 export type TokenPrediction = readonly (readonly { readonly token: string; readonly score: number }[])[];

@@ -9,11 +9,12 @@ import { Entry } from "../entry.ts";
 import { finiteValues, forwardRows } from "../forward-rows.ts";
 import type { Rows } from "../rows.ts";
 import { classWeightsOf } from "./class-weights.ts";
+import { predictEntities } from "./entities.ts";
 import { textRows } from "./inputs.ts";
 import { type LabelledTexts, labelLists } from "./labelled-texts.ts";
 import type { Objective, ObjectiveSettings } from "./objective.ts";
 import type { Predicting } from "./predicting.ts";
-import type { TagPrediction } from "./predictions.ts";
+import type { EntityPrediction, TagPrediction } from "./predictions.ts";
 
 /** A label for each word: cross entropy of each word's first token. */
 export function tagsObjective(settings: ObjectiveSettings): Objective<TagMetrics> {
@@ -136,8 +137,9 @@ function wordsOf(text: Text): readonly string[] {
   );
 }
 
-/** The likeliest label of each word. */
-export async function predictTags(predicting: Predicting): Promise<TagPrediction[]> {
+/** The likeliest label of each word, or the entities. */
+export async function predictTags(predicting: Predicting): Promise<(TagPrediction | EntityPrediction)[]> {
+  if (predicting.aggregates) return predictEntities(predicting);
   const { model, batches } = predicting;
   const words = predicting.texts.map(wordsOf);
   const found = Array<TagPrediction>(words.length);

@@ -69,6 +69,11 @@ export class Phases {
     this.#spans = this.#choose === null ? spans : [];
   }
 
+  /** The phases that are known before; where a function chooses, one with all that it may. */
+  get planned(): readonly Pick<PhaseSpan, "label" | "trained">[] {
+    return this.#choose === null ? this.#spans : [{ label: "", trained: this.trained }];
+  }
+
   #select(trains: TrainedPaths, only?: ReadonlySet<string>): ReadonlyMap<string, Parameter> {
     const named = select(this.#model as Module, trains);
     const trained = only === undefined ? named : new Map([...named].filter(([path]) => only.has(path)));

@@ -213,7 +213,7 @@ async function openModel<T extends Task>(
       ? await tokenizerIn(place)
       : (tokenizer ?? null);
   const weights = base ?? folder;
-  putPretrained(model, await weights.tensors(), weights.name);
+  model.drawn = putPretrained(model, await weights.tensors(), weights.name).drawn;
   model.folder = weights.name;
   if (base !== null) await adapterIn(model, folder);
   model.eval();

@@ -28,6 +28,8 @@ export abstract class PretrainedModel<R = unknown> extends Module implements Tex
   tokenizer: TextTokenizer | null = null;
   /** The folder that `autoModel` has opened it from, with the weights that adapters are beside; null: it is of none. */
   folder: string | null = null;
+  /** Paths of the parameters that the folder did not have, as of a new head: their values are drawn. */
+  drawn: readonly string[] = [];
   /** What this class is called in transformers. */
   abstract readonly architecture: string;
   /** The field that holds the encoder under a head; null: this is the encoder itself. */

@@ -29,6 +29,8 @@ export async function readTexts(options: FinetuneOptions, config: Config): Promi
   const columns: ReadDataOptions = {
     ...(text === undefined ? {} : { text: text.length === 1 ? text[0]! : text }),
     ...(label === undefined ? (wanted === "maskedLM" ? { label: null } : {}) : { label }),
+    // Labels of classes may look like numbers, as those of versions or ratings.
+    ...(wanted === "classify" ? { regression: false } : {}),
     ...(wanted === "regress" || (wanted === "embed" && label !== undefined) ? { regression: true } : {}),
   };
   const all = await readData(data, columns);

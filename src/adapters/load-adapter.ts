@@ -16,6 +16,7 @@ import type { LoraConfig } from "./lora-options.ts";
 import { adaptersOf, forget, requireAdapter, show } from "./model-adapters.ts";
 import { optionsOf, type PeftConfig } from "./peft-config.ts";
 import { type Entry, entriesOf, prefix } from "./peft-names.ts";
+import { isNamedByPeft } from "./peft-whole.ts";
 
 /** Options of `loadAdapter`. */
 export interface LoadAdapterOptions<N extends string = string> {
@@ -92,9 +93,7 @@ function addAsPeft(
   folder: string,
   found: ReadonlyMap<string, Tensor>,
 ): void {
-  // PEFT names heads that the model may not have.
-  const paths = model.namedModules().map(([path]) => `.${path}`);
-  const modulesToSave = config.modulesToSave.filter((one) => paths.some((path) => path.endsWith(`.${one}`)));
+  const modulesToSave = modulesOf(model, config, found);
   // PEFT ties layers that it knows by name, as embed_tokens, and no others, whatever the config says.
   const ensureWeightTying = config.ensureWeightTying && !hasSomeOfTied(model, found);
   try {
@@ -106,6 +105,27 @@ function addAsPeft(
       { cause: error },
     );
   }
+}
+
+/**
+ * The modules that are trained whole: those that are named, of which PEFT names some that the model does not have, and those
+ * that PEFT has taken for named, as a file has them.
+ */
+function modulesOf(
+  model: Module,
+  { modulesToSave }: LoraConfig,
+  found: ReadonlyMap<string, Tensor>,
+): string[] {
+  const paths = model.namedModules().map(([path]) => path);
+  const isNamed = (path: string, name: string): boolean => `.${path}`.endsWith(`.${name}`);
+  const named = modulesToSave.filter((name) => paths.some((path) => isNamed(path, name)));
+  const taken = paths.filter(
+    (path) =>
+      isNamedByPeft(path, modulesToSave) &&
+      !named.some((name) => isNamed(path, name)) &&
+      [...found.keys()].some((key) => key.startsWith(`${path}.`) && !key.includes(".lora_")),
+  );
+  return [...named, ...taken];
 }
 
 /** Whether a file has something for one place of a tied weight, and nothing for another. */

@@ -1,7 +1,7 @@
 import { ConfigError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { type LoraConfig, type LoraOptions, loraConfig } from "./lora-options.ts";
-import type { LayerOfAdapter } from "./model-adapters.ts";
+import type { Adapter } from "./model-adapters.ts";
 
 /** `adapter_config.json`, as PEFT writes it. */
 export type PeftConfig = Readonly<Record<string, unknown>>;
@@ -87,10 +87,10 @@ export function optionsOf(config: PeftConfig, where: string): LoraConfig {
   }
 }
 
-/** The config of PEFT's that the options of an adapter stand for. */
+/** The config of PEFT's that an adapter stands for, of which a file has some `modules` more whole. */
 export function peftConfigOf(
-  config: LoraConfig,
-  layers: readonly LayerOfAdapter[],
+  { config, layers, replaced }: Adapter,
+  modules: readonly string[],
   about: { readonly baseModelName: string | null; readonly taskType: string | null },
 ): PeftConfig {
   const written: Record<string, unknown> = {
@@ -112,6 +112,12 @@ export function peftConfigOf(
     written.exclude_modules = null;
   }
   if (config.bias === "loraOnly") written.bias = "lora_only";
+  written.modules_to_save = [...config.modulesToSave, ...modules];
+  // PEFT warns of a tie that is asked for where the adapter has nothing that is tied.
+  written.ensure_weight_tying =
+    config.ensureWeightTying &&
+    (layers.some(({ tiedTo }) => tiedTo !== null) ||
+      replaced.some(({ places, rows }) => rows === null && places.length > 1));
   // PEFT takes what is empty for a choice.
   for (const key of ["modules_to_save", "exclude_modules", "layers_pattern", "trainable_token_indices"])
     if (isNothing(written[key])) written[key] = null;

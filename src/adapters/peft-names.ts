@@ -40,7 +40,7 @@ export function entriesOf(adapter: Adapter, name: string): Entry[] {
     ...rows.values(),
     ...whole
       .filter(({ other }) => !(other instanceof Buffer && !other.persistent))
-      .map((one) => wholeEntry(adapter, one)),
+      .map((one) => wholeEntry(adapter, one, name)),
   ];
 }
 
@@ -58,7 +58,7 @@ const fileName = (part: string, name: string): string =>
   part.replace(`.${name}`, "").replace(/^lora_magnitude_vector\.weight$/, "lora_magnitude_vector");
 
 /** What is trained whole: under the places in modules that are, or, of a bias, under all its places. */
-function wholeEntry({ layers, modules }: Adapter, { places, other }: Replacement): Entry {
+function wholeEntry({ layers, modules }: Adapter, { places, other }: Replacement, name: string): Entry {
   const moduleOf = (path: string): string | undefined =>
     modules.find((outer) => path.startsWith(`${outer}.`));
   const inModules = places.filter(({ path }) => moduleOf(path) !== undefined);
@@ -72,7 +72,10 @@ function wholeEntry({ layers, modules }: Adapter, { places, other }: Replacement
     names.push(isWrapped ? wrapped : path);
     also.push(isWrapped ? path : wrapped);
     const outer = moduleOf(path);
-    if (outer !== undefined) also.push(`${outer}.modules_to_save${path.slice(outer.length)}`);
+    if (outer === undefined) continue;
+    // Where all biases are trained, PEFT writes those of such modules once more, under the adapter's name.
+    for (const within of ["", `.${name}`, ".default"])
+      also.push(`${outer}.modules_to_save${within}${path.slice(outer.length)}`);
   }
   return { names, also, read: () => other, write: (value) => other.assign(value) };
 }

@@ -29,7 +29,7 @@ export abstract class PretrainedModel<R = unknown> extends Module implements Tex
   tokenizer: TextTokenizer | null = null;
   /** The folder that `autoModel` has opened it from, with the weights that adapters are beside; null: it is of none. */
   folder: string | null = null;
-  /** Paths of what its folder had no weights for, which `autoModel` has drawn. */
+  /** Paths of the parameters that the folder did not have, as of a new head: their values are drawn. */
   drawn: readonly string[] = [];
   /** What this class is called in transformers. */
   abstract readonly architecture: string;

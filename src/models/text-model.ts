@@ -10,6 +10,7 @@ export interface TextModel<R = unknown> extends Module {
   readonly config: Config;
   tokenizer: TextTokenizer | null;
   readonly folder: string | null;
+  readonly drawn: readonly string[];
   readonly architecture: string;
   readonly baseName: string | null;
   readonly maxLength: number;

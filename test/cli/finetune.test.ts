@@ -340,6 +340,7 @@ test("what cannot be is one line with what helps, and wrong options have a statu
   timeout: 120_000,
 }, async () => {
   const data = ["--data", "texts.jsonl"];
+  writeFileSync(at("one.jsonl"), '{"text": "a", "label": "same"}\n{"text": "b", "label": "same"}\n');
   const cases: [string[], number, RegExp][] = [
     [["finetune", "base"], 2, /required option '--data <file>' not specified/],
     [["finetune", "base", ...data, "--epochs", "0"], 2, /a whole number of at least 1/],
@@ -358,6 +359,16 @@ test("what cannot be is one line with what helps, and wrong options have a statu
       ["finetune", "base", ...data, "--out", "x", "--metric", "entity-f1", "--val-split", "0.2"],
       1,
       /^thaw: fit: --metric is entity-f1; it must be loss, accuracy, macro-f1\n$/,
+    ],
+    [
+      ["finetune", "base", ...data, "--out", "x", "--metric", "macro-f1"],
+      1,
+      /^thaw: fit: --metric is macro-f1, and no texts to measure with; give --eval or --val-split\n$/,
+    ],
+    [
+      ["finetune", "base", "--data", "one.jsonl", "--out", "x"],
+      1,
+      /^thaw: fit: the model has 1 label.*; give texts of at least two labels, or --task regress.*\n$/,
     ],
     [
       ["finetune", "base", ...data, "--out", "x", "--max-length", "99"],

@@ -140,7 +140,7 @@ test("an average is what is measured, and what is left", async () => {
   const again = await tuned("classify", { ...options, lr: 0 });
   again.model.loadStateDict(averaged.model.stateDict());
   const measured = await fitTo(again.model as never, {
-    ...data.classify,
+    train: data.classify.train,
     eval: data.classify.test,
     lr: 0,
     steps: 1,
@@ -160,6 +160,12 @@ test("batches of like lengths have every text once, in an order that seed and ep
   expect(padded(batches)).toBeLessThan(0.65 * padded(dealt(500, { ...options, lengths: null })));
   const longest = batches.map((batch) => Math.max(...batch.map((i) => lengths[i]!)));
   expect(longest).not.toEqual([...longest].sort((a, b) => a - b));
+});
+
+test("an option that there is not is named, with those that are like it", async () => {
+  await expect(tuned("classify", { epoch: 5 } as never)).rejects.toThrow(
+    /there is no option epoch; nearest: epochs, /,
+  );
 });
 
 test("who is told may end it, and what they throw ends it", async () => {

@@ -93,6 +93,19 @@ test.each(["bf16", "f16"] as const)("weights of %s are what they are, in f32", a
   );
 });
 
+test.each([
+  [{ dtype: "float16" }, { dtype: "float32" }],
+  [{ dtype: undefined, torch_dtype: "bfloat16" }, { torch_dtype: "float32" }],
+  [{ dtype: undefined }, {}],
+])("a config of %o says of the weights that are written what they are: %o", async (given, written) => {
+  const at = folderOf({ "config.json": { ...config, ...given }, "model.safetensors": weights });
+  const model = await autoModel(at, { task: "classify" });
+  await model.savePretrained(join(at, "saved"));
+  const saved = JSON.parse(readFileSync(join(at, "saved", "config.json"), "utf8"));
+  const { dtype, torch_dtype } = saved;
+  expect({ dtype, torch_dtype }).toEqual({ dtype: undefined, torch_dtype: undefined, ...written });
+});
+
 test("an encoder of a folder with a head, and a head on a folder of an encoder", async () => {
   const withHead = folderOf({ "config.json": config, "model.safetensors": weights });
   const encoder = await autoModel(withHead);

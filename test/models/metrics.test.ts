@@ -16,6 +16,12 @@ test("several labels a text: micro and macro F1, whole answers, and binary cross
   expectAll(found, wanted, ["loss", "accuracy", "microF1", "macroF1"]);
 });
 
+test("the mean over labels that a text may have several of is over all, as scikit-learn has it", () => {
+  // f1_score([[1, 0, 1, 1, 0]], [[1, 0, 0, 0, 0]], average="macro", zero_division=0)
+  const found = labelsMetrics([..."abcde"], [[0, 2, 3]], [[0.4, -0.6, -0.5, -0.2, -2]]);
+  expect([found.macroF1, found.microF1]).toEqual([0.2, 0.5]);
+});
+
 test("numbers: the squared difference and both correlations, with ties", () => {
   const { targets, found, ...wanted } = made.numbers;
   expectAll(numberMetrics(targets, found), wanted, ["mse", "pearson", "spearman"]);

@@ -54,6 +54,38 @@ test("tables, with quotes, line breaks in values, and other line ends", async ()
   ]);
 });
 
+test.each([
+  ["as on Windows", 'text,label\r\na,x\r\n"b, 5"" wide",y\r\n'],
+  ["as on Windows, the last one open", 'text,label\r\na,x\r\n"b, 5"" wide","y"'],
+  ["of both kinds, a Windows one first", 'text,label\r\na,x\n"b, 5"" wide",y\r\n'],
+  ["of both kinds, the other first", 'text,label\na,"x"\r\n"b, 5"" wide","y"\r\n'],
+  ["as on old Macs", 'text,label\ra,x\r"b, 5"" wide",y\r'],
+])("lines of a table that end %s", async (_, content) => {
+  const data = await readData(file("data.csv", content));
+  expect(data.labels).toEqual(["x", "y"]);
+  expect(rows(data)).toEqual([
+    ["a", 0],
+    ['b, 5" wide', 1],
+  ]);
+});
+
+test("labels that some records lack, or that a list has twice", async () => {
+  const lacking = file("data.jsonl", [{ text: "a" }, { text: "b", label: "x" }]);
+  await expect(readData(lacking)).rejects.toThrow(/line 1: label is not there/);
+  expect((await readData(lacking, { label: null })).kind).toBe("none");
+  const twice = await readData(
+    file("data.jsonl", [
+      { text: "a", labels: ["x", "x"] },
+      { text: "b", labels: ["y", "x"] },
+    ]),
+  );
+  expect(rows(twice)).toEqual([
+    ["a", [0]],
+    ["b", [1, 0]],
+  ]);
+  expect(twice.counts()).toEqual([2, 1]);
+});
+
 test("numbers, several classes, tags of words, pairs", async () => {
   const scores = await readData(
     file("a.jsonl", [
@@ -114,6 +146,12 @@ test.each([
   ["x.jsonl", '{"tokens": ["a", "b"], "tags": ["x"]}', /there are 2 words and 1 labels/],
   ["x.csv", 'text,label\n"a,b\n', /Quoted field unterminated/],
   ["x.csv", "text,label\na,b,c\n", /record 1.*The columns are text, label/],
+  ["x.csv", "text,label\na,b\nc\n", /record 2: Too few fields.*The columns are text, label/],
+  ["x.csv", "text;label\na, b;c\n", /one column, "text;label"; it looks as if ";" stood between columns/],
+  ["x.tsv", "text,label\na,b\n", /one column, "text,label"; it looks as if "," stood between columns/],
+  ["x.csv", "text,label,label\na,b,c\n", /has two columns "label"; give each a name of its own/],
+  ["x.jsonl", '{"text": "a", "label": 1e999}\n{"text": "b", "label": 0.5}', /line 1: label.*a finite number/],
+  ["x.jsonl", '{"text": "a", "labels": [0, 1, 0]}\n{"text": "b", "labels": [1, 1, 0]}', /zeros and ones/],
 ] as const)("%s of %o is an error that says where", async (name, content, message) => {
   const at = file(name, content as string);
   await expect(readData(at)).rejects.toThrow(DataError);

@@ -143,6 +143,15 @@ export function inWordsOfOptions(text: string): string {
       (name) => `--${kebabCase(name)}`,
     )
     .replace(
+      /best is "(\w+)", and no texts to measure with; give eval/,
+      (_, name: string) =>
+        `--metric is ${kebabCase(name)}, and no texts to measure with; give --eval or --val-split`,
+    )
+    .replace(
+      'give autoModel the labels that there are, or task "regress"',
+      "give texts of at least two labels, or --task regress where they are numbers",
+    )
+    .replace(
       /best is "(\w+)"; it must be (.*)$/,
       (_, name: string, names: string) => `--metric is ${kebabCase(name)}; it must be ${kebabCase(names)}`,
     );

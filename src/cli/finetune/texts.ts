@@ -1,7 +1,7 @@
 import { ArgumentError } from "../../base/errors.ts";
 import { type Config, ConfigReader, labelsOf } from "../../models/config.ts";
 import { type ReadDataOptions, readData } from "../../models/text-data/read-data.ts";
-import { splitTexts } from "../../models/text-data/split-texts.ts";
+import { canStratify, splitTexts } from "../../models/text-data/split-texts.ts";
 import type { TextDataset } from "../../models/text-data/text-dataset.ts";
 import type { FinetuneOptions } from "./options.ts";
 import { type TunedTask, taskNames } from "./task-names.ts";
@@ -29,6 +29,8 @@ export async function readTexts(options: FinetuneOptions, config: Config): Promi
   const columns: ReadDataOptions = {
     ...(text === undefined ? {} : { text: text.length === 1 ? text[0]! : text }),
     ...(label === undefined ? (wanted === "maskedLM" ? { label: null } : {}) : { label }),
+    // Labels of classes may look like numbers, as those of versions or ratings.
+    ...(wanted === "classify" ? { regression: false } : {}),
     ...(wanted === "regress" || (wanted === "embed" && label !== undefined) ? { regression: true } : {}),
   };
   const all = await readData(data, columns);
@@ -37,7 +39,7 @@ export async function readTexts(options: FinetuneOptions, config: Config): Promi
   const own = await readEval();
   const labels = hasLabels && task !== "embed" ? labelsFor(config, all.labels) : null;
   if (own !== null || valSplit === undefined) return { train: all, eval: own, task, labels };
-  const split = splitTexts(all, { test: valSplit, stratify: all.kind === "class" && canStratify(all), seed });
+  const split = splitTexts(all, { test: valSplit, stratify: canStratify(all), seed });
   return { train: split.train, eval: split.test, task, labels };
 
   async function readEval(): Promise<TextDataset | null> {
@@ -51,9 +53,6 @@ export async function readTexts(options: FinetuneOptions, config: Config): Promi
     });
   }
 }
-
-/** Whether each label has two texts, so that both sides of a split can have one. */
-const canStratify = (dataset: TextDataset): boolean => dataset.counts().every((count) => count > 1);
 
 function taskOf({ kind, columns }: TextDataset): TunedTask {
   if (kind !== "none") return taskOfKind[kind];

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
+import { nearest } from "../../base/nearest.ts";
 import { localPath } from "../../base/storage/index.ts";
 import type { Group } from "../../distributed/group.ts";
 import type { EmbeddingLossOptions } from "../embeddings/loss-by-columns.ts";
@@ -119,6 +120,15 @@ export interface FitOptions {
   readonly group?: Group;
 }
 
+/** All options. */
+const known: { readonly [O in keyof Required<FitOptions>]: true } = {
+  ...{ train: true, eval: true, trains: true, frozenMode: true, keepPrefix: true, epochs: true, steps: true },
+  ...{ batch: true, accumulate: true, bucket: true, maxLength: true, lr: true, weightDecay: true },
+  ...{ warmup: true, clipNorm: true, embeddings: true, classWeights: true, labelSmoothing: true },
+  ...{ threshold: true, ema: true, best: true, patience: true, seed: true, out: true, resume: true },
+  ...{ saveEvery: true, onStep: true, onEpoch: true, progress: true, signal: true, group: true },
+};
+
 /** Options that have a value in any case. */
 export type FitSettings = Required<
   Pick<
@@ -147,6 +157,11 @@ export type FitSettings = Required<
 
 /** The options with their defaults. Throws `ArgumentError` for what cannot be. */
 export function fitSettings(options: FitOptions): FitSettings {
+  for (const name of Object.keys(options))
+    if (!Object.hasOwn(known, name))
+      throw new ArgumentError(
+        `fit: there is no option ${name}; nearest: ${nearest(name, Object.keys(known), 3).join(", ")}`,
+      );
   const { epochs, steps = null, best = null, patience = null, saveEvery = null } = options;
   const settings = {
     trains: options.trains ?? "**",

@@ -1,8 +1,10 @@
 import { putAdapter } from "../../adapters/save-adapter.ts";
 import { listAdapters } from "../../adapters/switch-adapters.ts";
+import { dtypes } from "../../base/dtype.ts";
 import { jsonPieces, localSink, type Sink } from "../../checkpoint/places/sink.ts";
 import { safetensorsPieces } from "../../checkpoint/write.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { Config } from "../config.ts";
 import type { TextTokenizer } from "../text/text-tokenizer.ts";
 import type { TextModel } from "../text-model.ts";
 
@@ -22,13 +24,38 @@ export function putModel(model: TextModel, sink: Sink): void {
     putAdapter(model, sink, {
       ...(model.folder === null ? {} : { baseModelName: model.folder }),
       ...(task === undefined ? {} : { taskType: task[1] }),
+      drawn: modulesThatHold(model, model.drawn),
     });
   } else {
     const tensors = new Map<string, Tensor>([...model.namedParameters(), ...model.namedBuffers()]);
     sink.put("model.safetensors", safetensorsPieces(tensors, { metadata: { format: "pt" } }));
   }
-  sink.put("config.json", jsonPieces({ ...model.config, architectures: [model.architecture] }));
+  sink.put(
+    "config.json",
+    jsonPieces({ ...model.config, ...dtypeOf(model), architectures: [model.architecture] }),
+  );
   if (model.tokenizer !== null) putTokenizer(model.tokenizer, sink);
+}
+
+/** The modules, by path, that have some of the parameters, and none that stands in another place too. */
+function modulesThatHold(model: TextModel, paths: readonly string[]): string[] {
+  const all = model.namedParameters({ removeDuplicate: false });
+  const isTied = (module: string): boolean =>
+    all.some(
+      ([path, p]) => path.startsWith(`${module}.`) && all.some(([other, q]) => p === q && other !== path),
+    );
+  const modules = new Set(paths.map((path) => path.slice(0, path.lastIndexOf("."))));
+  return [...modules].filter((module) => !isTied(module));
+}
+
+/**
+ * What a config says of the weights' dtype, where it says something: that of the weights that are written. A folder of f16
+ * or bf16 is opened as f32, and transformers rounds weights to what the config says.
+ */
+function dtypeOf(model: TextModel): Config {
+  const names = ["dtype", "torch_dtype"].filter((name) => typeof model.config[name] === "string");
+  const [first] = model.parameters();
+  return Object.fromEntries(names.map((name) => [name, dtypes[first!.dtype].torch]));
 }
 
 /** Puts a tokenizer's files there. */

@@ -7,7 +7,7 @@ export interface LabelsMetrics extends Metrics {
   readonly accuracy: number;
   /** The F1 of all labels of all texts together. */
   readonly microF1: number;
-  /** The mean F1 of the labels that some text has or was given. */
+  /** The mean F1 of all labels; that of one which no text has or was given is 0. */
   readonly macroF1: number;
   /** Each label by itself, in the order of their numbers. */
   readonly labels: readonly LabelMetrics[];
@@ -18,7 +18,7 @@ export interface LabelsMetrics extends Metrics {
  *
  * Takes the names of all labels, the targets, as many rows, and from which probability on a label holds; 0.5 unless given.
  * The loss is the mean binary cross entropy over texts and labels.
- * Source: `f1_score` and `accuracy_score` of scikit-learn, with `zero_division=0`.
+ * Source: `f1_score` and `accuracy_score` of scikit-learn for rows of zeros and ones, with `zero_division=0`.
  */
 export function labelsMetrics(
   labels: readonly string[],
@@ -47,7 +47,7 @@ export function labelsMetrics(
     loss: loss / (targets.length * labels.length),
     accuracy: whole / targets.length,
     microF1: labelMetrics("", totalOf(counts)).f1,
-    macroF1: meanOf(perLabel.filter((_, k) => counts[k]!.support + counts[k]!.given > 0).map(({ f1 }) => f1)),
+    macroF1: meanOf(perLabel.map(({ f1 }) => f1)),
     labels: perLabel,
   };
 }

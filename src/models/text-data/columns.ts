@@ -36,9 +36,11 @@ export function columnsOf(
   text: string | readonly string[] | undefined,
   label: string | null | undefined,
 ): Columns {
-  const there = Object.keys(records[0]!.values);
+  // Not every record has every column.
+  const known = new Set<string>();
+  for (const { values } of records) for (const name of Object.keys(values)) known.add(name);
+  const there = [...known];
   const list = there.map((name) => printable(name)).join(", ");
-  const known = new Set(there);
   const needed = (names: readonly string[]): readonly string[] => {
     const missing = names.find((name) => !known.has(name));
     if (missing !== undefined)

@@ -96,7 +96,7 @@ async function* jsonLines(path: string, lines: AsyncIterable<TextLine>): AsyncGe
     }
     if (typeof values !== "object" || values === null || Array.isArray(values))
       throw new DataError(
-        `${path}, ${place}, is ${Array.isArray(values) ? "a list" : JSON.stringify(values)}; it must be an object`,
+        `${path}, ${place}, is ${Array.isArray(values) ? "a list" : JSON.stringify(values)}; it must be an object, as a file has one a line`,
       );
     yield { place, values: values as Record<string, unknown> };
   }
@@ -109,16 +109,41 @@ async function* tableRecords(
 ): AsyncGenerator<TextRecord> {
   const texts: string[] = [];
   for await (const { text } of lines) texts.push(text);
-  const text = texts.join("\n");
-  const { data, errors, meta } = Papa.parse<Record<string, unknown>>(text.replace(/^\ufeff/, ""), {
-    header: true,
+  const text = texts.join("\n").replace(/^\ufeff/, "");
+  const { data, errors } = Papa.parse<string[]>(`${text}\n`, {
     delimiter,
+    // Lines may end as on Windows, all or some of them: what is left of such an end is taken off below.
+    newline: text.includes("\n") ? "\n" : "\r",
     skipEmptyLines: "greedy",
   });
-  const wrong = errors[0];
-  if (wrong !== undefined)
+  const rows = data.map((row) => [...row.slice(0, -1), row.at(-1)!.replace(/\r$/, "")]);
+  const [names = [], ...records] = rows;
+  requireNames(path, names, delimiter);
+  const wrong = (row: number, what: string): never => {
     throw new DataError(
-      `${path}, record ${(wrong.row ?? 0) + 1}: ${printable(wrong.message)}. The columns are ${(meta.fields ?? []).map((name) => printable(name)).join(", ")}`,
+      `${path}, record ${row}: ${printable(what)}. The columns are ${names.map((name) => printable(name)).join(", ")}`,
     );
-  for (const [i, values] of data.entries()) yield { place: `record ${i + 1}`, values };
+  };
+  const broken = errors[0];
+  if (broken !== undefined) wrong(broken.row ?? 0, broken.message);
+  for (const [i, row] of records.entries())
+    if (row.length !== names.length)
+      wrong(
+        i + 1,
+        `Too ${row.length < names.length ? "few" : "many"} fields: expected ${names.length} fields but parsed ${row.length}`,
+      );
+  for (const [i, row] of records.entries())
+    yield { place: `record ${i + 1}`, values: Object.fromEntries(row.map((value, c) => [names[c]!, value])) };
+}
+
+/** Throws for a line of names that is of another kind of table, or has a name twice. */
+function requireNames(path: string, names: readonly string[], delimiter: string): void {
+  const other = [";", "\t", ",", "|"].find((one) => one !== delimiter && names[0]?.includes(one));
+  if (names.length === 1 && other !== undefined)
+    throw new DataError(
+      `${path} has one column, ${JSON.stringify(names[0])}; it looks as if ${JSON.stringify(other)} stood between columns. A .csv has commas there, and a .tsv has tabs`,
+    );
+  const twice = names.find((name, i) => name !== "" && names.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new DataError(`${path} has two columns ${JSON.stringify(twice)}; give each a name of its own`);
 }

@@ -58,6 +58,16 @@ export function splitTexts(
   };
 }
 
+/** Whether each class has two texts, of those that are there once or more, so that both sides can have one. */
+export function canStratify(dataset: TextDataset): boolean {
+  const counts = new Map<unknown, number>();
+  for (const [first] of groupsOf(dataset)) {
+    const { target } = dataset.examples[first!]!;
+    counts.set(target, (counts.get(target) ?? 0) + 1);
+  }
+  return dataset.kind === "class" && [...counts.values()].every((count) => count > 1);
+}
+
 /** The numbers of examples with the same text, in the order of the first of each. */
 function groupsOf({ examples }: TextDataset): number[][] {
   const groups = new Map<string, number[]>();

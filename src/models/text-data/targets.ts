@@ -18,8 +18,13 @@ const isFraction = (value: unknown): boolean =>
   (typeof value === "string" && /^[-+]?\d*\.\d+(e[-+]?\d+)?$/i.test(value));
 
 const isNumber = (value: unknown): boolean =>
-  typeof value === "number" ||
-  (typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value)));
+  (typeof value === "number" || (typeof value === "string" && value.trim() !== "")) &&
+  Number.isFinite(Number(value));
+
+/** Whether lists say of each label whether a text has it, as rows of zeros and ones do, instead of naming labels. */
+const areFlags = (lists: readonly (readonly unknown[])[]): boolean =>
+  lists.every((list) => list.length === lists[0]!.length && list.every((x) => x === 0 || x === 1)) &&
+  lists.some((list) => new Set(list).size < list.length);
 
 /**
  * Reads the targets in a column: lists are tags where texts are words, and several classes otherwise; numbers of which one
@@ -45,15 +50,25 @@ export function targetsOf(
       if (!Array.isArray(value) || !value.every(isName))
         refuse(i, "it must be a list of labels, as others are");
     const lists = values as (string | number)[][];
+    if (!isWords && areFlags(lists))
+      refuse(0, "as all others it has only zeros and ones; it must be a list of the labels that a text has");
     const { labels, numberOf } = numbersOf(path, column, lists.flat().map(String), given);
     return {
       kind: isWords ? "tags" : "classes",
       labels,
-      targets: lists.map((list, i) => list.map((name) => numberOf(String(name), records[i]!.place))),
+      targets: lists.map((list, i) => {
+        const numbers = list.map((name) => numberOf(String(name), records[i]!.place));
+        return isWords ? numbers : [...new Set(numbers)];
+      }),
     };
   }
-  if (asNumber ?? (given === undefined && values.every(isNumber) && values.some(isFraction))) {
-    for (const [i, value] of values.entries()) if (!isNumber(value)) refuse(i, "it must be a number");
+  if (
+    asNumber ??
+    (given === undefined &&
+      values.every((value) => typeof value === "number" || isNumber(value)) &&
+      values.some(isFraction))
+  ) {
+    for (const [i, value] of values.entries()) if (!isNumber(value)) refuse(i, "it must be a finite number");
     return { kind: "number", labels: [], targets: values.map(Number) };
   }
   for (const [i, value] of values.entries()) if (!isName(value)) refuse(i, "it must name a class");

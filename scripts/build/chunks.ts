@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, posix, relative, sep } from "node:path";
 import { type InputOptions, type Plugin, rolldown } from "rolldown";
 import { exportsOf, readSources, root } from "../sources.ts";
@@ -13,15 +13,35 @@ import { inNamespaces, rests } from "./namespaces.ts";
 const parts: Readonly<Record<string, readonly string[]>> = {
   functions: [
     "tensor/cdist.ts",
+    "tensor/erfinv.ts",
+    "tensor/finfo.ts",
     "tensor/histc.ts",
     "tensor/linalg.ts",
+    "tensor/mode.ts",
+    "tensor/renorm.ts",
     "tensor/searching.ts",
     "tensor/stacking.ts",
+    "tensor/tensordot.ts",
+    "tensor/trapezoid.ts",
     "tensor/triangle-indices.ts",
     "tensor/unravel-index.ts",
     "tensor/vander.ts",
     "tensor/windows.ts",
   ],
+  // What networks do that are more than layers one after another.
+  operations: [
+    "ir/attention.ts",
+    "optim/finite.ts",
+    "plan/lower-attention.ts",
+    "tensor/operations/arithmetic.ts",
+    "tensor/operations/hyperbolic.ts",
+    "tensor/operations/indexing.ts",
+    "tensor/operations/norm-slope.ts",
+    "tensor/operations/normalization.ts",
+    "tensor/operations/products.ts",
+    "tensor/operations/sorting.ts",
+  ],
+  storage: ["base/storage/atomic.ts", "base/storage/files.ts", "base/storage/write-behind.ts"],
   // What kernels on disk do without.
   lowering: ["codegen/attention.ts", "codegen/axis.ts", "codegen/contract.ts", "codegen/loop.ts"],
   c: ["backends/native/peaks.ts", "backends/native/runtime-source.ts", "targets/c/kernel.ts"],
@@ -49,13 +69,27 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   ranks: ["distributed/current.ts", "distributed/mpi/run-mpi.ts", "distributed/threads/start-ranks.ts"],
   seldom: [
     "autodiff/narrow.ts",
+    "backends/peaks.ts",
+    "engine/call-site.ts",
+    "engine/drift.ts",
     "engine/non-finite-text.ts",
+    "engine/scope-text.ts",
     "freeze/changed.ts",
     "ir/evaluate.ts",
+    "ir/lift.ts",
+    "nn/bits.ts",
     "nn/change-dtypes.ts",
     "nn/cloned.ts",
+    "nn/hooks.ts",
     "nn/init/special.ts",
+    "nn/no-such-path.ts",
+    "nn/scopes.ts",
+    "optim/leak.ts",
+    "optim/parameter-names.ts",
+    "optim/replaced.ts",
     "plan/explain.ts",
+    "plan/recomputed.ts",
+    "tensor/checkpoint.ts",
     "tensor/format.ts",
     "tensor/operations/arrangement.ts",
     "tensor/operations/einsum.ts",
@@ -66,17 +100,23 @@ const parts: Readonly<Record<string, readonly string[]>> = {
     "tensor/operations/scattering.ts",
     "tensor/operations/solving.ts",
     "tensor/operations/statistics.ts",
+    "train/audit-movement.ts",
     "train/diagnose.ts",
+    "train/gradient-hook.ts",
+    "train/tracker-state.ts",
   ],
   trainer: ["train/trainer/run-trainer.ts", "train/trainer/start-trainer.ts", "train/trainer/thread.ts"],
 };
 
 const src = join(root, "src");
 const partsModule = join(root, "scripts/build/parts.ts");
-/** What stands for a module of a part, for a part, and for all parts. */
+/** What stands for a module of a part, and for a part. */
 const stub = "\0stub:";
 const facade = "\0part:";
-const allParts = "\0all-parts";
+/** The chunk of the part with steps: what several parts share lies there too, and its entry only names what that exports. */
+const stepsChunk = "steps-and-plans";
+/** The chunk that a part is loaded by, as each further file takes half a millisecond. */
+const chunkOf = (part: string): string => (part === "steps" ? stepsChunk : part);
 
 /** All parts: their names, and the modules that stand for them. */
 const facades: ReadonlyMap<string, string> = new Map([
@@ -115,20 +155,12 @@ const inParts: Plugin = {
     const from = (file: string) => `from ${JSON.stringify(file)};`;
     if (id.startsWith(facade))
       return parts[id.slice(facade.length)]!.map((file) => `export * ${from(join(src, file))}`).join("\n");
-    if (id === allParts)
-      return [
-        `import { provide } ${from(partsModule)}`,
-        ...Array.from(
-          facades,
-          ([name, id], i) => `import * as part${i} ${from(id)}\nprovide("${name}", part${i});`,
-        ),
-      ].join("\n");
     if (!id.startsWith(stub)) return null;
     const file = id.slice(stub.length);
     return [
       `import { part } ${from(partsModule)}`,
       ...(await functionsOf(file)).map(
-        (f) => `export const ${f} = (...args) => part("${partOf(file)}").${f}(...args);`,
+        (f) => `export const ${f} = (...args) => part("${chunkOf(partOf(file)!)}").${f}(...args);`,
       ),
     ].join("\n");
   },
@@ -180,7 +212,7 @@ export async function buildChunks(library: readonly string[], programs: readonly
       ...input,
       ...Object.fromEntries(programs.map((entry) => [entry, `src/${entry}.ts`])),
       ...Object.fromEntries(Array.from(facades, ([name, id]) => [`chunks/${name}`, id])),
-      "chunks/all-parts": allParts,
+      "chunks/provide": partsModule,
     }),
   );
   const { output } = await bundle.write({
@@ -194,7 +226,7 @@ export async function buildChunks(library: readonly string[], programs: readonly
     sourcemapExcludeSources: true,
     // V8 goes through all of it at every start. Names stay: stacks are read by people, and by engine/call-site.ts.
     comments: false,
-    minify: { compress: true, mangle: false, codegen: true },
+    minify: { compress: true, mangle: { toplevel: false, keepNames: true }, codegen: true },
     minifyInternalExports: false,
     // Errors and reports name classes.
     keepNames: true,
@@ -208,7 +240,7 @@ export async function buildChunks(library: readonly string[], programs: readonly
       groups: [
         { name: "thaw", priority: 1, test: (id) => atOnce.has(id) },
         // Every computation loads it, so what parts share is in it too.
-        { name: "steps-and-plans", test: (id) => forSteps.has(id) || isShared(id) },
+        { name: stepsChunk, test: (id) => forSteps.has(id) || isShared(id) },
       ],
     },
   });
@@ -220,6 +252,19 @@ export async function buildChunks(library: readonly string[], programs: readonly
   );
   if (thaw === undefined || imports.length > 0)
     throw new Error(`dist/chunks/thaw.js is not there, or imports parts: ${imports.join(", ")}`);
+  const steps = output.find((file) => file.fileName === "chunks/steps.js");
+  if (steps?.type !== "chunk" || !/^export\{[\w,]+\}from"\.\/steps-and-plans\.js";\s*$/.test(steps.code))
+    throw new Error("dist/chunks/steps.js does more than to name what steps-and-plans.js exports");
+  rmSync(join(root, "dist", steps.fileName));
+  // Not a module of the bundle: one that imported parts would take them out of their entries' files.
+  const loading = [...facades.keys()].map(
+    (part, i) =>
+      `import * as part${i} from "./${chunkOf(part)}.js";\nprovide("${chunkOf(part)}", part${i});\n`,
+  );
+  writeFileSync(
+    join(root, "dist/chunks/all-parts.js"),
+    `import { provide } from "./provide.js";\n${loading.join("")}`,
+  );
   for (const entry of library) {
     const at = join(root, "dist", `${entry}.js`);
     mkdirSync(dirname(at), { recursive: true });

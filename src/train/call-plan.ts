@@ -103,18 +103,12 @@ export class CallPlans {
   ): CallPlan {
     let plans = this.#made.get(trained);
     if (plans === undefined) this.#made.set(trained, (plans = []));
-    let plan = plans.find(
-      (p) =>
-        p.last === last &&
-        p.of === of &&
-        p.agreed === agreed &&
-        sameList(p.members, members) &&
-        sameRegions(p.earlier, this.#earlier),
-    );
-    if (plan === undefined) {
-      plans.push((plan = new CallPlan(members, trained, this.#earlier, last, of, agreed)));
-      if (plans.length > remembered) plans.shift();
-    }
+    for (const p of plans)
+      if (p.last === last && p.of === of && p.agreed === agreed && sameList(p.members, members))
+        if (sameRegions(p.earlier, this.#earlier)) return p;
+    const plan = new CallPlan(members, trained, this.#earlier, last, of, agreed);
+    plans.push(plan);
+    if (plans.length > remembered) plans.shift();
     return plan;
   }
 
@@ -126,10 +120,14 @@ export class CallPlans {
   }
 }
 
-const sameList = <T>(a: readonly T[], b: readonly T[]): boolean =>
-  a.length === b.length && a.every((x, i) => x === b[i]);
+function sameList<T>(a: readonly T[], b: readonly T[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
 
 function sameRegions(a: Regions, b: Regions): boolean {
+  if (a === b) return true;
   if (a.size !== b.size) return false;
   for (const [p, region] of a) if (!b.has(p) || b.get(p) !== region) return false;
   return true;

@@ -355,17 +355,22 @@ export class Step<A extends unknown[], L extends LossResult> {
     if (call.last) this.#moving(call, () => this.#tracker.beforeCall(call.updated));
     const weighted = given !== null;
     if (weighted) this.#weights = given;
-    const carryOut = (): Made => {
-      const ran = this.#run(call, weighted, all);
-      this.#plans.done(call, ran.about().reached);
-      return ran;
-    };
-    const made = this.#verifier === null ? carryOut() : this.#verified(this.#verifier, call, carryOut);
+    const made =
+      this.#verifier === null
+        ? this.#ran(call, weighted, all)
+        : this.#verified(this.#verifier, call, () => this.#ran(call, weighted, all));
     const { stepped, reached, outside } = made.about();
     this.#warnOfUnreached(call.trained, call.agreed === null ? reached : unite(reached, call.updated));
     this.#warnOfOutside(outside);
     for (let i = 0; i < made.grads.length; i++) stepped[i]!.grad = made.grads[i]!;
     this.#tracker.afterCall(stepped, all.length === 1 ? taskOf(all[0]!) : all.map(taskOf).join(" "));
+    return made;
+  }
+
+  /** Runs a call, and moves on to the next one of the round. */
+  #ran(...args: Recorded<A>): Made {
+    const made = this.#run(...args);
+    this.#plans.done(args[0], made.about().reached);
     return made;
   }
 

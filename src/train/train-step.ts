@@ -1,5 +1,6 @@
 import { ArgumentError } from "../base/errors.ts";
 import { yielding } from "../base/yielding.ts";
+import { storageOf } from "../engine/realize.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import type { Selector } from "../freeze/selector.ts";
 import { Module } from "../nn/module.ts";
@@ -69,7 +70,7 @@ export function trainStep<A extends unknown[], L extends LossResult>(
 }
 
 const resultOf = <L>(loss: Tensor, others: Record<string, Tensor> | null): StepResult<L> => {
-  const value = Number(loss.itemSync());
+  const value = storageOf(loss).at(0);
   return (others === null ? value : { ...others, loss: value }) as StepResult<L>;
 };
 

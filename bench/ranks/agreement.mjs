@@ -4,7 +4,7 @@ import { median } from "./median.mjs";
 
 const built = new URL("../../dist/modules/", import.meta.url);
 const load = (path) => import(new URL(path, built).href);
-const { manualSeed, nn } = await load("index.js");
+const { manualSeed, nn, optim } = await load("index.js");
 const { Agreements } = await load("distributed/agreement.js");
 const { describeList } = await load("distributed/contribution.js");
 const { rankKey, ThreadsEngine } = await load("distributed/threads/threads-engine.js");
@@ -16,9 +16,11 @@ const engine = workerData?.[rankKey]
 manualSeed(0);
 const net = new nn.Sequential(new nn.Linear(1024, 4096), new nn.ReLU(), new nn.Linear(4096, 1024));
 const parameters = net.namedParameters().map(([, p]) => p);
+const optimizer = new optim.AdamW(net, { lr: 1e-3 });
 const agreements = new Agreements(engine, 1, {
   module: net,
   parameters: () => parameters,
+  optionGroups: () => optimizer.paramGroups,
   frozenAlone: "error",
 });
 const proposal = { regions: new Map(parameters.map((p) => [p, null])), of: 1, layers: describeList([]) };

@@ -160,8 +160,11 @@ export class PlanTable {
     }
   }
 
-  /** The address of a buffer of the arena, or of the memory that is bound in its place. */
+  /** The address of a buffer: of what is bound as an input, of the arena, or of the memory that is bound in its place. */
   addressOf(buffer: number): number {
+    const place = this.#plan.buffers[buffer]!;
+    if (place.kind === "input" && this.#plan.inputs[place.slot]!.offset === null)
+      return this.#bound[place.slot]!;
     return this.#elsewhere.get(buffer) ?? this.#memory.placeOf(buffer);
   }
 

@@ -7,6 +7,14 @@ export interface Stored {
   bytes(): Uint8Array;
 }
 
+/** What an update by a sum goes over, on one rank. */
+export interface Updated {
+  /** A number that is another one for another update. */
+  readonly key: number;
+  /** Where each thing that it goes over is in the memory of the process. */
+  readonly addresses: readonly number[];
+}
+
 /** What a rank gives to the others at a time, and where it has what they give. */
 export interface Given {
   readonly parts: readonly Stored[];
@@ -18,6 +26,10 @@ export interface Given {
   readonly takes: readonly (readonly (Stored | null)[])[];
   /** Has memory of another rank stand in for `takes[rank][part]`; null: it is to be copied there. */
   readonly bind: ((rank: number, part: number, address: number) => void) | null;
+  /** By part, what is updated by its sum, where ranks may share that out; null: each updates all of its own. */
+  readonly updates: readonly (Updated | null)[];
+  /** Has ranks share out the update by a part, which all have alike. `addresses` are by rank; null: they cannot. */
+  readonly share: ((part: number, addresses: readonly (readonly number[])[]) => void) | null;
 }
 
 /** Something that has begun, and goes on while this rank does something else. */

@@ -123,7 +123,15 @@ export const specialRules = {
     });
     const takes = all.map((of) => of.map(stored));
     const unit = dtypes[n.dtype].bytes;
-    by.begin({ parts: takes[by.rank]!, unit, shares: false, takes, bind: null }).finish();
+    by.begin({
+      parts: takes[by.rank]!,
+      unit,
+      shares: false,
+      takes,
+      bind: null,
+      updates: [],
+      share: null,
+    }).finish();
     const out = allocate(n.dtype, sizeOf(n.shape));
     let at = 0;
     for (const [i, { length }] of parts.entries()) {

@@ -15,6 +15,7 @@ import { lowerSingle } from "./lower-single.ts";
 import type { Exchange, Plan, PlanGraph, Stretch } from "./plan.ts";
 import { prepare } from "./prepare.ts";
 import { flopsOf } from "./recomputed.ts";
+import { sharedUpdates } from "./shared-updates.ts";
 import { viewOf } from "./view.ts";
 
 /** Kernels, order and memory of a plan. */
@@ -38,7 +39,7 @@ export function lower(
   const { buffers } = memory;
   const lowering = new Lowering(decided.prologues, { buffers, locate, stores }, decided.alike);
   const calls: KernelCall[] = [];
-  const exchanges: Exchange[] = [];
+  const exchanges: Omit<Exchange, "updates">[] = [];
   let firstWrite = Number.POSITIVE_INFINITY;
   for (const step of decided.steps) {
     const { cluster, copy } = step;
@@ -72,7 +73,11 @@ export function lower(
   decided.remember(lowering.alike);
   const { inputs, outputs, arenaBytes } = memory;
   const scalars = graph.scalars.map((s) => s.dtype);
-  const ended = exchanges.map((e) => ({ ...e, until: Math.min(firstWrite, firstUse(e, calls)) }));
+  const ended = exchanges.map((e) => ({
+    ...e,
+    until: Math.min(firstWrite, firstUse(e, calls)),
+    updates: sharedUpdates(e, { calls, buffers, inputs, exchanges }),
+  }));
   const lowered = { inputs, scalars, buffers, arenaBytes, calls, exchanges: ended, outputs };
   if (settings.verify && decided.alike !== null && !sameData(lowered, lower(graph, resident, null)))
     throw new InternalError(
@@ -86,7 +91,7 @@ function exchangeOf(
   nodes: readonly Node[],
   at: number,
   locate: Locate,
-): Exchange {
+): Omit<Exchange, "updates"> {
   const stretch = (n: Node): Stretch => ({ buffer: locate(viewOf(n).base), length: sizeOf(n.shape) });
   const takes = Array.from({ length: by.size }, () => src.map((): Stretch | null => null));
   for (const n of nodes) if (isOp(n, "received")) takes[n.attrs.rank]![n.attrs.part] = stretch(n);
@@ -94,7 +99,7 @@ function exchangeOf(
 }
 
 /** The first call that uses what an exchange gives. */
-function firstUse({ at, takes }: Exchange, calls: readonly KernelCall[]): number {
+function firstUse({ at, takes }: Omit<Exchange, "updates">, calls: readonly KernelCall[]): number {
   const given = new Set(takes.flat().map((taken) => taken?.buffer));
   for (let i = at; i < calls.length; i++)
     if (calls[i]!.accesses.some(({ buffer }) => given.has(buffer))) return i;

@@ -39,6 +39,18 @@ export interface Stretch {
   readonly length: number;
 }
 
+/** A kernel whose results all ranks have alike, so that they may share its elements out: see `sharedUpdates`. */
+export interface SharedUpdate {
+  /** Its number. */
+  readonly call: number;
+  /** How many elements it makes of each buffer. */
+  readonly length: number;
+  /** A number that is another one for another kernel. */
+  readonly key: number;
+  /** The buffers that it goes over, and bytes of an element of each. */
+  readonly stored: readonly { readonly buffer: number; readonly bytes: number }[];
+}
+
 /** What the ranks of a group give each other, at a time that they all come to: between two kernels of a plan. */
 export interface Exchange {
   /** The number of kernels that run before it begins. */
@@ -51,6 +63,8 @@ export interface Exchange {
   readonly shares: boolean;
   /** By rank and part, where that goes; null: nowhere. */
   readonly takes: readonly (readonly (Stretch | null)[])[];
+  /** By part, the kernel that updates something by its sum, where ranks may share that out. */
+  readonly updates: readonly (SharedUpdate | null)[];
   readonly by: Collective;
 }
 

@@ -148,6 +148,65 @@ describe.each(backendNames())("exchanges on %s", (name) => {
     expect(state()[0]).toEqual([0, 1, 2, 3]);
   });
 
+  it("have an update shared out where memory of other ranks is in reach", () => {
+    const length = 70_007;
+    const filled = (first: number) => Float32Array.from({ length }, (_, i) => first + (i % 1000));
+    const [w, m, otherW, otherM] = [1, 2, 1, 2].map((n) => new Storage("f32", length, filled(n), true)) as [
+      ...[Storage, Storage],
+      ...[Storage, Storage],
+    ];
+    const addressOf = (storage: Storage) => (storage.binding(backend) as { address?: number }).address!;
+    let isShared = false;
+    const by: Collective = {
+      ...{ id: -4, rank: 0, size: 2, release() {} },
+      begin: ({ parts, takes, updates, share }) => ({
+        poll() {},
+        finish() {
+          takes[1]![0]!.bytes().set(parts[0]!.bytes());
+          if (share === null) return;
+          isShared = true;
+          const { addresses } = updates[0]!;
+          const others = [addressOf(otherW), addressOf(otherM)];
+          share(0, [addresses, addresses[0] === addressOf(w) ? others : others.reverse()]);
+        },
+      }),
+    };
+    const x = new Storage("f32", length, filled(3), false);
+    const xs = leaf(x, [length]);
+    const total = node("allReduce", [mul(xs, xs)], { by, turn: 0 });
+    const next = node("add", [leaf(m, [length]), total], {});
+    const made = buildPlan({
+      outputs: [],
+      writes: [
+        { target: leaf(w, [length]), value: node("sub", [leaf(w, [length]), next], {}) },
+        { target: leaf(m, [length]), value: next },
+      ],
+      checks: [],
+      resident: (n) => (n.attrs.source as Storage).resident,
+    });
+    const executable = backend.load(made);
+    const bindings = made.graph.leaves.map(({ attrs }) =>
+      attrs.source === x ? filled(3) : (attrs.source as Storage).binding(backend),
+    );
+    const ends = new Float64Array(made.calls.length).fill(Number.NaN);
+    expect(executable.run(bindings, new Float64Array(0), [], ends)).toBe(-1);
+    executable.free();
+    expect([...ends].every((end, i) => end >= (ends[i - 1] ?? 0))).toBe(true);
+    expect(isShared).toBe(name === "native");
+    const [xAll, wAll] = [filled(3), filled(1)];
+    const mAfter = filled(2).map((value, i) => value + 2 * xAll[i]! ** 2);
+    const wAfter = wAll.map((value, i) => value - mAfter[i]!);
+    // The first half, in whole lines of a cache, is for this rank to update, on both; the rest waits for the other one.
+    const end = isShared ? 34_944 : length;
+    /** The first element that is not as after the update up to a place, and as before it from there on; -1: none. */
+    const wrong = (storage: Storage, at: number, after: Float32Array, before: Float32Array) =>
+      storage.read().findIndex((value, i) => value !== (i < at ? after : before)[i]);
+    expect([wrong(m, end, mAfter, filled(2)), wrong(w, end, wAfter, filled(1))]).toEqual([-1, -1]);
+    const there = isShared ? end : 0;
+    expect(wrong(otherM, there, mAfter, filled(2))).toBe(-1);
+    expect(wrong(otherW, there, wAfter, filled(1))).toBe(-1);
+  });
+
   it("come by turn, whatever their places in the graph are", () => {
     const seen: number[][] = [];
     const by = pair(-3, (given) => {

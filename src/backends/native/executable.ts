@@ -13,10 +13,11 @@ import type { Tasks } from "../../codegen/tasks.ts";
 import type { KernelCall } from "../../plan/kernel.ts";
 import { withoutGraph } from "../../plan/plan.ts";
 import type { Binding, Executable, KernelPlan, LoadablePlan, Result } from "../contract.ts";
-import { type Walk, walkBetween } from "../exchanges.ts";
+import { walkBetween } from "../exchanges.ts";
 import { PlanTable, rowLayout, type TableMemory } from "../table.ts";
 import type { NativeAllocation, NativeMemory } from "./memory.ts";
 import type { Runtime } from "./runtime.ts";
+import { SharedRow } from "./shared-row.ts";
 
 /** What an executable needs of its backend. */
 export interface Host {
@@ -92,6 +93,8 @@ export class NativeExecutable implements Executable, TableMemory {
   readonly #scalars: readonly TypedArray[];
   readonly #scalarPlaces: Uint32Array;
   #arenaVersion = -1;
+  /** null: ranks share none of the plan's rows out. */
+  readonly #sharedRow: SharedRow | null;
   /** What is exchanged with other ranks, by its address. */
   readonly #views = new Map<number, Uint8Array>();
   /** Buffers that are allocations of their own. */
@@ -106,6 +109,11 @@ export class NativeExecutable implements Executable, TableMemory {
     const functions = host.functionsOf(plan.calls);
     const tasks = plan.calls.map((c) => host.tasksOf(c));
     host.reserveArena(plan.arenaBytes);
+    const copies = plan.exchanges.flatMap(({ updates, by }) =>
+      updates.map((update) => (update === null ? 0 : update.stored.length * (by.size - 1))),
+    );
+    const most = Math.max(0, ...copies);
+    this.#sharedRow = most === 0 ? null : new SharedRow(host.memory, host.runtime, most);
     this.#table = new PlanTable(this.#plan, this, functions, tasks);
     const scalars = new Map(
       [...new Set(plan.scalars)].map((dtype) => {
@@ -216,8 +224,7 @@ export class NativeExecutable implements Executable, TableMemory {
     const { runtime } = this.#host;
     const { calls, exchanges } = this.#plan;
     const start = performance.now();
-    const rows: Walk["rows"] = (first, count) => {
-      const at = this.#table.rows + first * rowLayout(8).bytes;
+    const walk = (at: number, first: number, count: number): number => {
       if (ends === undefined) return runtime.walk(runtime.address, at, count, shared);
       const waited = (performance.now() - start) * 1e6;
       const own = new Float64Array(count);
@@ -225,15 +232,32 @@ export class NativeExecutable implements Executable, TableMemory {
       for (let i = 0; i < count; i++) ends[first + i] = waited + own[i]!;
       return failed;
     };
+    const rowAt = (row: number): number => this.#table.rows + row * rowLayout(8).bytes;
     return walkBetween(exchanges, calls.length, {
-      rows,
+      rows: (first, count) => walk(rowAt(first), first, count),
       stored: ({ buffer, length }, dtype) => {
         const address = this.#table.addressOf(buffer);
         const bytes = length * dtypes[dtype].bytes;
         return { length: bytes, address, bytes: () => this.#bytes(address, bytes) };
       },
       bind: (buffer, address) => this.#table.bindBuffer(buffer, address),
+      share: (row, share) => {
+        const layout = rowLayout(8);
+        const at = rowAt(row);
+        const own = {
+          function: this.#load(at + layout.function),
+          args: this.#load(at + layout.args),
+          chunk: this.#load(at + layout.chunk),
+        };
+        walk(this.#sharedRow!.of(own, share), row, 1);
+      },
     });
+  }
+
+  /** A word of the table that is not negative. */
+  #load(address: number): number {
+    const half = (address - this.#block!.address) / 4;
+    return this.#words[half]! + this.#words[half + 1]! * 4294967296;
   }
 
   /** Bytes at an address; the array of the last time, as a view of foreign memory takes microseconds to make. */
@@ -249,6 +273,7 @@ export class NativeExecutable implements Executable, TableMemory {
 
   free(): void {
     this.#block?.free();
+    this.#sharedRow?.free();
     for (const own of this.#own.values()) own.free();
   }
 }

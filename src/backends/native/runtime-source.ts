@@ -20,6 +20,9 @@ export const runtimeSource = (): string => `
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 ${basicsC}
 typedef void kernel(const i64 *, i64, i64, char *);
 /** A row of a plan's table, as rowLayout lays it out. */
@@ -218,6 +221,44 @@ static inline void run_row(runtime *r, const row *e, int shared) {
   if (shared && r->workers > 0 && e->chunk < e->total) share(r, e);
   else e->run(e->args, 0, e->total, r->scratch);
 }
+
+/** Copies to memory that this thread does not read again: past the caches, so that what was there is not read first. */
+static void copy_past(char *to, const char *from, i64 bytes) {
+  i64 done = 0;
+#if defined(__SSE2__)
+  if (!((uintptr_t)to & 15))
+    for (; done + 64 <= bytes; done += 64)
+      for (int i = 0; i < 64; i += 16)
+        _mm_stream_si128((__m128i *)(to + done + i), _mm_loadu_si128((const __m128i *)(from + done + i)));
+#endif
+  memcpy(to + done, from + done, bytes - done);
+}
+
+/** Elements of a shared row that are stored before they are copied: few enough to be in a cache still. */
+static const i64 at_once = 2048;
+
+/**
+ * A kernel that runs a share of another one, and copies what that has stored to where other ranks have it. Arguments: the
+ * other kernel and its arguments, the first element, how many copies there are, and of each from where, to where, and the
+ * bytes of an element.
+ */
+static void run_share(const i64 *a, i64 begin, i64 end, char *scratch) {
+  kernel *run = (kernel *)(uintptr_t)a[0];
+  const i64 *args = (const i64 *)(uintptr_t)a[1];
+  i64 first = a[2] + begin, last = a[2] + end;
+  for (i64 at = first; at < last; at += at_once) {
+    i64 to = at + at_once < last ? at + at_once : last;
+    run(args, at, to, scratch);
+    for (const i64 *copy = a + 4; copy < a + 4 + 3 * a[3]; copy += 3)
+      copy_past((char *)(uintptr_t)copy[1] + at * copy[2], (const char *)(uintptr_t)copy[0] + at * copy[2], (to - at) * copy[2]);
+  }
+#if defined(__SSE2__)
+  // Before anybody is told that it is done.
+  _mm_sfence();
+#endif
+}
+
+kernel *thaw_shared_address(void) { return run_share; }
 
 /** Runs a table's rows in order, shared out if so; gives -1, or the number of the first status word that is not zero. */
 int thaw_walk(runtime *r, const row *table, i64 rows, int shared) {

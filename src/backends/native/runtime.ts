@@ -21,6 +21,8 @@ export class Runtime {
   readonly allocate: (bytes: number) => number;
   readonly release: (address: number, bytes: number) => void;
   readonly address: number;
+  /** The address of the kernel that runs a share of a row: see `SharedRow`. */
+  readonly shared: number;
   readonly #koffi: Koffi;
   readonly #load: (path: string, symbol: string) => number;
   readonly #problem: () => string;
@@ -49,6 +51,7 @@ export class Runtime {
     this.#load = get("thaw_load", word, "const char *", "const char *");
     this.#problem = get("thaw_problem", "const char *");
     this.#workers = get("thaw_workers", "int", word, "int");
+    this.shared = get<() => number>("thaw_shared_address", word)();
     const create: (scratchBytes: number) => number = get("thaw_create", word, "int64_t");
     this.address = create(scratchBytes);
     if (this.address === 0) throw new BackendError("native: there is no memory for the runtime");

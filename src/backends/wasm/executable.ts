@@ -157,7 +157,7 @@ export class WasmExecutable implements Executable, TableMemory {
       return { length: bytes, address: null, bytes: () => this.#views.u8.subarray(at, at + bytes) };
     };
     // Ranks have memories of their own.
-    return walkBetween(exchanges, calls.length, { rows, stored, bind: null });
+    return walkBetween(exchanges, calls.length, { rows, stored, bind: null, share: null });
   }
 
   free(): void {

@@ -1,4 +1,4 @@
-import { type Given, type Stored, sentOf, shareOf, type Transfer } from "../../ir/collective.ts";
+import { type Given, sentOf, shareOf, type Transfer, type Updated } from "../../ir/collective.ts";
 import { Control } from "../control.ts";
 import { interruptions, type Meeting, meetings } from "../engine.ts";
 import { Parts } from "../parts.ts";
@@ -125,7 +125,7 @@ export class ThreadsEngine extends WatchedEngine {
     const { parts, unit, shares } = given;
     const sizes = parts.map(({ length }) => length);
     this.sent.sums += sentOf(sizes, unit, shares, this);
-    const message = given.bind === null ? null : placesOf(parts);
+    const message = given.bind === null ? null : placesOf(given);
     if (parts.some(({ length }) => message !== null && isLent(length))) this.#lends = true;
     const elements = sizes.reduce((sum, length) => sum + length, 0) / unit;
     const length = message?.length ?? elements * unit;
@@ -174,19 +174,30 @@ export class ThreadsEngine extends WatchedEngine {
     }
   }
 
-  /** Has memory of others stand in for what they give, or copies what is too small for that. */
-  #bind({ parts, unit, shares, takes, bind }: Given, messages: readonly Uint8Array[]): void {
-    for (const [rank, message] of messages.entries()) {
-      if (rank === this.rank) continue;
-      const view = new DataView(message.buffer);
-      let at = 0;
-      for (const [i, { length }] of parts.entries()) {
+  /**
+   * Has memory of others stand in for what they give, or copies what is too small for that; and where all ranks have the
+   * same update by a part, has them share it out.
+   */
+  #bind({ parts, unit, shares, takes, bind, updates, share }: Given, messages: readonly Uint8Array[]): void {
+    let at = 0;
+    for (const [i, { length }] of parts.entries()) {
+      const places = messages.map((message) => (isLent(length) ? readPlace(message, at) : null));
+      for (const [rank, place] of places.entries()) {
         const into = takes[rank]![i];
-        if (!isLent(length)) into?.bytes().set(message.subarray(at, at + length));
-        else if (into != null)
-          bind!(rank, i, view.getFloat64(at) + shareOf(length, shares, unit, this).start);
-        at += isLent(length) ? 8 : length;
+        if (rank === this.rank || into == null) continue;
+        if (place === null) into.bytes().set(messages[rank]!.subarray(at, at + length));
+        else bind!(rank, i, place.part + shareOf(length, shares, unit, this).start);
       }
+      const update = updates[i];
+      if (share !== null && update != null && mayShare(update)) {
+        places[this.rank] = { part: 0, ...update };
+        if (places.every((place) => place?.key === update.key))
+          share(
+            i,
+            places.map((place) => place!.addresses.slice(0, update.addresses.length)),
+          );
+      }
+      at += isLent(length) ? placeBytes : length;
     }
   }
 
@@ -214,19 +225,39 @@ export class ThreadsEngine extends WatchedEngine {
 /** Whether a part of so many bytes is read where it is; less is copied with the message that says where the others are. */
 const isLent = (bytes: number): boolean => bytes > 4096;
 
+/** The most things that an update goes over where it is shared out: a parameter, and what an optimizer keeps of it. */
+const mostUpdated = 6;
+
+/** Bytes that tell where a part is, which update there is by its sum, and where what that goes over is. */
+const placeBytes = 8 * (2 + mostUpdated);
+
+const mayShare = ({ addresses }: Updated): boolean => addresses.length <= mostUpdated;
+
 /** What tells other threads of parts: small ones themselves, and of others where they are. */
-function placesOf(parts: readonly Stored[]): Uint8Array {
-  const length = parts.reduce((sum, part) => sum + (isLent(part.length) ? 8 : part.length), 0);
+function placesOf({ parts, updates }: Given): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + (isLent(part.length) ? placeBytes : part.length), 0);
   const message = new Uint8Array(length);
   const view = new DataView(message.buffer);
   let at = 0;
-  for (const part of parts)
+  for (const [i, part] of parts.entries())
     if (isLent(part.length)) {
       view.setFloat64(at, part.address!);
-      at += 8;
+      const update = updates[i];
+      if (update != null && mayShare(update)) {
+        view.setFloat64(at + 8, update.key);
+        for (const [n, address] of update.addresses.entries()) view.setFloat64(at + 16 + 8 * n, address);
+      }
+      at += placeBytes;
     } else {
       message.set(part.bytes(), at);
       at += part.length;
     }
   return message;
+}
+
+/** What a rank has said of a part; a key of 0 is none. */
+function readPlace(message: Uint8Array, at: number): Updated & { readonly part: number } {
+  const view = new DataView(message.buffer);
+  const addresses = Array.from({ length: mostUpdated }, (_, n) => view.getFloat64(at + 16 + 8 * n));
+  return { part: view.getFloat64(at), key: view.getFloat64(at + 8), addresses };
 }

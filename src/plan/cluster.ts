@@ -3,6 +3,7 @@ import { contiguousStrides, type Shape, sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { ops } from "../ir/op.ts";
 import { goesWith, goTogether, rowAxes, squeeze, squeezedAxes, sumsOf } from "./columns.ts";
+import { sameExtent, sameExtents, sameStride, sameStrides } from "./compare.ts";
 import { type Phases, phasesOf } from "./phases.ts";
 import { dependsOn, type Ordered, precede } from "./precedence.ts";
 import { type Prepared, rootBasesOf } from "./prepare.ts";
@@ -102,8 +103,8 @@ function isOwn(c: Cluster, s: Node, asRow: boolean): boolean {
   if (offset !== 0) return false;
   const own = squeezeStrides(s.shape, strides);
   const isRow = c.fold !== null && c.rows.includes(base);
-  if (asRow) return isRow && sameShape(own, c.fold!.rowStrides);
-  return sameShape(own, isRow ? c.fold!.strides : c.strides);
+  if (asRow) return isRow && sameStrides(own, c.fold!.rowStrides);
+  return sameStrides(own, isRow ? c.fold!.strides : c.strides);
 }
 
 /** Whether `n` may belong to `c`, which computes some of its operands, as a value per element or per row. */
@@ -112,8 +113,8 @@ function fits(c: Cluster, n: Node, of: Clusters["of"]): boolean {
   if (c.kind === "contract" && usesDouble(n)) return false;
   const reduces = isReduce(n);
   const shape = squeeze(reduces ? n.src[0]!.shape : n.shape);
-  const full = sameShape(shape, c.shape);
-  if (!full && (reduces || c.fold === null || !sameShape(shape, c.fold.rowShape))) return false;
+  const full = sameExtents(shape, c.shape);
+  if (!full && (reduces || c.fold === null || !sameExtents(shape, c.fold.rowShape))) return false;
   if (reduces && (c.kind !== "loop" || (c.fold !== null && !sameShape(c.fold.axes, reducedAxes(n)))))
     return false;
   const indirect = isOp(n, "gather") || isOp(n, "randomBits");
@@ -148,8 +149,8 @@ export function clusterize(asked: Prepared): Clusters {
 
   /** Joins `b` to `a`, or gives null where they do not go together. */
   const merge = (a: Cluster, b: Cluster): Cluster | null => {
-    const asRows = a.kind === "loop" && isMap(b) && a.fold !== null && sameShape(b.shape, a.fold.rowShape);
-    if (!asRows && !sameShape(a.shape, b.shape)) return null;
+    const asRows = a.kind === "loop" && isMap(b) && a.fold !== null && sameExtents(b.shape, a.fold.rowShape);
+    if (!asRows && !sameExtents(a.shape, b.shape)) return null;
     if (a.phase !== b.phase) return null;
     if (a.nodes.length + b.nodes.length > maxNodes || a.kind === "single" || b.kind === "single") return null;
     if (b.kind === "contract") return a.kind === "contract" ? null : merge(b, a);
@@ -193,7 +194,7 @@ export function clusterize(asked: Prepared): Clusters {
       for (const n of c.nodes) {
         if (!c.rows.includes(n)) note(n, c);
         for (const s of n.src)
-          if (of[viewOf(s).base.index] !== c && sameShape(squeeze(s.shape), c.shape) && isOwn(c, s, false))
+          if (of[viewOf(s).base.index] !== c && sameExtents(squeeze(s.shape), c.shape) && isOwn(c, s, false))
             note(viewOf(s).base, c);
       }
     }
@@ -249,7 +250,7 @@ export function clusterize(asked: Prepared): Clusters {
     if (reduces) {
       home.fold ??= foldOf(home.shape, reducedAxes(n));
       home.rows.push(n);
-    } else if (home.kind !== "single" && home.nodes.length > 0 && !sameShape(squeeze(n.shape), home.shape))
+    } else if (home.kind !== "single" && home.nodes.length > 0 && !sameExtents(squeeze(n.shape), home.shape))
       home.rows.push(n);
     home.nodes.push(n);
     of[n.index] = home;
@@ -343,8 +344,8 @@ const isOwnOrder = (s: Node): boolean => {
   const { base, offset, strides } = viewOf(s);
   return (
     offset === 0 &&
-    sameShape(squeeze(base.shape), squeeze(s.shape)) &&
-    sameShape(squeezeStrides(s.shape, strides), squeezeStrides(base.shape, contiguousStrides(base.shape)))
+    sameExtents(squeeze(base.shape), squeeze(s.shape)) &&
+    sameStrides(squeezeStrides(s.shape, strides), squeezeStrides(base.shape, contiguousStrides(base.shape)))
   );
 };
 
@@ -365,7 +366,9 @@ export function permutationOf(s: Node): number[] | null {
       axes.push(-1);
       continue;
     }
-    const axis = own.findIndex((stride, a) => stride === strides[i] && base.shape[a] === d && !used.has(a));
+    const axis = own.findIndex(
+      (stride, a) => sameStride(stride, strides[i]!) && sameExtent(base.shape[a]!, d) && !used.has(a),
+    );
     if (axis < 0) return null;
     used.add(axis);
     axes.push(axis);

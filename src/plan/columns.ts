@@ -1,5 +1,6 @@
 import { type Shape, sameShape } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
+import { sameExtent, sameExtents } from "./compare.ts";
 
 /**
  * How a kernel over a shape makes sums of its elements besides those of whole rows: over the rows of a block, for each
@@ -39,13 +40,13 @@ export function sumsOf(n: Node<"sum">, shape: Shape): Sums | null {
   const outer = axes[0]!;
   if (outer === 0 || axes.some((a, i) => a !== outer + i)) return null;
   const rows = axes.length;
-  if (outer + rows === own.length) return sameShape(own, shape) ? { kind: "line", from: outer } : null;
-  if (sameShape(own, shape)) return { kind: "rows", cut: null, outer, rows };
+  if (outer + rows === own.length) return sameExtents(own, shape) ? { kind: "line", from: outer } : null;
+  if (sameExtents(own, shape)) return { kind: "rows", cut: null, outer, rows };
   const axis = outer - 1;
   const isCut =
     own.length === shape.length + 1 &&
-    sameShape(own.slice(0, axis), shape.slice(0, axis)) &&
-    sameShape(own.slice(outer + 1), shape.slice(outer));
+    sameExtents(own.slice(0, axis), shape.slice(0, axis)) &&
+    sameExtents(own.slice(outer + 1), shape.slice(outer));
   return isCut ? { kind: "rows", cut: { axis, by: own[outer]! }, outer, rows } : null;
 }
 
@@ -65,6 +66,7 @@ export const rowAxes = ({ cut, outer, rows }: Sums & { kind: "rows" }, shape: Sh
 export function goTogether(a: Sums, b: Sums): boolean {
   if (a.kind === "line" || b.kind === "line")
     return a.kind === "line" && b.kind === "line" && a.from === b.from;
-  const isSame = a.cut === null ? b.cut === null : a.cut.axis === b.cut?.axis && a.cut.by === b.cut.by;
+  const isSame =
+    a.cut === null ? b.cut === null : a.cut.axis === b.cut?.axis && sameExtent(a.cut.by, b.cut.by);
   return isSame && a.outer === b.outer && a.rows === b.rows;
 }

@@ -2,6 +2,7 @@ import { contiguousStrides, sameShape } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import { type Arranged, arrange, type Step } from "./arrange.ts";
 import { clusterize, foldOf, type Group, iterated } from "./cluster.ts";
+import { noteDifferences } from "./compare.ts";
 import { describe, Form } from "./form.ts";
 import type { Alike } from "./lower-alike.ts";
 import type { PlanGraph } from "./plan.ts";
@@ -44,18 +45,20 @@ interface RememberedStep {
 
 /** Graphs of fewer nodes are planned about as soon as what was decided is found. */
 const fewest = 64;
+/** Graphs of one hash that decisions are remembered of: a length that is as large as something else has its own. */
+const mostAlike = 4;
 /** Nodes of all graphs together that decisions are remembered of; those go first that were asked for longest ago. */
 const most = 150_000;
 
 /**
  * Decides which nodes of a prepared graph become one kernel, in which order kernels run, and which write in place. These
- * decisions compare sizes with each other, with 0 and with 1, and nothing else of them. So where a graph is another one
- * but for sizes, as with a further batch or sequence length, and has other sizes in the place of each without making any
- * two equal or different that were not, the decisions are those of that graph, and are taken over.
+ * decisions compare sizes with each other, with 0 and with 1, and nothing else of them (`compare.ts`). So where a graph is
+ * another one but for sizes, as with a further batch or sequence length, and no two sizes are equal or different that were
+ * not when they were compared, the decisions are those of that graph, and are taken over.
  */
 export class Decisions {
-  /** By hash of the form, last asked for last. */
-  readonly #known = new Map<number, Remembered>();
+  /** By hash of the form; that and those of one hash last asked for last. */
+  readonly #known = new Map<number, Remembered[]>();
   #nodes = 0;
 
   decide(graph: PlanGraph, asked: Prepared): Decided {
@@ -65,26 +68,35 @@ export class Decisions {
     const description = describe(asked, scalars);
     if (description === null) return decideAnew(asked);
     const hash = description.hash();
-    const found = this.#known.get(hash);
-    if (found?.form.fits(asked, description)) {
-      this.#known.delete(hash);
-      this.#known.set(hash, found);
+    const alike = this.#known.get(hash) ?? [];
+    const found = alike.findLast(({ form }) => form.fits(asked, description));
+    if (found !== undefined) {
+      this.#last(hash, [...alike.filter((other) => other !== found), found]);
       return again(found, asked);
     }
-    const decided = decideAnew(asked, (alike) =>
-      this.#keep(hash, remembered(new Form(asked, describe(asked, scalars)!), decided, alike)),
-    );
-    return decided;
+    const [decided, differences] = noteDifferences(() => decideAnew(asked));
+    const remember = (alike: Alike): void => {
+      const form = new Form(asked, describe(asked, scalars)!, differences);
+      this.#keep(hash, remembered(form, decided, alike));
+    };
+    return { ...decided, remember };
+  }
+
+  #last(hash: number, alike: Remembered[]): void {
+    this.#known.delete(hash);
+    this.#known.set(hash, alike);
   }
 
   #keep(hash: number, decisions: Remembered): void {
-    this.#nodes += decisions.form.nodes - (this.#known.get(hash)?.form.nodes ?? 0);
-    this.#known.delete(hash);
-    this.#known.set(hash, decisions);
-    for (const [oldest, { form }] of this.#known) {
-      if (this.#nodes <= most) break;
+    const alike = this.#known.get(hash) ?? [];
+    alike.push(decisions);
+    this.#nodes += decisions.form.nodes;
+    this.#last(hash, alike);
+    if (alike.length > mostAlike) this.#nodes -= alike.shift()!.form.nodes;
+    for (const [oldest, known] of this.#known) {
+      while (this.#nodes > most && known.length > 0) this.#nodes -= known.shift()!.form.nodes;
+      if (known.length > 0) break;
       this.#known.delete(oldest);
-      this.#nodes -= form.nodes;
     }
   }
 }
@@ -92,7 +104,7 @@ export class Decisions {
 const forget = (): void => {};
 
 /** Decides about a graph whatever was decided about others. */
-export function decideAnew(asked: Prepared, remember: Decided["remember"] = forget): Decided {
+export function decideAnew(asked: Prepared): Decided {
   const clusters = clusterize(asked);
   const { prologues, phases } = clusters;
   return {
@@ -100,7 +112,7 @@ export function decideAnew(asked: Prepared, remember: Decided["remember"] = forg
     prologues,
     copies: phases?.copies ?? new Set(),
     alike: null,
-    remember,
+    remember: forget,
   };
 }
 

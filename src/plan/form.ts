@@ -6,6 +6,7 @@ import { pushAttributes } from "../ir/attributes.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { type Op, ops } from "../ir/op.ts";
 import { isInline } from "./body.ts";
+import type { Differences, Pairs } from "./compare.ts";
 import type { Prepared } from "./prepare.ts";
 import { viewOf } from "./view.ts";
 
@@ -77,9 +78,10 @@ export class Form {
   readonly #strides: readonly (readonly number[])[];
   readonly #offsets: Float64Array;
   readonly #constants: readonly Constant[];
+  readonly #differences: Differences;
 
-  /** `description`: of the graph. */
-  constructor({ order }: Prepared, description: NumberList) {
+  /** `description`: of the graph; `differences`: what the decisions about it found to be different. */
+  constructor({ order }: Prepared, description: NumberList, differences: Differences) {
     const [shapes, strides] = [new Lists(), new Lists()];
     this.nodes = order.length;
     this.#numbers = description.copy();
@@ -100,13 +102,19 @@ export class Form {
     this.#shapes = shapes.all;
     this.#strides = strides.all;
     this.#constants = constantsOf(order);
+    this.#differences = {
+      extents: onceEach(differences.extents),
+      strides: onceEach(differences.strides),
+      counts: onceEach(differences.counts),
+    };
   }
 
   /**
-   * Whether a graph is this one but for other numbers in the place of each size: wherever two are equal in one they are in
-   * the other, and 0 and 1 are themselves. Extents are compared with extents, strides with strides, those of a shape's own
-   * memory included, and counts of elements with such. Constants too have others in their place, and stay in the code or
-   * outside.
+   * Whether the decisions about this graph are those about another one: it is this one but for other numbers in the place
+   * of each size. 0 and 1 are themselves, two that are equal here are equal there, and two that are different here are
+   * different there, but for those that no decision has compared, as a further length may well be as large as something
+   * else. Extents are compared with extents, strides with strides, those of a shape's own memory included, and counts of
+   * elements with such. Constants too have others in their place, and stay in the code or outside.
    */
   fits({ order }: Prepared, description: NumberList): boolean {
     if (!description.equals(this.#numbers)) return false;
@@ -132,7 +140,11 @@ export class Form {
       if (!extents.fitsAll(from, to) || !counts.fits(sizeOf(from), sizeOf(to))) return false;
       if (!steps.fitsAll(contiguousStrides(from), contiguousStrides(to))) return false;
     }
-    return this.#strides.every((from, i) => steps.fitsAll(from, strides[i]!));
+    if (!this.#strides.every((from, i) => steps.fitsAll(from, strides[i]!))) return false;
+    const { extents: shapesApart, strides: stridesApart, counts: countsApart } = this.#differences;
+    return (
+      extents.keepsApart(shapesApart) && steps.keepsApart(stridesApart) && counts.keepsApart(countsApart)
+    );
   }
 
   /** Whether a graph's constants may be in the place of its own. */
@@ -140,7 +152,7 @@ export class Form {
     const constants = new Renaming<string>([]);
     return constantsOf(order).every(({ text, isInline }, i) => {
       const from = this.#constants[i]!;
-      return from.isInline === isInline && constants.fits(from.text, text);
+      return from.isInline === isInline && constants.fits(from.text, text) && constants.isOneToOne;
     });
   }
 }
@@ -173,22 +185,60 @@ function isFirst(lists: (readonly number[] | undefined)[], place: number, list: 
   return true;
 }
 
-/** Things in the place of others: each always in that of the same one. */
+/** Pairs of lists, equal ones once. */
+function onceEach(pairs: Pairs): Pairs {
+  const lists = new Lists();
+  const seen = new Set<string>();
+  const found: Pairs = [];
+  for (let i = 0; i < pairs.length; i += 2) {
+    const [a, b] = [pairs[i]!, pairs[i + 1]!];
+    const pair = `${lists.place(a)} ${lists.place(b)}`;
+    if (seen.has(pair)) continue;
+    seen.add(pair);
+    found.push(a, b);
+  }
+  return found;
+}
+
+/** Things in the place of others: in that of one always the same, and some, which are fixed, only in their own. */
 class Renaming<T> {
+  /** Whether each is in the place of one alone. */
+  isOneToOne = true;
+  readonly #fixed: readonly T[];
   readonly #to = new Map<T, T>();
-  readonly #from = new Map<T, T>();
+  readonly #taken = new Set<T>();
 
   constructor(fixed: readonly T[]) {
     for (const x of fixed) this.fits(x, x);
+    this.#fixed = fixed;
   }
 
   /** Whether one thing may be in the place of another; if none has been so far, it is from now on. */
   fits(from: T, to: T): boolean {
-    if (!this.#to.has(from) && !this.#from.has(to)) {
-      this.#to.set(from, to);
-      this.#from.set(to, from);
+    const known = this.#to.get(from);
+    if (known !== undefined) return known === to;
+    if (this.#taken.has(to)) {
+      if (this.#fixed.includes(to)) return false;
+      this.isOneToOne = false;
     }
-    return this.#to.get(from) === to && this.#from.get(to) === from;
+    this.#to.set(from, to);
+    this.#taken.add(to);
+    return true;
+  }
+
+  /** Whether lists that are different still are with what is in the place of each thing in them. */
+  keepsApart(pairs: readonly (readonly T[])[]): boolean {
+    for (let i = 0; i < pairs.length; i += 2) if (!this.#differ(pairs[i]!, pairs[i + 1]!)) return false;
+    return true;
+  }
+
+  #differ(a: readonly T[], b: readonly T[]): boolean {
+    for (let i = 0; i < a.length; i++) {
+      const [x, y] = [this.#to.get(a[i]!), this.#to.get(b[i]!)];
+      // Of what has nothing in its place nothing is known.
+      if (x !== undefined && y !== undefined && x !== y) return true;
+    }
+    return false;
   }
 
   fitsAll(from: readonly T[], to: readonly T[]): boolean {

@@ -1,6 +1,6 @@
-import { sameShape } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import { type Cluster, type Clusters, memberStrides, squeezeStrides } from "./cluster.ts";
+import { sameStrides } from "./compare.ts";
 import { isWhole, viewOf } from "./view.ts";
 
 /** A write of a prepared graph: the base of its value, and the input slot that it goes over. */
@@ -84,7 +84,7 @@ function readsOnlyItself(c: Cluster, clusters: Clusters, w: Write, slot: (n: Nod
       if (slot(view.base) !== w.slot) continue;
       const strides = squeezeStrides(s.shape, view.strides);
       const level = isOp(n, "dot") || isOp(n, "gather") || c.rows.includes(n) !== asRow;
-      if (level || view.offset !== 0 || !sameShape(strides, own)) return false;
+      if (level || view.offset !== 0 || !sameStrides(strides, own)) return false;
     }
   }
   return true;

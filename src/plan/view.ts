@@ -1,6 +1,7 @@
-import { contiguousStrides, type Shape } from "../base/shape.ts";
+import { contiguousStrides, type Shape, sizeOf } from "../base/shape.ts";
 import { isOp, type Node } from "../ir/node.ts";
 import type { View } from "../ir/op.ts";
+import { sameCount, sameStride } from "./compare.ts";
 
 /** The strides of the same elements under another shape, or null where no strides can say it. */
 function reshapeStrides(shape: Shape, strides: readonly number[], next: Shape): number[] | null {
@@ -109,9 +110,9 @@ export function isWhole(view: View, shape: Shape): boolean {
   let size = 1;
   for (let i = 0; i < shape.length; i++) {
     size *= shape[i]!;
-    if (shape[i] !== 1 && view.strides[i] !== expected[i]) return false;
+    if (shape[i] !== 1 && !sameStride(view.strides[i]!, expected[i]!)) return false;
   }
-  return size === view.base.shape.reduce((a, b) => a * b, 1);
+  return sameCount(size, sizeOf(view.base.shape));
 }
 
 /** The strides of adjacent axes as if they were one, or null where they do not merge. Axes of size 1 vanish. */

@@ -72,6 +72,12 @@ class NativeBackend implements Backend, Host {
 
   reserveArena(bytes: number): void {
     if (bytes <= this.arena.bytes) return;
+    const grown = this.memory.grown(this.arena, bytes);
+    if (grown !== null) {
+      this.arena = grown;
+      this.arenaVersion++;
+      return;
+    }
     // Nothing in it outlives a run, so the old arena goes before the new one comes. Where there is no memory for that, a
     // plan that needs less makes it again when it next runs.
     this.arena.free();

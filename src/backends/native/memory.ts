@@ -27,10 +27,27 @@ export class NativeMemory {
         `native: ${mib(bytes)} more are needed; ${mib(this.inUse)} are in use of at most ${mib(this.#most)}. ` +
           "Use smaller batches or a smaller model, or set THAW_MAX_MEMORY.",
       );
+    return this.#blockAt(address, bytes);
+  }
+
+  /**
+   * Memory with what there is in a block, and more, in its place; null where that cannot be, and the block is as before.
+   * What is there need not be touched a first time again.
+   */
+  grown(block: NativeAllocation, bytes: number): NativeAllocation | null {
+    if (this.inUse - block.bytes + bytes > this.#most) return null;
+    const address = this.#runtime.grow(block.address, block.bytes, bytes);
+    if (address === 0) return null;
+    block.moved();
+    this.inUse -= block.bytes;
+    return this.#blockAt(address, bytes);
+  }
+
+  #blockAt(address: number, bytes: number): NativeAllocation {
     this.inUse += bytes;
     const release = (): void => {
       this.inUse -= bytes;
-      this.#runtime.release(address, size);
+      this.#runtime.release(address, Math.max(1, bytes));
     };
     const open = (from: number, length: number) => this.#runtime.view(address + from, length);
     return new NativeAllocation(address, bytes, open, release);
@@ -65,6 +82,11 @@ export class NativeAllocation extends AddressedAllocation {
 
   free(): void {
     this.#release?.();
+    this.#release = null;
+  }
+
+  /** Says that its pages are another block's now. */
+  moved(): void {
     this.#release = null;
   }
 }

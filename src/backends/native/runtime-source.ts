@@ -12,6 +12,7 @@ const mostWorkers = 255;
  * waited for, so that a thread which never gets a core delays nobody.
  */
 export const runtimeSource = (): string => `
+#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
@@ -72,6 +73,29 @@ static const i64 large = (i64)1 << 21, worth_large = (i64)1 << 22;
 /** Whole pages of any system. */
 static inline i64 span(i64 bytes) { return (bytes + 65535) & ~(i64)65535; }
 
+#if THAW_MASKS
+/** So many bytes of whole pages, from the beginning of a large one on where they are worth that; null where there are none. */
+static char *pages(i64 size, int protection) {
+  i64 beside = 0;
+#ifdef MADV_HUGEPAGE
+  if (size >= worth_large) beside = large;
+#endif
+  char *page = mmap(NULL, size + beside, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return NULL;
+#ifdef MADV_HUGEPAGE
+  if (beside) {
+    // What is around them goes back.
+    i64 before = -(uintptr_t)page & (large - 1);
+    if (before) munmap(page, before);
+    page += before;
+    munmap(page + size, beside - before);
+    madvise(page, size, MADV_HUGEPAGE);
+  }
+#endif
+  return page;
+}
+#endif
+
 /** Zeroed memory at a multiple of 64 bytes; null where there is none. */
 char *thaw_allocate(i64 bytes) {
 #if THAW_MASKS
@@ -79,23 +103,8 @@ char *thaw_allocate(i64 bytes) {
     // Blocks begin at different places of a page, so that those walked together do not meet in the same cache sets.
     static uint32_t blocks;
     i64 shift = __atomic_fetch_add(&blocks, 1, __ATOMIC_RELAXED) % 16 * 256;
-    i64 size = span(bytes + shift), beside = 0;
-#ifdef MADV_HUGEPAGE
-    if (bytes >= worth_large) beside = large;
-#endif
-    char *page = mmap(NULL, size + beside, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) return NULL;
-#ifdef MADV_HUGEPAGE
-    if (beside) {
-      // From the beginning of a large page on; what is around that goes back.
-      i64 before = -(uintptr_t)page & (large - 1);
-      if (before) munmap(page, before);
-      page += before;
-      munmap(page + size, beside - before);
-      madvise(page, size, MADV_HUGEPAGE);
-    }
-#endif
-    return page + shift;
+    char *page = pages(span(bytes + shift), PROT_READ | PROT_WRITE);
+    return page ? page + shift : NULL;
   }
 #endif
   void *p = NULL;
@@ -113,6 +122,24 @@ void thaw_release(char *p, i64 bytes) {
 #endif
   (void)bytes;
   free(p);
+}
+
+/**
+ * A block with more bytes, in another place: its pages move, so that only what is added is touched for a first time. Null
+ * where that cannot be, and the block stays as it is.
+ */
+char *thaw_grow(char *p, i64 bytes, i64 more) {
+#if THAW_MASKS && defined(MREMAP_FIXED)
+  i64 shift = (uintptr_t)p % 4096, size = span(bytes + shift), next = span(more + shift);
+  if (bytes < worth_large) return NULL;
+  char *place = pages(next, PROT_NONE);
+  if (!place) return NULL;
+  if (mremap(p - shift, size, next, MREMAP_MAYMOVE | MREMAP_FIXED, place) != MAP_FAILED) return place + shift;
+  munmap(place, next);
+#else
+  (void)p, (void)bytes, (void)more;
+#endif
+  return NULL;
 }
 
 runtime *thaw_create(i64 scratch_bytes) {

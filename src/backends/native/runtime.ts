@@ -20,6 +20,8 @@ export class Runtime {
   ) => number;
   readonly allocate: (bytes: number) => number;
   readonly release: (address: number, bytes: number) => void;
+  /** A block with more bytes, somewhere else; 0 where it has stayed as it is. */
+  readonly grow: (address: number, bytes: number, more: number) => number;
   readonly address: number;
   /** The address of the kernel that runs a share of a row: see `SharedRow`. */
   readonly shared: number;
@@ -48,6 +50,7 @@ export class Runtime {
     this.walkTimed = get("thaw_walk_timed", "int", word, word, "int64_t", "int", "_Inout_ double *");
     this.allocate = get("thaw_allocate", word, "int64_t");
     this.release = get("thaw_release", "void", word, "int64_t");
+    this.grow = get("thaw_grow", word, word, "int64_t", "int64_t");
     this.#load = get("thaw_load", word, "const char *", "const char *");
     this.#problem = get("thaw_problem", "const char *");
     this.#workers = get("thaw_workers", "int", word, "int");

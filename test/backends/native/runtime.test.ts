@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
+import type { Host } from "../../../src/backends/native/executable.ts";
 import { backendOf } from "../../../src/backends/registry.ts";
 import { allocate } from "../../../src/base/dtype.ts";
 import { OutOfMemoryError } from "../../../src/base/errors.ts";
@@ -79,6 +80,31 @@ test("memory that is freed is not held", () => {
     block.free();
   }
   expect(native.memoryInUse()).toBe(before);
+});
+
+test("the arena grows with what is there, and counts once", () => {
+  const backend = native as unknown as Pick<Host, "arena" | "arenaVersion" | "reserveArena">;
+  backend.reserveArena(8_000_000);
+  const [before, inUse, version] = [backend.arena, native.memoryInUse(), backend.arenaVersion];
+  before.view().fill(7);
+  const more = before.bytes + 5_000_000;
+  backend.reserveArena(more);
+  expect(backend.arena.bytes).toBe(more);
+  expect(backend.arena.address % 64).toBe(0);
+  expect(backend.arenaVersion).toBe(version + 1);
+  expect(native.memoryInUse()).toBe(inUse + 5_000_000);
+  const bytes = backend.arena.view();
+  // Where pages cannot move, all of it is new.
+  const old = bytes[0]!;
+  expect(old === 7 || old === 0).toBe(true);
+  expect(bytes.subarray(0, before.bytes).every((byte) => byte === old)).toBe(true);
+  expect(bytes.subarray(before.bytes, more).every((byte) => byte === 0)).toBe(true);
+  bytes.fill(9);
+  // Whoever held the block before has nothing to free.
+  before.free();
+  expect(native.memoryInUse()).toBe(inUse + 5_000_000);
+  expect(bytes.every((byte) => byte === 9)).toBe(true);
+  expect(() => backend.reserveArena(2 ** 50)).toThrow(OutOfMemoryError);
 });
 
 test("more memory than there is", () => {

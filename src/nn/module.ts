@@ -1,5 +1,6 @@
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { printable, printableLines } from "../base/printable.ts";
 import { bumpEpoch, Cell, structureEpoch } from "../engine/cell.ts";
 import { refuseChangeWhileRecording } from "../engine/trace.ts";
 import { Buffer } from "../tensor/buffer.ts";
@@ -219,6 +220,7 @@ export abstract class Module extends Watched {
       (looked && !hasArrays) || sameMembers(module.members(), members);
     this.#visitsLooked = structureEpoch();
     if (this.#visits?.every(same)) return this.#visits;
+    this.#visits = null;
     const visits: Visit[] = [];
     const entered = new Set<Module>();
     const enter = (module: Module, path: string): void => {
@@ -231,6 +233,7 @@ export abstract class Module extends Watched {
       entered.delete(module);
     };
     enter(this, "");
+    refuseSharedPaths(this, visits);
     return (this.#visits = visits);
   }
 
@@ -445,9 +448,11 @@ export abstract class Module extends Watched {
   }
   /** The tree of modules, as PyTorch prints it. */
   override toString(): string {
-    const text = this.extraRepr();
+    const text = printableLines(this.extraRepr());
     const extra = text === "" ? [] : text.split("\n");
-    const children = this.childLines().map(([name, text]) => `(${name}): ${text.replaceAll("\n", "\n  ")}`);
+    const children = this.childLines().map(
+      ([name, text]) => `(${printable(name)}): ${text.replaceAll("\n", "\n  ")}`,
+    );
     const name = this.constructor.name;
     if (children.length === 0 && extra.length < 2) return `${name}(${text})`;
     return `${name}(\n  ${[...extra, ...children].join("\n  ")}\n)`;
@@ -462,6 +467,21 @@ export interface Layer extends Module {
   forward(x: Tensor): Tensor;
   /** Never there: types of paths know by it that this may be any layer, not one with `forward` and nothing else. */
   readonly [ofAnyClass]?: never;
+}
+
+/** A path is what selectors, optimizers and files know a member by: one that names two would lose one of them. */
+function refuseSharedPaths(root: Module, visits: readonly Visit[]): void {
+  const found = new Map<string, Member>();
+  for (const { path: prefix, members } of visits)
+    for (const [name, member] of members) {
+      const path = joinPath(prefix, name);
+      const other = found.get(path) ?? member;
+      if (other !== member)
+        throw new ArgumentError(
+          `${root.constructor.name}: "${path}" is the path of two members, as fields with a dot in their names make it; give one of the fields another name`,
+        );
+      found.set(path, member);
+    }
 }
 
 function sameMembers(now: readonly [string, Member][], before: readonly [string, Member][]): boolean {

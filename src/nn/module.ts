@@ -22,10 +22,11 @@ import {
   type HookOptions,
 } from "./hooks.ts";
 import { label, rootOf } from "./label.ts";
-import { checkMatchOptions, type IncompatibleKeys, matchState } from "./match-state.ts";
+import { checkLoadOptions, type IncompatibleKeys, matchState } from "./match-state.ts";
 import { noSuchPath } from "./no-such-path.ts";
 import type { AtPath, ForwardAt, PathTo, Replaced } from "./path-check.ts";
 import type { ofAnyClass, ownNames } from "./paths.ts";
+import { stateDictTensors } from "./state-dict-entries.ts";
 import { Watched } from "./watched.ts";
 
 /** What walking a module finds in it. */
@@ -373,8 +374,8 @@ export abstract class Module extends Watched {
    * that is wrong, with the options that would load it, and nothing is written.
    */
   loadStateDict(dict: StateDict, options: MatchOptions = {}): IncompatibleKeys {
-    checkMatchOptions("loadStateDict", options);
-    const given = new Map(dict instanceof Map ? dict : Object.entries(dict as Record<string, Tensor>));
+    checkLoadOptions("loadStateDict", options);
+    const given = stateDictTensors("loadStateDict", dict);
     const members = new Map(this.#state());
     const { names, keys } = matchState("loadStateDict", this.constructor.name, given, members, options);
     // All values first: one of them may be a parameter that is itself about to be overwritten.

@@ -5,6 +5,7 @@ const titles: Record<string, string> = {
   W1: "the article's network, AdamW, batch 10, tasks alternating",
   W2: "perceptron 784-256-128-10, batch 64, Adam",
   W3: "perceptron 1024-4096-1024, batch 256, AdamW",
+  W5: "encoder of 6 layers, 384 wide, 6 heads, batch 8 of 64 tokens, AdamW",
 };
 
 const thawLabels = ["thaw (captured)", "thaw (uncaptured)"];

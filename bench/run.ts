@@ -4,7 +4,8 @@ import { measure } from "./measure.ts";
 import { report } from "./report.ts";
 import { allSystems } from "./systems.ts";
 
-const allWorkloads = ["W1", "W2", "W3", ...[64, 128, 256, 512, 1024, 2048].map((size) => `matmul-${size}`)];
+const products = [64, 128, 256, 512, 1024, 2048].map((size) => `matmul-${size}`);
+const allWorkloads = ["W1", "W2", "W3", "W5", ...products];
 
 const help = `npm run bench -- [options]
 

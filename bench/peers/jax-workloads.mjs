@@ -38,6 +38,45 @@ export function wide() {
   return trainer(slots, loss, normal([256, 1024]), normal([256, 1024]), { rate: 1e-3, decay: 0.01 });
 }
 
+/** Sizes of W5: `width` is that of all heads together. */
+const [batch, length, width, heads, hidden] = [8, 64, 384, 6, 1536];
+
+export function encoder() {
+  const norm = () => [slot(np.ones([width])), slot(np.zeros([width]))];
+  const layers = Array.from({ length: 6 }, () => [
+    ...[linear(width, 3 * width), linear(width, width), norm()],
+    ...[linear(width, hidden), linear(hidden, width), norm()],
+  ]);
+  const slots = [...layers.flat(2), ...linear(width, 10)];
+  const loss = (params, x, y) => {
+    const each = layers[0].flat().length;
+    let encoded = x;
+    for (let i = 0; i < layers.length; i++)
+      encoded = encoderLayer(params.slice(i * each, (i + 1) * each), encoded);
+    const pooled = np.mean(encoded.reshape([batch, length, width]), 1);
+    return crossEntropy(np.dot(pooled, params.at(-2)).add(params.at(-1)), y);
+  };
+  const x = normal([batch * length, width]);
+  return trainer(slots, loss, x, classes(batch, 10), { rate: 1e-4, decay: 0.01 });
+}
+
+function encoderLayer([inward, ofInward, outward, ofOutward, w1, b1, up, ofUp, down, ofDown, w2, b2], x) {
+  const projected = np.dot(x.ref, inward).add(ofInward);
+  const [q, k, v] = np
+    .split(projected, 3, 1)
+    .map((part) => part.reshape([batch, length, heads, width / heads]));
+  const met = nn.dotProductAttention(q, k, v).reshape([batch * length, width]);
+  const middle = nn
+    .standardize(x.add(np.dot(met, outward).add(ofOutward)), -1)
+    .mul(w1)
+    .add(b1);
+  const active = nn.gelu(np.dot(middle.ref, up).add(ofUp), { approximate: false });
+  return nn
+    .standardize(middle.add(np.dot(active, down).add(ofDown)), -1)
+    .mul(w2)
+    .add(b2);
+}
+
 export function matmul(size) {
   const a = normal([size, size]);
   const b = normal([size, size]);

@@ -16,7 +16,7 @@ step, timed apart as "firstStepMs" (here from the request on, without the import
 with the same network. `warmup` in a request asks for untimed iterations first. An error is answered
 by {"error":…}. The end of stdin ends the process.
 
-Workloads: W1 the article's two-task network, W2 and W3 multilayer perceptrons, matmul-N a product
+Workloads: W1 the article's two-task network, W2 and W3 multilayer perceptrons, W5 an encoder of text, matmul-N a product
 of two N×N matrices. An iteration of a training workload is one step that ends by reading the loss,
 as a training loop does; one of W1 alternates the tasks. Variants: `eager` is plain PyTorch, `fused`
 the optimizer with fused=True, `compile` the whole step, fused optimizer included, under
@@ -105,6 +105,25 @@ def wide(variant):
     return supervised(net, optimizer, nn.functional.mse_loss, torch.randn(256, 1024), torch.randn(256, 1024), variant)
 
 
+def encoder(variant):
+    import torch
+    from torch import nn
+
+    class Encoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            layer = nn.TransformerEncoderLayer(384, 6, 1536, dropout=0, activation="gelu", batch_first=True)
+            self.encoder = nn.TransformerEncoder(layer, 6)
+            self.head = nn.Linear(384, 10)
+
+        def forward(self, x):
+            return self.head(self.encoder(x).mean(1))
+
+    net = Encoder()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4, fused=variant != "eager")
+    return supervised(net, optimizer, nn.functional.cross_entropy, torch.randn(8, 64, 384), torch.randint(10, (8,)), variant)
+
+
 def supervised(net, optimizer, loss_of, x, y, variant):
     import torch
 
@@ -133,9 +152,9 @@ def build(workload, variant):
     torch.manual_seed(0)
     if workload.startswith("matmul-"):
         return matmul(int(workload.removeprefix("matmul-")))
-    makers = {"W1": article, "W2": classifier, "W3": wide}
+    makers = {"W1": article, "W2": classifier, "W3": wide, "W5": encoder}
     if workload not in makers:
-        raise ValueError(f"unknown workload {workload}: use W1, W2, W3 or matmul-N")
+        raise ValueError(f"unknown workload {workload}: use W1, W2, W3, W5 or matmul-N")
     return makers[workload](variant)
 
 

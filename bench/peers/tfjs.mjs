@@ -8,6 +8,8 @@ import { makeWorkload, peerOptions, serve } from "./serve.mjs";
 
 const require = createRequire(import.meta.url);
 const decay = 0.01;
+/** Sizes of W5: `width` is that of all heads together. */
+const [batch, length, width, heads, hidden] = [8, 64, 384, 6, 1536];
 
 setWasmPaths(`${dirname(require.resolve("@tensorflow/tfjs-backend-wasm"))}/`);
 await tf.setBackend("wasm");
@@ -21,7 +23,7 @@ await serve({
     threads: peerOptions().threads,
     node: process.version,
   },
-  build: (workload) => makeWorkload(workload, { W1: article, W2: classifier, W3: wide }, matmul),
+  build: (workload) => makeWorkload(workload, { W1: article, W2: classifier, W3: wide, W5: encoder }, matmul),
   captured: () => false,
 });
 
@@ -59,6 +61,47 @@ function wide() {
   const y = tf.randomNormal([256, 1024]);
   const loss = () => tf.losses.meanSquaredError(y, perceptron(layers, x));
   return trainer(tf.train.adam(rate), layers.flat(), loss, 1 - rate * decay);
+}
+
+function encoder() {
+  const rate = 1e-4;
+  const norm = () => [tf.variable(tf.ones([width])), tf.variable(tf.zeros([width]))];
+  const layers = Array.from({ length: 6 }, () => [
+    ...[linear(width, width), linear(width, width), linear(width, width), linear(width, width), norm()],
+    ...[linear(width, hidden), linear(hidden, width), norm()],
+  ]);
+  const head = linear(width, 10);
+  const x = tf.randomNormal([batch * length, width]);
+  const y = classes(batch, 10);
+  const loss = () => {
+    const encoded = layers.reduce((hidden, layer) => encoderLayer(layer, hidden), x);
+    const pooled = tf.mean(tf.reshape(encoded, [batch, length, width]), 1);
+    return tf.losses.softmaxCrossEntropy(y, affine(pooled, head));
+  };
+  return trainer(tf.train.adam(rate), [...layers.flat(2), ...head], loss, 1 - rate * decay);
+}
+
+function encoderLayer([query, key, value, outward, norm1, up, down, norm2], x) {
+  const byHead = (t) => tf.transpose(tf.reshape(t, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
+  const [q, k, v] = [query, key, value].map((projection) => byHead(affine(x, projection)));
+  const weights = tf.softmax(tf.mul(tf.matMul(q, k, false, true), (width / heads) ** -0.5));
+  const met = tf.reshape(tf.transpose(tf.matMul(weights, v), [0, 2, 1, 3]), [batch * length, width]);
+  const middle = layerNorm(tf.add(x, affine(met, outward)), norm1);
+  return layerNorm(tf.add(middle, affine(gelu(affine(middle, up)), down)), norm2);
+}
+
+function affine(x, [w, b]) {
+  return tf.add(tf.matMul(x, w), b);
+}
+
+function gelu(x) {
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+}
+
+function layerNorm(x, [weight, bias]) {
+  const centred = tf.sub(x, tf.mean(x, -1, true));
+  const scale = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), 1e-5));
+  return tf.add(tf.mul(tf.mul(centred, scale), weight), bias);
 }
 
 function matmul(size) {

@@ -80,8 +80,31 @@ function wide(): Iterate {
   return supervised(net, optimizer, mseLoss, randn([256, 1024]), randn([256, 1024]));
 }
 
+class Encoder extends nn.Module {
+  encoder = new nn.TransformerEncoder(
+    new nn.TransformerEncoderLayer(384, 6, {
+      dimFeedforward: 1536,
+      dropout: 0,
+      activation: "gelu",
+      batchFirst: true,
+    }),
+    6,
+  );
+  head = new nn.Linear(384, 10);
+
+  forward(x: Tensor): Tensor {
+    return this.head.forward(this.encoder.forward(x).mean(1));
+  }
+}
+
+function encoder(): Iterate {
+  const net = new Encoder();
+  const optimizer = new optim.AdamW(net, { lr: 1e-4 });
+  return supervised(net, optimizer, crossEntropy, randn([8, 64, 384]), randint(0, 10, [8]));
+}
+
 function supervised(
-  net: InstanceType<typeof nn.Sequential>,
+  net: InstanceType<typeof nn.Module> & { forward(x: Tensor): Tensor },
   optimizer: Adam,
   criterion: (output: Tensor, target: Tensor) => Tensor,
   x: Tensor,
@@ -128,7 +151,7 @@ await serve({
     node: process.version,
   },
   build: (workload) => {
-    const iterate = makeWorkload(workload, { W1: article, W2: classifier, W3: wide }, matmul);
+    const iterate = makeWorkload(workload, { W1: article, W2: classifier, W3: wide, W5: encoder }, matmul);
     // Computes the random inputs once: a value that is consumed before it is needed is not kept, but made again.
     commit();
     return iterate;

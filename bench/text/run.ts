@@ -1,8 +1,10 @@
 // What text models are made of beside PyTorch, one thread each, in turns: steps of an encoder with all of it trained, the
-// top two layers or only the head; and layers with their gradients. Times are those of the processor, as a neighbour on the
-// machine does not count in them; ratios are of the least of all turns, and below 1 thaw is faster.
+// top two layers or only the head; layers with their gradients; and a step that recomputes beside one that does not. Times
+// are those of the processor, as a neighbour on the machine does not count in them; ratios are of the least of all turns,
+// and below 1 thaw is faster.
 import { parseArgs } from "node:util";
 import { pythonPeer } from "../python-peer.ts";
+import { recomputation } from "./recompute.ts";
 
 const { values } = parseArgs({
   options: {
@@ -185,4 +187,5 @@ for (const c of cases) {
     `${what.padEnd(26)} thaw ${mine.toFixed(1)} ms, PyTorch ${other.toFixed(1)} ms: ${(mine / other).toFixed(2)} (bar ${c.bar})${moved}`,
   );
 }
+if ("checkpoint".includes(values.only)) await recomputation(thaw, rounds);
 peer.child.stdin!.end();

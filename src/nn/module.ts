@@ -26,6 +26,8 @@ import { checkLoadOptions, type IncompatibleKeys, matchState } from "./match-sta
 import { noSuchPath } from "./no-such-path.ts";
 import type { AtPath, ForwardAt, PathTo, Replaced } from "./path-check.ts";
 import type { ofAnyClass, ownNames } from "./paths.ts";
+import { sameMembers } from "./same-members.ts";
+import { refuseSharedPaths } from "./shared-paths.ts";
 import { stateDictTensors } from "./state-dict-entries.ts";
 import { Watched } from "./watched.ts";
 
@@ -234,7 +236,7 @@ export abstract class Module extends Watched {
       entered.delete(module);
     };
     enter(this, "");
-    refuseSharedPaths(this, visits);
+    refuseSharedPaths(this.constructor.name, visits);
     return (this.#visits = visits);
   }
 
@@ -468,28 +470,6 @@ export interface Layer extends Module {
   forward(x: Tensor): Tensor;
   /** Never there: types of paths know by it that this may be any layer, not one with `forward` and nothing else. */
   readonly [ofAnyClass]?: never;
-}
-
-/** A path is what selectors, optimizers and files know a member by: one that names two would lose one of them. */
-function refuseSharedPaths(root: Module, visits: readonly Visit[]): void {
-  const found = new Map<string, Member>();
-  for (const { path: prefix, members } of visits)
-    for (const [name, member] of members) {
-      const path = joinPath(prefix, name);
-      const other = found.get(path) ?? member;
-      if (other !== member)
-        throw new ArgumentError(
-          `${root.constructor.name}: "${path}" is the path of two members, as fields with a dot in their names make it; give one of the fields another name`,
-        );
-      found.set(path, member);
-    }
-}
-
-function sameMembers(now: readonly [string, Member][], before: readonly [string, Member][]): boolean {
-  if (now.length !== before.length) return false;
-  for (let i = 0; i < now.length; i++)
-    if (now[i]![1] !== before[i]![1] || now[i]![0] !== before[i]![0]) return false;
-  return true;
 }
 
 /** Whether a field is an array that holds members, or comes to. */

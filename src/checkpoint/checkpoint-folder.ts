@@ -1,4 +1,5 @@
 import { ArgumentError, CheckpointError, FileError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import {
   baseName,
   finishWrites,
@@ -43,7 +44,9 @@ export class CheckpointFolder {
   /** Saves begun: what one leaves behind is for the last of them to clean. */
   #begun = 0;
 
-  constructor(path: string, { keep = 3 }: CheckpointFolderOptions = {}) {
+  constructor(path: string, options: CheckpointFolderOptions = {}) {
+    refuseOptions("CheckpointFolder", options, { keep: null });
+    const { keep = 3 } = options;
     if (!Number.isInteger(keep) || keep < 1)
       throw new ArgumentError(`CheckpointFolder: keep is ${keep}; it must be a whole number of at least 1`);
     this.path = path;

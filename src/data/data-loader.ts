@@ -1,4 +1,5 @@
 import { ArgumentError, StateDictError } from "../base/errors.ts";
+import { flag, type OptionCheck, refuseOptions, wholeNumber } from "../base/options.ts";
 import type { Stateful } from "../base/stateful.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Dataset, requireSamples, type Samples } from "./dataset.ts";
@@ -30,6 +31,19 @@ export interface DataLoaderOptions {
   /** Once it is aborted a pass ends: asked for the next batch, it throws the signal's reason. */
   signal?: AbortSignal;
 }
+
+const loaderOptions: {
+  readonly [K in keyof Required<DataLoaderOptions & Partial<Collating<never, never>>>]: OptionCheck | null;
+} = {
+  batchSize: null,
+  shuffle: flag,
+  dropLast: flag,
+  seed: wholeNumber,
+  group: null,
+  splitBatches: flag,
+  signal: null,
+  collateFn: null,
+};
 
 /** What makes a batch of samples, such as texts of any length: whatever it gives is what a loop gets. */
 export interface Collating<B, S> {
@@ -87,6 +101,7 @@ export class DataLoader<B = readonly Tensor[], S = never>
   constructor(dataset: Dataset<B>, options?: DataLoaderOptions & { collateFn?: undefined });
   constructor(dataset: Samples<S>, options: DataLoaderOptions & Collating<B, S>);
   constructor(dataset: Dataset<B> | Samples<S>, options: DataLoaderOptions & Partial<Collating<B, S>> = {}) {
+    refuseOptions("DataLoader", options, loaderOptions);
     const { batchSize = 1, shuffle = false, dropLast = false, seed = 0, collateFn, signal } = options;
     const { group, splitBatches = false } = options;
     if (collateFn !== undefined && typeof collateFn !== "function")
@@ -136,6 +151,8 @@ export class DataLoader<B = readonly Tensor[], S = never>
 
   [Symbol.iterator](): IterableIterator<B> {
     const rows = this.dataset.length;
+    if (!Number.isSafeInteger(rows) || rows < 0)
+      throw new ArgumentError(`DataLoader: the dataset's length is ${String(rows)}; it is a whole number`);
     const { size } = this.#sharding;
     if (rows > 0 && rows < size && !this.dropLast)
       throw new ArgumentError(
@@ -150,6 +167,7 @@ export class DataLoader<B = readonly Tensor[], S = never>
     const order = this.shuffle
       ? permutation(rows, this.seed, epoch)
       : Int32Array.from({ length: rows }, (_, i) => i);
+    const count = batchesIn(rows, this.#sharding);
     const loads = this.#loads;
     let over = false;
     // No generator: one that is ended before its first batch would not end its pass.
@@ -163,7 +181,14 @@ export class DataLoader<B = readonly Tensor[], S = never>
         if (this.#signal?.aborted) end();
         this.#signal?.throwIfAborted();
         // A pass that another has been loaded over is over.
-        if (over || loads !== this.#loads || pass.batch >= this.length) return end();
+        if (over || loads !== this.#loads || pass.batch >= count) return end();
+        // Rows that have come to it since then are of the next pass; those of this one have to be there.
+        if (this.dataset.length < rows) {
+          end();
+          throw new ArgumentError(
+            `DataLoader: the dataset had ${rows} rows when the pass began, and has ${this.dataset.length} now; take rows out between passes`,
+          );
+        }
         const own = shareOf(order, pass.batch++, this.#sharding);
         try {
           return { done: false, value: this.#batch(own) };

@@ -109,7 +109,8 @@ export class Subset<B, S = never> implements Dataset<B>, Samples<S> {
 
 /** What has samples; throws `ArgumentError` for a dataset of which none can be fetched alone. */
 export function requireSamples<S>(what: string, dataset: Dataset<unknown> | Samples<S>): Samples<S> {
-  if ("at" in dataset && typeof dataset.at === "function") return dataset;
+  if (typeof dataset === "object" && dataset !== null && "at" in dataset && typeof dataset.at === "function")
+    return dataset;
   throw new ArgumentError(
     `${what}: the dataset has no at(index), which gives one sample, as arrays and TensorDataset have it`,
   );

@@ -1,4 +1,5 @@
 import { ArgumentError, StateDictError } from "../base/errors.ts";
+import { refuseOptions, wholeNumber } from "../base/options.ts";
 import type { Stateful } from "../base/stateful.ts";
 import { threefry2x32 } from "../base/threefry.ts";
 import { DataLoader } from "./data-loader.ts";
@@ -91,6 +92,7 @@ export class Mix<S extends Sources> implements Iterable<Mixed<S>>, Stateful<MixS
   #loads = 0;
 
   constructor(given: S, options: MixOptions<keyof S & string> = {}) {
+    refuseOptions("mix", options, { ratios: null, seed: wholeNumber, stop: null, group: null, signal: null });
     const { ratios, seed, stop = "first", group, signal } = options;
     const sources = group === undefined ? given : sharedOut(given, group);
     const tasks = Object.keys(sources);

@@ -1,5 +1,6 @@
 import { allocate, type DType, type TypedArray, writeElement } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
+import { flag, refuseOptions } from "../base/options.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import { currentTrace, hostNode } from "../engine/trace.ts";
 import { dimOf } from "../tensor/operations/dims.ts";
@@ -31,6 +32,7 @@ export interface PadSequenceOptions extends PadOptions {
  */
 export function padSequence(sequences: Iterable<Tensor>, options: PadSequenceOptions = {}): Tensor {
   const given = [...sequences];
+  refuseOptions("padSequence", options, { paddingValue: null, paddingSide: null, batchFirst: flag });
   const { paddingValue, left } = checkedOptions("padSequence", options);
   const [first] = given;
   if (first === undefined) throw new ArgumentError("padSequence: no sequences; give at least one");
@@ -112,8 +114,10 @@ export function unpadSequence(
 export function padToMultiple(
   x: Tensor,
   multiple: number,
-  { dim = -1, ...options }: PadOptions & { dim?: number } = {},
+  options: PadOptions & { dim?: number } = {},
 ): Tensor {
+  refuseOptions("padToMultiple", options, { paddingValue: null, paddingSide: null, dim: null });
+  const { dim = -1 } = options;
   const { paddingValue, left } = checkedOptions("padToMultiple", options);
   if (!(x instanceof Tensor))
     throw new ArgumentError(`padToMultiple: takes a tensor, not ${typeof x}; make one of it with tensor(…)`);

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions, wholeNumber } from "../base/options.ts";
 import { type Dataset, type Samples, Subset } from "./dataset.ts";
 import { permutation } from "./shuffle.ts";
 
@@ -13,8 +14,10 @@ type SampleOf<D> = D extends { at(index: number): infer S } ? Exclude<S, undefin
 export function randomSplit<D extends Dataset<unknown> | Samples<unknown>, const L extends readonly number[]>(
   dataset: D,
   lengths: L,
-  { seed = 0 }: { seed?: number } = {},
+  options: { seed?: number } = {},
 ): { -readonly [K in keyof L]: Subset<BatchOf<D>, SampleOf<D>> } {
+  refuseOptions("randomSplit", options, { seed: wholeNumber });
+  const { seed = 0 } = options;
   const counts = countsOf(lengths, dataset.length);
   const order = permutation(dataset.length, seed);
   let start = 0;

@@ -25,7 +25,8 @@ function expandBraces(glob: string): string[] {
 /** A glob without braces as the source of a regular expression. */
 function source(glob: string): string {
   const segments = glob.split(".").filter((segment, i, all) => segment !== "**" || all[i - 1] !== "**");
-  if (segments.length === 1 && segments[0] === "**") return ".*";
+  // A name may have line breaks in it, which a dot would not stand for.
+  if (segments.length === 1 && segments[0] === "**") return "[^]*";
   return segments
     .map((segment, i) => {
       // Dots belong to `**`, so that it can stand for no segment at all.

@@ -1,4 +1,5 @@
-import type { Module, ParameterTree } from "../nn/module.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { Module, type ParameterTree } from "../nn/module.ts";
 import { type Selector, selectorKey } from "./selector.ts";
 
 /** Selectors that are remembered at a time, of each tree. */
@@ -13,6 +14,10 @@ export function remembered<T>(
 ): (root: Module, selector: Selector) => T {
   const known = new WeakMap<ParameterTree, Map<string, T>>();
   return (root, selector) => {
+    if (!(root instanceof Module))
+      throw new ArgumentError(
+        `select: ${root === null ? "null" : typeof root} is no module; what selectors name is looked for in a module, which comes first`,
+      );
     const tree = root.parameterTree();
     const key = selectorKey(selector);
     if (key === null) return find(root, tree, selector);

@@ -7,6 +7,7 @@ import { currentTrace } from "../engine/trace.ts";
 import { Stored } from "../tensor/stored.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Module, type StateDict } from "./module.ts";
+import { stateDictEntries } from "./state-dict-entries.ts";
 
 /** A module with a forward pass of its own arguments. */
 type Callable = Module & { forward(...args: never[]): unknown };
@@ -59,7 +60,7 @@ function standInsFor(module: Module, weights: StateDict | readonly StateDict[]):
   const seen = new Set<string>();
   const wrong: string[] = [];
   for (const dict of Array.isArray(weights) ? (weights as readonly StateDict[]) : [weights as StateDict])
-    for (const [path, tensor] of dict instanceof Map ? dict : Object.entries(dict)) {
+    for (const [path, tensor] of stateDictEntries("functionalCall", dict) as [string, Tensor][]) {
       const member = members.get(path);
       if (seen.has(path)) wrong.push(`${path} is in two of the dicts`);
       seen.add(path);

@@ -1,4 +1,5 @@
 import { ArgumentError, StateDictError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { printable } from "../base/printable.ts";
 import { shapeText } from "../base/shape.ts";
 import { type Comparison, compareState, type Described, type MatchOptions } from "./compare-state.ts";
@@ -31,6 +32,13 @@ export function checkMatchOptions(what: string, options: MatchOptions): void {
   if (rename !== undefined && typeof rename !== "function") refuse("rename", rename, "a function of a path");
   if (dtype !== undefined && dtype !== "module")
     refuse("dtype", dtype, '"module", so that what is loaded gets the dtypes there');
+}
+
+/** As `checkMatchOptions`, where there are no other options: one that there is not is refused too. */
+export function checkLoadOptions(what: string, options: MatchOptions): void {
+  const elsewhere = { strict: null, prefix: null, rename: null, skipMismatched: null, dtype: null };
+  refuseOptions<MatchOptions>(what, options, elsewhere);
+  checkMatchOptions(what, options);
 }
 
 const text = ({ dtype, shape }: Described): string => `${dtype}${shapeText(shape)}`;

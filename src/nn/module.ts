@@ -1,5 +1,6 @@
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { printable, printableLines } from "../base/printable.ts";
 import { bumpEpoch, Cell, structureEpoch } from "../engine/cell.ts";
 import { refuseChangeWhileRecording } from "../engine/trace.ts";
 import { Buffer } from "../tensor/buffer.ts";
@@ -21,10 +22,13 @@ import {
   type HookOptions,
 } from "./hooks.ts";
 import { label, rootOf } from "./label.ts";
-import { checkMatchOptions, type IncompatibleKeys, matchState } from "./match-state.ts";
+import { checkLoadOptions, type IncompatibleKeys, matchState } from "./match-state.ts";
 import { noSuchPath } from "./no-such-path.ts";
 import type { AtPath, ForwardAt, PathTo, Replaced } from "./path-check.ts";
 import type { ofAnyClass, ownNames } from "./paths.ts";
+import { sameMembers } from "./same-members.ts";
+import { refuseSharedPaths } from "./shared-paths.ts";
+import { stateDictTensors } from "./state-dict-entries.ts";
 import { Watched } from "./watched.ts";
 
 /** What walking a module finds in it. */
@@ -219,6 +223,7 @@ export abstract class Module extends Watched {
       (looked && !hasArrays) || sameMembers(module.members(), members);
     this.#visitsLooked = structureEpoch();
     if (this.#visits?.every(same)) return this.#visits;
+    this.#visits = null;
     const visits: Visit[] = [];
     const entered = new Set<Module>();
     const enter = (module: Module, path: string): void => {
@@ -231,6 +236,7 @@ export abstract class Module extends Watched {
       entered.delete(module);
     };
     enter(this, "");
+    refuseSharedPaths(this.constructor.name, visits);
     return (this.#visits = visits);
   }
 
@@ -370,8 +376,8 @@ export abstract class Module extends Watched {
    * that is wrong, with the options that would load it, and nothing is written.
    */
   loadStateDict(dict: StateDict, options: MatchOptions = {}): IncompatibleKeys {
-    checkMatchOptions("loadStateDict", options);
-    const given = new Map(dict instanceof Map ? dict : Object.entries(dict as Record<string, Tensor>));
+    checkLoadOptions("loadStateDict", options);
+    const given = stateDictTensors("loadStateDict", dict);
     const members = new Map(this.#state());
     const { names, keys } = matchState("loadStateDict", this.constructor.name, given, members, options);
     // All values first: one of them may be a parameter that is itself about to be overwritten.
@@ -445,9 +451,11 @@ export abstract class Module extends Watched {
   }
   /** The tree of modules, as PyTorch prints it. */
   override toString(): string {
-    const text = this.extraRepr();
+    const text = printableLines(this.extraRepr());
     const extra = text === "" ? [] : text.split("\n");
-    const children = this.childLines().map(([name, text]) => `(${name}): ${text.replaceAll("\n", "\n  ")}`);
+    const children = this.childLines().map(
+      ([name, text]) => `(${printable(name)}): ${text.replaceAll("\n", "\n  ")}`,
+    );
     const name = this.constructor.name;
     if (children.length === 0 && extra.length < 2) return `${name}(${text})`;
     return `${name}(\n  ${[...extra, ...children].join("\n  ")}\n)`;
@@ -462,13 +470,6 @@ export interface Layer extends Module {
   forward(x: Tensor): Tensor;
   /** Never there: types of paths know by it that this may be any layer, not one with `forward` and nothing else. */
   readonly [ofAnyClass]?: never;
-}
-
-function sameMembers(now: readonly [string, Member][], before: readonly [string, Member][]): boolean {
-  if (now.length !== before.length) return false;
-  for (let i = 0; i < now.length; i++)
-    if (now[i]![1] !== before[i]![1] || now[i]![0] !== before[i]![0]) return false;
-  return true;
 }
 
 /** Whether a field is an array that holds members, or comes to. */

@@ -13,9 +13,10 @@ import { Tensor } from "../tensor/tensor.ts";
 const watch: ProxyHandler<object> = {
   get(target, key, receiver) {
     const value: unknown = Reflect.get(target, key, receiver);
-    // Neither methods nor what is computed at each reading are fields; that there is no such field is something that a
-    // forward pass may depend on.
-    if (readsFields() && Object.is(ownValue(target, key), value)) noteFieldRead(target, key, value);
+    // What is computed at each reading is no field. That there is no such field is something that a forward pass may
+    // depend on, as is a method, which a function in a field of that name would take the place of.
+    if (readsFields() && (typeof value === "function" || Object.is(ownValue(target, key), value)))
+      noteFieldRead(target, key, value);
     return value;
   },
   has(target, key) {

@@ -1,3 +1,4 @@
+import { atLeast, flag } from "../base/options.ts";
 import { type Shape, sizeOf } from "../base/shape.ts";
 import type { Module } from "../nn/module.ts";
 import { div, gt, lerp, maximum, mul, sqrt, sub, where } from "../tensor/operations/elementwise.ts";
@@ -5,7 +6,6 @@ import { mean, norm } from "../tensor/operations/reduction.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { maximize } from "./common-transforms.ts";
 import { Optimizer } from "./optimizer.ts";
-import { atLeast, flag } from "./options.ts";
 import type { OptimizerDefinition } from "./param-group.ts";
 import type { OptimizerParams } from "./params.ts";
 import { link, type Node, type Transform } from "./transform.ts";

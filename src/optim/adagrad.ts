@@ -1,9 +1,9 @@
+import { atLeast, flag } from "../base/options.ts";
 import type { Module } from "../nn/module.ts";
 import { add, div, mul, sqrt, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { coupledDecay, maximize } from "./common-transforms.ts";
 import { Optimizer } from "./optimizer.ts";
-import { atLeast, flag } from "./options.ts";
 import type { OptimizerDefinition } from "./param-group.ts";
 import type { OptimizerParams } from "./params.ts";
 import { link, type Transform } from "./transform.ts";

@@ -1,4 +1,5 @@
 import { ArgumentError, NonFiniteError } from "../base/errors.ts";
+import { flag, refuseOptions } from "../base/options.ts";
 import { addCheck, currentTrace, hostScalar } from "../engine/trace.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { tensor } from "../tensor/create.ts";
@@ -84,8 +85,10 @@ function replaceGradient(p: Parameter, gradient: Node): void {
 export function clipGradNorm_(
   parameters: Parameter | Iterable<Parameter>,
   maxNorm: number,
-  { normType = 2, errorIfNonfinite = false }: ClipNormOptions = {},
+  options: ClipNormOptions = {},
 ): Tensor {
+  refuseOptions("clipGradNorm_", options, { normType: null, errorIfNonfinite: flag });
+  const { normType = 2, errorIfNonfinite = false } = options;
   checkLimit("clipGradNorm_: maxNorm", maxNorm);
   const having = asList(parameters).filter((p) => p.grad !== null && !p.frozen);
   if (having.length === 0) return tensor(0);

@@ -1,5 +1,6 @@
 import { isFloat } from "../base/dtype.ts";
 import { ArgumentError, CaptureError, StateDictError } from "../base/errors.ts";
+import { between, optionProblem, refuseNoOptions, refuseUnknownOptions } from "../base/options.ts";
 import { printable } from "../base/printable.ts";
 import { runThen } from "../base/run-then.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
@@ -23,7 +24,6 @@ import { computeDtype, widen } from "../tensor/operations/promote.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { between, optionProblem, refuseNoOptions, refuseUnknownOptions } from "./options.ts";
 import { haveStandIns, noteStandIns } from "./stand-ins.ts";
 import { copyOf, refuseOtherDtype, StateTensor } from "./state-tensor.ts";
 import type { Node } from "./transform.ts";

@@ -1,4 +1,5 @@
 import { ArgumentError, CaptureError } from "../base/errors.ts";
+import { atLeast, wholeFrom } from "../base/options.ts";
 import type { StateContext } from "../base/stateful.ts";
 import { commit } from "../engine/realize.ts";
 import { currentTrace, refuseWhileRecording, writingAs } from "../engine/trace.ts";
@@ -10,7 +11,6 @@ import { Tensor } from "../tensor/tensor.ts";
 import { assignFlat, dot, flattened, largest, type Member, Memory } from "./lbfgs-memory.ts";
 import { type LBFGSState, readMemories, savedMemories, statesOf } from "./lbfgs-state.ts";
 import { type NamingOptions, Optimizer } from "./optimizer.ts";
-import { atLeast, wholeFrom } from "./options.ts";
 import type { OptimizerDefinition } from "./param-group.ts";
 import type { GroupOptions, OptimizerParams } from "./params.ts";
 import type { OptimizerStateDict } from "./saved-state.ts";

@@ -1,10 +1,10 @@
+import { anyNumber, atLeast, flag } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
 import type { Module } from "../nn/module.ts";
 import { lerp, mul, sub } from "../tensor/operations/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { decoupledDecay } from "./common-transforms.ts";
 import { Optimizer } from "./optimizer.ts";
-import { anyNumber, atLeast, flag } from "./options.ts";
 import { orthogonalised } from "./orthogonal.ts";
 import type { OptimizerDefinition } from "./param-group.ts";
 import type { OptimizerParams } from "./params.ts";

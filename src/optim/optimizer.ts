@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { optionProblem, refuseNoOptions } from "../base/options.ts";
 import type { StateContext } from "../base/stateful.ts";
 import { Cell, structureEpoch } from "../engine/cell.ts";
 import { commit, withoutRefuted } from "../engine/realize.ts";
@@ -15,7 +16,6 @@ import { dtypeChanges } from "../tensor/stored.ts";
 import { type ChainOutput, runChain } from "./chain.ts";
 import { noteHeld } from "./holders.ts";
 import { warnOfLeak } from "./leak.ts";
-import { optionProblem, refuseNoOptions } from "./options.ts";
 import {
   isSwitchedOn,
   makeParamGroup,

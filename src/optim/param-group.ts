@@ -1,9 +1,9 @@
 import { ArgumentError } from "../base/errors.ts";
+import { type OptionCheck, optionProblem, refuseUnknownOptions } from "../base/options.ts";
 import type { Shape } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Region } from "../tensor/region.ts";
-import { type OptionCheck, optionProblem, refuseUnknownOptions } from "./options.ts";
 import type { AnyTransform } from "./transform.ts";
 
 /** What an optimizer is: its options, and the chain of transforms that makes its update. */
@@ -56,6 +56,7 @@ export function makeParamGroup<O extends object>(
   refuseUnknownOptions(definition.name, options, known);
   const values: Record<string, unknown> = { ...definition.defaults };
   for (const [name, value] of Object.entries(options)) if (value !== undefined) values[name] = value;
+  for (const name of known) values[name] = unchanging(values[name]);
   const check = (name: string, value: unknown): void => {
     const problem = optionProblem(name, value, definition.checks[name as keyof O]);
     if (problem !== null) throw new ArgumentError(`${definition.name}: ${problem}`);
@@ -74,7 +75,7 @@ export function makeParamGroup<O extends object>(
       get: () => values[name],
       set: (value: unknown) => {
         check(name, value);
-        values[name] = value;
+        values[name] = unchanging(value);
         cell.value = structureOf(name, value);
       },
     });
@@ -83,6 +84,10 @@ export function makeParamGroup<O extends object>(
   optionsOf.set(group, { values, switches: cells, structural });
   return group as ParamGroup<O>;
 }
+
+/** An option of several numbers as PyTorch's tuple: another is set as a whole, which is checked, or not at all. */
+const unchanging = (value: unknown): unknown =>
+  Array.isArray(value) && !Object.isFrozen(value) ? Object.freeze([...value]) : value;
 
 /** Whether an option of a group is on, as part of the key of a recorded step. */
 export const isSwitchedOn = (group: object, option: string): boolean =>
@@ -102,6 +107,6 @@ export function steer(group: object, option: string, value: unknown): void {
     (group as Record<string, unknown>)[option] = value;
     return;
   }
-  own.values[option] = value;
+  own.values[option] = unchanging(value);
   own.switches.get(option)!.value = own.structural.has(option) ? value : isOn(value);
 }

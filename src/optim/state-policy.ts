@@ -1,5 +1,6 @@
 import { allocate } from "../base/dtype.ts";
 import { ArgumentError, CaptureError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Offload } from "./offload.ts";
@@ -181,10 +182,16 @@ const changesOnReturn = ({ state }: StatePolicy): boolean =>
 const frees = ({ state }: StatePolicy): boolean =>
   state === "drop" || state === "offload" || (typeof state === "object" && "offload" in state);
 
-function checkPolicy({ state = "keep", rewarm = 0 }: StatePolicy): void {
-  if (typeof state === "string" && !["keep", "reset", "drop", "offload"].includes(state))
+function checkPolicy(policy: StatePolicy): void {
+  refuseOptions("The state policy", policy, { state: null, rewarm: null });
+  const { state = "keep", rewarm = 0 } = policy;
+  const isKnown =
+    typeof state === "object" && state !== null
+      ? "decay" in state || "offload" in state
+      : ["keep", "reset", "drop", "offload"].includes(state);
+  if (!isKnown)
     throw new ArgumentError(
-      `The state policy is "${state}"; there are "keep", "reset", "drop", "offload", { decay } and { offload: directory }`,
+      `The state policy is ${JSON.stringify(state)}; there are "keep", "reset", "drop", "offload", { decay } and { offload: directory }`,
     );
   if (typeof state === "object" && "decay" in state && !(state.decay >= 0 && state.decay <= 1))
     throw new ArgumentError(`The state policy's decay is ${state.decay}; it must be a number from 0 to 1`);

@@ -1,3 +1,5 @@
+import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions, wholeFrom } from "../base/options.ts";
 import { type Captured, type CaptureOptions, makeCapture } from "../engine/capture.ts";
 import { currentTrace } from "../engine/trace.ts";
 import { discardGradients } from "./recorded-gradients.ts";
@@ -17,6 +19,9 @@ export function capture<A extends unknown[], R>(
   fn: (...args: A) => R,
   options: CaptureOptions = {},
 ): Captured<A, R> {
+  if (typeof fn !== "function")
+    throw new ArgumentError(`capture: takes a function, not ${fn === null ? "null" : typeof fn}`);
+  refuseOptions("capture", options, { check: wholeFrom(0), finish: null });
   return captureThen(fn, (out) => out, options);
 }
 

@@ -1,4 +1,4 @@
-import { ShapeError } from "../base/errors.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
 import { type Node, node } from "../ir/node.ts";
@@ -6,7 +6,7 @@ import { movesFrozen } from "./moving-frozen.ts";
 import { noteGradient } from "./recorded-gradients.ts";
 import type { Region } from "./region.ts";
 import { Stored } from "./stored.ts";
-import { refuseIntegerGradient, type Tensor } from "./tensor.ts";
+import { refuseIntegerGradient, Tensor } from "./tensor.ts";
 
 /**
  * A tensor that is trained: what optimizers update and freezing holds still.
@@ -71,6 +71,10 @@ export class Parameter extends Stored {
     return this.#hasGrad.value ? this.#grad : null;
   }
   override set grad(value: Tensor | null) {
+    if (value !== null && !(value instanceof Tensor))
+      throw new ArgumentError(
+        `grad: ${typeof value} for ${this.label || "a parameter"}; a gradient is a tensor, or null where there is none`,
+      );
     if (value !== null && !sameShape(value.shape, this.shape))
       throw new ShapeError(
         `grad: a gradient of shape ${shapeText(value.shape)} for ${this.label || "a parameter"} of shape ${shapeText(this.shape)}`,

@@ -1,9 +1,11 @@
 import { ArgumentError } from "../base/errors.ts";
+import { flag, type OptionCheck, refuseOptions, wholeFrom } from "../base/options.ts";
 import { yielding } from "../base/yielding.ts";
 import { storageOf } from "../engine/realize.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import type { Selector } from "../freeze/selector.ts";
 import { Module } from "../nn/module.ts";
+import type { EMA } from "../optim/ema.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { refuseCalls, refuseWeights } from "./call-arguments.ts";
 import type { LossResult } from "./differentiate.ts";
@@ -32,12 +34,12 @@ export function trainStep<A extends unknown[], L extends LossResult>(
   optimizer: StepOptimizer,
   options: TrainStepOptions<A, L>,
 ): TrainStep<A, L> {
+  refuseWrongOptions(options);
   const module = options.module ?? optimizer.module;
   if (!(module instanceof Module))
     throw new ArgumentError(
       `trainStep: this ${optimizer.name} was made of parameters, not of a module, so paths mean nothing; pass { module }`,
     );
-  refuseOptions(options);
   const work = new Step(optimizer, module, options);
   const step = (...args: A): Promise<StepResult<L>> => {
     // Thrown, not a promise that nobody awaits there.
@@ -74,12 +76,37 @@ const resultOf = <L>(loss: Tensor, others: Record<string, Tensor> | null): StepR
   return (others === null ? value : { ...others, loss: value }) as StepResult<L>;
 };
 
+const checks: { readonly [K in keyof Required<TrainStepOptions<never, never>>]: OptionCheck | null } = {
+  loss: null,
+  trains: null,
+  module: null,
+  accumulate: null,
+  gradients: null,
+  clipNorm: null,
+  clipValue: null,
+  finite: flag,
+  check: wholeFrom(0),
+  keepGrads: flag,
+  state: null,
+  freezes: null,
+  ema: (value: unknown) =>
+    typeof (value as EMA | null)?.update === "function" ? null : "an EMA, or what has an update()",
+  group: null,
+  average: null,
+  samples: null,
+  start: null,
+  frozenAlone: null,
+  bucketCapMb: null,
+  verify: flag,
+  report: flag,
+};
+
 /** Throws `ArgumentError` for options that no step can be made with. */
-function refuseOptions<A extends unknown[], L extends LossResult>({
-  loss,
-  gradients,
-  accumulate = 1,
-}: TrainStepOptions<A, L>): void {
+function refuseWrongOptions<A extends unknown[], L extends LossResult>(
+  options: TrainStepOptions<A, L>,
+): void {
+  refuseOptions("trainStep", options, checks as never);
+  const { loss, gradients, accumulate = 1 } = options;
   if (gradients !== undefined && typeof gradients !== "function")
     throw new ArgumentError(
       `trainStep: gradients is ${typeof gradients}; it must be a function of a path and a gradient`,

@@ -166,3 +166,27 @@ test("what cannot be collated is refused when the loader is made", () => {
   });
   expect(() => [...failing]).toThrow("no such text");
 });
+
+test("a pass is of the rows that there were when it began", () => {
+  const samples = [1, 2, 3, 4];
+  const loader = new DataLoader(samples, { collateFn: ([sample]) => sample });
+  const given: unknown[] = [];
+  for (const sample of loader) {
+    given.push(sample);
+    if (given.length === 2) samples.push(9);
+  }
+  expect(given).toEqual([1, 2, 3, 4]);
+  expect([...loader]).toEqual([1, 2, 3, 4, 9]);
+  expect(() => {
+    for (const sample of loader) if (sample === 2) samples.length = 3;
+  }).toThrow(/had 5 rows when the pass began, and has 3 now/);
+  expect([...loader]).toEqual([1, 2, 3]);
+});
+
+test("a dataset that is none, or of no length, is refused", () => {
+  const collateFn = (samples: unknown[]) => samples;
+  expect(() => new DataLoader("abc" as never, { collateFn })).toThrow(ArgumentError);
+  expect(() => [...new DataLoader({ length: Number.NaN, at: () => 0 }, { collateFn })]).toThrow(
+    /length is NaN/,
+  );
+});

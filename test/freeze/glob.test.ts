@@ -41,3 +41,8 @@ test.each<[string, string[]]>([
 });
 
 test("a dot in a glob is a dot", () => expect(globPattern("a.b").test("axb")).toBe(false));
+
+test("** stands for names with line breaks too", () => {
+  for (const path of ["a\nb.weight", "a\r\u2028.weight", "\n"])
+    expect(globPattern("**").test(path)).toBe(true);
+});

@@ -126,6 +126,18 @@ describe("walking", () => {
     expect(() => new Mapped().parameters()).toThrow(/Mapped\.heads is a Map/);
   });
 
+  test("refuses two members of one path, of which a file would hold one", () => {
+    class Dotted extends nn.Module {
+      "a.weight" = new Parameter(ones([1]));
+      a = new nn.Linear(1, 1);
+    }
+    const dotted = new Dotted();
+    for (const walk of [() => dotted.stateDict(), () => dotted.namedParameters()])
+      expect(walk).toThrow(/Dotted: "a.weight" is the path of two members.*another name/);
+    delete (dotted as { a?: nn.Linear }).a;
+    expect(paths(dotted)).toEqual(["a.weight"]);
+  });
+
   test("names values by their path from the outermost module they were named from", () => {
     const net = new Network();
     net.parameters();
@@ -354,4 +366,11 @@ test("prints as PyTorch does", () => {
   (q): Sequential()
 )`);
   expect(String(new nn.LayerNorm(5))).toBe("LayerNorm((5,), eps=1e-05, elementwise_affine=True, bias=True)");
+});
+
+test("prints names that would steer a terminal with escapes", () => {
+  class Steering extends nn.Module {
+    "\u001b[31m\n" = new nn.Linear(1, 1);
+  }
+  expect(String(new Steering())).toContain("(\\u001b[31m\\u000a): Linear(");
 });

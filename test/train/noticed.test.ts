@@ -194,6 +194,17 @@ describe("a step", () => {
     const expected = noGrad(() => net.forward(x).square()).itemSync();
     expect(await step(x)).toBe(expected);
   });
+
+  test("follows a forward pass that is assigned to one of its modules, and the class's once that is taken away", async () => {
+    const net = new Net();
+    const captured = capture((input: Tensor) => net.forward(input));
+    const own = net.forward(x).itemSync();
+    for (let i = 0; i < 6; i++) expect(captured(x).itemSync()).toBe(own);
+    net.forward = (input: Tensor) => input.mul(7).sum();
+    expect(captured(x).itemSync()).toBe(x.mul(7).sum().itemSync());
+    delete (net as { forward?: unknown }).forward;
+    expect(captured(x).itemSync()).toBe(own);
+  });
 });
 
 describe("recording again", () => {

@@ -43,8 +43,18 @@ export class Runtime {
       });
     }
     const word = "uintptr_t";
-    const get = <F>(name: string, result: string, ...args: string[]): F =>
-      library.func(name, result, args) as unknown as F;
+    const get = <F>(name: string, result: string, ...args: string[]): F => {
+      try {
+        return library.func(name, result, args) as unknown as F;
+      } catch (error) {
+        throw new BackendError(
+          `native: ${path} is not what its compiler was given: ${(error as Error).message}`,
+          {
+            cause: error,
+          },
+        );
+      }
+    };
     this.#koffi = koffi;
     this.walk = get("thaw_walk", "int", word, word, "int64_t", "int");
     this.walkTimed = get("thaw_walk_timed", "int", word, word, "int64_t", "int", "_Inout_ double *");

@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
-import { anyNumber } from "../options.ts";
+import { anyNumber } from "../../base/options.ts";
 import { count, lastEpoch, scheduleOptions } from "./options.ts";
 import type { RateGroup } from "./rates.ts";
 import { type Counters, LRScheduler, type Schedulable } from "./scheduler.ts";

@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
-import { anyNumber, atLeast, flag, type OptionCheck, optionProblem } from "../options.ts";
+import { anyNumber, atLeast, flag, type OptionCheck, optionProblem } from "../../base/options.ts";
 import { steer } from "../param-group.ts";
 import { refuseWithoutMomentum } from "./cycle-momentum.ts";
 import {

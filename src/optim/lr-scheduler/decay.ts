@@ -1,4 +1,4 @@
-import { anyNumber } from "../options.ts";
+import { anyNumber } from "../../base/options.ts";
 import { count, counts, lastEpoch, scheduleOptions } from "./options.ts";
 import type { RateGroup } from "./rates.ts";
 import { LRScheduler, type Schedulable } from "./scheduler.ts";

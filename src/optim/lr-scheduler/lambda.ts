@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
-import { anyNumber, optionProblem } from "../options.ts";
+import { anyNumber, optionProblem } from "../../base/options.ts";
 import {
   functions,
   lastEpoch,

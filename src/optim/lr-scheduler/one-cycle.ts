@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
-import { anyNumber, between, flag } from "../options.ts";
+import { anyNumber, between, flag } from "../../base/options.ts";
 import { refuseWithoutMomentum } from "./cycle-momentum.ts";
 import {
   count,

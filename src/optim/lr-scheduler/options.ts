@@ -1,5 +1,10 @@
 import { ArgumentError } from "../../base/errors.ts";
-import { type OptionCheck, optionProblem, refuseNoOptions, refuseUnknownOptions } from "../options.ts";
+import {
+  type OptionCheck,
+  optionProblem,
+  refuseNoOptions,
+  refuseUnknownOptions,
+} from "../../base/options.ts";
 
 /** For each option of a schedule, what it must be. */
 type Checks<O extends object> = { readonly [K in keyof Required<O>]: OptionCheck };

@@ -1,7 +1,7 @@
 import { ArgumentError } from "../../base/errors.ts";
+import { anyNumber } from "../../base/options.ts";
 import { refuseWhileRecording } from "../../engine/trace.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { anyNumber } from "../options.ts";
 import { steer } from "../param-group.ts";
 import {
   count,

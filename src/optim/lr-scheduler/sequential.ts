@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
-import type { OptionCheck } from "../options.ts";
+import type { OptionCheck } from "../../base/options.ts";
 import { steer } from "../param-group.ts";
 import { ChainedScheduler } from "./chained.ts";
 import { counts, lastEpoch, scheduleOptions } from "./options.ts";

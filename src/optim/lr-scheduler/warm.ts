@@ -1,4 +1,4 @@
-import { between } from "../options.ts";
+import { between } from "../../base/options.ts";
 import { count, lastEpoch, scheduleOptions } from "./options.ts";
 import type { RateGroup } from "./rates.ts";
 import { LRScheduler, type Schedulable } from "./scheduler.ts";

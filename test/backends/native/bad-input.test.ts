@@ -64,6 +64,29 @@ describe("a compiler", () => {
     }),
   );
 
+  test("that makes a library of something else: wasm takes over where nobody named it", limit, () =>
+    inFolder((folder) => {
+      const real = execFileSync("sh", ["-c", "command -v cc"], { encoding: "utf8" }).trim();
+      const env = {
+        THAW_CACHE: join(folder, "cache"),
+        THAW_CC: fakeCompiler(
+          folder,
+          `case "$*" in *.c*) ;; *) exec ${real} "$@";; esac
+while [ $# -gt 0 ]; do [ "$1" = -o ] && o=$2; shift; done
+echo 'int other;' | ${real} -shared -fPIC -x c - -o "$o"`,
+        ),
+      };
+      const named = runProgram(env);
+      expect(named.status).toBe(1);
+      expect(named.stderr).toMatch(
+        /BackendError: native: .* is not what its compiler was given: .*thaw_walk/,
+      );
+      symlinkSync(env.THAW_CC, join(folder, "cc"));
+      const found = runProgram({ THAW_CACHE: env.THAW_CACHE, PATH: `${folder}:${process.env.PATH}` });
+      expect(found.stdout).toMatch(/^wasm /);
+    }),
+  );
+
   test("that fails on a kernel: its message is told", limit, () =>
     inFolder((folder) => {
       const env = {

@@ -1,4 +1,4 @@
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError } from "./errors.ts";
 
 /** A check of an option's value: what it must be, or null where it is fine. */
 export type OptionCheck = (value: never) => string | null;
@@ -20,6 +20,10 @@ export const between =
   (min: number, max: number) =>
   (value: number): string | null =>
     typeof value === "number" && value >= min && value <= max ? null : `a number from ${min} to ${max}`;
+
+/** Any whole number. */
+export const wholeNumber = (value: number): string | null =>
+  Number.isSafeInteger(value) ? null : "a whole number";
 
 /** Any finite number. */
 export const anyNumber = (value: number): string | null => (Number.isFinite(value) ? null : "a number");
@@ -69,4 +73,23 @@ export function refuseUnknownOptions(what: string, given: object, known: readonl
       `${what}: there is no option ${unknown.join(", ")}; there are ${known.join(", ")} ` +
         `(given: ${unknown.map((name) => `${name}: ${shown(given[name as never])}`).join(", ")})`,
     );
+}
+
+/**
+ * Throws `ArgumentError` where options are no object, have one that there is not, or one that cannot be; null stands for
+ * a check that is done elsewhere. An option that is forgotten here does not compile.
+ */
+export function refuseOptions<O extends object>(
+  what: string,
+  given: O,
+  checks: { readonly [K in keyof Required<O>]: OptionCheck | null },
+): void {
+  const names = Object.keys(checks) as (keyof O & string)[];
+  refuseNoOptions(what, given, names);
+  refuseUnknownOptions(what, given, names);
+  for (const name of names) {
+    if (given[name] === undefined) continue;
+    const problem = optionProblem(name, given[name], checks[name] ?? undefined);
+    if (problem !== null) throw new ArgumentError(`${what}: ${problem}`);
+  }
 }

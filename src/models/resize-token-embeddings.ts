@@ -11,7 +11,7 @@ import { Parameter } from "../tensor/parameter.ts";
 import { normal } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ConfigReader } from "./config.ts";
-import type { PretrainedModel } from "./pretrained-model.ts";
+import type { TextModel } from "./text-model.ts";
 
 /** Options of `resizeTokenEmbeddings`. */
 export interface ResizeOptions {
@@ -35,7 +35,7 @@ const tablePath: string = "embeddings.word_embeddings";
 
 /** Gives a model's table of tokens, and all that has a row for each token, another number of rows. */
 export function resizeTokenEmbeddings(
-  model: PretrainedModel,
+  model: TextModel,
   tokens: number,
   { padToMultipleOf = 1, meanResizing = true }: ResizeOptions,
 ): void {
@@ -86,7 +86,7 @@ export function resizeTokenEmbeddings(
   if (head !== null) Object.assign(head, { outFeatures: count });
   for (const [, part] of model.namedModules())
     if ("config" in part) {
-      const { config } = part as PretrainedModel;
+      const { config } = part as TextModel;
       Object.assign(part, { config: { ...config, vocab_size: count } });
     }
 }
@@ -98,15 +98,15 @@ interface Place {
   readonly field: string;
 }
 
-const encoderOf = (model: PretrainedModel): PretrainedModel =>
-  model.baseName === null ? model : (model.getSubmodule(model.baseName) as PretrainedModel);
+const encoderOf = (model: TextModel): TextModel =>
+  model.baseName === null ? model : (model.getSubmodule(model.baseName) as TextModel);
 
 /** The layer that gives a number for each token; null where the model has none. */
-const headOf = (model: PretrainedModel): Linear | null =>
+const headOf = (model: TextModel): Linear | null =>
   model.outputEmbeddings === null ? null : (model.getSubmodule(model.outputEmbeddings) as Linear);
 
 /** All parameters with a row, or a number, for each token, by path: the table, and those of a head that finds tokens. */
-function placesOfRows(model: PretrainedModel, encoder: PretrainedModel): Map<string, Place> {
+function placesOfRows(model: TextModel, encoder: TextModel): Map<string, Place> {
   const places = new Map<string, Place>();
   const add = (path: string, owner: Module, field: string): void => {
     const parameter: unknown = Reflect.get(owner, field);

@@ -14,6 +14,7 @@ export interface TextModel<R = unknown> extends Module {
   readonly architecture: string;
   readonly baseName: string | null;
   readonly maxLength: number;
+  readonly outputEmbeddings: string | null;
   /** `places`: of a model that finds tokens, those that it is to find, counted through the rows of the batch; all unless given. */
   forward(inputs: EncoderInputs, places?: Tensor | null): R;
   stages(): readonly Stage[];

@@ -1,6 +1,6 @@
-import { type LoraOptions, lora } from "../../adapters/index.ts";
 import { ArgumentError } from "../../base/errors.ts";
 import { EmbeddingModel } from "../../models/embeddings/embedding-model.ts";
+import { type LoraOptions, lora } from "../../models/index.ts";
 import type { PretrainedModel } from "../../models/pretrained-model.ts";
 import type { FinetuneOptions } from "./options.ts";
 

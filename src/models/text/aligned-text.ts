@@ -14,6 +14,7 @@ export type Normalize = (chars: readonly AlignedChar[]) => readonly AlignedChar[
 export const aligned = (text: string): readonly AlignedChar[] =>
   Array.from(text, (char, i) => ({ char, start: i, end: i + 1 }));
 
+/** The characters as a string. */
 export const textOf = (chars: readonly AlignedChar[]): string => chars.map(({ char }) => char).join("");
 
 /** Replaces each character by those of a string, which stand where it stood. */

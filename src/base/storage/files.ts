@@ -1,4 +1,5 @@
 import { FileError } from "../errors.ts";
+import type { FileReader } from "./file-reader.ts";
 
 type Node = typeof process;
 
@@ -93,14 +94,6 @@ export const isFolder = (path: string): boolean =>
 /** The names of what is in a folder, sorted. */
 export const namesIn = (folder: string): string[] =>
   withFiles(`read ${folder}`, ({ fs }) => fs.readdirSync(folder).sort());
-
-/** A file that is read by position. */
-export interface FileReader {
-  readonly size: number;
-  /** Fills `into` from a byte of the file on; gives how many bytes there were. */
-  read(into: Uint8Array, from: number): number;
-  close(): void;
-}
 
 /** The most that one call reads: the system's limit is a little below 2 GiB. */
 const maxRead = 2 ** 30;

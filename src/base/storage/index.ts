@@ -1,9 +1,9 @@
 export { writeAtomically, writeText } from "./atomic.ts";
 export { checksumOf } from "./checksum.ts";
+export type { FileReader } from "./file-reader.ts";
 export {
   appendFile,
   baseName,
-  type FileReader,
   fileFacts,
   fileVersion,
   folderOf,

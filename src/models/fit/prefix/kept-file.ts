@@ -1,8 +1,8 @@
 import { bytesOf } from "../../../base/dtype.ts";
 import { FileError } from "../../../base/errors.ts";
+import type { FileReader } from "../../../base/storage/file-reader.ts";
 import {
   checksumOf,
-  type FileReader,
   fileFacts,
   joinPath,
   makeFolder,

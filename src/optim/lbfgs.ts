@@ -14,6 +14,7 @@ import { type NamingOptions, Optimizer } from "./optimizer.ts";
 import type { OptimizerDefinition } from "./param-group.ts";
 import type { GroupOptions, OptimizerParams } from "./params.ts";
 import type { OptimizerStateDict } from "./saved-state.ts";
+import { warnOfUnplaced } from "./steering.ts";
 import { type LinePoint, strongWolfe } from "./strong-wolfe.ts";
 
 /** Options of L-BFGS, with PyTorch's meanings and defaults. */
@@ -136,6 +137,7 @@ export class LBFGS<M extends Module | null = Module | null> extends Optimizer<LB
       throw new CaptureError(
         "LBFGS: a step reads the loss to decide what follows; call it outside of capture",
       );
+    warnOfUnplaced(this.paramGroups);
     const first = this.#evaluate(closure);
     const members = this.#members();
     if (members.length > 0) {

@@ -47,6 +47,7 @@ import {
   stateDtype,
 } from "./state-tensor.ts";
 import { States } from "./states.ts";
+import { warnOfUnplaced } from "./steering.ts";
 import { StepEffect } from "./step-effect.ts";
 import type { AnyTransform, Node } from "./transform.ts";
 
@@ -302,6 +303,7 @@ export abstract class Optimizer<
     regions: ReadonlyMap<Parameter, Region | null> = new Map(),
   ): void {
     const { chain } = this.#definition;
+    warnOfUnplaced(this.paramGroups);
     const stepped = this.#stepped(gradients, regions);
     // Read once parts have been cut, or a recording would be out of date before it is made.
     void this.#structure.value;

@@ -26,6 +26,8 @@ export interface OptimizerStateDict {
   paramGroups: GroupStateDict[];
   /** Updates carried out so far. */
   updates?: number;
+  /** Whether a schedule has taken a step, so that its state is needed too to go on. */
+  scheduled?: boolean;
   /** Further paths of tied parameters, and the names of what they lead to. */
   tied?: Record<string, string>;
   /** The shapes of parameters whose names are but places: group and index. */

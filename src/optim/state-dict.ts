@@ -14,6 +14,7 @@ import { type Part, partShape } from "./part.ts";
 import type { GroupStateDict, LoadTarget, OptimizerStateDict, StateOwner } from "./saved-state.ts";
 import { addTensors, makeTensor, stateShape } from "./state.ts";
 import { bitsFor, copyOf, type ResidentState, StateTensor, stateDtype } from "./state-tensor.ts";
+import { isSteered, noteLoadedRates } from "./steering.ts";
 import type { AnyTransform } from "./transform.ts";
 import { translateState } from "./translate-state.ts";
 
@@ -41,6 +42,7 @@ export function optimizerState(owner: StateOwner, live: boolean): OptimizerState
     state,
     paramGroups,
     updates: states.updates,
+    scheduled: isSteered(groups),
     ...(names.tied.size > 0 && { tied }),
     ...(names.places.size > 0 && { places }),
   };
@@ -145,11 +147,17 @@ function putOptimizerState(
   target: LoadTarget,
 ): void {
   const { groups, names, states } = target;
+  const rates = (): unknown => groups.map((group) => (group as { lr?: number }).lr).join();
+  const ratesBefore = rates();
   for (const [i, group] of match.groups.entries()) {
     const { params: _, initialLr, ...values } = group ?? { params: [] };
     for (const [option, value] of Object.entries(values)) steer(groups[i]!, option, copyOption(value));
     if (initialLr !== undefined) groups[i]!.initialLr = initialLr;
   }
+  const hasFirstRates = dict.paramGroups.some(({ initialLr }) => initialLr !== undefined);
+  // What was saved by an earlier version, or by PyTorch, does not say whether a schedule had taken a step.
+  const isSteered = dict.scheduled ?? (hasFirstRates && rates() !== ratesBefore);
+  noteLoadedRates(groups, { hadSchedule: isSteered || hasFirstRates, isSteered });
   const all = [...names.own.values()];
   const before = new Map(all.map((p) => [p, [...states.of(p)]]));
   states.updates = dict.updates ?? 0;
@@ -211,6 +219,8 @@ function wrongForm(dict: OptimizerStateDict, { optimizer }: LoadTarget): string[
   if (!isRecord(dict) || !Array.isArray(dict.paramGroups) || !isRecord(dict.state))
     return ["it is not the state dict of an optimizer: it has no paramGroups, or no state"];
   if (dict.name !== undefined && dict.name !== optimizer) return [`it is the state of ${String(dict.name)}`];
+  if (dict.scheduled !== undefined && typeof dict.scheduled !== "boolean")
+    return [`whether it is scheduled is ${String(dict.scheduled)}, neither true nor false`];
   if (dict.updates !== undefined && !(Number.isInteger(dict.updates) && dict.updates >= 0))
     return [`its updates are ${String(dict.updates)}, not a whole number of at least 0`];
   const names = dict.paramGroups.map((group) => (isRecord(group) ? group.params : undefined));

@@ -43,6 +43,10 @@ export class ChainedScheduler extends LRScheduler {
     super(optimizer);
     refuseParts("ChainedScheduler", optimizer, schedules);
     this.#schedules = [...schedules];
+    this.steerFromHere(
+      this.partsArePlaced,
+      "make the parts of ChainedScheduler with lastEpoch: n - 1, where they had taken n steps, or with lastEpoch: -1 to begin anew on purpose",
+    );
   }
 
   override get name(): string {

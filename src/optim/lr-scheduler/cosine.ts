@@ -10,7 +10,7 @@ export class CosineAnnealingLR extends LRScheduler {
   readonly #min: number;
 
   constructor(optimizer: Schedulable, options: { TMax: number; etaMin?: number; lastEpoch?: number }) {
-    super(optimizer);
+    super(optimizer, options);
     const checks = { TMax: count(1), etaMin: anyNumber, lastEpoch };
     const given = scheduleOptions(this.name, options, checks, { etaMin: 0, lastEpoch: -1 });
     this.#max = given.TMax;
@@ -58,7 +58,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     optimizer: Schedulable,
     options: { T0: number; TMult?: number; etaMin?: number; lastEpoch?: number },
   ) {
-    super(optimizer);
+    super(optimizer, options);
     const checks = { T0: count(1), TMult: count(1), etaMin: anyNumber, lastEpoch };
     const given = scheduleOptions(this.name, options, checks, { TMult: 1, etaMin: 0, lastEpoch: -1 });
     this.#first = given.T0;
@@ -66,6 +66,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     this.#min = given.etaMin;
     this.#at = given.lastEpoch;
     this.#length = given.T0;
+    this.#wrap();
     this.begin(given.lastEpoch);
   }
 
@@ -81,6 +82,14 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   override advance(): void {
     this.#moveOn();
     super.advance();
+  }
+
+  /** Brings a number of whole steps to the place in the cosine that they end in. */
+  #wrap(): void {
+    while (this.#at >= this.#length) {
+      this.#at -= this.#length;
+      this.#length *= this.#multiple;
+    }
   }
 
   #moveOn(): void {
@@ -129,14 +138,10 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
 
   /** A state from before there were counters has taken whole steps. */
   protected override set counters(counters: Counters | undefined) {
-    let { at, length } = counters ?? { at: Math.max(0, this.lastEpoch), length: this.#first };
-    if (counters === undefined)
-      while ((at as number) >= (length as number)) {
-        at = (at as number) - (length as number);
-        length = (length as number) * this.#multiple;
-      }
+    const { at, length } = counters ?? { at: Math.max(0, this.lastEpoch), length: this.#first };
     this.#at = at as number;
     this.#length = length as number;
+    if (counters === undefined) this.#wrap();
   }
 
   protected override wrongCounters(counters: Counters | undefined): string | null {

@@ -79,6 +79,7 @@ export class ReduceLROnPlateau extends LRScheduler {
     );
     refuseOtherCounts(this.name, optimizer.paramGroups, { minLr: this.#options.minLr });
     this.#best = this.#worst;
+    this.steerFromHere(false, null);
   }
 
   override get name(): string {

@@ -1,6 +1,7 @@
 import { ArgumentError, StateDictError } from "../../base/errors.ts";
 import { currentTrace, hostEffect } from "../../engine/trace.ts";
 import { steer } from "../param-group.ts";
+import { isResumed, notePlaced, noteSchedule, noteScheduleStep, warnOfUnplaced } from "../steering.ts";
 import {
   type RateGroup,
   rememberRates,
@@ -43,8 +44,9 @@ export interface SchedulerState extends Position {
  * Sets the learning rates of an optimizer's groups, step by step. As PyTorch's, most schedules change the rate there
  * is, so that several together compose; making one sets the first rate, and `step()` after each optimizer step (or
  * each epoch) the next. Inside a captured function a step is repeated at every replay. One that is made to go on from a
- * state dict sets the rates as they were when that is loaded, before the optimizer's or after it. All take `lastEpoch`,
- * the last step that has been taken (-1, none, by default), where the groups have an `initialLr` of an earlier schedule.
+ * state dict sets the rates as they were when that is loaded, before the optimizer's or after it. Most take `lastEpoch`,
+ * where the groups have an `initialLr` of an earlier schedule: n - 1 after n steps, -1 to begin anew (the default). Where
+ * an optimizer has been loaded and its schedule has neither, a warning says so once.
  */
 export abstract class LRScheduler {
   /** What it steers. */
@@ -54,10 +56,12 @@ export abstract class LRScheduler {
   /** The rates before this schedule was made: those of an optimizer that had been loaded already. */
   readonly #ratesBefore: readonly number[];
   #lastLr: readonly number[];
+  /** Whether it was said where it is: by `lastEpoch`, a loaded state or a step to an epoch. */
+  #isPlaced: boolean;
   /** The rates that groups started from when this schedule was made, where a later one has given them others. */
   readonly #bases = new Map<RateGroup, number>();
 
-  constructor(optimizer: Schedulable) {
+  constructor(optimizer: Schedulable, options?: { lastEpoch?: number }) {
     if (!Array.isArray(optimizer?.paramGroups))
       throw new ArgumentError(
         `${this.name}: the first argument is ${optimizer === null ? "null" : typeof optimizer}, which is no optimizer: it has no paramGroups`,
@@ -65,11 +69,37 @@ export abstract class LRScheduler {
     this.optimizer = optimizer;
     this.#ratesBefore = this.rates();
     this.#lastLr = this.#ratesBefore;
+    // What options there are is checked by the schedule itself.
+    this.#isPlaced = options?.lastEpoch !== undefined;
   }
 
   /** What errors call it, and its state dict. */
   get name(): string {
     return this.constructor.name;
+  }
+
+  /** Whether it was said where it is, and with it all that it is made of. */
+  protected get isPlaced(): boolean {
+    return this.#isPlaced;
+  }
+
+  /** Whether all that it is made of was said where it is. */
+  protected get partsArePlaced(): boolean {
+    return this.parts.every((part) => part.isPlaced);
+  }
+
+  /**
+   * Has the optimizer know of it, at the end of its constructor. `otherStart` is what else than loading its state would
+   * place it on a resumed optimizer, as the end of a sentence; null: nothing.
+   */
+  protected steerFromHere(isPlaced: boolean, otherStart: string | null): void {
+    this.#isPlaced = isPlaced;
+    noteSchedule(this.optimizer.paramGroups, this, { isPlaced, otherStart, parts: this.parts });
+  }
+
+  #place(): void {
+    this.#isPlaced = true;
+    notePlaced(this.optimizer.paramGroups, this);
   }
 
   /** The schedules that it is made of. */
@@ -134,12 +164,18 @@ export abstract class LRScheduler {
       undo();
       throw error;
     }
+    this.steerFromHere(
+      this.#isPlaced,
+      "make it with lastEpoch: n - 1, where it had taken n steps, or with lastEpoch: -1 to begin anew on purpose",
+    );
   }
 
   /** Takes the step that sets the first rates. */
   start(): void {
     this.lastEpoch++;
-    this.#set((group, i) => this.next(group, true, i));
+    // Rates from a file are those of this step already; a schedule without a closed form computes them from the step alone.
+    const isSet = this.lastEpoch > 0 && isResumed(this.optimizer.paramGroups);
+    this.#set((group, i) => (isSet && this.closed(group) !== null ? group.lr : this.next(group, true, i)));
   }
 
   /** Takes back the count of the first step, for one that is started again by what it is a part of. */
@@ -163,7 +199,10 @@ export abstract class LRScheduler {
    * deprecated argument does.
    */
   step(epoch?: number): void {
-    if (epoch !== undefined) this.checkEpoch(epoch);
+    if (epoch !== undefined) {
+      this.checkEpoch(epoch);
+      this.#place();
+    }
     this.take(() => (epoch === undefined ? this.advance() : this.jump(epoch)));
   }
 
@@ -184,6 +223,7 @@ export abstract class LRScheduler {
     let undo = (): void => {};
     const effect = {
       apply: () => {
+        warnOfUnplaced(this.optimizer.paramGroups);
         const rates = rememberRates(this.optimizer.paramGroups);
         const position = this.#position();
         const lastLr = this.#lastLr;
@@ -198,6 +238,7 @@ export abstract class LRScheduler {
           undo();
           throw error;
         }
+        noteScheduleStep(this.optimizer.paramGroups, this);
       },
       undo: () => undo(),
     };
@@ -273,6 +314,7 @@ export abstract class LRScheduler {
     restoreRates(this.optimizer.paramGroups, state.rates!, this.#allRatesBefore());
     this.#moveTo(state);
     this.#settle(state);
+    this.#place();
   }
 
   /** Takes the rates that have been loaded as those it has set, and those it started from. */

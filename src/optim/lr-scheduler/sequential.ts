@@ -18,7 +18,7 @@ export class SequentialLR extends LRScheduler {
     optimizer: Schedulable,
     options: { schedules: readonly LRScheduler[]; milestones: readonly number[]; lastEpoch?: number },
   ) {
-    super(optimizer);
+    super(optimizer, options);
     const checks = { schedules: severalSchedules, milestones: counts(0), lastEpoch };
     const given = scheduleOptions(this.name, options, checks, { lastEpoch: -1 });
     const { schedules, milestones } = given;
@@ -40,6 +40,11 @@ export class SequentialLR extends LRScheduler {
     for (const schedule of schedules) schedule.retreat();
     this.#schedules[this.#passed(0)]!.start();
     this.noteRates();
+    // With another `lastEpoch` its parts start all the same, as PyTorch's do.
+    this.steerFromHere(
+      options.lastEpoch === -1,
+      "make SequentialLR with lastEpoch: -1 to begin anew on purpose",
+    );
   }
 
   override get name(): string {

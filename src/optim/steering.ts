@@ -112,7 +112,7 @@ export function warnOfUnplaced(groups: object): void {
   const it = names.length === 1;
   console.warn(
     `thaw: ${names.join(", ")} ${it ? "begins" : "begin"} anew, on an optimizer that was loaded with the rates of a schedule under way: ` +
-      `the state of ${it ? "the schedule" : "the schedules"} was not loaded, so rates are not what they would be without the interruption. ` +
+      `the state of ${it ? "the schedule" : "the schedules"} was not loaded, so rates need not be those of a run without the interruption. ` +
       "Save schedule.stateDict() with the optimizer, and give it to schedule.loadStateDict() before anything is stepped, as save and load do with { schedule }" +
       `${[...others].map((other) => `; or ${other}`).join("")}. (This is said once.)`,
   );

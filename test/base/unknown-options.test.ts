@@ -1,4 +1,5 @@
 import * as thaw from "thaw";
+import * as testing from "thaw/testing";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { layerDocs } from "../../scripts/layer-docs.ts";
@@ -41,6 +42,9 @@ const before: Record<string, readonly unknown[]> = {
   "data.randomSplit": [new data.TensorDataset(x), [1, 1]],
   "data.unpadSequence": [x, [2, 2]],
   "distributed.startRanks": ["rank.js"],
+  "testing.assertClose": [x, x],
+  "testing.gradcheck": [() => x, []],
+  "testing.gradgradcheck": [() => x, []],
   "new CheckpointFolder": ["never"],
   "new Buffer": [x],
   "new ModuleSelector": ["**"],
@@ -89,14 +93,20 @@ function argumentsOf(name: string, at: number): unknown[] {
 
 type Callee = { new (...args: unknown[]): unknown; (...args: unknown[]): unknown };
 
-const found = publicOptions("src/index.ts").filter(
+const found = [
+  ...publicOptions("src/index.ts"),
+  ...publicOptions("src/testing/index.ts").map(({ name, at }) => ({ name: `testing.${name}`, at })),
+].filter(
   // Errors take what JavaScript's do; an optimizer of one's own has the options that its definition names.
   ({ name }) => !/^new \w*Error$|Error\.|^new optim\.Optimizer$/.test(name),
 );
 const members = found.map(({ name, at }) => {
   const path = name.replace(/^new /, "").split(".");
   const last = path.pop()!;
-  const owner = path.reduce<object>((held, part) => held[part as never], thaw) as Record<string, Callee>;
+  const owner = path.reduce<object>((held, part) => held[part as never], { ...thaw, testing }) as Record<
+    string,
+    Callee
+  >;
   return { name, at, owner, last };
 });
 

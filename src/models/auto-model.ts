@@ -1,7 +1,7 @@
 import { adapterIn } from "../adapters/load-adapter.ts";
 import { ArgumentError, ConfigError, FileError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
-import { isFolder, joinPath } from "../base/storage/index.ts";
+import { joinPath, localPath } from "../base/storage/index.ts";
 import type { Folder } from "../checkpoint/places/folder.ts";
 import { folderAt } from "../checkpoint/places/folder-at.ts";
 import type { Transfer } from "../checkpoint/places/place.ts";
@@ -236,12 +236,8 @@ async function adaptedBase(folder: Folder, transfer: Transfer): Promise<Folder |
   if ((await folder.which(["adapter_config.json"])).size === 0 || (await folder.hasWeights())) return null;
   const { base_model_name_or_path: base } = await readConfig(folder, "adapter_config.json");
   // A path that leads nowhere from here may lead somewhere from beside the adapter.
-  const places =
-    typeof base !== "string"
-      ? []
-      : isFolder(folder.name)
-        ? [base, joinPath(folder.name, `../${base}`)]
-        : [base];
+  const own = localPath(folder.name);
+  const places = typeof base !== "string" ? [] : own === null ? [base] : [base, joinPath(own, `../${base}`)];
   for (const place of places)
     try {
       const named = folderAt(place, transfer);

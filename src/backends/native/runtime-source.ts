@@ -21,9 +21,6 @@ export const runtimeSource = (): string => `
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 ${basicsC}
 typedef void kernel(const i64 *, i64, i64, char *);
 /** A row of a plan's table, as rowLayout lays it out. */
@@ -249,14 +246,17 @@ static inline void run_row(runtime *r, const row *e, int shared) {
   else e->run(e->args, 0, e->total, r->scratch);
 }
 
+typedef i64 two __attribute__((vector_size(16), aligned(1)));
+
 /** Copies to memory that this thread does not read again: past the caches, so that what was there is not read first. */
 static void copy_past(char *to, const char *from, i64 bytes) {
   i64 done = 0;
-#if defined(__SSE2__)
+#if defined(__x86_64__)
+  // The compiler's headers of vectors would take half as long as all of this file.
   if (!((uintptr_t)to & 15))
     for (; done + 64 <= bytes; done += 64)
       for (int i = 0; i < 64; i += 16)
-        _mm_stream_si128((__m128i *)(to + done + i), _mm_loadu_si128((const __m128i *)(from + done + i)));
+        __asm__ volatile("movntdq %1, %0" : "=m"(*(two *)(to + done + i)) : "x"(*(const two *)(from + done + i)));
 #endif
   memcpy(to + done, from + done, bytes - done);
 }
@@ -279,9 +279,9 @@ static void run_share(const i64 *a, i64 begin, i64 end, char *scratch) {
     for (const i64 *copy = a + 4; copy < a + 4 + 3 * a[3]; copy += 3)
       copy_past((char *)(uintptr_t)copy[1] + at * copy[2], (const char *)(uintptr_t)copy[0] + at * copy[2], (to - at) * copy[2]);
   }
-#if defined(__SSE2__)
+#if defined(__x86_64__)
   // Before anybody is told that it is done.
-  _mm_sfence();
+  __asm__ volatile("sfence" ::: "memory");
 #endif
 }
 

@@ -122,9 +122,13 @@ function namesOf(parameter: ts.ParameterDeclaration, source: ts.SourceFile): str
   // Options of a named interface have docstrings of their own.
   if (reference !== null && /Options$/.test(reference)) return [];
   if (ts.isIdentifier(name)) {
-    if (type !== undefined && ts.isTypeLiteralNode(type))
-      return type.members.flatMap((m) => (m.name !== undefined ? [m.name.getText(source)] : []));
-    return [name.text];
+    // Options of a literal type, or of one that adds to a named interface.
+    const parts = type !== undefined && ts.isIntersectionTypeNode(type) ? type.types : [type];
+    const literals = parts.filter((part) => part !== undefined && ts.isTypeLiteralNode(part));
+    if (literals.length === 0) return [name.text];
+    return literals.flatMap(({ members }) =>
+      members.flatMap((m) => (m.name !== undefined ? [m.name.getText(source)] : [])),
+    );
   }
   return name.elements.flatMap((e) =>
     ts.isBindingElement(e) ? [(e.propertyName ?? e.name).getText(source)] : [],

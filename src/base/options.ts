@@ -1,4 +1,6 @@
 import { ArgumentError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
+import { isPlain } from "./plain.ts";
 
 /** A check of an option's value: what it must be, or null where it is fine. */
 export type OptionCheck = (value: never) => string | null;
@@ -70,14 +72,16 @@ export function refuseUnknownOptions(what: string, given: object, known: readonl
   const unknown = Object.keys(given).filter((name) => !known.includes(name));
   if (unknown.length > 0)
     throw new ArgumentError(
-      `${what}: there is no option ${unknown.join(", ")}; there are ${known.join(", ")} ` +
+      `${what}: there is no option ${unknown.join(", ")}; there are ${known.join(", ")}, of which ` +
+        `${nearest(unknown[0]!, known, 1)[0]} is nearest ` +
         `(given: ${unknown.map((name) => `${name}: ${shown(given[name as never])}`).join(", ")})`,
     );
 }
 
 /**
  * Throws `ArgumentError` where options are no object, have one that there is not, or one that cannot be; null stands for
- * a check that is done elsewhere. An option that is forgotten here does not compile.
+ * a check that is done elsewhere. An object of a class, as a configuration that has options as fields, may have other
+ * fields too. An option that is forgotten here does not compile.
  */
 export function refuseOptions<O extends object>(
   what: string,
@@ -86,7 +90,7 @@ export function refuseOptions<O extends object>(
 ): void {
   const names = Object.keys(checks) as (keyof O & string)[];
   refuseNoOptions(what, given, names);
-  refuseUnknownOptions(what, given, names);
+  if (isPlain(given)) refuseUnknownOptions(what, given, names);
   for (const name of names) {
     if (given[name] === undefined) continue;
     const problem = optionProblem(name, given[name], checks[name] ?? undefined);

@@ -1,3 +1,4 @@
+import { refuseOptions } from "./options.ts";
 /**
  * What takes part in a checkpoint: its state as data, and the way back. Data are plain objects, arrays, strings,
  * numbers, booleans, null, and tensors. Optimizers, averages, schedules, steps and loaders are such things; whatever
@@ -40,3 +41,7 @@ export function translated<T>(
   if (path === undefined || context.module !== module) return { ...byPath };
   return Object.fromEntries(Object.entries(byPath).map(([name, value]) => [path(name), value]));
 }
+
+/** Throws `ArgumentError` for what is no part of a context: an option of `stateDict` that there is not, say. */
+export const refuseContext = (what: string, context: StateContext): void =>
+  refuseOptions(what, context, { module: null, path: null, live: null });

@@ -1,5 +1,5 @@
 import { type LoadOptions, type LoadResult, loadFromBytes } from "./load.ts";
-import type { Transfer } from "./places/place.ts";
+import { refuseTransfer, type Transfer } from "./places/place.ts";
 import { type PlaceLike, placeOf } from "./places/place-of.ts";
 import { saveToBytes } from "./save.ts";
 import type { SaveOptions } from "./save-options.ts";
@@ -11,6 +11,7 @@ import { loadTogether } from "./saving-group.ts";
  * answer that is no success.
  */
 export async function saveTo(place: PlaceLike, options: SaveOptions, transfer: Transfer = {}): Promise<void> {
+  refuseTransfer("saveTo", transfer);
   const to = placeOf("saveTo", place);
   transfer.signal?.throwIfAborted();
   await to.write(saveToBytes(options), transfer);
@@ -26,6 +27,7 @@ export async function loadFrom(
   options: LoadOptions,
   transfer: Transfer = {},
 ): Promise<LoadResult> {
+  refuseTransfer("loadFrom", transfer);
   const from = placeOf("loadFrom", place);
   const bytes = await readFrom(from, transfer).catch((error: unknown) => {
     loadTogether("loadFrom()", options?.group).fail(error);
@@ -36,6 +38,7 @@ export async function loadFrom(
 
 /** The bytes that are at a place, as `parseSafetensors` takes them. */
 export async function readFrom(place: PlaceLike, transfer: Transfer = {}): Promise<Uint8Array> {
+  refuseTransfer("readFrom", transfer);
   transfer.signal?.throwIfAborted();
   return placeOf("readFrom", place).read(transfer);
 }

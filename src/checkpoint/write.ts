@@ -1,5 +1,6 @@
 import { dtypes } from "../base/dtype.ts";
 import { ArgumentError, SafetensorsError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { writeAtomically } from "../base/storage/index.ts";
 import { bytesIn } from "../nn/bits.ts";
 import type { StateDict } from "../nn/module.ts";
@@ -36,17 +37,19 @@ export interface Contents {
  * there. They are brought from the backend piece by piece. Throws `FileError` where it cannot be written.
  */
 export const writeSafetensors = (path: string, tensors: StateDict, options: WriteOptions = {}): void =>
-  writeContents(path, plainContents(tensors, options));
+  writeContents(path, plainContents("writeSafetensors", tensors, options));
 
 /** As `writeSafetensors`, but gives the file in pieces that are to be used at once. */
 export const safetensorsPieces = (tensors: StateDict, options: WriteOptions = {}): Iterable<Uint8Array> =>
-  piecesOf(plainContents(tensors, options));
+  piecesOf(plainContents("safetensorsPieces", tensors, options));
 
 /** As `writeSafetensors`, but gives the bytes. */
 export const serializeSafetensors = (tensors: StateDict, options: WriteOptions = {}): Uint8Array =>
-  serializeContents(plainContents(tensors, options));
+  serializeContents(plainContents("serializeSafetensors", tensors, options));
 
-function plainContents(tensors: StateDict, { metadata = {} }: WriteOptions): Contents {
+function plainContents(what: string, tensors: StateDict, options: WriteOptions): Contents {
+  refuseOptions(what, options, { metadata: null });
+  const { metadata = {} } = options;
   const outgoing = inOrder(tensors);
   return { header: headerOf(outgoing, metadata), outgoing };
 }

@@ -1,5 +1,6 @@
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions, wholeFrom } from "../base/options.ts";
 import { fromArray } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -15,6 +16,7 @@ export interface CsvOptions {
 
 /** A table of numbers in text as a tensor [rows, columns]: `numpy.loadtxt`. Blank lines are left out. */
 export function parseCsv(text: string, options: CsvOptions = {}): Tensor {
+  refuseOptions("parseCsv", options, { delimiter: null, skipRows: wholeFrom(0), dtype: null });
   const { delimiter = ",", skipRows = 0, dtype = "f32" } = options;
   const values: number[] = [];
   let rows = 0;

@@ -50,7 +50,7 @@ export function padSequence(sequences: Iterable<Tensor>, options: PadSequenceOpt
       );
   }
   const { dtype } = first;
-  const fill = storedNumber("padSequence", paddingValue, dtype);
+  const fill = paddingIn("padSequence", paddingValue, dtype);
   const longest = Math.max(...given.map(({ shape }) => shape[0]!));
   const item = first.shape.slice(1);
   const { batchFirst = false } = options;
@@ -85,8 +85,10 @@ export function padSequence(sequences: Iterable<Tensor>, options: PadSequenceOpt
 export function unpadSequence(
   padded: Tensor,
   lengths: Tensor | readonly number[],
-  { batchFirst = false }: { batchFirst?: boolean } = {},
+  options: { batchFirst?: boolean } = {},
 ): Tensor[] {
+  refuseOptions("unpadSequence", options, { batchFirst: flag });
+  const { batchFirst = false } = options;
   if (!(padded instanceof Tensor) || padded.ndim < 2)
     throw new ShapeError("unpadSequence: takes a batch, [T, B, …]; give a tensor of two dimensions or more");
   const counts = lengths instanceof Tensor ? [...lengths.dataSync()] : [...lengths];
@@ -130,7 +132,7 @@ export function padToMultiple(
   const axis = dimOf("padToMultiple", dim, shape.length, shape);
   const size = shape[axis]!;
   const extra = (multiple - (size % multiple)) % multiple;
-  const fill = storedNumber("padToMultiple", paddingValue, dtype);
+  const fill = paddingIn("padToMultiple", paddingValue, dtype);
   if (extra === 0) return x;
   if (isGraph([x])) return new Tensor(pad(x.node, pairs(shape, axis, extra, left), paddingValue));
   const next = shape.map((n, i) => (i === axis ? n + extra : n));
@@ -169,4 +171,14 @@ function filled(dtype: DType, length: number, value: number): TypedArray {
   if (value === 0 || length === 0) return out;
   writeElement(dtype, out, 0, value);
   return out.fill(out[0]!);
+}
+
+/** What is padded with, as the dtype holds it: a fraction among integers is refused, and not cut off. */
+function paddingIn(op: string, value: number, dtype: DType): number {
+  const fill = storedNumber(op, value, dtype);
+  if (fill !== value && !Number.isNaN(value))
+    throw new ArgumentError(
+      `${op}: paddingValue is ${value}, which ${dtype} does not hold; give a whole number`,
+    );
+  return fill;
 }

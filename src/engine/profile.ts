@@ -2,6 +2,7 @@ import type { Peaks } from "../backends/contract.ts";
 import { currentBackend } from "../backends/registry.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { idOf } from "../base/identity.ts";
+import { refuseOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
 import { percent, table } from "../base/table.ts";
 import { noteScopes } from "../ir/origin.ts";
@@ -175,7 +176,9 @@ export class Profile {
   }
 
   /** `all`: every row, not only those of the kernels that took longest, and all that a row comes from. */
-  toString({ all = false }: { readonly all?: boolean } = {}): string {
+  toString(options: { readonly all?: boolean } = {}): string {
+    refuseOptions("toString", options, { all: null });
+    const { all = false } = options;
     const giga = (perSecond: number) => (perSecond / 1e9).toFixed(1);
     const kernels = this.rows.filter(({ kind }) => kind !== "host");
     const left = all ? [] : kernels.slice(shownRows);
@@ -251,6 +254,7 @@ export class Profile {
  * else that computes. Throws `ArgumentError` where `calls` is not a whole number of at least 1.
  */
 export async function profile(fn: () => unknown, options: ProfileOptions = {}): Promise<Profile> {
+  refuseOptions("profile", options, { calls: null, warmup: null, signal: null });
   const { calls = 10, warmup = 3, signal } = options;
   const call = (): unknown => {
     signal?.throwIfAborted();

@@ -1,4 +1,5 @@
-import type { Module } from "../nn/module.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { Module } from "../nn/module.ts";
 import type { Checked } from "./checked.ts";
 import { selectParts } from "./select.ts";
 import type { Selector } from "./selector.ts";
@@ -22,6 +23,10 @@ export function parameterCount<M extends Module, const S extends Selector>(
   trains?: Checked<M, S>,
 ): ParameterCount;
 export function parameterCount(root: Module, trains?: Selector): ParameterCount {
+  if (!(root instanceof Module))
+    throw new ArgumentError(
+      `parameterCount: ${root === null ? "null" : typeof root} is no module; give the module whose parameters are counted`,
+    );
   const named = trains === undefined ? null : selectParts(root, trains);
   let [total, trained] = [0, 0];
   for (const [path, parameter] of root.namedParameters()) {

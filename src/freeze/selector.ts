@@ -1,5 +1,6 @@
 import { ArgumentError, DTypeError, IndexError, SelectorError, ShapeError } from "../base/errors.ts";
 import { idOf } from "../base/identity.ts";
+import { refuseOptions } from "../base/options.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { Module } from "../nn/module.ts";
 import { Buffer } from "../tensor/buffer.ts";
@@ -38,8 +39,10 @@ export class RegionSelector<P extends string = string> {
 export function rows<const P extends string>(
   selector: P | Exclude<Selector, string>,
   indices: Iterable<number>,
-  { dim = 0 }: { dim?: number } = {},
+  options: { dim?: number } = {},
 ): RegionSelector<P> {
+  refuseOptions("rows", options, { dim: null });
+  const { dim = 0 } = options;
   const given = [...indices];
   if (given.length === 0) throw new SelectorError("rows: no indices; name at least one");
   const shown = given.length > 8 ? `${given.slice(0, 8).join(", ")}, … (${given.length})` : given.join(", ");

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { pythonFloat } from "./repr.ts";
@@ -186,7 +187,9 @@ export class Hardswish extends Module {
 export class GELU extends Module {
   readonly approximate: "none" | "tanh";
 
-  constructor({ approximate = "none" }: { approximate?: "none" | "tanh" } = {}) {
+  constructor(options: { approximate?: "none" | "tanh" } = {}) {
+    refuseOptions("GELU", options, { approximate: null });
+    const { approximate = "none" } = options;
     super();
     this.approximate = approximate;
   }
@@ -211,7 +214,9 @@ export class GELU extends Module {
 export class ELU extends Module {
   readonly alpha: number;
 
-  constructor({ alpha = 1 }: { alpha?: number } = {}) {
+  constructor(options: { alpha?: number } = {}) {
+    refuseOptions("ELU", options, { alpha: null });
+    const { alpha = 1 } = options;
     super();
     this.alpha = alpha;
   }
@@ -235,7 +240,9 @@ export class ELU extends Module {
 export class CELU extends Module {
   readonly alpha: number;
 
-  constructor({ alpha = 1 }: { alpha?: number } = {}) {
+  constructor(options: { alpha?: number } = {}) {
+    refuseOptions("CELU", options, { alpha: null });
+    const { alpha = 1 } = options;
     super();
     this.alpha = alpha;
   }
@@ -259,7 +266,9 @@ export class CELU extends Module {
 export class LeakyReLU extends Module {
   readonly negativeSlope: number;
 
-  constructor({ negativeSlope = 0.01 }: { negativeSlope?: number } = {}) {
+  constructor(options: { negativeSlope?: number } = {}) {
+    refuseOptions("LeakyReLU", options, { negativeSlope: null });
+    const { negativeSlope = 0.01 } = options;
     super();
     this.negativeSlope = negativeSlope;
   }
@@ -283,7 +292,9 @@ export class Softplus extends Module {
   readonly beta: number;
   readonly threshold: number;
 
-  constructor({ beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {}) {
+  constructor(options: { beta?: number; threshold?: number } = {}) {
+    refuseOptions("Softplus", options, { beta: null, threshold: null });
+    const { beta = 1, threshold = 20 } = options;
     super();
     this.beta = beta;
     this.threshold = threshold;
@@ -309,7 +320,9 @@ export class Hardtanh extends Module {
   readonly minVal: number;
   readonly maxVal: number;
 
-  constructor({ minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}) {
+  constructor(options: { minVal?: number; maxVal?: number } = {}) {
+    refuseOptions("Hardtanh", options, { minVal: null, maxVal: null });
+    const { minVal = -1, maxVal = 1 } = options;
     super();
     if (!(minVal < maxVal))
       throw new ArgumentError(

@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
 import { cat } from "../tensor/functions.ts";
 import { checkedIndices } from "../tensor/operations/indexing.ts";
@@ -50,8 +51,10 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
     inFeatures: number,
     nClasses: number,
     cutoffs: readonly number[],
-    { divValue = 4, headBias = false }: AdaptiveSoftmaxOptions = {},
+    options: AdaptiveSoftmaxOptions = {},
   ) {
+    refuseOptions("AdaptiveLogSoftmaxWithLoss", options, { divValue: null, headBias: null });
+    const { divValue = 4, headBias = false } = options;
     super();
     const ascend = cutoffs.every((c, i) => Number.isInteger(c) && c > (cutoffs[i - 1] ?? 0));
     if (cutoffs.length === 0 || !ascend || cutoffs.at(-1)! > nClasses - 1)

@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { shapeText, sizeOf } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
 import { hostScalar } from "../engine/trace.ts";
@@ -50,16 +51,15 @@ export abstract class BatchNorm extends ChannelNorm {
   private readonly [momentum] = Float64Array.of(0);
   private readonly [cumulative] = new Cell(false);
 
-  constructor(
-    numFeatures: number,
-    {
-      eps = 1e-5,
-      momentum = 0.1,
-      affine = true,
-      trackRunningStats = true,
-      bias = true,
-    }: BatchNormOptions = {},
-  ) {
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    refuseOptions(new.target.name, options, {
+      eps: null,
+      momentum: null,
+      affine: null,
+      trackRunningStats: null,
+      bias: null,
+    });
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, bias = true } = options;
     super(numFeatures, { eps, affine, bias, trackRunningStats });
     this.momentum = momentum;
   }

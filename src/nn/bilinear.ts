@@ -1,4 +1,5 @@
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { sameShape, shapeText, sizeOf } from "../base/shape.ts";
 import * as kind from "../tensor/argument-kinds.ts";
 import { empty } from "../tensor/create.ts";
@@ -30,8 +31,10 @@ export class Bilinear extends Module {
     in1Features: number,
     in2Features: number,
     outFeatures: number,
-    { bias = true }: { bias?: boolean } = {},
+    options: { bias?: boolean } = {},
   ) {
+    refuseOptions("Bilinear", options, { bias: null });
+    const { bias = true } = options;
     super();
     const sizes = { in1Features, in2Features, outFeatures };
     for (const [name, size] of Object.entries(sizes)) {

@@ -1,5 +1,6 @@
 import { isFloat } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import * as kind from "../tensor/argument-kinds.ts";
 import { div, mul } from "../tensor/operations/elementwise.ts";
 import { meetFloating, resultDtype } from "../tensor/operations/promote.ts";
@@ -30,7 +31,9 @@ export class CosineSimilarity extends Module {
   readonly dim: number;
   readonly eps: number;
 
-  constructor({ dim = 1, eps = 1e-8 }: CosineSimilarityOptions = {}) {
+  constructor(options: CosineSimilarityOptions = {}) {
+    refuseOptions("CosineSimilarity", options, { dim: null, eps: null });
+    const { dim = 1, eps = 1e-8 } = options;
     super();
     this.dim = dim;
     this.eps = eps;

@@ -45,8 +45,8 @@ export abstract class AnyDropout extends Module {
 /**
  * In training, sets elements to 0 with probability p and scales the others by 1 / (1 − p); else changes nothing.
  *
- * Takes x of any shape and, in training, a floating dtype; gives x's shape. p is 0.5 unless given, as a number or `{
- * p }`. It draws anew at each call, and at each replay of a captured step.
+ * Takes x of any shape and, in training, a floating dtype; gives x's shape. p is 0.5 unless given. It draws
+ * anew at each call, and at each replay of a captured step.
  * Throws `ArgumentError` for a p that is no probability, `DTypeError` for integers in training.
  * Source: Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012;
  * `torch.nn.Dropout`.

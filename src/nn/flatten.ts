@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
@@ -17,7 +18,9 @@ export class Flatten extends Module {
   readonly startDim: number;
   readonly endDim: number;
 
-  constructor({ startDim = 1, endDim = -1 }: { startDim?: number; endDim?: number } = {}) {
+  constructor(options: { startDim?: number; endDim?: number } = {}) {
+    refuseOptions("Flatten", options, { startDim: null, endDim: null });
+    const { startDim = 1, endDim = -1 } = options;
     super();
     this.startDim = startDim;
     this.endDim = endDim;

@@ -1,4 +1,5 @@
 import { ShapeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
 import * as kind from "../tensor/argument-kinds.ts";
 import { refuseIntegers } from "../tensor/operations/promote.ts";
@@ -24,7 +25,9 @@ export interface GLUOptions {
 export class GLU extends Module {
   readonly dim: number;
 
-  constructor({ dim = -1 }: GLUOptions = {}) {
+  constructor(options: GLUOptions = {}) {
+    refuseOptions("GLU", options, { dim: null });
+    const { dim = -1 } = options;
     super();
     this.dim = dim;
   }

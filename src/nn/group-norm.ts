@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
 import { ones, zeros } from "../tensor/create.ts";
 import { groupNorm } from "../tensor/functions.ts";
@@ -38,11 +39,9 @@ export class GroupNorm extends Module {
   weight: Parameter | null;
   bias: Parameter | null;
 
-  constructor(
-    numGroups: number,
-    numChannels: number,
-    { eps = 1e-5, affine = true, bias = true }: GroupNormOptions = {},
-  ) {
+  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
+    refuseOptions("GroupNorm", options, { eps: null, affine: null, bias: null });
+    const { eps = 1e-5, affine = true, bias = true } = options;
     super();
     for (const [name, value] of Object.entries({ numGroups, numChannels }))
       if (!Number.isInteger(value) || value < 1)

@@ -1,3 +1,4 @@
+import { flag, refuseOptions } from "../base/options.ts";
 import "../base/dispose.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { disown, isPromiseLike } from "../base/promise.ts";
@@ -74,13 +75,10 @@ function noteChange(by: number): void {
 }
 
 /** Registers a hook on a module. Throws `ArgumentError` where it has no forward pass, or the hook is no function. */
-export function addHook(
-  module: object,
-  kind: Kind,
-  hook: unknown,
-  { prepend = false }: HookOptions = {},
-): HookHandle {
+export function addHook(module: object, kind: Kind, hook: unknown, options: HookOptions = {}): HookHandle {
   const op = kind === "pre" ? "registerForwardPreHook" : "registerForwardHook";
+  refuseOptions(op, options, { prepend: flag });
+  const { prepend = false } = options;
   if (typeof hook !== "function")
     throw new ArgumentError(`${op}: the hook is ${typeof hook}; it must be a function`);
   if (typeof (module as { forward?: unknown }).forward !== "function")

@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { shapeText, sizeOf } from "../base/shape.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { refuseIntegers } from "../tensor/operations/promote.ts";
@@ -23,16 +24,15 @@ export interface InstanceNormOptions {
 abstract class InstanceNorm extends ChannelNorm {
   readonly momentum: number;
 
-  constructor(
-    numFeatures: number,
-    {
-      eps = 1e-5,
-      momentum = 0.1,
-      affine = false,
-      bias = true,
-      trackRunningStats = false,
-    }: InstanceNormOptions = {},
-  ) {
+  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+    refuseOptions(new.target.name, options, {
+      eps: null,
+      momentum: null,
+      affine: null,
+      bias: null,
+      trackRunningStats: null,
+    });
+    const { eps = 1e-5, momentum = 0.1, affine = false, bias = true, trackRunningStats = false } = options;
     super(numFeatures, { eps, affine, bias, trackRunningStats });
     if (!Number.isFinite(momentum))
       throw new ArgumentError(

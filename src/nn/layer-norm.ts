@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import type { Shape } from "../base/shape.ts";
 import { ones, zeros } from "../tensor/create.ts";
 import { layerNorm } from "../tensor/functions.ts";
@@ -36,10 +37,9 @@ export class LayerNorm extends Module {
   weight: Parameter | null;
   bias: Parameter | null;
 
-  constructor(
-    normalizedShape: number | Shape,
-    { eps = 1e-5, elementwiseAffine = true, bias = true }: LayerNormOptions = {},
-  ) {
+  constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
+    refuseOptions("LayerNorm", options, { eps: null, elementwiseAffine: null, bias: null });
+    const { eps = 1e-5, elementwiseAffine = true, bias = true } = options;
     super();
     const shape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
     if (shape.length === 0)

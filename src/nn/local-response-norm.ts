@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { shapeText, sizeOf } from "../base/shape.ts";
 import * as kind from "../tensor/argument-kinds.ts";
 import { refuseIntegers } from "../tensor/operations/promote.ts";
@@ -31,7 +32,9 @@ export class LocalResponseNorm extends Module {
   readonly beta: number;
   readonly k: number;
 
-  constructor(size: number, { alpha = 1e-4, beta = 0.75, k = 1 }: LocalResponseNormOptions = {}) {
+  constructor(size: number, options: LocalResponseNormOptions = {}) {
+    refuseOptions("LocalResponseNorm", options, { alpha: null, beta: null, k: null });
+    const { alpha = 1e-4, beta = 0.75, k = 1 } = options;
     super();
     this.size = size;
     this.alpha = alpha;

@@ -1,5 +1,6 @@
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { flag, refuseOptions } from "../base/options.ts";
 import { printable, printableLines } from "../base/printable.ts";
 import { bumpEpoch, Cell, structureEpoch } from "../engine/cell.ts";
 import { refuseChangeWhileRecording } from "../engine/trace.ts";
@@ -140,7 +141,9 @@ export abstract class Module extends Watched {
   }
 
   /** This module under "", and all below it by path, a module before those inside it. */
-  namedModules({ removeDuplicate = true }: WalkOptions = {}): [string, Module][] {
+  namedModules(options: WalkOptions = {}): [string, Module][] {
+    refuseOptions("namedModules", options, { removeDuplicate: flag });
+    const { removeDuplicate = true } = options;
     const seen = new Set<Module>();
     const found: [string, Module][] = [];
     for (const { path, module } of this.#walk()) {
@@ -171,6 +174,7 @@ export abstract class Module extends Watched {
    * weights are one parameter and come once, unless `removeDuplicate` is false.
    */
   namedParameters(options: WalkOptions = {}): [string, Parameter][] {
+    refuseOptions("namedParameters", options, { removeDuplicate: flag });
     return this.#named(Parameter, options);
   }
   /** The parameters, tied ones once. */
@@ -179,6 +183,7 @@ export abstract class Module extends Watched {
   }
   /** Buffers by path. */
   namedBuffers(options: WalkOptions = {}): [string, Buffer][] {
+    refuseOptions("namedBuffers", options, { removeDuplicate: flag });
     return this.#named(Buffer, options);
   }
   /** The buffers. */
@@ -405,7 +410,9 @@ export abstract class Module extends Watched {
    * Takes the gradients away (null), so that an optimizer skips what gets none; with `setToNone: false` they become
    * zeros, with which an adaptive or decaying optimizer still moves a parameter.
    */
-  zeroGrad({ setToNone = true }: { setToNone?: boolean } = {}): void {
+  zeroGrad(options: { setToNone?: boolean } = {}): void {
+    refuseOptions("zeroGrad", options, { setToNone: flag });
+    const { setToNone = true } = options;
     for (const parameter of this.parameters()) {
       const { grad } = parameter;
       if (grad !== null) parameter.grad = setToNone ? null : zerosLike(grad);

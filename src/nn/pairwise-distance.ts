@@ -1,3 +1,4 @@
+import { refuseOptions } from "../base/options.ts";
 import * as kind from "../tensor/argument-kinds.ts";
 import { add, sub } from "../tensor/operations/elementwise.ts";
 import { floating } from "../tensor/operations/promote.ts";
@@ -30,7 +31,9 @@ export class PairwiseDistance extends Module {
   readonly eps: number;
   readonly keepdim: boolean;
 
-  constructor({ p = 2, eps = 1e-6, keepdim = false }: PairwiseDistanceOptions = {}) {
+  constructor(options: PairwiseDistanceOptions = {}) {
+    refuseOptions("PairwiseDistance", options, { p: null, eps: null, keepdim: null });
+    const { p = 2, eps = 1e-6, keepdim = false } = options;
     super();
     this.norm = p;
     this.eps = eps;

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { full } from "../tensor/create.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -27,7 +28,9 @@ export class PReLU extends Module {
   readonly init: number;
   weight: Parameter;
 
-  constructor({ numParameters = 1, init = 0.25 }: PReLUOptions = {}) {
+  constructor(options: PReLUOptions = {}) {
+    refuseOptions("PReLU", options, { numParameters: null, init: null });
+    const { numParameters = 1, init = 0.25 } = options;
     super();
     if (!Number.isInteger(numParameters) || numParameters < 0)
       throw new ArgumentError(

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import type { Shape } from "../base/shape.ts";
 import { ones } from "../tensor/create.ts";
 import { rmsNorm } from "../tensor/functions.ts";
@@ -32,10 +33,9 @@ export class RMSNorm extends Module {
   readonly eps: number | null;
   weight: Parameter | null;
 
-  constructor(
-    normalizedShape: number | Shape,
-    { eps = null, elementwiseAffine = true }: RMSNormOptions = {},
-  ) {
+  constructor(normalizedShape: number | Shape, options: RMSNormOptions = {}) {
+    refuseOptions("RMSNorm", options, { eps: null, elementwiseAffine: null });
+    const { eps = null, elementwiseAffine = true } = options;
     super();
     const shape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
     if (shape.length === 0)

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import * as kind from "../tensor/argument-kinds.ts";
 import { where } from "../tensor/functions.ts";
 import { refuseIntegers } from "../tensor/operations/promote.ts";
@@ -28,7 +29,9 @@ export class RReLU extends Module {
   readonly lower: number;
   readonly upper: number;
 
-  constructor({ lower = 1 / 8, upper = 1 / 3 }: RReLUOptions = {}) {
+  constructor(options: RReLUOptions = {}) {
+    refuseOptions("RReLU", options, { lower: null, upper: null });
+    const { lower = 1 / 8, upper = 1 / 3 } = options;
     super();
     this.lower = lower;
     this.upper = upper;

@@ -1,3 +1,4 @@
+import { refuseOptions } from "../base/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -13,7 +14,9 @@ import { Module } from "./module.ts";
 export class Hardshrink extends Module {
   readonly lambda: number;
 
-  constructor({ lambda = 0.5 }: { lambda?: number } = {}) {
+  constructor(options: { lambda?: number } = {}) {
+    refuseOptions("Hardshrink", options, { lambda: null });
+    const { lambda = 0.5 } = options;
     super();
     this.lambda = lambda;
   }
@@ -35,7 +38,9 @@ export class Hardshrink extends Module {
 export class Softshrink extends Module {
   readonly lambda: number;
 
-  constructor({ lambda = 0.5 }: { lambda?: number } = {}) {
+  constructor(options: { lambda?: number } = {}) {
+    refuseOptions("Softshrink", options, { lambda: null });
+    const { lambda = 0.5 } = options;
     super();
     this.lambda = lambda;
   }

@@ -1,4 +1,5 @@
 import { ShapeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
@@ -17,7 +18,9 @@ const dimOr = (dim: number | null, { ndim }: Tensor): number =>
 abstract class AlongDimension extends Module {
   readonly dim: number | null;
 
-  constructor({ dim = null }: SoftmaxOptions = {}) {
+  constructor(options: SoftmaxOptions = {}) {
+    refuseOptions(new.target.name, options, { dim: null });
+    const { dim = null } = options;
     super();
     this.dim = dim;
   }

@@ -1,3 +1,4 @@
+import { refuseOptions } from "../base/options.ts";
 import * as kind from "../tensor/argument-kinds.ts";
 import { refuseUnless, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -35,7 +36,9 @@ export class TransformerDecoder<L extends DecoderLayer = TransformerDecoderLayer
   layers: ModuleList<L>;
   norm: Layer | null;
 
-  constructor(decoderLayer: L, numLayers: number, { norm = null }: { norm?: Layer | null } = {}) {
+  constructor(decoderLayer: L, numLayers: number, options: { norm?: Layer | null } = {}) {
+    refuseOptions("TransformerDecoder", options, { norm: null });
+    const { norm = null } = options;
     super();
     this.layers = new ModuleList(copiesOf("TransformerDecoder", decoderLayer, numLayers));
     this.norm = norm;

@@ -1,3 +1,4 @@
+import { refuseOptions } from "../base/options.ts";
 import * as kind from "../tensor/argument-kinds.ts";
 import { refuseUnless, takes } from "../tensor/signature.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -45,7 +46,9 @@ export class TransformerEncoder<L extends EncoderLayer = TransformerEncoderLayer
   layers: ModuleList<L>;
   norm: Layer | null;
 
-  constructor(encoderLayer: L, numLayers: number, { norm = null }: { norm?: Layer | null } = {}) {
+  constructor(encoderLayer: L, numLayers: number, options: { norm?: Layer | null } = {}) {
+    refuseOptions("TransformerEncoder", options, { norm: null });
+    const { norm = null } = options;
     super();
     this.layers = new ModuleList(copiesOf("TransformerEncoder", encoderLayer, numLayers));
     this.norm = norm;

@@ -1,5 +1,6 @@
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
 import * as kind from "../tensor/argument-kinds.ts";
 import { full } from "../tensor/create.ts";
@@ -118,7 +119,9 @@ export class Transformer<
   }
 
   /** A mask of numbers that keeps positions from attending to later ones: [size, size], -Infinity above the diagonal. */
-  static generateSquareSubsequentMask(size: number, { dtype = "f32" }: { dtype?: DType } = {}): Tensor {
+  static generateSquareSubsequentMask(size: number, options: { dtype?: DType } = {}): Tensor {
+    refuseOptions("generateSquareSubsequentMask", options, { dtype: null });
+    const { dtype = "f32" } = options;
     return full([size, size], -Infinity, { dtype }).triu(1);
   }
 

@@ -1,4 +1,5 @@
 import { IndexError, ShapeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
 import * as kind from "../tensor/argument-kinds.ts";
 import { noGrad } from "../tensor/autograd.ts";
@@ -30,7 +31,9 @@ export class WeightNorm extends Parametrization {
   original0: Parameter;
   original1: Parameter;
 
-  constructor(weight: Tensor, { dim = 0 }: WeightNormOptions = {}) {
+  constructor(weight: Tensor, options: WeightNormOptions = {}) {
+    refuseOptions("WeightNorm", options, { dim: null });
+    const { dim = 0 } = options;
     super();
     // PyTorch's -1 is no dimension, but stands for all of the tensor.
     const along = dim === -1 ? null : dim;

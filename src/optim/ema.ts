@@ -4,7 +4,7 @@ import { between, optionProblem, refuseNoOptions, refuseUnknownOptions } from ".
 import { printable } from "../base/printable.ts";
 import { runThen } from "../base/run-then.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
-import { type StateContext, translated } from "../base/stateful.ts";
+import { refuseContext, type StateContext, translated } from "../base/stateful.ts";
 import { Cell, structureEpoch } from "../engine/cell.ts";
 import { commit } from "../engine/realize.ts";
 import {
@@ -256,7 +256,9 @@ export class EMA {
   }
 
   /** Copies of the averages, and their update counts, by path. */
-  stateDict({ live = false }: Pick<StateContext, "live"> = {}): EMAStateDict {
+  stateDict(options: Pick<StateContext, "live"> = {}): EMAStateDict {
+    refuseContext("stateDict", options);
+    const { live = false } = options;
     refuseWhileRecording("stateDict()");
     const byPath = [...this.#byPath()];
     return {
@@ -269,6 +271,7 @@ export class EMA {
 
   /** Puts back what `stateDict` gave. All of it is checked first: if anything does not fit, nothing is loaded. */
   loadStateDict(dict: EMAStateDict, context: StateContext = {}): void {
+    refuseContext("loadStateDict", context);
     this.prepareLoad(dict, context)();
   }
 

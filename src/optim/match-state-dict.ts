@@ -106,7 +106,7 @@ function wrongPlaces(
   for (const [kind, rivals] of alike)
     if (rivals.length > 1 && (dict.paramGroups.length > 1 || rivals.some(hasState)))
       wrong.push(
-        `${rivals.join(" and ")} have no names, and are all ${kind}: nothing tells which is which. Make the optimizers of a module, or ` +
+        `${rivals.join(" and ")} have no names, or not each its own, and are all ${kind}: nothing tells which is which. Make the optimizers of a module, or ` +
           `of names with parameters (new ${optimizer}(net.namedParameters())), or pass { module } to stateDict and loadStateDict, as save and load do`,
       );
   return wrong;
@@ -141,7 +141,7 @@ function remedies(dict: OptimizerStateDict, { names }: LoadTarget, { missing, ex
   const unnamed = [...missing.filter((name) => names.places.has(name)), ...extra.filter(isPlace)];
   if (unnamed.length > 0 && foreign.length === 0)
     found.push(
-      `${unnamed.join(", ")} have no names, only places in a list: make both optimizers of a module, or pass { module } to stateDict and loadStateDict`,
+      `${unnamed.join(", ")} have no names of their own, only places in a list: make both optimizers of a module, or pass { module } to stateDict and loadStateDict`,
     );
   return found;
 }

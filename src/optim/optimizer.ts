@@ -1,6 +1,6 @@
 import { ArgumentError } from "../base/errors.ts";
-import { optionProblem, refuseNoOptions } from "../base/options.ts";
-import type { StateContext } from "../base/stateful.ts";
+import { flag, optionProblem, refuseNoOptions, refuseOptions } from "../base/options.ts";
+import { refuseContext, type StateContext } from "../base/stateful.ts";
 import { Cell, structureEpoch } from "../engine/cell.ts";
 import { commit, withoutRefuted } from "../engine/realize.ts";
 import { currentTrace, hostEffect, writingAs } from "../engine/trace.ts";
@@ -180,8 +180,9 @@ export abstract class Optimizer<
    * Parameters by name: the path in `module` (by default the optimizer's own), the name or path that it was given with,
    * or else its group and place there. What its module no longer holds has `former:` before its path.
    */
-  namedParameters({ module }: NamingOptions = {}): Map<string, Parameter> {
-    return new Map(this.#named(module).own);
+  namedParameters(options: NamingOptions = {}): Map<string, Parameter> {
+    refuseContext("namedParameters", options);
+    return new Map(this.#named(options.module).own);
   }
 
   #named(module: Module | null = this.module): ParameterNames {
@@ -247,7 +248,9 @@ export abstract class Optimizer<
    * Takes the gradients away (null), so that parameters that get none are skipped; with `setToNone: false` they
    * become zeros, which are gradients: momentum, adaptive rates and decay then move a parameter all the same.
    */
-  zeroGrad({ setToNone = true }: { setToNone?: boolean } = {}): void {
+  zeroGrad(options: { setToNone?: boolean } = {}): void {
+    refuseOptions("zeroGrad", options, { setToNone: flag });
+    const { setToNone = true } = options;
     for (const p of this.parameters()) {
       const { grad } = p;
       if (grad !== null) p.grad = setToNone ? null : zerosLike(grad);
@@ -442,7 +445,9 @@ export abstract class Optimizer<
   }
 
   /** Copies of the state, by the names of the parameters (their paths in `module`), and the options of the groups. */
-  stateDict({ module, live = false }: NamingOptions & Pick<StateContext, "live"> = {}): OptimizerStateDict {
+  stateDict(options: NamingOptions & Pick<StateContext, "live"> = {}): OptimizerStateDict {
+    refuseContext("stateDict", options);
+    const { module, live = false } = options;
     return optimizerState(this.#owner(module), live);
   }
 
@@ -452,6 +457,7 @@ export abstract class Optimizer<
    * loaded.
    */
   loadStateDict(dict: OptimizerStateDict, options: NamingOptions = {}): void {
+    refuseContext("loadStateDict", options);
     this.prepareLoad(dict, options)();
   }
 

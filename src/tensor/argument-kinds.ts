@@ -1,5 +1,6 @@
 import { dtypes } from "../base/dtype.ts";
 import { IndexError, ShapeError, type ThawError } from "../base/errors.ts";
+import { isPlain } from "../base/plain.ts";
 import { shapeText } from "../base/shape.ts";
 import { Methods } from "./methods/base.ts";
 
@@ -195,12 +196,6 @@ function faultyEntry(list: readonly unknown[], ok: (x: unknown) => boolean, what
   return null;
 }
 
-/** Whether it is an object of no class. */
-export const isPlain = (x: unknown): x is Record<string, unknown> => {
-  if (typeof x !== "object" || x === null) return false;
-  const prototype = Object.getPrototypeOf(x);
-  return prototype === Object.prototype || prototype === null;
-};
 /** Names in quotes, with commas. */
 export const quoted = (names: readonly string[]): string =>
   names.map((name) => JSON.stringify(name)).join(", ");

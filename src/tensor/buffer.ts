@@ -1,3 +1,4 @@
+import { refuseOptions } from "../base/options.ts";
 import { Cell } from "../engine/cell.ts";
 import type { Node } from "../ir/node.ts";
 import { Stored } from "./stored.ts";
@@ -18,7 +19,9 @@ export class Buffer extends Stored {
   readonly persistent: boolean;
   readonly #held = new Cell(false);
 
-  constructor(initial: Tensor, { persistent = true }: { persistent?: boolean } = {}) {
+  constructor(initial: Tensor, options: { persistent?: boolean } = {}) {
+    refuseOptions("Buffer", options, { persistent: null });
+    const { persistent = true } = options;
     super(initial);
     this.persistent = persistent;
   }

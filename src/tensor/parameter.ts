@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { Cell } from "../engine/cell.ts";
 import { type Node, node } from "../ir/node.ts";
@@ -24,7 +25,9 @@ export class Parameter extends Stored {
   #variable: Node<"variable"> | null = null;
 
   /** A parameter with the value of a tensor. */
-  constructor(initial: Tensor, { requiresGrad = true }: { requiresGrad?: boolean } = {}) {
+  constructor(initial: Tensor, options: { requiresGrad?: boolean } = {}) {
+    refuseOptions("Parameter", options, { requiresGrad: null });
+    const { requiresGrad = true } = options;
     super(initial);
     this.requiresGrad = requiresGrad;
   }

@@ -1,7 +1,8 @@
 import { ArgumentError, type ThawError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
+import { isPlain } from "../base/plain.ts";
 import { shapeText } from "../base/shape.ts";
-import { described, isList, isNumber, isPlain, isTensor, type Kind, quoted } from "./argument-kinds.ts";
+import { described, isList, isNumber, isTensor, type Kind, quoted } from "./argument-kinds.ts";
 
 /**
  * What a public operation may be called with. JavaScript lets anything be passed: what a signature does not allow is

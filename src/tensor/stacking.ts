@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { isPlain } from "../base/plain.ts";
 import { shapeText, sizeOf } from "../base/shape.ts";
 import { hostNode } from "../engine/trace.ts";
 import type { Node } from "../ir/node.ts";
@@ -87,7 +88,7 @@ const gridPart: kind.Kind = {
   ok: (x) =>
     kind.tensor.ok(x) ||
     kind.tensors.ok(x) ||
-    (kind.isPlain(x) &&
+    (isPlain(x) &&
       Object.entries(x).every(([k, v]) => k === "indexing" && (v === "ij" || v === "xy" || v === undefined))),
 };
 

@@ -1,5 +1,6 @@
 import { type DType, isFloat, promoteTypes } from "../base/dtype.ts";
 import { ThawError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -29,6 +30,7 @@ export async function assertClose(
   expected: Tensor,
   tolerance: Tolerance = {},
 ): Promise<void> {
+  refuseOptions("assertClose", tolerance, { rtol: null, atol: null, equalNan: null });
   const difference = await differenceOf(actual, expected, tolerance);
   if (difference !== null) throw new ThawError(`assertClose: ${difference}`);
 }

@@ -1,4 +1,5 @@
 import { ArgumentError, GradientError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { fromArray } from "../tensor/create.ts";
 import { gradient, Tensor } from "../tensor/tensor.ts";
@@ -36,6 +37,16 @@ const names: CheckNames = {
   input: (i) => `input ${i}`,
 };
 
+/** The options that there are. */
+export const optionChecks = {
+  eps: null,
+  atol: null,
+  rtol: null,
+  raiseException: null,
+  nondetTol: null,
+  signal: null,
+};
+
 /**
  * Compares the gradients that autograd gives for a function with central differences, for every output and every input
  * that requires a gradient: |autograd − differences| ≤ atol + rtol · |differences| for each element by each element.
@@ -47,11 +58,14 @@ const names: CheckNames = {
  * Source: `torch.autograd.gradcheck`.
  * Example: `await gradcheck((x) => x.sin(), [tensor([0.3], { dtype: "f64", requiresGrad: true })])`.
  */
-export const gradcheck = (
+export const gradcheck = async (
   fn: Checked,
   inputs: readonly Tensor[],
   options: GradcheckOptions = {},
-): Promise<boolean> => checkGradients(fn, inputs, options, names);
+): Promise<boolean> => {
+  refuseOptions("gradcheck", options, optionChecks);
+  return checkGradients(fn, inputs, options, names);
+};
 
 /** The work of `gradcheck`, under other names. */
 export async function checkGradients(

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { enableGrad } from "../tensor/autograd.ts";
 import { fromArray } from "../tensor/create.ts";
@@ -9,6 +10,7 @@ import {
   checkable,
   checkGradients,
   type GradcheckOptions,
+  optionChecks,
 } from "./gradcheck.ts";
 
 /** Options of `gradgradcheck`. */
@@ -31,8 +33,10 @@ export interface GradgradcheckOptions extends GradcheckOptions {
 export async function gradgradcheck(
   fn: Checked,
   inputs: readonly Tensor[],
-  { gradOutputs, ...options }: GradgradcheckOptions = {},
+  given: GradgradcheckOptions = {},
 ): Promise<boolean> {
+  refuseOptions("gradgradcheck", given, { ...optionChecks, gradOutputs: null });
+  const { gradOutputs, ...options } = given;
   const count = inputs.length;
   const names: CheckNames = {
     check: "gradgradcheck",

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { type Resident, watchAssignments } from "../engine/trace.ts";
 import { bitsOf } from "../nn/bits.ts";
 import { Module } from "../nn/module.ts";
@@ -53,6 +54,7 @@ interface Watched {
  * hand-written loops, captured or not, and costs a few passes over what is updated; `stop()` ends it.
  */
 export function audit(target: Observed | AuditedStep, options: AuditOptions = {}): Audit {
+  refuseOptions("audit", options, { module: null, history: null });
   const optimizer = "optimizer" in target ? target.optimizer : target;
   const module = options.module ?? ("optimizer" in target ? target.module : optimizer.module);
   if (!(module instanceof Module))

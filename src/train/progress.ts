@@ -1,3 +1,4 @@
+import { refuseOptions } from "../base/options.ts";
 /** What a line of progress tells beside how far it has come. */
 export interface Metrics {
   loss?: number;
@@ -45,16 +46,15 @@ export class Progress {
   #loss: number | undefined;
   #accuracy: number | undefined;
 
-  constructor(
-    total: number,
-    {
+  constructor(total: number, options: ProgressOptions = {}) {
+    refuseOptions("Progress", options, { label: null, from: null, lines: null, output: null, now: null });
+    const {
       label = "",
       from = 0,
       lines = 10,
       output = standardOutput(),
       now = () => performance.now(),
-    }: ProgressOptions = {},
-  ) {
+    } = options;
     this.#total = total;
     this.#label = label;
     this.#from = from;

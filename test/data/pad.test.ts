@@ -105,6 +105,10 @@ describe("padSequence", () => {
 
   test("refuses what PyTorch refuses, and what it would cast unasked", () => {
     expect(() => padSequence([])).toThrow(ArgumentError);
+    expect(() => padSequence([ids(1), ids(1, 2)], { paddingValue: 1.5 })).toThrow(
+      /paddingValue is 1.5.* i32/,
+    );
+    expect(() => padToMultiple(ids(1), 2, { paddingValue: -0.5 })).toThrow(/paddingValue is -0.5.* i32/);
     expect(() => padSequence([tensor(1)])).toThrow(ShapeError);
     expect(() => padSequence([rows([1, 2]), rows([1, 2, 3])])).toThrow(/\[1, 2\], \[1, 3\]/);
     expect(() => padSequence([ids(1), tensor([1])])).toThrow(DTypeError);

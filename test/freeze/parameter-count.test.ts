@@ -33,3 +33,7 @@ test("counts elements, tied ones once, by what is trained and what is not", () =
   expect(() => parameterCount(net, "haed.**" as string)).toThrow(SelectorError);
   expect(parameterCount(new nn.ReLU())).toEqual({ total: 0, trained: 0, frozen: 0 });
 });
+
+test.each([3, null, undefined, "net"])("refuses %o, which is no module", (root) => {
+  expect(() => parameterCount(root as never)).toThrow(/parameterCount: \w+ is no module/);
+});

@@ -132,7 +132,15 @@ describe("parameters of no module", () => {
     const [r, s] = pair();
     const dict = stepped(new Adam([p, q]), p).stateDict();
     expect(() => new Adam([s, r]).loadStateDict(dict)).toThrow(
-      "0.0 and 0.1 have no names, and are all f32[2]: nothing tells which is which",
+      "0.0 and 0.1 have no names, or not each its own, and are all f32[2]: nothing tells which is which",
+    );
+    const alike = (a: Parameter, b: Parameter) =>
+      new Adam([
+        ["w", a],
+        ["w", b],
+      ]);
+    expect(() => alike(s, r).loadStateDict(stepped(alike(p, q), p).stateDict())).toThrow(
+      /or not each its own/,
     );
     const named = stepped(
       new Adam([

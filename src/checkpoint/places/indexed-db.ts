@@ -1,4 +1,5 @@
 import { FileError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { readBlob } from "./blob.ts";
 import { type Place, placeNamed, progressOf } from "./place.ts";
 
@@ -10,7 +11,9 @@ const store = "files";
  * under; `database`: default `"thaw"`. Reading and writing throw `FileError`.
  * Source: https://developer.mozilla.org/docs/Web/API/IndexedDB_API
  */
-export function indexedDb(key: string, { database = "thaw" }: { database?: string } = {}): Place {
+export function indexedDb(key: string, options: { database?: string } = {}): Place {
+  refuseOptions("indexedDb", options, { database: null });
+  const { database = "thaw" } = options;
   const name = `${key} in the database ${database}`;
   return placeNamed(name, {
     async read(transfer) {

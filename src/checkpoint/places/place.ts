@@ -1,4 +1,5 @@
 import { FileError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 
 /** How far bytes have come. */
 export interface Progress {
@@ -67,3 +68,7 @@ export function placeNamed(name: string, { read, write }: Pick<Place, "read" | "
     write: (bytes, transfer) => telling(`save ${name}`, transfer, () => write(bytes, transfer)),
   };
 }
+
+/** Throws `ArgumentError` for what is no option of a transfer. */
+export const refuseTransfer = (what: string, transfer: Transfer): void =>
+  refuseOptions(what, transfer, { onProgress: null, signal: null });

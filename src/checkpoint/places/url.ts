@@ -1,4 +1,5 @@
 import { FileError, HttpError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { type Absent, type Arriving, allOf, watched } from "./arriving.ts";
 import { failed, type Place, placeNamed, progressOf, type Transfer } from "./place.ts";
 
@@ -18,6 +19,7 @@ export interface UrlOptions {
  * is none.
  */
 export function atUrl(url: string | URL, options: UrlOptions = {}): Place {
+  refuseOptions("atUrl", options, { headers: null, method: null, credentials: null });
   const name = String(url);
   const ask = async (what: string, transfer: Transfer, more: RequestInit): Promise<Response> => {
     const response = await answer(name, what, options, transfer, more);

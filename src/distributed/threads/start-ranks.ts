@@ -2,6 +2,7 @@ import { availableCores } from "../../backends/cores.ts";
 import { shareCores } from "../../backends/sharing.ts";
 import { errorText } from "../../base/error-text.ts";
 import { ArgumentError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { settings } from "../../base/settings.ts";
 import { Control, seenText } from "../control.ts";
 import { crowdText, shareOf } from "../divide-machine.ts";
@@ -50,7 +51,7 @@ export interface RunningRanks {
  * divided among them. Throws `ArgumentError` for options that cannot be, `GroupError` inside a rank.
  */
 export function startRanks(script: URL | string, options: RanksOptions): RunningRanks {
-  refuseOptions(options);
+  checkOptions(options);
   groupsDoNotNest("startRanks");
   const { Worker } = process.getBuiltinModule("node:worker_threads");
   const { ranks, restarts = 0, notice = () => {} } = options;
@@ -71,12 +72,25 @@ export function startRanks(script: URL | string, options: RanksOptions): Running
   };
 }
 
+const checkedBelow = {
+  ranks: null,
+  args: null,
+  restarts: null,
+  timeout: null,
+  grace: null,
+  bucketBytes: null,
+  output: null,
+  notice: null,
+};
+
 const defaults = { timeout: 300, grace: 2, bucketBytes: 2 ** 20 } as const;
 
 /** Ranks that one control has room for: more threads than any machine has cores are a mistake. */
 const mostRanks = 256;
 
-function refuseOptions({ ranks, restarts = 0, ...options }: RanksOptions): void {
+function checkOptions(given: RanksOptions): void {
+  refuseOptions<RanksOptions>("startRanks", given, checkedBelow);
+  const { ranks, restarts = 0, ...options } = given;
   if (!Number.isInteger(ranks) || ranks < 1 || ranks > mostRanks)
     throw new ArgumentError(
       `startRanks: ranks is ${ranks}; it must be a whole number from 1 to ${mostRanks}`,

@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { type Shape, shapeText, sizeOf } from "../../base/shape.ts";
 import { noGrad } from "../../tensor/autograd.ts";
 import { eye, full } from "../../tensor/create.ts";
@@ -17,14 +18,18 @@ function fill<T extends Tensor>(target: T, value: () => Tensor): T {
 }
 
 /** Uniform numbers in [a, b). */
-export const uniform_ = <T extends Tensor>(target: T, { a = 0, b = 1 }: { a?: number; b?: number } = {}): T =>
-  fill(target, () => uniform(target.shape, a, b, { dtype: target.dtype }));
+export function uniform_<T extends Tensor>(target: T, options: { a?: number; b?: number } = {}): T {
+  refuseOptions("uniform_", options, { a: null, b: null });
+  const { a = 0, b = 1 } = options;
+  return fill(target, () => uniform(target.shape, a, b, { dtype: target.dtype }));
+}
 
 /** Normal numbers. */
-export const normal_ = <T extends Tensor>(
-  target: T,
-  { mean = 0, std = 1 }: { mean?: number; std?: number } = {},
-): T => fill(target, () => normal(target.shape, mean, std, { dtype: target.dtype }));
+export function normal_<T extends Tensor>(target: T, options: { mean?: number; std?: number } = {}): T {
+  refuseOptions("normal_", options, { mean: null, std: null });
+  const { mean = 0, std = 1 } = options;
+  return fill(target, () => normal(target.shape, mean, std, { dtype: target.dtype }));
+}
 
 /** One value everywhere. */
 export const constant_ = <T extends Tensor>(target: T, value: number): T =>
@@ -94,16 +99,21 @@ function fans(op: string, shape: Shape): { fanIn: number; fanOut: number } {
   return { fanIn: shape[1]! * receptive, fanOut: shape[0]! * receptive };
 }
 
+/** What a result is multiplied by. */
+type GainOptions = { gain?: number };
+
 /** Uniform by Glorot and Bengio (2010): within ±gain · √(6 / (fanIn + fanOut)). */
-export function xavierUniform_<T extends Tensor>(target: T, { gain = 1 }: { gain?: number } = {}): T {
-  const bound = Math.sqrt(3) * xavierStd("xavierUniform_", target, gain);
+export function xavierUniform_<T extends Tensor>(target: T, options: GainOptions = {}): T {
+  const bound = Math.sqrt(3) * xavierStd("xavierUniform_", target, options);
   return uniform_(target, { a: -bound, b: bound });
 }
 /** Normal by Glorot and Bengio (2010): standard deviation gain · √(2 / (fanIn + fanOut)). */
-export const xavierNormal_ = <T extends Tensor>(target: T, { gain = 1 }: { gain?: number } = {}): T =>
-  normal_(target, { std: xavierStd("xavierNormal_", target, gain) });
+export const xavierNormal_ = <T extends Tensor>(target: T, options: GainOptions = {}): T =>
+  normal_(target, { std: xavierStd("xavierNormal_", target, options) });
 
-function xavierStd(op: string, { shape }: Tensor, gain: number): number {
+function xavierStd(op: string, { shape }: Tensor, options: GainOptions): number {
+  refuseOptions(op, options, { gain: null });
+  const { gain = 1 } = options;
   const { fanIn, fanOut } = fans(op, shape);
   return gain * Math.sqrt(2 / (fanIn + fanOut));
 }
@@ -126,11 +136,9 @@ export function kaimingUniform_<T extends Tensor>(target: T, options: KaimingOpt
 export const kaimingNormal_ = <T extends Tensor>(target: T, options: KaimingOptions = {}): T =>
   normal_(target, { std: kaimingStd("kaimingNormal_", target, options) });
 
-function kaimingStd(
-  op: string,
-  { shape }: Tensor,
-  { a = 0, mode = "fanIn", nonlinearity = "leakyRelu" }: KaimingOptions,
-): number {
+function kaimingStd(op: string, { shape }: Tensor, options: KaimingOptions): number {
+  refuseOptions(op, options, { a: null, mode: null, nonlinearity: null });
+  const { a = 0, mode = "fanIn", nonlinearity = "leakyRelu" } = options;
   if (mode !== "fanIn" && mode !== "fanOut")
     throw new ArgumentError(`${op}: mode "${mode as string}" is not "fanIn" or "fanOut"`);
   return calculateGain(nonlinearity, a) / Math.sqrt(fans(op, shape)[mode]);

@@ -1,5 +1,6 @@
 import { erf } from "../../base/erf.ts";
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { shapeText, sizeOf } from "../../base/shape.ts";
 import { noGrad } from "../../tensor/autograd.ts";
 import { fromArray } from "../../tensor/create.ts";
@@ -20,10 +21,9 @@ export interface TruncNormalOptions {
 }
 
 /** Normal numbers redrawn until they are in [a, b]: made of uniform ones by the inverse of their distribution. */
-export function truncNormal_<T extends Tensor>(
-  target: T,
-  { mean = 0, std = 1, a = -2, b = 2 }: TruncNormalOptions = {},
-): T {
+export function truncNormal_<T extends Tensor>(target: T, options: TruncNormalOptions = {}): T {
+  refuseOptions("truncNormal_", options, { mean: null, std: null, a: null, b: null });
+  const { mean = 0, std = 1, a = -2, b = 2 } = options;
   if (!(std > 0) || !(a < b))
     throw new ArgumentError(`truncNormal_: std ${std}, from ${a} to ${b}; std must be positive, a below b`);
   const [low, high] = [a, b].map((x) => erf((x - mean) / std / Math.SQRT2)) as [number, number];
@@ -65,7 +65,9 @@ function inverseErf(x: Tensor): Tensor {
 }
 
 /** Rows (or columns, if there are fewer) that are orthonormal, times `gain`; dimensions after the first are one. */
-export function orthogonal_<T extends Tensor>(target: T, { gain = 1 }: { gain?: number } = {}): T {
+export function orthogonal_<T extends Tensor>(target: T, options: { gain?: number } = {}): T {
+  refuseOptions("orthogonal_", options, { gain: null });
+  const { gain = 1 } = options;
   const { shape } = target;
   if (shape.length < 2)
     throw new ShapeError(

@@ -1,4 +1,5 @@
 import { ArgumentError, DTypeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { type Node, node } from "../../ir/node.ts";
 import { Buffer } from "../../tensor/buffer.ts";
 import { logSigmoid } from "../../tensor/operations/activation.ts";
@@ -134,7 +135,9 @@ export class BCELoss extends Module {
   weight: Buffer | null;
   readonly reduction: Reduction;
 
-  constructor({ weight = null, reduction = "mean" }: BinaryLossOptions = {}) {
+  constructor(options: BinaryLossOptions = {}) {
+    refuseOptions("BCELoss", options, { weight: null, reduction: null });
+    const { weight = null, reduction = "mean" } = options;
     super();
     this.weight = buffered(weight);
     this.reduction = reduction;
@@ -159,7 +162,9 @@ export class BCEWithLogitsLoss extends Module {
   posWeight: Buffer | null;
   readonly reduction: Reduction;
 
-  constructor({ weight = null, posWeight = null, reduction = "mean" }: LogitLossOptions = {}) {
+  constructor(options: LogitLossOptions = {}) {
+    refuseOptions("BCEWithLogitsLoss", options, { weight: null, posWeight: null, reduction: null });
+    const { weight = null, posWeight = null, reduction = "mean" } = options;
     super();
     this.weight = buffered(weight);
     this.posWeight = buffered(posWeight);

@@ -1,5 +1,6 @@
 import { isFloat } from "../../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import * as kind from "../../tensor/argument-kinds.ts";
@@ -114,12 +115,14 @@ export class CrossEntropyLoss extends Module {
   readonly labelSmoothing: number;
   readonly reduction: Reduction;
 
-  constructor({
-    weight = null,
-    ignoreIndex = -100,
-    labelSmoothing = 0,
-    reduction = "mean",
-  }: CrossEntropyOptions = {}) {
+  constructor(options: CrossEntropyOptions = {}) {
+    refuseOptions("CrossEntropyLoss", options, {
+      weight: null,
+      ignoreIndex: null,
+      labelSmoothing: null,
+      reduction: null,
+    });
+    const { weight = null, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" } = options;
     super();
     this.weight = weight === null ? null : new Buffer(weight);
     this.ignoreIndex = ignoreIndex;

@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { sameShape, shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import * as kind from "../../tensor/argument-kinds.ts";
@@ -100,7 +101,9 @@ function huberLossOf(
 export class MSELoss extends Module {
   readonly reduction: Reduction;
 
-  constructor({ reduction = "mean" }: LossOptions = {}) {
+  constructor(options: LossOptions = {}) {
+    refuseOptions("MSELoss", options, { reduction: null });
+    const { reduction = "mean" } = options;
     super();
     this.reduction = reduction;
   }
@@ -121,7 +124,9 @@ export class MSELoss extends Module {
 export class L1Loss extends Module {
   readonly reduction: Reduction;
 
-  constructor({ reduction = "mean" }: LossOptions = {}) {
+  constructor(options: LossOptions = {}) {
+    refuseOptions("L1Loss", options, { reduction: null });
+    const { reduction = "mean" } = options;
     super();
     this.reduction = reduction;
   }
@@ -143,7 +148,9 @@ export class SmoothL1Loss extends Module {
   readonly reduction: Reduction;
   readonly beta: number;
 
-  constructor({ reduction = "mean", beta = 1 }: LossOptions & { beta?: number } = {}) {
+  constructor(options: LossOptions & { beta?: number } = {}) {
+    refuseOptions("SmoothL1Loss", options, { reduction: null, beta: null });
+    const { reduction = "mean", beta = 1 } = options;
     super();
     this.reduction = reduction;
     this.beta = beta;
@@ -166,7 +173,9 @@ export class HuberLoss extends Module {
   readonly reduction: Reduction;
   readonly delta: number;
 
-  constructor({ reduction = "mean", delta = 1 }: LossOptions & { delta?: number } = {}) {
+  constructor(options: LossOptions & { delta?: number } = {}) {
+    refuseOptions("HuberLoss", options, { reduction: null, delta: null });
+    const { reduction = "mean", delta = 1 } = options;
     super();
     this.reduction = reduction;
     this.delta = delta;

@@ -1,3 +1,4 @@
+import { refuseOptions } from "../../base/options.ts";
 import * as kind from "../../tensor/argument-kinds.ts";
 import { div, exp, mul, sub } from "../../tensor/operations/elementwise.ts";
 import { xlogy } from "../../tensor/operations/logarithmic.ts";
@@ -54,7 +55,9 @@ export class KLDivLoss extends Module {
   readonly reduction: Reduction | "batchmean";
   readonly logTarget: boolean;
 
-  constructor({ reduction = "mean", logTarget = false }: KLDivOptions = {}) {
+  constructor(options: KLDivOptions = {}) {
+    refuseOptions("KLDivLoss", options, { reduction: null, logTarget: null });
+    const { reduction = "mean", logTarget = false } = options;
     super();
     this.reduction = reduction;
     this.logTarget = logTarget;

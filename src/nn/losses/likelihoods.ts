@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { sameShape, shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import * as kind from "../../tensor/argument-kinds.ts";
@@ -83,7 +84,9 @@ export class PoissonNLLLoss extends Module {
   readonly eps: number;
   readonly reduction: Reduction;
 
-  constructor({ logInput = true, full = false, eps = 1e-8, reduction = "mean" }: PoissonOptions = {}) {
+  constructor(options: PoissonOptions = {}) {
+    refuseOptions("PoissonNLLLoss", options, { logInput: null, full: null, eps: null, reduction: null });
+    const { logInput = true, full = false, eps = 1e-8, reduction = "mean" } = options;
     super();
     this.logInput = logInput;
     this.full = full;
@@ -173,7 +176,9 @@ export class GaussianNLLLoss extends Module {
   readonly eps: number;
   readonly reduction: Reduction;
 
-  constructor({ full = false, eps = 1e-6, reduction = "mean" }: GaussianOptions = {}) {
+  constructor(options: GaussianOptions = {}) {
+    refuseOptions("GaussianNLLLoss", options, { full: null, eps: null, reduction: null });
+    const { full = false, eps = 1e-6, reduction = "mean" } = options;
     super();
     this.full = full;
     this.eps = eps;

@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { sameShape, shapeText, sizeOf } from "../../base/shape.ts";
 import * as kind from "../../tensor/argument-kinds.ts";
 import { Buffer } from "../../tensor/buffer.ts";
@@ -105,18 +106,23 @@ export class LinearCrossEntropyLoss extends Module {
   readonly labelSmoothing: number;
   linear: Linear;
 
-  constructor(
-    inFeatures: number,
-    numClasses: number,
-    {
+  constructor(inFeatures: number, numClasses: number, options: LinearCrossEntropyLossOptions = {}) {
+    refuseOptions("LinearCrossEntropyLoss", options, {
+      outFeatures: null,
+      bias: null,
+      reduction: null,
+      weight: null,
+      ignoreIndex: null,
+      labelSmoothing: null,
+    });
+    const {
       outFeatures = [],
       bias = false,
       reduction = "mean",
       weight = null,
       ignoreIndex = null,
       labelSmoothing = 0,
-    }: LinearCrossEntropyLossOptions = {},
-  ) {
+    } = options;
     super();
     if (weight !== null && !sameShape(weight.shape, [numClasses]))
       throw new ShapeError(

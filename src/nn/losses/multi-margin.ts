@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { shapeText, sizeOf } from "../../base/shape.ts";
 import * as kind from "../../tensor/argument-kinds.ts";
 import { Buffer } from "../../tensor/buffer.ts";
@@ -96,7 +97,9 @@ export class MultiMarginLoss extends Module {
   weight: Buffer | null;
   readonly reduction: Reduction;
 
-  constructor({ p = 1, margin = 1, weight = null, reduction = "mean" }: MultiMarginOptions = {}) {
+  constructor(options: MultiMarginOptions = {}) {
+    refuseOptions("MultiMarginLoss", options, { p: null, margin: null, weight: null, reduction: null });
+    const { p = 1, margin = 1, weight = null, reduction = "mean" } = options;
     super();
     requirePower("MultiMarginLoss", p);
     if (weight !== null && weight.ndim !== 1)

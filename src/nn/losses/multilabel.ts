@@ -1,5 +1,6 @@
 import { isFloat } from "../../base/dtype.ts";
 import { DTypeError, IndexError, ShapeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { sameShape, shapeText } from "../../base/shape.ts";
 import { node } from "../../ir/node.ts";
 import { Buffer } from "../../tensor/buffer.ts";
@@ -97,7 +98,9 @@ function multilabelMarginLossOf(
 export class MultiLabelMarginLoss extends Module {
   readonly reduction: Reduction;
 
-  constructor({ reduction = "mean" }: LossOptions = {}) {
+  constructor(options: LossOptions = {}) {
+    refuseOptions("MultiLabelMarginLoss", options, { reduction: null });
+    const { reduction = "mean" } = options;
     super();
     this.reduction = reduction;
   }
@@ -155,7 +158,9 @@ export class MultiLabelSoftMarginLoss extends Module {
   weight: Buffer | null;
   readonly reduction: Reduction;
 
-  constructor({ weight = null, reduction = "mean" }: MultilabelOptions = {}) {
+  constructor(options: MultilabelOptions = {}) {
+    refuseOptions("MultiLabelSoftMarginLoss", options, { weight: null, reduction: null });
+    const { weight = null, reduction = "mean" } = options;
     super();
     this.weight = weight === null ? null : new Buffer(weight);
     this.reduction = reduction;

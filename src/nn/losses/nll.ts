@@ -1,4 +1,5 @@
 import { DTypeError, ShapeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import * as kind from "../../tensor/argument-kinds.ts";
@@ -78,7 +79,9 @@ export class NLLLoss extends Module {
   readonly ignoreIndex: number;
   readonly reduction: Reduction;
 
-  constructor({ weight = null, ignoreIndex = -100, reduction = "mean" }: ClassLossOptions = {}) {
+  constructor(options: ClassLossOptions = {}) {
+    refuseOptions("NLLLoss", options, { weight: null, ignoreIndex: null, reduction: null });
+    const { weight = null, ignoreIndex = -100, reduction = "mean" } = options;
     super();
     this.weight = weight === null ? null : new Buffer(weight);
     this.ignoreIndex = ignoreIndex;

@@ -1,4 +1,5 @@
 import { ShapeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { shapeText } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import * as kind from "../../tensor/argument-kinds.ts";
@@ -63,7 +64,9 @@ export class MarginRankingLoss extends Module {
   readonly margin: number;
   readonly reduction: Reduction;
 
-  constructor({ margin = 0, reduction = "mean" }: PairOptions = {}) {
+  constructor(options: PairOptions = {}) {
+    refuseOptions("MarginRankingLoss", options, { margin: null, reduction: null });
+    const { margin = 0, reduction = "mean" } = options;
     super();
     this.margin = margin;
     this.reduction = reduction;
@@ -123,7 +126,9 @@ export class CosineEmbeddingLoss extends Module {
   readonly margin: number;
   readonly reduction: Reduction;
 
-  constructor({ margin = 0, reduction = "mean" }: PairOptions = {}) {
+  constructor(options: PairOptions = {}) {
+    refuseOptions("CosineEmbeddingLoss", options, { margin: null, reduction: null });
+    const { margin = 0, reduction = "mean" } = options;
     super();
     this.margin = margin;
     this.reduction = reduction;

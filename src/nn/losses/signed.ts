@@ -1,3 +1,4 @@
+import { refuseOptions } from "../../base/options.ts";
 import * as kind from "../../tensor/argument-kinds.ts";
 import { add, clamp, exp, log1p, mul, ne, neg, sub, where } from "../../tensor/operations/elementwise.ts";
 import { floating } from "../../tensor/operations/promote.ts";
@@ -36,7 +37,9 @@ function softMarginLossOf(input: Tensor, target: Tensor, { reduction = "mean" }:
 export class SoftMarginLoss extends Module {
   readonly reduction: Reduction;
 
-  constructor({ reduction = "mean" }: LossOptions = {}) {
+  constructor(options: LossOptions = {}) {
+    refuseOptions("SoftMarginLoss", options, { reduction: null });
+    const { reduction = "mean" } = options;
     super();
     this.reduction = reduction;
   }
@@ -91,7 +94,9 @@ export class HingeEmbeddingLoss extends Module {
   readonly margin: number;
   readonly reduction: Reduction;
 
-  constructor({ margin = 1, reduction = "mean" }: HingeOptions = {}) {
+  constructor(options: HingeOptions = {}) {
+    refuseOptions("HingeEmbeddingLoss", options, { margin: null, reduction: null });
+    const { margin = 1, reduction = "mean" } = options;
     super();
     this.margin = margin;
     this.reduction = reduction;

@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { shapeText } from "../../base/shape.ts";
 import * as kind from "../../tensor/argument-kinds.ts";
 import { add, clamp, minimum, sub } from "../../tensor/operations/elementwise.ts";
@@ -152,7 +153,15 @@ export class TripletMarginLoss extends Module {
   readonly swap: boolean;
   readonly reduction: Reduction;
 
-  constructor({ margin = 1, p = 2, eps = 1e-6, swap = false, reduction = "mean" }: TripletOptions = {}) {
+  constructor(options: TripletOptions = {}) {
+    refuseOptions("TripletMarginLoss", options, {
+      margin: null,
+      p: null,
+      eps: null,
+      swap: null,
+      reduction: null,
+    });
+    const { margin = 1, p = 2, eps = 1e-6, swap = false, reduction = "mean" } = options;
     super();
     requireMargin("TripletMarginLoss", margin);
     this.margin = margin;
@@ -184,12 +193,14 @@ export class TripletMarginWithDistanceLoss extends Module {
   readonly swap: boolean;
   readonly reduction: Reduction;
 
-  constructor({
-    distanceFunction = null,
-    margin = 1,
-    swap = false,
-    reduction = "mean",
-  }: TripletDistanceOptions = {}) {
+  constructor(options: TripletDistanceOptions = {}) {
+    refuseOptions("TripletMarginWithDistanceLoss", options, {
+      distanceFunction: null,
+      margin: null,
+      swap: null,
+      reduction: null,
+    });
+    const { distanceFunction = null, margin = 1, swap = false, reduction = "mean" } = options;
     super();
     requireMargin("TripletMarginWithDistanceLoss", margin);
     this.distanceFunction = distanceFunction ?? new PairwiseDistance();

@@ -1,4 +1,5 @@
 import { ArgumentError, TrainerError } from "../../base/errors.ts";
+import { refuseOptions } from "../../base/options.ts";
 import { Report } from "../report.ts";
 import { carried, uncarried } from "./carried-error.ts";
 import { refuseUncopied } from "./copied.ts";
@@ -58,9 +59,19 @@ export function startTrainer<
   module: URL | string | TrainerWorker,
   options: TrainerOptions<InputOf<T>, MessageOf<T>> = {},
 ): Trainer<ResultOf<T>> {
+  refuseOptions<TrainerOptions<unknown, never>>("startTrainer", options, checkedBelow);
   refuseUncopied("startTrainer: input", options.input);
   return new RunningTrainer<ResultOf<T>>(module, options as TrainerOptions<unknown, unknown>);
 }
+
+const checkedBelow = {
+  input: null,
+  signal: null,
+  startWithin: null,
+  onLoss: null,
+  onReport: null,
+  onMessage: null,
+};
 
 /** Milliseconds that a module has, unless told otherwise, before it must have called `runTrainer`. */
 const patience = 20_000;

@@ -143,14 +143,10 @@ export abstract class Module extends Watched {
   /** This module under "", and all below it by path, a module before those inside it. */
   namedModules(options: WalkOptions = {}): [string, Module][] {
     refuseOptions("namedModules", options, { removeDuplicate: flag });
-    const { removeDuplicate = true } = options;
     const seen = new Set<Module>();
-    const found: [string, Module][] = [];
-    for (const { path, module } of this.#walk()) {
-      if (!removeDuplicate || !seen.has(module)) found.push([path, module]);
-      seen.add(module);
-    }
-    return found;
+    const isNew = ({ module }: Visit): boolean => !seen.has(module) && seen.add(module) !== undefined;
+    const found = options.removeDuplicate === false ? this.#walk() : this.#walk().filter(isNew);
+    return found.map(({ path, module }) => [path, module]);
   }
   /** This module and all below it. */
   modules(): Module[] {
@@ -174,7 +170,6 @@ export abstract class Module extends Watched {
    * weights are one parameter and come once, unless `removeDuplicate` is false.
    */
   namedParameters(options: WalkOptions = {}): [string, Parameter][] {
-    refuseOptions("namedParameters", options, { removeDuplicate: flag });
     return this.#named(Parameter, options);
   }
   /** The parameters, tied ones once. */
@@ -183,7 +178,6 @@ export abstract class Module extends Watched {
   }
   /** Buffers by path. */
   namedBuffers(options: WalkOptions = {}): [string, Buffer][] {
-    refuseOptions("namedBuffers", options, { removeDuplicate: flag });
     return this.#named(Buffer, options);
   }
   /** The buffers. */
@@ -205,8 +199,9 @@ export abstract class Module extends Watched {
 
   #named<T extends Parameter | Buffer>(
     kind: new (...args: never[]) => T,
-    { removeDuplicate = true }: WalkOptions,
+    options: WalkOptions,
   ): [string, T][] {
+    refuseOptions(`named${kind.name}s`, options, { removeDuplicate: flag });
     const found: [string, T][] = [];
     const seen = new Set<T>();
     for (const { path: prefix, members } of this.#walk())
@@ -214,7 +209,7 @@ export abstract class Module extends Watched {
         if (!(member instanceof kind)) continue;
         const path = joinPath(prefix, name);
         if (!seen.has(member)) label(member, path, this);
-        if (!removeDuplicate || !seen.has(member)) found.push([path, member]);
+        if (options.removeDuplicate === false || !seen.has(member)) found.push([path, member]);
         seen.add(member);
       }
     return found;
@@ -412,10 +407,9 @@ export abstract class Module extends Watched {
    */
   zeroGrad(options: { setToNone?: boolean } = {}): void {
     refuseOptions("zeroGrad", options, { setToNone: flag });
-    const { setToNone = true } = options;
     for (const parameter of this.parameters()) {
       const { grad } = parameter;
-      if (grad !== null) parameter.grad = setToNone ? null : zerosLike(grad);
+      if (grad !== null) parameter.grad = options.setToNone === false ? zerosLike(grad) : null;
     }
   }
   /** Calls `fn` on every module below this one, then on this one. */

@@ -10,7 +10,7 @@ export class CosineAnnealingLR extends LRScheduler {
   readonly #min: number;
 
   constructor(optimizer: Schedulable, options: { TMax: number; etaMin?: number; lastEpoch?: number }) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const checks = { TMax: count(1), etaMin: anyNumber, lastEpoch };
     const given = scheduleOptions(this.name, options, checks, { etaMin: 0, lastEpoch: -1 });
     this.#max = given.TMax;
@@ -58,7 +58,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     optimizer: Schedulable,
     options: { T0: number; TMult?: number; etaMin?: number; lastEpoch?: number },
   ) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const checks = { T0: count(1), TMult: count(1), etaMin: anyNumber, lastEpoch };
     const given = scheduleOptions(this.name, options, checks, { TMult: 1, etaMin: 0, lastEpoch: -1 });
     this.#first = given.T0;

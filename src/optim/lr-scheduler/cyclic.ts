@@ -81,7 +81,7 @@ export class CyclicLR extends LRScheduler {
   #isMade = false;
 
   constructor(optimizer: Schedulable, options: CyclicOptions) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const given = scheduleOptions<CyclicOptions, typeof defaults>(this.name, options, checks, defaults);
     const { baseLr, maxLr, baseMomentum, maxMomentum } = given;
     refuseOtherCounts(this.name, optimizer.paramGroups, { baseLr, maxLr, baseMomentum, maxMomentum });

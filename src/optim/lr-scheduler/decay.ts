@@ -9,7 +9,7 @@ export class StepLR extends LRScheduler {
   readonly #gamma: number;
 
   constructor(optimizer: Schedulable, options: { stepSize: number; gamma?: number; lastEpoch?: number }) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const checks = { stepSize: count(1), gamma: anyNumber, lastEpoch };
     const given = scheduleOptions(this.name, options, checks, { gamma: 0.1, lastEpoch: -1 });
     this.#stepSize = given.stepSize;
@@ -39,7 +39,7 @@ export class MultiStepLR extends LRScheduler {
     optimizer: Schedulable,
     options: { milestones: readonly number[]; gamma?: number; lastEpoch?: number },
   ) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const checks = { milestones: counts(0), gamma: anyNumber, lastEpoch };
     const given = scheduleOptions(this.name, options, checks, { gamma: 0.1, lastEpoch: -1 });
     this.#milestones = [...given.milestones];
@@ -66,7 +66,7 @@ export class ExponentialLR extends LRScheduler {
   readonly #gamma: number;
 
   constructor(optimizer: Schedulable, options: { gamma: number; lastEpoch?: number }) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const checks = { gamma: anyNumber, lastEpoch };
     const given = scheduleOptions(this.name, options, checks, { lastEpoch: -1 });
     this.#gamma = given.gamma;
@@ -92,7 +92,7 @@ export class PolynomialLR extends LRScheduler {
   readonly #power: number;
 
   constructor(optimizer: Schedulable, options?: { totalIters?: number; power?: number; lastEpoch?: number }) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const checks = { totalIters: count(0), power: anyNumber, lastEpoch };
     const defaults = { totalIters: 5, power: 1, lastEpoch: -1 };
     const given = scheduleOptions(this.name, options, checks, defaults);

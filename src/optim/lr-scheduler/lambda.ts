@@ -26,7 +26,7 @@ abstract class FunctionLR extends LRScheduler {
   readonly #lambda: PerGroup<RateFunction>;
 
   constructor(optimizer: Schedulable, options: LambdaOptions) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const checks = { lambda: functions, lastEpoch };
     const given = scheduleOptions(this.name, options, checks, { lastEpoch: -1 });
     refuseOtherCounts(this.name, optimizer.paramGroups, { lambda: given.lambda });

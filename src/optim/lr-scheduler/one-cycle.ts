@@ -101,7 +101,7 @@ export class OneCycleLR extends LRScheduler {
   readonly #phases: readonly Phase[];
 
   constructor(optimizer: Schedulable, options: OneCycleOptions) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const given = scheduleOptions<OneCycleOptions, typeof defaults>(this.name, options, checks, defaults);
     const { maxLr, totalSteps, epochs, stepsPerEpoch, pctStart, baseMomentum, maxMomentum, divFactor } =
       given;

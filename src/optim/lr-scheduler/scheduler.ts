@@ -61,7 +61,8 @@ export abstract class LRScheduler {
   /** The rates that groups started from when this schedule was made, where a later one has given them others. */
   readonly #bases = new Map<RateGroup, number>();
 
-  constructor(optimizer: Schedulable, options?: { lastEpoch?: number }) {
+  /** `lastEpoch`: that of the schedule's options. */
+  constructor(optimizer: Schedulable, lastEpoch?: number) {
     if (!Array.isArray(optimizer?.paramGroups))
       throw new ArgumentError(
         `${this.name}: the first argument is ${optimizer === null ? "null" : typeof optimizer}, which is no optimizer: it has no paramGroups`,
@@ -69,8 +70,7 @@ export abstract class LRScheduler {
     this.optimizer = optimizer;
     this.#ratesBefore = this.rates();
     this.#lastLr = this.#ratesBefore;
-    // What options there are is checked by the schedule itself.
-    this.#isPlaced = options?.lastEpoch !== undefined;
+    this.#isPlaced = lastEpoch !== undefined;
   }
 
   /** What errors call it, and its state dict. */

@@ -18,7 +18,7 @@ export class SequentialLR extends LRScheduler {
     optimizer: Schedulable,
     options: { schedules: readonly LRScheduler[]; milestones: readonly number[]; lastEpoch?: number },
   ) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const checks = { schedules: severalSchedules, milestones: counts(0), lastEpoch };
     const given = scheduleOptions(this.name, options, checks, { lastEpoch: -1 });
     const { schedules, milestones } = given;

@@ -12,7 +12,7 @@ export class ConstantLR extends LRScheduler {
     optimizer: Schedulable,
     options?: { factor?: number; totalIters?: number; lastEpoch?: number },
   ) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const checks = { factor: between(0, 1), totalIters: count(0), lastEpoch };
     const defaults = { factor: 1 / 3, totalIters: 5, lastEpoch: -1 };
     const given = scheduleOptions(this.name, options, checks, defaults);
@@ -49,7 +49,7 @@ export class LinearLR extends LRScheduler {
     optimizer: Schedulable,
     options?: { startFactor?: number; endFactor?: number; totalIters?: number; lastEpoch?: number },
   ) {
-    super(optimizer, options);
+    super(optimizer, options?.lastEpoch);
     const checks = {
       startFactor: between(Number.MIN_VALUE, 1),
       endFactor: between(0, 1),

@@ -8,7 +8,7 @@ import { inNamespaces, rests } from "./namespaces.ts";
 /**
  * What the library leaves to files of their own, beside the rests of namespaces: modules of functions, most of them
  * called seldom, by the names of the files. Node loads one when one of its functions is first called; a program that
- * imports thaw and computes nothing loads none, and no program loads both native and wasm.
+ * imports thaw and computes nothing loads none, and the native backend lies where every computation begins.
  */
 const parts: Readonly<Record<string, readonly string[]>> = {
   functions: [
@@ -45,9 +45,14 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   // What kernels on disk do without.
   lowering: ["codegen/attention.ts", "codegen/axis.ts", "codegen/contract.ts", "codegen/loop.ts"],
   c: ["backends/native/peaks.ts", "backends/native/runtime-source.ts", "targets/c/kernel.ts"],
-  native: ["backends/native/backend.ts"],
   wasm: ["backends/wasm/backend.ts"],
-  steps: ["autodiff/backward.ts", "plan/build.ts", "backends/reference/backend.ts", "train/train-step.ts"],
+  steps: [
+    "autodiff/backward.ts",
+    "backends/native/backend.ts",
+    "plan/build.ts",
+    "backends/reference/backend.ts",
+    "train/train-step.ts",
+  ],
   files: [
     "checkpoint/base.ts",
     "checkpoint/contents.ts",

@@ -23,7 +23,7 @@ import {
   type ParamGroup,
   structuralOption,
 } from "./param-group.ts";
-import { nameParameters, type Origin, type ParameterNames } from "./parameter-names.ts";
+import { type NamingOptions, nameParameters, type Origin, type ParameterNames } from "./parameter-names.ts";
 import {
   type GroupOptions,
   groupsOf,
@@ -50,12 +50,6 @@ import { States } from "./states.ts";
 import { warnOfUnplaced } from "./steering.ts";
 import { StepEffect } from "./step-effect.ts";
 import type { AnyTransform, Node } from "./transform.ts";
-
-/** From where parameters are named. */
-export interface NamingOptions {
-  /** The module whose paths they get; by default the one that the optimizer was made with. */
-  module?: Module;
-}
 
 /** One part of a parameter in one step, as graphs. */
 export interface ObservedUpdate {

@@ -1,6 +1,12 @@
 import { type Module, namedFrom } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 
+/** From where parameters are named. */
+export interface NamingOptions {
+  /** The module whose paths they get; by default the one that the optimizer was made with. */
+  module?: Module;
+}
+
 /** How an optimizer came by a parameter: the name that was given with it, and the module that it was given in. */
 export interface Origin {
   readonly name: string | null;

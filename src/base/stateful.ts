@@ -1,4 +1,5 @@
 import { refuseOptions } from "./options.ts";
+
 /**
  * What takes part in a checkpoint: its state as data, and the way back. Data are plain objects, arrays, strings,
  * numbers, booleans, null, and tensors. Optimizers, averages, schedules, steps and loaders are such things; whatever

@@ -1,6 +1,6 @@
-import { flag, refuseOptions } from "../base/options.ts";
 import "../base/dispose.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { flag, refuseOptions } from "../base/options.ts";
 import { disown, isPromiseLike } from "../base/promise.ts";
 import { noteSurroundings } from "../engine/cell.ts";
 

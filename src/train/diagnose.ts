@@ -1,5 +1,6 @@
 import { NonFiniteError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
+import { isPlainObject } from "../engine/call-key.ts";
 import { numbersOf } from "../engine/finite.ts";
 import { type NonFinite, NonFiniteSearch } from "../engine/non-finite.ts";
 import { type NameOf, nonFiniteText } from "../engine/non-finite-text.ts";
@@ -72,7 +73,7 @@ function namesIn({ module, parameters, calls }: FailedCall): NameOf {
       const storage = leaf?.attrs.source as Storage | undefined;
       if (storage !== undefined && !names.has(storage)) names.set(storage, text);
     } else if (Array.isArray(value)) for (const [i, item] of value.entries()) name(item, `${text}[${i}]`);
-    else if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype)
+    else if (isPlainObject(value))
       for (const [key, item] of Object.entries(value)) name(item, `${text}.${key}`);
   };
   for (const [c, args] of calls.entries())

@@ -1,4 +1,5 @@
 import { refuseOptions } from "../base/options.ts";
+
 /** What a line of progress tells beside how far it has come. */
 export interface Metrics {
   loss?: number;

@@ -1,13 +1,11 @@
 import { ArgumentError } from "../../base/errors.ts";
+import { defaultEpochs } from "../../models/fit/fit-options.ts";
 import { gradualUnfreezing } from "../../models/fit/phases/gradual-unfreezing.ts";
 import { linearProbeThenFinetune } from "../../models/fit/phases/linear-probe-then-finetune.ts";
 import type { Phase } from "../../models/fit/phases/phase.ts";
 import type { Rates } from "../../models/fit/rates.ts";
 import type { PretrainedModel } from "../../models/pretrained-model.ts";
 import type { FinetuneOptions } from "./options.ts";
-
-/** Epochs unless something else is said, as `fit` has them. */
-const defaultEpochs = 3;
 
 /** Throws `ArgumentError` for options of which only one can say what is trained when. */
 export function checkSchedule({ gradualUnfreezing, headFirst, trains, lora, steps }: FinetuneOptions): void {

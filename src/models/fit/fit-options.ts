@@ -120,6 +120,9 @@ export interface FitOptions {
   readonly group?: Group;
 }
 
+/** How often each text is seen unless something else is said. */
+export const defaultEpochs = 3;
+
 /** All options. */
 const known: { readonly [O in keyof Required<FitOptions>]: true } = {
   ...{ train: true, eval: true, trains: true, frozenMode: true, keepPrefix: true, epochs: true, steps: true },
@@ -167,7 +170,7 @@ export function fitSettings(options: FitOptions): FitSettings {
     trains: options.trains ?? "**",
     frozenMode: options.frozenMode ?? "train",
     keepPrefix: options.keepPrefix ?? true,
-    epochs: epochs ?? 3,
+    epochs: epochs ?? defaultEpochs,
     steps,
     batch: options.batch ?? 16,
     accumulate: options.accumulate ?? 1,

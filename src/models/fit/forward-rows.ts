@@ -10,26 +10,27 @@ import type { Rows } from "./rows.ts";
 /** Rows that are made at a time, in batches, of which those of like lengths then go together. */
 const sorted = 64;
 
+/** Of a model that finds tokens, at which places of a batch it is to, with whatever else is to be known of these; null: at all. */
+type Asked = { readonly places: Tensor } | null;
+
 /** What a model gives for rows, which are said by their places too. */
-export interface Taken<R extends Encoded = Encoded> extends RowInputs<R> {
+interface Taken<R extends Encoded, A extends Asked> extends RowInputs<R> {
   readonly logits: Tensor;
   readonly places: readonly number[];
+  readonly asked: A;
 }
-
-/** Of a model that finds tokens, at which places of rows it is to; null: at all. */
-type PlacesOf<R extends Encoded> = (rows: readonly R[], length: number) => Tensor | null;
 
 /**
  * Runs rows through a model in eval mode, without gradients; modes are then as before. Rows of like lengths share a batch,
  * so `take` sees them in another order: it is told which they are.
  */
-export async function forwardRows<R extends Encoded>(
+export async function forwardRows<R extends Encoded, A extends Asked = null>(
   model: TextModel<Tensor>,
   entry: Entry,
   rows: Rows<R>,
   batch: number,
-  take: (of: Taken<R>) => Promise<void>,
-  placesOf: PlacesOf<R> = () => null,
+  take: (of: Taken<R, A>) => Promise<void>,
+  askedOf: (rows: readonly R[], length: number) => A = () => null as A,
 ): Promise<void> {
   await inMode(model, false, async () => {
     for (let from = 0; from < rows.length; from += sorted * batch) {
@@ -43,8 +44,9 @@ export async function forwardRows<R extends Encoded>(
           places,
           places.map((place) => own[place - from]!),
         );
-        const logits = entry.found(made.inputs, placesOf(made.rows, made.length));
-        await take({ ...made, logits, places });
+        const asked = askedOf(made.rows, made.length);
+        const logits = entry.found(made.inputs, asked?.places ?? null);
+        await take({ ...made, logits, places, asked });
       }
     }
   });

@@ -6,7 +6,7 @@ import { logSumExp } from "../../metrics/class-metrics.ts";
 import type { MaskedMetrics } from "../../metrics/metrics.ts";
 import type { Encoded, TextTokenizer } from "../../text/text-tokenizer.ts";
 import { Entry } from "../entry.ts";
-import { finiteValues, forwardRows, type Taken } from "../forward-rows.ts";
+import { finiteValues, forwardRows } from "../forward-rows.ts";
 import type { Rows } from "../rows.ts";
 import { askedTokens } from "./asked-tokens.ts";
 import { textRows } from "./inputs.ts";
@@ -59,15 +59,14 @@ export function maskedObjective(settings: ObjectiveSettings): Objective<MaskedMe
               entry,
               rowsOf(measured, 0),
               settings.batch,
-              async ({ logits, rows, length, places }) => {
-                const { labels, at } = askedOf(rows, length);
+              async ({ logits, length, places, asked: { labels, at } }) => {
                 if (at.length === 0) return;
                 const losses = crossEntropy(logits, labels, { reduction: "none" }).narrow(0, 0, at.length);
                 const texts = at.map((place) => places[Math.floor(place / length)]!);
                 for (const loss of await finiteValues("fit", losses, texts)) sum += loss;
                 count += at.length;
               },
-              (rows, length) => askedOf(rows, length).places,
+              askedOf,
             );
             if (count === 0)
               throw new DataError(
@@ -99,24 +98,29 @@ export async function predictTokens({
   const found = Array<TokenPrediction>(texts.length);
   const entry = new Entry(model, batches);
   /** The places of masks, counted through the rows of a batch. */
-  const masksOf = (rows: readonly Encoded[], length: number): number[] =>
-    rows
-      .flatMap((row) => tokenizer.padded(row.ids, tokenizer.padding, length))
-      .flatMap((id, at) => (id === mask ? [at] : []));
-  const take = async ({ logits, rows, length, places }: Taken): Promise<void> => {
-    const masks = masksOf(rows, length);
-    for (const place of places) found[place] = [];
-    if (masks.length === 0) return;
-    const ofMask = masks.map((at) => places[Math.floor(at / length)]!);
-    const values = await finiteValues("predict", logits.narrow(0, 0, masks.length), ofMask);
-    const size = values.length / masks.length;
-    for (const [k, place] of ofMask.entries()) {
-      const row = values.subarray(k * size, (k + 1) * size);
-      found[place] = [...found[place]!, likeliest(row, top, tokenizer)];
-    }
+  const askedOf = (rows: readonly Encoded[], length: number) => {
+    const ids = rows.flatMap((row) => tokenizer.padded(row.ids, tokenizer.padding, length));
+    const masks = ids.flatMap((id, at) => (id === mask ? [at] : []));
+    return { masks, places: askedTokens(masks, ids.length) };
   };
-  await forwardRows(model, entry, textRows(texts, batches), batch, take, (rows, length) =>
-    askedTokens(masksOf(rows, length), rows.length * length),
+  const rows = textRows(texts, batches);
+  await forwardRows(
+    model,
+    entry,
+    rows,
+    batch,
+    async ({ logits, length, places, asked: { masks } }) => {
+      for (const place of places) found[place] = [];
+      if (masks.length === 0) return;
+      const ofMask = masks.map((at) => places[Math.floor(at / length)]!);
+      const values = await finiteValues("predict", logits.narrow(0, 0, masks.length), ofMask);
+      const size = values.length / masks.length;
+      for (const [k, place] of ofMask.entries()) {
+        const row = values.subarray(k * size, (k + 1) * size);
+        found[place] = [...found[place]!, likeliest(row, top, tokenizer)];
+      }
+    },
+    askedOf,
   );
   return found;
 }

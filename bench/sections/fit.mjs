@@ -1,7 +1,6 @@
 // One training with one seed on the built library, for run.ts; trainer.py does the same. Writes the tuned folder, with
-// files for ONNX Runtime, and what it predicts of each text of the test.
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+// files for ONNX Runtime, and prints what it predicts of each text of the test.
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 const { values } = parseArgs({
@@ -14,7 +13,6 @@ const { values } = parseArgs({
     rate: { type: "string" },
     epochs: { type: "string" },
     seed: { type: "string" },
-    onnx: { type: "boolean", default: false },
   },
 });
 const dist = new URL("../../dist/", import.meta.url);
@@ -43,6 +41,5 @@ const texts = readFileSync(values.test, "utf8")
   .split("\n")
   .map((line) => JSON.parse(line).text);
 const predicted = (await model.predict(texts)).map(({ label }) => label);
-await model.savePretrained(values.out, values.onnx ? { onnx: ["fp32", "q8"] } : {});
-writeFileSync(join(values.out, "predicted.json"), JSON.stringify(predicted));
-console.log(JSON.stringify({ fitMs }));
+await model.savePretrained(values.out, { onnx: ["fp32", "q8"] });
+console.log(JSON.stringify({ fitMs, predicted }));

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -66,10 +66,8 @@ async function main(): Promise<void> {
       const options = Object.entries({ model, ...files, out, trains, rate, epochs, seed }).flatMap(
         ([k, v]) => [`--${k}`, v],
       );
-      const own = lastLine(
-        await run(process.execPath, [here("fit.mjs"), ...options, "--onnx"], { env: oneThread }),
-      );
-      said.thaw.push(JSON.parse(readFileSync(join(out, "predicted.json"), "utf8")));
+      const own = lastLine(await run(process.execPath, [here("fit.mjs"), ...options], { env: oneThread }));
+      said.thaw.push(own.predicted);
       const theirs = lastLine(await run(python, [here("trainer.py"), ...options], { maxBuffer: 2 ** 26 }));
       said.transformers.push(theirs.predicted);
       const exported = lastLine(

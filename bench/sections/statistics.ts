@@ -1,22 +1,23 @@
-/** The mean F1 of all classes, in percent: of a class that is neither there nor predicted it is 0. */
+import { type Counts, labelMetrics, meanOf } from "../../src/models/metrics/label-metrics.ts";
+
+/** The mean F1, in percent, of all classes that a text has or was given. */
 export function macroF1(
   truth: readonly string[],
   predicted: readonly string[],
   chosen?: readonly number[],
 ): number {
-  const counts = new Map<string, { right: number; there: number; said: number }>();
+  const counts = new Map<string, { -readonly [K in keyof Counts]: Counts[K] }>();
   const of = (label: string) => {
     let count = counts.get(label);
-    if (count === undefined) counts.set(label, (count = { right: 0, there: 0, said: 0 }));
+    if (count === undefined) counts.set(label, (count = { right: 0, given: 0, support: 0 }));
     return count;
   };
   for (const i of chosen ?? truth.keys()) {
-    of(truth[i]!).there++;
-    of(predicted[i]!).said++;
+    of(truth[i]!).support++;
+    of(predicted[i]!).given++;
     if (truth[i] === predicted[i]) of(truth[i]!).right++;
   }
-  const scores = [...counts.values()].map(({ right, there, said }) => (200 * right) / (there + said));
-  return scores.reduce((sum, score) => sum + score, 0) / scores.length;
+  return 100 * meanOf(Array.from(counts, ([label, count]) => labelMetrics(label, count).f1));
 }
 
 /** A mean, and where 95 of 100 means lie of texts that are drawn anew, with replacement. */

@@ -14,6 +14,7 @@ import { ArgumentError, manualSeed, noGrad } from "thaw";
 import { autoModel, type FitOptions, fit as fitTo, type KeepPrefixOptions, readData } from "thaw/models";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { settings } from "../../src/base/settings.ts";
+import { countRuns } from "./count-runs.ts";
 import { tinyFolder, tinyTexts } from "./tiny-folder.ts";
 
 const top = mkdtempSync(join(tmpdir(), "thaw-prefix-files-"));
@@ -31,19 +32,12 @@ async function tuned(options: Partial<FitOptions>, change = 0) {
   manualSeed(3);
   const model = await autoModel(base, { task: "classify", labels: train.labels });
   if (change > 0) noGrad(() => model.getParameter("bert.embeddings.LayerNorm.bias").fill_(change));
-  let calls = 0;
-  const own = (model as unknown as { bert: { embeddings: { forward(x: unknown): unknown } } }).bert
-    .embeddings;
-  const forward = own.forward.bind(own);
-  own.forward = (x) => {
-    calls++;
-    return forward(x);
-  };
+  const calls = countRuns(model);
   const given = { train, eval: held, trains, batch: 8, epochs: 2, lr: 3e-3, seed: 1 } as const;
   const run = await fitTo(model, { ...given, frozenMode: "eval", ...options });
   const values = new Map<string, unknown>();
   for (const [path, p] of model.namedParameters()) values.set(path, (await p.data()).slice());
-  return { run, values, calls };
+  return { run, values, calls: calls() };
 }
 
 let made = 0;

@@ -29,7 +29,7 @@ const copiedAnyway = 2 ** 20;
  * case, and a share of the time that has passed since. Programs that freeze once and thaw once are read in full, and a
  * loop in which parameters change sides at every step does not notice it.
  */
-const mayTake = { first: { anyway: 250, share: 0.02 }, again: { anyway: 5, share: 0.002 } };
+const mayTake = { first: { anyway: 250, share: 0.02 }, again: { anyway: 1, share: 0.002 } };
 
 /**
  * What is frozen, as it was when that began: the bytes themselves, or the hash of them. Where frozen sets change so often

@@ -5,14 +5,18 @@ const src = fileURLToPath(new URL("./src/", import.meta.url));
 
 /** Folders whose files neither choose a backend, nor count what is in memory, nor wait for what is said once. */
 const folders =
-  "autodiff,base,codegen,data,freeze,ir,lowered,nn,oracle,plan,property,scripts,targets,tensor,types";
-/** But these do. */
+  "adapters,autodiff,base,codegen,data,freeze,ir,lowered,models,nn,optim,oracle,plan,property,scripts,targets,tensor,testing,train,types";
+/** But these do, or take so long that code which V8 has made for others would slow them down. */
 const alone = [
   "test/base/bounded-json.test.ts",
   "test/base/storage/*.test.ts",
+  "test/models/fit-{embeddings,options,phases,resume}.test.ts",
   "test/nn/dropout.test.ts",
+  "test/optim/{late,replay}.test.ts",
   "test/oracle/samples/*.test.ts",
   "test/tensor/operations-corners.test.ts",
+  "test/train/{abort,tasks}.test.ts",
+  "test/train/trainer/*.test.ts",
 ];
 /** MiniLM's real weights are not in the repository: the variable names their folder. */
 const needsWeights = process.env.MINILM === undefined ? ["test/models/minilm.test.ts"] : [];

@@ -44,7 +44,7 @@ describe.each(kinds)("%s", (mpirun) => {
   });
 
   test("bits are those of threads, and nothing frozen moves", limit, async () => {
-    const mpi = await ranOnMpi(mpirun, ["./matrix.mjs", "163"]);
+    const mpi = await ranOnMpi(mpirun, ["./matrix.mjs", "327"]);
     const threads = await ran("./matrix.mjs", ["163"]);
     expect(mpi.status).toBe(0);
     expect(mpi.said).toEqual(threads.said);
@@ -59,7 +59,7 @@ describe.each(kinds)("%s", (mpirun) => {
     ["aborts", /rank 1 has had enough/],
   ];
   // The other kind starts and ends ranks in another way, and is told of all in the same.
-  test.each(sampled(faults, mpirun === kinds[0] ? 1 : 2))(
+  test.each(sampled(faults, mpirun === kinds[0] ? 2 : 3))(
     "a rank that %s is named by the others, which end",
     limit,
     async (how, message) => {

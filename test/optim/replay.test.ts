@@ -15,8 +15,8 @@ const oracle = (name: string): string => fileURLToPath(new URL(`../oracle/${name
 test.each([
   ["examples.json.gz", 1, 11],
   // One run in some takes long enough; npm run check:breadth takes all.
-  ["replay.json.gz", currentBackend().name === "native" ? 8 : 3, 300],
-  ["more-optimizers.json.gz", currentBackend().name === "native" ? 8 : 3, 40],
+  ["replay.json.gz", currentBackend().name === "native" ? 13 : 7, 300],
+  ["more-optimizers.json.gz", currentBackend().name === "native" ? 13 : 7, 40],
 ])(
   "every run in %s ends where PyTorch's did, step by step",
   async (name, oneIn, atLeast) => {

@@ -1,3 +1,3 @@
 import { proveFreezing } from "./matrix.ts";
 
-proveFreezing("reference", 11, 5);
+proveFreezing("reference", 23, 5);

@@ -1,3 +1,3 @@
 import { proveFreezing } from "./matrix.ts";
 
-proveFreezing("wasm", 11, 3);
+proveFreezing("wasm", 23, 3);

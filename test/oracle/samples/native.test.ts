@@ -1,3 +1,3 @@
 import { runSamples } from "./suite.ts";
 
-runSamples("native", 97);
+runSamples("native", 197);

@@ -1,3 +1,3 @@
 import { runSamples } from "./suite.ts";
 
-runSamples("reference");
+runSamples("reference", 3);

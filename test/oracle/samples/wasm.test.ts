@@ -1,3 +1,3 @@
 import { runSamples } from "./suite.ts";
 
-runSamples("wasm", 3);
+runSamples("wasm", 7);

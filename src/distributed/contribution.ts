@@ -38,10 +38,15 @@ export class Contributions {
     const own = new Set(named.map(([, p]) => p));
     const more = [...others]
       .filter((p) => !own.has(p))
-      .map((p, i) => [p.label || `parameter ${i}`, p] as const);
+      .map((p, i) => [`outside of the module: ${p.label || `parameter ${i}`}`, p] as const);
     this.#named = [...named, ...more];
     this.members = this.#named.map(([path, p]) => `${path}: ${p.dtype}${shapeText(p.shape)}`);
     this.#places = new Map(this.#named.map(([, p], place) => [p, place]));
+  }
+
+  /** What a parameter is called. */
+  nameOf(p: Parameter): string {
+    return this.#named[this.#places.get(p)!]![0];
   }
 
   /** A set, written down; the same object is looked at once. */

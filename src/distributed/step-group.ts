@@ -14,21 +14,20 @@ import { noGrad } from "../tensor/autograd.ts";
 import { eq, full, like, not } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { withRanks } from "../tensor/ranks-of-step.ts";
-import { type Agreed, Agreements, type Proposal } from "./agreement.ts";
+import { type Agreed, Agreements, leftOutMark, type Proposal } from "./agreement.ts";
 import { averaged } from "./averaged.ts";
 import { describeList } from "./contribution.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
 import { type InCommon, meetFirst } from "./first-meeting.ts";
 import { gatherTexts } from "./gather-texts.ts";
 import { alsoFailed, failedRanks } from "./interruption.ts";
+import type { Met } from "./met.ts";
 import { refuseUnlike } from "./refuse-unlike.ts";
-import type { OptionGroups } from "./told-options.ts";
+import type { UpdatedBy } from "./told-options.ts";
 
 /** What a step tells its group of itself. */
-export interface StepGroupSettings extends InCommon {
+export interface StepGroupSettings extends InCommon, UpdatedBy {
   readonly parameters: () => Iterable<Parameter>;
-  /** The optimizer's groups, whose options ranks must have alike. */
-  readonly optionGroups: () => OptionGroups;
   /** Whether a gradient is the mean over all ranks, or over those that have one, or by the samples of each. */
   readonly average: "ranks" | "used" | "samples";
   /** Whether values that differ at the start are an error, or rank 0's are taken. */
@@ -59,13 +58,13 @@ export interface StepCall {
 class Unexpected extends Error {
   readonly expected: Expected;
   constructor(expected: Expected) {
-    super("a loss reaches other parameters than before, or by other layers");
+    super("a loss reaches other parameters than before, or by other layers, or a hook leaves out others");
     this.expected = expected;
   }
 }
 
-/** What a call is expected to have gradients of, and the layers that sum over ranks in it. */
-type Expected = Pick<Proposal, "regions" | "layers">;
+/** What a call is expected to have gradients of, the layers that sum over ranks in it, and what a hook leaves out. */
+type Expected = Pick<Proposal, "regions" | "layers" | "leftOut">;
 
 /** Thrown by a check on this rank where it was one on another that has failed. */
 class FailedElsewhere extends RankError {}
@@ -84,8 +83,11 @@ export class StepGroup {
   readonly #engine: Engine;
   readonly #settings: StepGroupSettings;
   readonly #agreements: Agreements;
+  readonly #met: Met;
   /** What calls have reached, by what they do, what they are called and what is frozen. */
   readonly #reached = new WeakMap<object, Map<string, Expected>>();
+  /** What this rank gives gradients of in the present recording. */
+  #given: Regions = new Map();
   /** Paths of the layers that sum over ranks in the losses of the present recording. */
   #layers: string[] = [];
   readonly #sums: Collective;
@@ -103,15 +105,17 @@ export class StepGroup {
   /** Of the present call: whether all ranks know already what it has failed by. */
   #isKnown = false;
 
-  constructor(engine: Engine, step: number, settings: StepGroupSettings) {
+  constructor(engine: Engine, step: number, settings: StepGroupSettings, met: Met) {
     this.#engine = engine;
     this.#settings = settings;
-    this.#agreements = new Agreements(engine, step, settings);
+    this.#met = met;
+    this.#agreements = new Agreements(engine, step, settings, met);
     const begin = (given: Given): Transfer => {
       engine.note("the sum of gradients of step", this.#updates);
-      return engine.begin("a sum of gradients", given);
+      const { poll, finish } = this.#withAll(() => engine.begin("a sum of gradients", given));
+      return { poll: () => this.#withAll(poll), finish: () => this.#withAll(finish) };
     };
-    const release = (): void => engine.release("a sum of gradients");
+    const release = (): void => this.#withAll(() => engine.release("a sum of gradients"));
     const { rank, size } = engine;
     this.#sums = { id: idOf(this), rank, size, begin, release };
     this.#guarded = {
@@ -144,7 +148,10 @@ export class StepGroup {
   run<C, T>(plan: () => C & { readonly call: StepCall }, carryOut: (planned: C, agreed: Agreed) => T): T {
     this.#engine.note("step", ++this.#updates);
     if (!this.#hasMet) {
-      this.#settle(() => meetFirst(this.#engine, this.#settings, this.#settings.start === "broadcast"));
+      const { start } = this.#settings;
+      this.#settle(() =>
+        this.#withAll(() => meetFirst(this.#engine, this.#settings, start === "broadcast", this.#met)),
+      );
       this.#hasMet = true;
     }
     for (;;) {
@@ -172,6 +179,14 @@ export class StepGroup {
     return made!.value;
   }
 
+  /** Tells the other ranks of a call that this one has refused before it came to meet them; throws the refusal. */
+  refuse(error: unknown, isUpdate: boolean): void {
+    if (isUpdate) this.#updates++;
+    this.#settle(() => {
+      throw error;
+    });
+  }
+
   #attempt<C, T>(planned: C & { readonly call: StepCall }, carryOut: (planned: C, agreed: Agreed) => T): T {
     if (isCheckingFinite())
       throw new ArgumentError(
@@ -185,13 +200,26 @@ export class StepGroup {
     let expected = known.get(name);
     if (expected === undefined) {
       if (known.size >= remembered) known.clear();
-      known.set(name, (expected = { regions: possible(), layers: describeList([]) }));
+      known.set(
+        name,
+        (expected = { regions: possible(), layers: describeList([]), leftOut: describeList([]) }),
+      );
     }
-    const agreed = this.#agreements.on({ ...expected, of });
+    const agreed = this.#withAll(() => this.#agreements.on({ ...expected!, of }));
     try {
       return carryOut(planned, agreed);
     } catch (error) {
       if (error instanceof Unexpected) known.set(name, error.expected);
+      throw error;
+    }
+  }
+
+  /** Does something of the group's. A `GroupError` of it is thrown on all ranks: there is nothing to tell. */
+  #withAll<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof GroupError) this.#isKnown = true;
       throw error;
     }
   }
@@ -219,8 +247,7 @@ export class StepGroup {
     const engine = this.#engine;
     const interrupted = error instanceof Interrupted;
     const own = interrupted || error instanceof FailedElsewhere || error instanceof Unexpected ? null : error;
-    // All ranks have thrown it, or will: there is nothing to tell.
-    if (own instanceof GroupError || this.#isKnown) throw error;
+    if (this.#isKnown) throw error;
     if (!interrupted && !this.#refused) {
       if (this.#guards >= this.#guardsOfACall) {
         engine.abort(
@@ -251,7 +278,7 @@ export class StepGroup {
    * differ, which names both.
    */
   compare(what: string, members: readonly (readonly [name: string, hash: string])[]): void {
-    refuseUnlike(this.#engine, what, members);
+    this.#withAll(() => refuseUnlike(this.#engine, what, members));
   }
 
   /** Tells the other ranks how a check of what has been done went on this one. Throws on all where it failed on one. */
@@ -262,7 +289,9 @@ export class StepGroup {
     } catch (error) {
       own = error;
     }
-    const texts = gatherTexts(this.#engine, "a step", own === null ? "" : errorText(own));
+    const texts = this.#withAll(() =>
+      gatherTexts(this.#engine, "a step", own === null ? "" : errorText(own)),
+    );
     const rank = texts.findIndex((text) => text !== "");
     if (rank < 0) return;
     this.#isKnown = true;
@@ -302,9 +331,10 @@ export class StepGroup {
         const { contributions } = this.#agreements;
         this.#checks = 0;
         const has = new Map([...own].filter(([p]) => gradients.has(p)));
+        this.#given = has;
         const layers = describeList(this.#layers);
         if (contributions.describe(has).text !== agreed.own.text || layers.text !== agreed.layers.text)
-          throw new Unexpected({ regions: has, layers });
+          throw new Unexpected({ regions: has, layers, leftOut: agreed.leftOut });
         return noGrad(() => {
           const means = averaged(agreed, gradients, own, {
             ...this.#settings,
@@ -315,6 +345,22 @@ export class StepGroup {
           if (means.size > 0) this.#guard(turns.guard);
           return means;
         });
+      },
+    };
+  }
+
+  /** As a stage of a step, a hook that sees sums over all ranks, which must leave out the same parameters on each. */
+  hooked({ name, apply }: GradientTransform, agreed: Agreed): GradientTransform {
+    return {
+      name,
+      apply: (gradients) => {
+        const next = apply(gradients);
+        const { contributions } = this.#agreements;
+        const names = [...gradients.keys()].filter((p) => !next.has(p)).map((p) => contributions.nameOf(p));
+        const leftOut = describeList(names.map((each) => `${each}${leftOutMark}`));
+        if (leftOut.text !== agreed.leftOut.text)
+          throw new Unexpected({ regions: this.#given, layers: agreed.layers, leftOut });
+        return next;
       },
     };
   }

@@ -6,7 +6,8 @@ import { type Regions, unite } from "../optim/accumulate.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { hashOf } from "../tensor/pieces.ts";
 import type { Region } from "../tensor/region.ts";
-import { Contributions, type Described, describeList } from "./contribution.ts";
+import { leftOutMark, readAlike, wordsOf } from "./alike.ts";
+import { Contributions, type Described, describeList, type Hashed } from "./contribution.ts";
 import type { Engine } from "./engine.ts";
 import { gatherTexts } from "./gather-texts.ts";
 import { type Met, type Stored, storedOf, takeFromRankZero } from "./met.ts";
@@ -21,10 +22,8 @@ export interface Agreed {
   readonly users: ReadonlyMap<Parameter, readonly (Region | null)[]>;
   /** What this rank gives. */
   readonly own: Described;
-  /** The layers that sum over ranks, in their order. */
-  readonly layers: Described;
-  /** What a hook on gradients leaves out. */
-  readonly leftOut: Described;
+  /** A hash of what all ranks do alike: that of those which know what they will do. */
+  readonly alike: Hashed;
 }
 
 /** What a rank says of the call that it is about to make. */
@@ -33,10 +32,13 @@ export interface Proposal {
   readonly regions: Regions;
   /** Calls that the update is the mean of. */
   readonly of: number;
-  /** The layers that it expects to sum over ranks, in their order. */
-  readonly layers: Described;
-  /** What it expects a hook on gradients to leave out. */
-  readonly leftOut: Described;
+  /**
+   * What it will do that all ranks must do alike: the layers that sum over ranks, in their order, and what a hook on
+   * gradients leaves out. Null where it does not know yet.
+   */
+  readonly alike: Described | null;
+  /** Whether it has found that in this very call: what it knows from an earlier one may no longer be so. */
+  readonly isFresh: boolean;
 }
 
 /** What is agreed on the members of, and what becomes of members that ranks have not alike. */
@@ -56,9 +58,6 @@ interface Known {
 
 /** What is said of a parameter or buffer that the module has not had before. */
 const newMark = ", new in the module";
-
-/** What is said of a parameter that a hook on gradients leaves out. */
-export const leftOutMark = ", left out of the update";
 
 /** Agreements that are remembered. All ranks have the same, so that all forget at once. */
 const remembered = 2048;
@@ -129,8 +128,11 @@ export class Agreements {
     return this.#frozen;
   }
 
-  /** Agrees on a call; throws `GroupError` on all ranks where they differ in what must be the same. */
-  on({ regions, of, layers, leftOut }: Proposal): Agreed {
+  /**
+   * Agrees on a call; throws `GroupError` on all ranks where they differ in what must be the same. Null, on all ranks: they
+   * differ in what they will do alike by what some know from earlier calls, who are to come again without.
+   */
+  on({ regions, of, alike, isFresh }: Proposal): Agreed | null {
     const { frozen, contributions } = this;
     const own = contributions.describe(regions);
     const mine = this.#words;
@@ -141,16 +143,21 @@ export class Agreements {
       joinedHash([this.#members, this.#described(this.#new), ...this.#options.describedIn(contributions)]),
       6,
     );
-    mine.set(joinedHash([layers, leftOut]), 8);
+    mine.set(wordsOf(alike, isFresh), 8);
     const all = this.#engine.gather("a step", this.#bytes);
     const said = new Int32Array(words * all.length);
     for (const [rank, bytes] of all.entries()) said.set(new Int32Array(bytes.buffer, 0, words), rank * words);
+    const { common, areFresh } = readAlike(said, 8, words);
     const last = this.#last?.known;
     if (last?.agreed.own === own && last.contributions === contributions && same(this.#last!.words, said))
       return last.agreed;
-    this.#refuseDifferences(said, frozen, [...listOf(layers), ...listOf(leftOut)]);
+    this.#refuseDifferences(said, frozen);
+    if (common === null) {
+      if (areFresh) this.#refuseUnlike(alike);
+      return null;
+    }
     this.#meetNew();
-    const known = this.#find(said, { own, layers, leftOut });
+    const known = this.#find(said, { own, alike: common });
     this.#last = { words: said, known };
     return known.agreed;
   }
@@ -173,7 +180,7 @@ export class Agreements {
     this.#new = [];
   }
 
-  #find(said: Int32Array, own: Pick<Agreed, "own" | "layers" | "leftOut">): Known {
+  #find(said: Int32Array, own: Pick<Agreed, "own" | "alike">): Known {
     const key = said.join();
     const { contributions } = this;
     const known = this.#known.get(key);
@@ -192,7 +199,7 @@ export class Agreements {
     return made;
   }
 
-  #refuseDifferences(said: Int32Array, frozen: Described, alike: readonly string[]): void {
+  #refuseDifferences(said: Int32Array, frozen: Described): void {
     const wordsOf = (at: number): number[] =>
       Array.from({ length: said.length / words }, (_, rank) => said[rank * words + at]!);
     const differ = (...at: number[]): boolean => at.some((word) => new Set(wordsOf(word)).size > 1);
@@ -218,15 +225,6 @@ export class Agreements {
         `Ranks have different parameters, or options of the optimizer: ${difference}. Nothing was sent.${advice}`,
       );
     }
-    if (differ(8, 9)) {
-      const difference = this.#difference(alike);
-      throw new GroupError(
-        difference.includes(leftOutMark)
-          ? `The hook on gradients does not do the same on all ranks: ${difference}. What it leaves out it must leave out on all of them. Nothing was updated.`
-          : `Ranks run different layers that sum over ranks: ${difference}. ` +
-              "In training all ranks must run the same SyncBatchNorm layers, in the same order. Nothing was updated.",
-      );
-    }
     if (!this.#withholds && differ(4, 5))
       throw new GroupError(
         `Frozen on some ranks only: ${this.#difference(listOf(frozen))}. In a group frozen means frozen on every rank: ` +
@@ -235,18 +233,30 @@ export class Agreements {
       );
   }
 
-  /** What some ranks have in a list and others have not, with who has. All ranks come here. */
-  #difference(list: readonly string[]): string {
+  /** What ranks do is not the same, as all of them have found. */
+  #refuseUnlike(alike: Described | null): never {
+    const difference = this.#difference(alike === null ? null : listOf(alike));
+    throw new GroupError(
+      difference.includes(leftOutMark)
+        ? `The hook on gradients does not do the same on all ranks: ${difference}. What it leaves out it must leave out on all of them. Nothing was updated.`
+        : `Ranks run different layers that sum over ranks: ${difference}. ` +
+            "In training all ranks must run the same SyncBatchNorm layers, in the same order. Nothing was updated.",
+    );
+  }
+
+  /** What some ranks have in a list and others have not, with who has; null: a list is not known yet. All ranks come here. */
+  #difference(list: readonly string[] | null): string {
     const lists = gatherTexts(this.#engine, "a step", JSON.stringify(list)).map(
-      (text) => JSON.parse(text) as string[],
+      (text) => JSON.parse(text) as string[] | null,
     );
     const has = new Map<string, number[]>();
     for (const [rank, items] of lists.entries())
-      for (const item of items) has.set(item, [...(has.get(item) ?? []), rank]);
-    const some = [...has].filter(([, ranks]) => ranks.length < lists.length);
+      for (const item of items ?? []) has.set(item, [...(has.get(item) ?? []), rank]);
+    const told = lists.flatMap((items, rank) => (items === null ? [] : [rank]));
+    const some = [...has].filter(([, ranks]) => ranks.length < told.length);
     if (some.length === 0) return "they come in another order";
     const shown = some.slice(0, 8).map(([item, ranks]) => {
-      const others = lists.map((_, rank) => rank).filter((rank) => !ranks.includes(rank));
+      const others = told.filter((rank) => !ranks.includes(rank));
       return `${item} on ${ranksText(ranks)}, not on ${ranksText(others)}`;
     });
     return shown.join("; ") + (some.length > shown.length ? `; and ${some.length - shown.length} more` : "");
@@ -259,7 +269,7 @@ const listOf = ({ text }: Described): string[] => (text === "" ? [] : (JSON.pars
 function agreedOn(
   texts: readonly string[],
   contributions: Contributions,
-  own: Pick<Agreed, "own" | "layers" | "leftOut">,
+  own: Pick<Agreed, "own" | "alike">,
 ): Agreed {
   const all = texts.map((text) => contributions.read(text));
   const users = new Map<Parameter, (Region | null)[]>();
@@ -269,7 +279,7 @@ function agreedOn(
 }
 
 /** One hash of several texts. */
-function joinedHash(all: readonly Described[]): readonly [number, number] {
+function joinedHash(all: readonly Described[]): Hashed {
   let [first, second] = [0, 0];
   // Turned before each, or two texts that change places would not show.
   for (const { hash } of all) {

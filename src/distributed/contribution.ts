@@ -5,12 +5,15 @@ import type { Regions } from "../optim/accumulate.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Region } from "../tensor/region.ts";
 
+/** A hash, in two words. */
+export type Hashed = readonly [number, number];
+
 /** A set of parameters, or regions of them, as ranks tell each other of it. */
 export interface Described {
   readonly text: string;
   /** Its hash, and the halves of that. */
   readonly key: string;
-  readonly hash: readonly [number, number];
+  readonly hash: Hashed;
 }
 
 /** One parameter of such a set: its place among the module's, and the region of it, where that is not all. */

@@ -14,9 +14,10 @@ import { noGrad } from "../tensor/autograd.ts";
 import { eq, full, like, not } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { withRanks } from "../tensor/ranks-of-step.ts";
-import { type Agreed, Agreements, leftOutMark, type Proposal } from "./agreement.ts";
+import { type Agreed, Agreements, type Proposal } from "./agreement.ts";
+import { isAlike, leftOutMark } from "./alike.ts";
 import { averaged } from "./averaged.ts";
-import { describeList } from "./contribution.ts";
+import { type Described, describeList } from "./contribution.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
 import { type InCommon, meetFirst } from "./first-meeting.ts";
 import { gatherTexts } from "./gather-texts.ts";
@@ -63,8 +64,8 @@ class Unexpected extends Error {
   }
 }
 
-/** What a call is expected to have gradients of, the layers that sum over ranks in it, and what a hook leaves out. */
-type Expected = Pick<Proposal, "regions" | "layers" | "leftOut">;
+/** What a call is expected to have gradients of, and to do that all ranks must do alike. */
+type Expected = Pick<Proposal, "regions" | "alike">;
 
 /** Thrown by a check on this rank where it was one on another that has failed. */
 class FailedElsewhere extends RankError {}
@@ -104,6 +105,8 @@ export class StepGroup {
   #checks = 0;
   /** Of the present call: whether all ranks know already what it has failed by. */
   #isKnown = false;
+  /** Whether it has been found in the present call what this rank does that all must do alike. */
+  #hasLooked = false;
 
   constructor(engine: Engine, step: number, settings: StepGroupSettings, met: Met) {
     this.#engine = engine;
@@ -154,6 +157,7 @@ export class StepGroup {
       );
       this.#hasMet = true;
     }
+    this.#hasLooked = false;
     for (;;) {
       let made: { readonly value: T } | null = null;
       this.#settle(() => {
@@ -200,16 +204,22 @@ export class StepGroup {
     let expected = known.get(name);
     if (expected === undefined) {
       if (known.size >= remembered) known.clear();
-      known.set(
-        name,
-        (expected = { regions: possible(), layers: describeList([]), leftOut: describeList([]) }),
-      );
+      known.set(name, (expected = { regions: possible(), alike: null }));
     }
-    const agreed = this.#withAll(() => this.#agreements.on({ ...expected!, of }));
+    let agreed: Agreed | null = null;
+    for (;;) {
+      const proposal = { ...expected, of, isFresh: this.#hasLooked };
+      agreed = this.#withAll(() => this.#agreements.on(proposal));
+      if (agreed !== null) break;
+      if (!this.#hasLooked) known.set(name, (expected = { ...expected, alike: null }));
+    }
     try {
       return carryOut(planned, agreed);
     } catch (error) {
-      if (error instanceof Unexpected) known.set(name, error.expected);
+      if (error instanceof Unexpected) {
+        known.set(name, error.expected);
+        this.#hasLooked = error.expected.alike !== null;
+      }
       throw error;
     }
   }
@@ -323,18 +333,21 @@ export class StepGroup {
     return withRanks({ by: this.#sums, weight: this.#weight, turn: 0, note }, losses);
   }
 
-  /** A stage that puts sums over all ranks in the place of gradients, which are of `own` on this one. */
-  stage(agreed: Agreed, own: Regions): GradientTransform {
+  /**
+   * A stage that puts sums over all ranks in the place of gradients, which are of `own` on this one. Where a hook sees
+   * them, what it leaves out is looked at with the rest, in `hooked`.
+   */
+  stage(agreed: Agreed, own: Regions, hasHook: boolean): GradientTransform {
     return {
       name: "allReduce",
       apply: (gradients) => {
         const { contributions } = this.#agreements;
         this.#checks = 0;
-        const has = new Map([...own].filter(([p]) => gradients.has(p)));
-        this.#given = has;
-        const layers = describeList(this.#layers);
-        if (contributions.describe(has).text !== agreed.own.text || layers.text !== agreed.layers.text)
-          throw new Unexpected({ regions: has, layers, leftOut: agreed.leftOut });
+        this.#given = new Map([...own].filter(([p]) => gradients.has(p)));
+        const alike = hasHook ? null : describeList(this.#layers);
+        if (contributions.describe(this.#given).text !== agreed.own.text)
+          throw new Unexpected({ regions: this.#given, alike });
+        if (alike !== null) this.#requireAlike(alike, agreed);
         return noGrad(() => {
           const means = averaged(agreed, gradients, own, {
             ...this.#settings,
@@ -356,13 +369,18 @@ export class StepGroup {
       apply: (gradients) => {
         const next = apply(gradients);
         const { contributions } = this.#agreements;
-        const names = [...gradients.keys()].filter((p) => !next.has(p)).map((p) => contributions.nameOf(p));
-        const leftOut = describeList(names.map((each) => `${each}${leftOutMark}`));
-        if (leftOut.text !== agreed.leftOut.text)
-          throw new Unexpected({ regions: this.#given, layers: agreed.layers, leftOut });
+        const leftOut = [...gradients.keys()]
+          .filter((p) => !next.has(p))
+          .map((p) => `${contributions.nameOf(p)}${leftOutMark}`);
+        this.#requireAlike(describeList([...this.#layers, ...leftOut]), agreed);
         return next;
       },
     };
+  }
+
+  /** Has the call agreed on anew where it does something else than other ranks, or than it did before. */
+  #requireAlike(alike: Described, agreed: Agreed): void {
+    if (!isAlike(alike, agreed.alike)) throw new Unexpected({ regions: this.#given, alike });
   }
 
   /** A sum that tells whether a check has failed anywhere, of those that there are so far. */

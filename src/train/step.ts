@@ -214,7 +214,7 @@ export class Step<A extends unknown[], L extends LossResult> {
         this.#accumulate > 1
           ? this.#accumulator.transform({ earlier, sofar, last, of }, reached, own)
           : undefined,
-      allReduce: ranks?.stage(agreed!, own),
+      allReduce: ranks?.stage(agreed!, own, stage !== undefined),
       hook: stage && (ranks?.hooked(stage, agreed!) ?? stage),
     });
     return { parts, reached, sofar, updated, gradients };

@@ -147,6 +147,41 @@ const checks = {
     };
   },
 
+  /** Layers that sum over ranks, in tasks that ranks do not come to at the same time, and modes that they change between. */
+  async layers() {
+    class Net extends nn.Module {
+      first = new nn.Linear(3, 4);
+      norm = new nn.SyncBatchNorm(4);
+      task1 = new nn.Linear(4, 2);
+      task2 = new nn.Linear(4, 2);
+      forward(x, task) {
+        return this[task].forward(this.norm.forward(this.first.forward(x)));
+      }
+    }
+    manualSeed(3);
+    const net = new Net();
+    const optimizer = new optim.SGD(net, { lr: 0.1 });
+    const step = trainStep(optimizer, {
+      loss: (task, x) => net.forward(x, task).sin().mean(),
+      trains: "**",
+      group,
+    });
+    const came = [];
+    for (const [tasks, mode] of [
+      [["task1", "task1"], "train"],
+      [["task1", "task2"], "train"],
+      [["task2", "task2"], "eval"],
+      [["task1", "task2"], "train"],
+      [["task2", "task1"], "eval"],
+      [["task2", "task1"], "train"],
+    ]) {
+      net[mode]();
+      manualSeed(20 + 2 * came.length + rank);
+      came.push(await attempt(() => step(tasks[rank], rand([2, 3])).then(() => "ran")));
+    }
+    return { came, alike: await isAlike(await digestOf(net, optimizer)) };
+  },
+
   /** The mean over ranks that used it, of rows that each rank has of its own, and of one that both have. */
   async rows() {
     const trains = (r) => (r === 0 ? "output.weight[:3]" : "output.weight[2:]");

@@ -83,6 +83,10 @@ test("a hook leaves out the same on all ranks", () => {
   for (const found of all) expect(found.hooks!.all).toEqual({ ok: "ran", alike: true, state: false });
 });
 
+test("layers that sum over ranks may be new on one rank, and in another mode before", () => {
+  expect(every("layers")).toEqual(Array(2).fill({ came: Array(6).fill({ ok: "ran" }), alike: true }));
+});
+
 test("a mean over the ranks that used it is one by rows", () => {
   for (const rows of every("rows") as { off: number }[]) expect(rows.off).toBeLessThan(1e-7);
 });

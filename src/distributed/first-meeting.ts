@@ -51,7 +51,9 @@ export function meetFirst(
     return { path, shape, dtype: storage.dtype, hash };
   });
   const own = JSON.stringify({ facts, members } satisfies ToldAll);
-  const [first, ...others] = gatherTexts(engine, "a step", own).map((told) => JSON.parse(told) as ToldAll);
+  const [first, ...others] = gatherTexts(engine, "the first call of a step", own).map(
+    (told) => JSON.parse(told) as ToldAll,
+  );
   for (const [i, other] of others.entries()) refuseDifference(first!, other, i + 1);
   meetStates(engine, states, broadcasts);
   if (broadcasts) takeFromRankZero(engine, stored);

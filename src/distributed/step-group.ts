@@ -110,7 +110,8 @@ export class StepGroup {
 
   constructor(engine: Engine, step: number, settings: StepGroupSettings, met: Met) {
     this.#engine = engine;
-    this.#settings = settings;
+    const facts = { "the step that is called, of those that trainStep has made,": `number ${step}` };
+    this.#settings = { ...settings, facts: { ...facts, ...settings.facts } };
     this.#met = met;
     this.#agreements = new Agreements(engine, step, settings, met);
     const begin = (given: Given): Transfer => {

@@ -182,6 +182,18 @@ const checks = {
     return { came, alike: await isAlike(await digestOf(net, optimizer)) };
   },
 
+  /** A step that one rank calls for the first time, while the other calls one that both have called; and two new ones. */
+  async steps() {
+    const [old, first, second] = [made(), made(), made()];
+    await old.calls(0, 1);
+    const found = {
+      old: await attempt(() => (rank === 0 ? first : old).calls(0, 1)),
+      other: await attempt(() => (rank === 0 ? first : second).calls(0, 1)),
+    };
+    await first.calls(0, 1);
+    return { ...found, alike: await isAlike(await digestOf(first.net, first.optimizer)) };
+  },
+
   /** The mean over ranks that used it, of rows that each rank has of its own, and of one that both have. */
   async rows() {
     const trains = (r) => (r === 0 ? "output.weight[:3]" : "output.weight[2:]");

@@ -87,6 +87,19 @@ test("layers that sum over ranks may be new on one rank, and in another mode bef
   expect(every("layers")).toEqual(Array(2).fill({ came: Array(6).fill({ ok: "ran" }), alike: true }));
 });
 
+test("another step than the other rank's is an error on both, also where it is called for the first time", () => {
+  for (const { steps } of all) {
+    expect(steps!.alike).toBe(true);
+    for (const [name, message] of [
+      ["old", /rank 0 in the first call of a step, rank 1 in a step/],
+      ["other", /the step that is called, .*, is number \d+ on rank 0 and number \d+ on rank 1/],
+    ] as const) {
+      expect(steps![name]).toMatchObject({ error: "GroupError" });
+      expect(steps![name]!.message).toMatch(message);
+    }
+  }
+});
+
 test("a mean over the ranks that used it is one by rows", () => {
   for (const rows of every("rows") as { off: number }[]) expect(rows.off).toBeLessThan(1e-7);
 });

@@ -6,7 +6,7 @@ import { type Regions, unite } from "../optim/accumulate.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { hashOf } from "../tensor/pieces.ts";
 import type { Region } from "../tensor/region.ts";
-import { leftOutMark, readAlike, wordsOf } from "./alike.ts";
+import { drawnMark, leftOutMark, readAlike, wordsOf } from "./alike.ts";
 import { Contributions, type Described, describeList, type Hashed } from "./contribution.ts";
 import type { Engine } from "./engine.ts";
 import { gatherTexts } from "./gather-texts.ts";
@@ -237,8 +237,9 @@ export class Agreements {
   #refuseUnlike(alike: Described | null): never {
     const difference = this.#difference(alike === null ? null : listOf(alike));
     throw new GroupError(
-      difference.includes(leftOutMark)
-        ? `The hook on gradients does not do the same on all ranks: ${difference}. What it leaves out it must leave out on all of them. Nothing was updated.`
+      difference.includes(leftOutMark) || difference.includes(drawnMark)
+        ? `The hook on gradients does not do the same on all ranks: ${difference}. ` +
+            "What it leaves out it must leave out on all of them, and what it draws must come from a Generator of one seed. Nothing was updated."
         : `Ranks run different layers that sum over ranks: ${difference}. ` +
             "In training all ranks must run the same SyncBatchNorm layers, in the same order. Nothing was updated.",
     );

@@ -5,6 +5,9 @@ import { type Described, describeList, type Hashed } from "./contribution.ts";
 /** What is said of a parameter that a hook on gradients leaves out. */
 export const leftOutMark = ", left out of the update";
 
+/** What is said of random numbers that a hook on gradients draws from those which are shared in a thread. */
+export const drawnMark = "random numbers of the seed ";
+
 /** In the place of the hash of a rank that does not know yet what it will do. */
 const unknown: Hashed = [0, 0];
 

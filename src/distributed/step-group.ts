@@ -11,11 +11,12 @@ import type { Regions } from "../optim/accumulate.ts";
 import type { GradientTransform } from "../optim/gradient-transform.ts";
 import type { Node } from "../optim/transform.ts";
 import { noGrad } from "../tensor/autograd.ts";
+import { getRandomState } from "../tensor/draws.ts";
 import { eq, full, like, not } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { withRanks } from "../tensor/ranks-of-step.ts";
 import { type Agreed, Agreements, type Proposal } from "./agreement.ts";
-import { isAlike, leftOutMark } from "./alike.ts";
+import { drawnMark, isAlike, leftOutMark } from "./alike.ts";
 import { averaged } from "./averaged.ts";
 import { type Described, describeList } from "./contribution.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
@@ -363,17 +364,23 @@ export class StepGroup {
     };
   }
 
-  /** As a stage of a step, a hook that sees sums over all ranks, which must leave out the same parameters on each. */
+  /**
+   * As a stage of a step, a hook that sees sums over all ranks, which must do the same on each: leave out the same
+   * parameters, and draw the same random numbers, if any.
+   */
   hooked({ name, apply }: GradientTransform, agreed: Agreed): GradientTransform {
     return {
       name,
       apply: (gradients) => {
+        const { drawn } = getRandomState();
         const next = apply(gradients);
+        const after = getRandomState();
+        const draws = after.drawn === drawn ? [] : [`${drawnMark}${after.seed}`];
         const { contributions } = this.#agreements;
         const leftOut = [...gradients.keys()]
           .filter((p) => !next.has(p))
           .map((p) => `${contributions.nameOf(p)}${leftOutMark}`);
-        this.#requireAlike(describeList([...this.#layers, ...leftOut]), agreed);
+        this.#requireAlike(describeList([...this.#layers, ...leftOut, ...draws]), agreed);
         return next;
       },
     };

@@ -1,4 +1,14 @@
-import { GroupError, manualSeed, nn, optim, rand, tensor, trainStep } from "../../dist/index.js";
+import {
+  Generator,
+  GroupError,
+  manualSeed,
+  nn,
+  optim,
+  rand,
+  randn,
+  tensor,
+  trainStep,
+} from "../../dist/index.js";
 import { batchOf, group, lossOf, networkOf, numbersOf, report } from "./network.mjs";
 
 // What two ranks must have alike, and stay alike in: each check by its name, with what came of it.
@@ -141,7 +151,18 @@ const checks = {
   async hooks() {
     const without = (isSo) => ({ gradients: (path) => (path === "output.bias" && isSo ? null : undefined) });
     const all = made({ options: without(true) });
+    const noise = (options) => ({
+      gradients: (_, gradient) => gradient.add(randn(gradient.shape, options).mul(0.1)),
+    });
+    const drawn = made({ options: noise({}) });
+    const same = made({ options: noise({ generator: new Generator(5) }) });
     return {
+      drawn: await tried(drawn, () => {
+        const batch = batchOf(rank, 0, "task1");
+        manualSeed(50 + rank);
+        return drawn.step(...batch);
+      }),
+      same: await tried(same),
       all: { ...(await tried(all)), state: all.optimizer.state.has(all.net.output.bias) },
       one: await tried(made({ options: without(rank === 1) })),
     };

@@ -74,12 +74,18 @@ test("averages are alike in what they do, and begin alike", () => {
     expect(found.averages!.broadcast).toEqual({ ok: "ran", alike: true, average: true });
 });
 
-test("a hook leaves out the same on all ranks", () => {
+test("a hook leaves out the same on all ranks, and draws the same", () => {
   refused(
     "hooks",
     "one",
     /The hook on gradients .*output\.bias, left out of the update on rank 1, not on rank 0/,
   );
+  refused(
+    "hooks",
+    "drawn",
+    /random numbers of the seed 50 on rank 0, not on rank 1.*a Generator of one seed/,
+  );
+  for (const found of all) expect(found.hooks!.same).toEqual({ ok: "ran", alike: true });
   for (const found of all) expect(found.hooks!.all).toEqual({ ok: "ran", alike: true, state: false });
 });
 

@@ -241,7 +241,7 @@ export class Agreements {
         ? `The hook on gradients does not do the same on all ranks: ${difference}. ` +
             "What it leaves out it must leave out on all of them, and what it draws must come from a Generator of one seed. Nothing was updated."
         : `Ranks run different layers that sum over ranks: ${difference}. ` +
-            "In training all ranks must run the same SyncBatchNorm layers, in the same order. Nothing was updated.",
+            "In training all ranks must run the same ones (SyncBatchNorm, and tables with maxNorm that are trained), in the same order. Nothing was updated.",
     );
   }
 

@@ -203,6 +203,31 @@ const checks = {
     return { came, alike: await isAlike(await digestOf(net, optimizer)) };
   },
 
+  /** Rows of a table that a rank looks up are shortened, on all ranks, where all of them train it. */
+  async tables() {
+    const table = (options = {}) => {
+      manualSeed(3);
+      const net = new nn.Embedding(6, 3, { maxNorm: 0.5 });
+      const optimizer = new optim.SGD(net, { lr: 0.1 });
+      const step = trainStep(optimizer, {
+        loss: (x) => net.forward(x).sum(),
+        trains: "**",
+        group,
+        ...options,
+      });
+      const call = () => step(tensor([rank, 5 - rank], { dtype: "i32" }));
+      return { net, optimizer, call };
+    };
+    const [summed, accumulating] = [table(), table({ accumulate: 2 })];
+    const came = await tried(summed, () => summed.call().then(() => "ran"));
+    const rows = await summed.net.weight.data();
+    // Half of a gradient of 1 for each row that one of two ranks looks up, at a rate of 0.1.
+    const lengths = Array.from({ length: 6 }, (_, i) =>
+      Math.hypot(...rows.slice(3 * i, 3 * i + 3).map((x) => x + (i === 2 || i === 3 ? 0 : 0.05))),
+    );
+    return { ...came, lengths, accumulating: await attempt(accumulating.call) };
+  },
+
   /** A step that one rank calls for the first time, while the other calls one that both have called; and two new ones. */
   async steps() {
     const [old, first, second] = [made(), made(), made()];

@@ -93,6 +93,18 @@ test("layers that sum over ranks may be new on one rank, and in another mode bef
   expect(every("layers")).toEqual(Array(2).fill({ came: Array(6).fill({ ok: "ran" }), alike: true }));
 });
 
+test("rows that any rank looks up are shortened on all, and not where they sum only now and then", () => {
+  for (const found of all) {
+    const tables = found.tables as unknown as { lengths: number[]; accumulating: Came };
+    expect(tables).toMatchObject({ ok: "ran", alike: true });
+    for (const [row, length] of tables.lengths.entries())
+      if (row === 2 || row === 3) expect(length).toBeGreaterThan(0.5);
+      else expect(length).toBeCloseTo(0.5, 5);
+    expect(tables.accumulating.error).toBe("ArgumentError");
+    expect(tables.accumulating.message).toMatch(/embedding with maxNorm .* does not go with accumulate/);
+  }
+});
+
 test("another step than the other rank's is an error on both, also where it is called for the first time", () => {
   for (const { steps } of all) {
     expect(steps!.alike).toBe(true);

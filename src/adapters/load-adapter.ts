@@ -1,4 +1,5 @@
 import { AdapterError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { printable } from "../base/printable.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import type { Folder } from "../checkpoint/places/folder.ts";
@@ -42,6 +43,7 @@ export async function loadAdapter<M extends Module, const N extends string = "de
   folder: string | URL,
   options: LoadAdapterOptions<N> = {},
 ): Promise<Adapted<M, N>> {
+  refuseOptions("loadAdapter", options, { adapterName: null, baseModelName: null });
   await adapterIn(model, folderAt(folder), options);
   return model as Adapted<M, N>;
 }

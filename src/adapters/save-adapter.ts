@@ -1,4 +1,5 @@
 import { AdapterError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { jsonPieces, localSink, type Sink } from "../checkpoint/places/sink.ts";
 import { safetensorsPieces } from "../checkpoint/write.ts";
 import type { Module } from "../nn/module.ts";
@@ -36,6 +37,7 @@ interface PutAdapterOptions extends SaveAdapterOptions {
  * Source: `PeftModel.save_pretrained`.
  */
 export function saveAdapter(model: Module, folder: string, options: SaveAdapterOptions = {}): void {
+  refuseOptions("saveAdapter", options, { adapterName: null, baseModelName: null, taskType: null });
   // What is wrong with the model is said before there is a folder.
   requireAdapters("saveAdapter", model);
   putAdapter(model, localSink(folder), options);

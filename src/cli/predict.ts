@@ -5,6 +5,8 @@ import { openFileAt } from "../checkpoint/places/file.ts";
 import { folderAt } from "../checkpoint/places/folder-at.ts";
 import { autoModel, type Task } from "../models/auto-model.ts";
 import { EmbeddingModel } from "../models/embeddings/embedding-model.ts";
+import { kindOf } from "../models/fit/objectives/kind-of.ts";
+import { refuseOptionsOfOtherKinds } from "../models/fit/objectives/options-of-kinds.ts";
 import type { PredictOptions } from "../models/fit/predict.ts";
 import { readConfig } from "../models/folder/read-config.ts";
 import type { PretrainedModel } from "../models/pretrained-model.ts";
@@ -33,14 +35,13 @@ export async function predictTexts(
   options: PredictCommandOptions,
   print: (line: string) => void,
 ): Promise<void> {
-  const { data, text, batch, allScores = false } = options;
+  const { data, text, batch } = options;
   const task = await taskOf(folder);
-  if (allScores && task !== "classify")
-    throw new ArgumentError("--all-scores: the model gives a text no label; leave it out");
   const model = (await autoModel(folder, { task })) as PretrainedModel;
   const [texts, size] =
     data === "-" ? [linesOfInput(), batch] : [textsOf(data, text), batch * batchesTogether];
   try {
+    refuseOptionsOfOtherKinds("predict", kindOf("predict", model), options);
     for await (const some of together(texts, size))
       for (const found of await foundBy(model, task, some, options)) {
         print(printable(JSON.stringify(found)));

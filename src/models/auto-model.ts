@@ -1,5 +1,6 @@
 import { adapterIn } from "../adapters/load-adapter.ts";
 import { ArgumentError, ConfigError, FileError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { printable } from "../base/printable.ts";
 import { joinPath, localPath } from "../base/storage/index.ts";
 import type { Folder } from "../checkpoint/places/folder.ts";
@@ -189,14 +190,22 @@ export interface AutoModelOptions<T extends Task> extends Transfer {
  */
 export async function autoModel<T extends Task = "encode">(
   folder: string | URL,
-  { task = "encode" as T, onProgress, signal, ...options }: AutoModelOptions<T> = {},
+  options: AutoModelOptions<T> = {},
 ): Promise<ModelFor<T>> {
+  refuseOptions("autoModel", options, {
+    task: null,
+    labels: null,
+    tokenizer: null,
+    onProgress: null,
+    signal: null,
+  });
+  const { task = "encode" as T, onProgress, signal, ...given } = options;
   const transfer: Transfer = {
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   };
   signal?.throwIfAborted();
-  return openModel(folderAt(folder, transfer), task, options, transfer);
+  return openModel(folderAt(folder, transfer), task, given, transfer);
 }
 
 /** As `autoModel`, of a folder that is open. */

@@ -1,3 +1,4 @@
+import { refuseOptions } from "../base/options.ts";
 import { type FolderPlace, intoFolder } from "../checkpoint/places/sink.ts";
 import { Embedding } from "../nn/embedding.ts";
 import { drawTable } from "../nn/embedding-table.ts";
@@ -80,7 +81,9 @@ export abstract class PretrainedModel<R = unknown> extends Module implements Tex
    * Throws `FileError` for what cannot be written, with the reason; `ArgumentError` for other precisions.
    * Source: `PreTrainedModel.save_pretrained` of transformers.
    */
-  async savePretrained(folder: FolderPlace, { onnx = [] }: SavePretrainedOptions = {}): Promise<void> {
+  async savePretrained(folder: FolderPlace, options: SavePretrainedOptions = {}): Promise<void> {
+    refuseOptions("savePretrained", options, { onnx: null });
+    const { onnx = [] } = options;
     checkPrecisions(onnx);
     await intoFolder("savePretrained", folder, async (sink) => {
       putModel(this, sink);

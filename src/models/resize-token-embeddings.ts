@@ -1,5 +1,6 @@
 import { listAdapters } from "../adapters/switch-adapters.ts";
 import { AdapterError, ArgumentError, FreezeError } from "../base/errors.ts";
+import { flag, refuseOptions } from "../base/options.ts";
 import { refuseChangeWhileRecording } from "../engine/trace.ts";
 import type { Embedding } from "../nn/embedding.ts";
 import type { Linear } from "../nn/linear.ts";
@@ -34,11 +35,9 @@ const drawnAtOnce = 64;
 const tablePath: string = "embeddings.word_embeddings";
 
 /** Gives a model's table of tokens, and all that has a row for each token, another number of rows. */
-export function resizeTokenEmbeddings(
-  model: TextModel,
-  tokens: number,
-  { padToMultipleOf = 1, meanResizing = true }: ResizeOptions,
-): void {
+export function resizeTokenEmbeddings(model: TextModel, tokens: number, options: ResizeOptions): void {
+  refuseOptions("resizeTokenEmbeddings", options, { padToMultipleOf: null, meanResizing: flag });
+  const { padToMultipleOf = 1, meanResizing = true } = options;
   refuseChangeWhileRecording("resizeTokenEmbeddings");
   for (const [name, value] of Object.entries({ tokens, padToMultipleOf }))
     if (!Number.isInteger(value) || value < 1 || value > 2 ** 31)

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { refuseOptions } from "../base/options.ts";
 import { writeAtomically } from "../base/storage/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Emitter } from "./emitter.ts";
@@ -40,6 +41,7 @@ export function exportOnnx(
   fn: (inputs: Readonly<Record<string, Tensor>>) => readonly Tensor[],
   options: ExportOnnxOptions,
 ): void {
+  refuseOptions("exportOnnx", options, { inputs: null, outputs: null, largest: null, precision: null });
   const file = onnxPieces(fn, options);
   writeAtomically(path, (append) => {
     for (const piece of file) append(piece);

@@ -10,7 +10,11 @@ export interface TakesOptions {
 
 const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
 const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
-const program = ts.createProgram([join(root, "src/index.ts"), join(root, "src/testing/index.ts")], options);
+const entries = ["src/index.ts", "src/models/index.ts", "src/testing/index.ts"];
+const program = ts.createProgram(
+  entries.map((entry) => join(root, entry)),
+  options,
+);
 const types = program.getTypeChecker();
 
 /** All that an entry exports, also in its namespaces, that takes an object of which some properties may be left out. */

@@ -1,16 +1,27 @@
 import * as thaw from "thaw";
+import * as models from "thaw/models";
 import * as testing from "thaw/testing";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { layerDocs } from "../../scripts/layer-docs.ts";
 import { readSources } from "../../scripts/sources.ts";
-import { publicOptions } from "./public-options.ts";
+import { publicOptions, type TakesOptions } from "./public-options.ts";
 
 const { nn, optim, data } = thaw;
 const net = new nn.Linear(2, 2);
 const adam = new optim.Adam(net, { lr: 0.1 });
 const x = thaw.ones([2, 2]);
 const place = thaw.opfs("never reached");
+const sizes = {
+  vocab_size: 40,
+  hidden_size: 8,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  intermediate_size: 8,
+};
+const classifier = new models.BertForSequenceClassification({ ...sizes, id2label: { 0: "a", 1: "b" } });
+
+const sides = { truncationSide: "right", paddingSide: "right" } as const;
 
 /** An option that nothing has. */
 const misspelt = { zzz: 1 };
@@ -42,6 +53,23 @@ const before: Record<string, readonly unknown[]> = {
   "data.randomSplit": [new data.TensorDataset(x), [1, 1]],
   "data.unpadSequence": [x, [2, 2]],
   "distributed.startRanks": ["rank.js"],
+  "models.autoModel": ["never"],
+  "models.cosentLoss": [[x, x], x],
+  "models.exportOnnx": ["never.onnx", () => [x]],
+  "models.fit": [classifier],
+  "models.gradualUnfreezing": [classifier],
+  "models.linearProbeThenFinetune": [classifier],
+  "models.loadAdapter": [net, "never"],
+  "models.loadPretrained": [classifier, "never"],
+  "models.lora": [net],
+  "models.multipleNegativesRankingLoss": [[x, x]],
+  "models.readData": ["never.jsonl"],
+  "models.saveAdapter": [net, "never"],
+  "models.tripletLoss": [[x, x, x]],
+  "new models.BertModel": [sizes],
+  "new models.EmbeddingModel": [new models.BertModel(sizes)],
+  "new models.MPNetModel": [sizes],
+  "new models.RobertaModel": [sizes],
   "testing.assertClose": [x, x],
   "testing.gradcheck": [() => x, []],
   "testing.gradgradcheck": [() => x, []],
@@ -93,20 +121,33 @@ function argumentsOf(name: string, at: number): unknown[] {
 
 type Callee = { new (...args: unknown[]): unknown; (...args: unknown[]): unknown };
 
+/** Names an entry's exports as those of a namespace. */
+const within =
+  (entry: string) =>
+  ({ name, at }: TakesOptions): TakesOptions => ({
+    name: name.startsWith("new ") ? `new ${entry}.${name.slice(4)}` : `${entry}.${name}`,
+    at,
+  });
+
 const found = [
   ...publicOptions("src/index.ts"),
-  ...publicOptions("src/testing/index.ts").map(({ name, at }) => ({ name: `testing.${name}`, at })),
+  ...publicOptions("src/testing/index.ts").map(within("testing")),
+  ...publicOptions("src/models/index.ts").map(within("models")),
 ].filter(
-  // Errors take what JavaScript's do; an optimizer of one's own has the options that its definition names.
-  ({ name }) => !/^new \w*Error$|Error\.|^new optim\.Optimizer$/.test(name),
+  // Errors take what JavaScript's do; an optimizer of one's own has the options that its definition names; what a model
+  // takes by itself, and the first of these, are models and their inputs.
+  ({ name, at }) =>
+    !/^new \w*Error$|Error\.|^new optim\.Optimizer$|^models\.embedInChunks$/.test(name) &&
+    !(at === 0 && /models\./.test(name)),
 );
 const members = found.map(({ name, at }) => {
   const path = name.replace(/^new /, "").split(".");
   const last = path.pop()!;
-  const owner = path.reduce<object>((held, part) => held[part as never], { ...thaw, testing }) as Record<
-    string,
-    Callee
-  >;
+  const owner = path.reduce<object>((held, part) => held[part as never], {
+    ...thaw,
+    models,
+    testing,
+  }) as Record<string, Callee>;
   return { name, at, owner, last };
 });
 
@@ -128,6 +169,17 @@ test.each(own)("$name refuses an option that it has not", async ({ name, at, own
 
 describe("methods refuse an option that they have not", () => {
   const ema = new optim.EMA(net);
+  const embedder = new models.EmbeddingModel(new models.BertModel(sizes));
+  const empty = {
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: null,
+    added_tokens: [],
+  };
+  const model = { type: "WordPiece", vocab: { "[UNK]": 0, a: 1 }, unk_token: "[UNK]" };
+  const json = { ...empty, model };
+  const tokenizer = new models.TextTokenizer(json, {}, { ...sides, name: "small", maxLength: 8 });
   const calls: Record<string, (options: never) => unknown> = {
     namedModules: (o) => net.namedModules(o),
     namedParameters: (o) => net.namedParameters(o),
@@ -141,6 +193,16 @@ describe("methods refuse an option that they have not", () => {
     "an optimizer's stateDict": (o) => adam.stateDict(o),
     "an optimizer's loadStateDict": (o) => adam.loadStateDict(adam.stateDict(), o),
     "an optimizer's setStatePolicy": (o) => adam.setStatePolicy(net, o),
+    predict: (o) => classifier.predict([], o),
+    savePretrained: (o) => classifier.savePretrained("never", o),
+    resizeTokenEmbeddings: (o) => classifier.resizeTokenEmbeddings(9, o),
+    "an embedding model's encode": (o) => embedder.encode([], o),
+    "an embedding model's savePretrained": (o) => embedder.savePretrained("never", o),
+    "a tokenizer's encode": (o) => tokenizer.encode(["a"], o),
+    "a tokenizer's encodeOne": (o) => tokenizer.encodeOne("a", o),
+    "a tokenizer's decode": (o) => tokenizer.decode([1], o),
+    "a tokenizer's addTokens": (o) => tokenizer.addTokens(["a"], o),
+    "a split": (o) => models.readData("never.jsonl", { split: { test: 0.5, ...(o as object) } }),
     "an average's stateDict": (o) => ema.stateDict(o),
     "an average's loadStateDict": (o) => ema.loadStateDict(ema.stateDict(), o),
   };

@@ -409,6 +409,21 @@ test("what cannot be is one line with what helps, and wrong options have a statu
     ],
     [["finetune", "nowhere", ...data, "--out", "x"], 1, /^thaw: There is no folder nowhere; /],
     [["report", "base"], 1, /^thaw: report: base has no run.json; give the folder/],
+    [
+      ["predict", "tuned", ...data, "--threshold", "0.5"],
+      1,
+      /^thaw: predict: --threshold is 0.5, and is for a model that gives a text several labels.*leave it out\n$/,
+    ],
+    [
+      ["predict", "base", ...data, "--all-scores"],
+      1,
+      /^thaw: predict: --all-scores is true, .*leave it out\n$/,
+    ],
+    [
+      ["finetune", "base", ...data, "--out", "x", "--threshold", "0.5"],
+      1,
+      /^thaw: fit: --threshold is 0.5, and is for a model that gives a text several labels/,
+    ],
     [["predict", "base", "--data", "gone.jsonl"], 1, /^thaw: .*gone.jsonl/],
   ];
   const outcomes = await Promise.all(cases.map(([args]) => thaw(args)));

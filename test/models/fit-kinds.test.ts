@@ -9,6 +9,7 @@ import {
   fit as fitTo,
   type MeasuredBy,
   type ModelFor,
+  type PretrainedModel,
   readData,
   type Task,
   TextDataset,
@@ -190,13 +191,51 @@ async function saved<T extends Exclude<Task, "encode">>(
   return autoModel(at, { task });
 }
 
+test("predict refuses options that would do nothing for the model", async () => {
+  const given = { threshold: 0.5, allScores: true, top: 3, aggregationStrategy: "simple" } as const;
+  const meant: Partial<Record<Task, readonly (keyof typeof given)[]>> = {
+    classify: ["allScores"],
+    multiLabel: ["threshold", "allScores"],
+    regress: [],
+    tag: ["aggregationStrategy"],
+    maskedLM: ["top"],
+  };
+  for (const [task, names] of Object.entries(meant)) {
+    const labels = ["regress", "maskedLM"].includes(task) ? {} : { labels: ["O", "B-A", "I-A"] };
+    const model = (await autoModel(base, { task: task as Task, ...labels })) as PretrainedModel;
+    for (const name of Object.keys(given) as (keyof typeof given)[]) {
+      const found = model.predict([], { [name]: given[name] });
+      if (names.includes(name)) await expect(found, `${task} ${name}`).resolves.toEqual([]);
+      else
+        await expect(found, `${task} ${name}`).rejects.toThrow(
+          new RegExp(`predict: ${name} is .*leave it out`),
+        );
+    }
+    await expect(model.predict([], { allScores: false })).resolves.toEqual([]);
+  }
+});
+
 describe("what cannot be", () => {
   const refused: [string, Task, TextDataset, Partial<FitOptions>, RegExp][] = [
     ["numbers for labels", "multiLabel", numbers, {}, /of kind "number".*takes "classes", a list of labels/],
     ["labels for numbers", "regress", classes, {}, /takes "number".*regression: true/],
     ["another criterion", "regress", numbers, { best: "macroF1" }, /it must be loss, mse, pearson, spearman/],
-    ["weights of no labels", "regress", numbers, { classWeights: "balanced" }, /classWeights is given/],
-    ["smoothing of several", "multiLabel", classes, { labelSmoothing: 0.1 }, /labelSmoothing is given/],
+    [
+      "weights of no labels",
+      "regress",
+      numbers,
+      { classWeights: "balanced" },
+      /classWeights is "balanced", and is for a model/,
+    ],
+    [
+      "smoothing of several",
+      "multiLabel",
+      classes,
+      { labelSmoothing: 0.1 },
+      /labelSmoothing is 0.1, and is for a model/,
+    ],
+    ["a loss of embeddings", "multiLabel", classes, { embeddings: {} }, /for a model that makes embeddings/],
+    ["a threshold of a number", "regress", numbers, { threshold: 0.5 }, /gives a text several labels, which/],
     ["a threshold beyond", "multiLabel", classes, { threshold: 2 }, /threshold is 2/],
   ];
   test.each(refused)("%s", async (_, task, data, options, message) => {

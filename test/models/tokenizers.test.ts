@@ -118,6 +118,21 @@ test("what is no tokenizer, and no text, is an error that says so", async () => 
   await expect(open({ ...tokenizer, post_processor: { type: "Unheard" } })).rejects.toThrow(
     /post_processor is "Unheard"; there is TemplateProcessing/,
   );
+  const added = { id: 0, content: "new", single_word: true, lstrip: false, rstrip: false, normalized: false };
+  await expect(open({ ...tokenizer, added_tokens: [{ ...added, special: false }] })).rejects.toThrow(
+    /has the added token "new" with single_word/,
+  );
+  const bpe = { type: "BPE", vocab: { "<unk>": 0, a: 1 }, merges: [], unk_token: "<unk>", fuse_unk: true };
+  const words = { added_tokens: [], pre_tokenizer: { type: "Whitespace" } };
+  await expect(open({ ...tokenizer, ...words, model: bpe })).rejects.toThrow(/a BPE with fuse_unk/);
+  for (const [other, ids] of [
+    [{ ...words, model: { ...bpe, fuse_unk: false } }, [0, 0, 0, 1]],
+    // Without words, all that is unknown is fused, as in Python.
+    [{ added_tokens: [], pre_tokenizer: null, model: bpe }, [0, 1]],
+  ] as const)
+    expect(
+      (await open({ ...tokenizer, ...other })).encodeOne("xx x a", { specialTokens: false }).ids,
+    ).toEqual(ids);
   const own = await open(tokenizer);
   for (const text of [7, null, ["a"], ["a", "b", "c"], { words: [1] }])
     expect(() => own.encode([text as unknown as Text])).toThrow(/is no text; give a string/);

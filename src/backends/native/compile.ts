@@ -2,7 +2,7 @@ import { CompileError } from "../../base/errors.ts";
 import { settings } from "../../base/settings.ts";
 import type { CUnit } from "../../targets/c/unit.ts";
 import { node } from "./node.ts";
-import { runBounded } from "./run-bounded.ts";
+import { runScript } from "./run-bounded.ts";
 import { flags, type Toolchain } from "./toolchain.ts";
 
 /** What is to be compiled: its name in a folder, and its C. */
@@ -103,8 +103,8 @@ export function compile(
   const units = unitsOf(sources, cores);
   const at = (name: string, kind: string) => path.join(folder, `${name}.${kind}`);
   for (const { name, text } of units) fs.writeFileSync(at(name, "c"), text);
-  const link = ["-shared", "-Wl,-O1", ...(process.platform === "darwin" ? [] : fewMaps)];
-  // What a compiler that fails has written is no object.
+  const link = ["-pipe", "-shared", "-Wl,-O1", ...(process.platform === "darwin" ? [] : fewMaps)];
+  // Assembling goes on beside compiling (-pipe). What a compiler that fails has written is no object.
   const command = ({ name, units }: Run): string => {
     const libraries = ["-lm", "-lpthread", "-ldl"];
     const texts = units.map((unit) => at(unit.name, "c"));
@@ -113,7 +113,7 @@ export function compile(
   };
   const runs = runsOf(units, cores);
   const script = `export LC_ALL=C TMPDIR=${quoted(folder)}\n${runs.map((run) => `{ ${command(run)}; } &`).join("\n")}\nwait`;
-  const { stderr, late, problem } = runBounded("/bin/sh", ["-c", script], settings.compilerTimeout);
+  const { stderr, late, problem } = runScript(script, settings.compilerTimeout);
   const missing = runs.some(({ name }) => !fs.existsSync(at(name, "so")));
   if (!late && problem === null && !missing)
     return runs.map(({ name, units }) => ({ name, names: units.flatMap(({ names }) => names) }));

@@ -10,14 +10,14 @@ interface Ended {
 }
 
 /**
- * Runs its arguments, beside a guard that ends the whole group once this process has gone, however it went: the
+ * A shell's script that runs something, beside a guard that ends the whole group once this process has gone, however it went: the
  * system then closes its end of descriptor 3, at which the guard's reading ends. Nothing else holds the other end. Shells say on
  * their standard error that a guard was killed, which is nothing that the program said.
  */
-const guarded = `
+const guarded = (what: string): string => `
 { read -r end <&3; kill -s KILL -- -$$; } >/dev/null 2>&1 &
 guard=$!
-"$@" 3<&-
+${what} 3<&-
 status=$?
 exec 2>/dev/null
 kill -s KILL $guard
@@ -29,12 +29,20 @@ exit $status`;
  * started, and so it is where this process ends before it.
  */
 export function runBounded(program: string, args: readonly string[], seconds: number): Ended {
-  const { fs, spawn } = node();
+  const { fs } = node();
   try {
     fs.accessSync(program, fs.constants.X_OK);
   } catch (error) {
     return { status: null, stdout: "", stderr: "", late: false, problem: (error as Error).message };
   }
+  return runInShell(guarded('"$@"'), [program, ...args], seconds);
+}
+
+/** As `runBounded`, of a script of the shell. */
+export const runScript = (script: string, seconds: number): Ended =>
+  runInShell(guarded('(eval "$1")'), [script], seconds);
+
+function runInShell(script: string, args: readonly string[], seconds: number): Ended {
   const options = {
     // A group of its own, so that nothing is left behind.
     detached: true,
@@ -44,8 +52,8 @@ export function runBounded(program: string, args: readonly string[], seconds: nu
     timeout: Math.ceil(seconds * 1000),
     killSignal: "SIGKILL" as const,
   };
-  const run = ["-c", guarded, "sh", program, ...args];
-  const { pid, status, stdout, stderr, error } = spawn("/bin/sh", run, options);
+  const run = ["-c", script, "sh", ...args];
+  const { pid, status, stdout, stderr, error } = node().spawn("/bin/sh", run, options);
   // Where nothing has been started the id is 0, which would mean our own group.
   if (error !== undefined && pid > 0)
     try {

@@ -6,7 +6,7 @@ import type { Runtime } from "./runtime.ts";
 /** Bytes of a word. */
 const word = 8;
 
-/** Words of the arguments of `run_share` (`runtime-source.ts`) before those of what is stored, of which there are three for each copy. */
+/** Words of the arguments of the kernel (`share-source.ts`) before those of what is stored, of which there are three for each copy. */
 const before = 4;
 
 /** What a row of a table says of its kernel. */
@@ -24,7 +24,7 @@ export class SharedRow {
 
   /** Of at most so many copies. Its memory is there from now on: no rank may fail when all are about to update. */
   constructor(memory: NativeMemory, runtime: Runtime, copies: number) {
-    this.#function = runtime.shared;
+    this.#function = runtime.share;
     this.#block = memory.allocate(rowLayout(word).bytes + (before + 3 * copies) * word);
     this.#words = new BigUint64Array(this.#block.view().buffer);
   }

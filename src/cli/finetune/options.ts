@@ -139,7 +139,7 @@ export function inWordsOfOptions(text: string): string {
       (_, task: string) => `--task ${kebabCase(task)}`,
     )
     .replace(
-      /\b(maxLength|saveEvery|classWeights|labelSmoothing|targetModules)\b/g,
+      /(?<!-)\b(maxLength|saveEvery|classWeights|labelSmoothing|targetModules|allScores|threshold)\b/g,
       (name) => `--${kebabCase(name)}`,
     )
     .replace(

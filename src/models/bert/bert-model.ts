@@ -1,3 +1,4 @@
+import { flag, refuseOptions } from "../../base/options.ts";
 import type { Config } from "../config.ts";
 import { drawWeights } from "../pretrained-model.ts";
 import { type BertSizes, bertDefaults, bertSizes } from "./bert-config.ts";
@@ -9,6 +10,12 @@ import { PooledEncoder } from "./pooled-encoder.ts";
 export interface PoolerOptions {
   /** Default true. */
   addPoolingLayer?: boolean;
+}
+
+/** Whether options ask for a pooler. Throws `ArgumentError` for others. */
+export function hasPooler(name: string, options: PoolerOptions): boolean {
+  refuseOptions(name, options, { addPoolingLayer: flag });
+  return options.addPoolingLayer ?? true;
 }
 
 /**
@@ -39,7 +46,7 @@ export class BertModel extends PooledEncoder {
     super(config);
     this.embeddings = this.embeddingsOf(sizes);
     this.encoder = new BertEncoder(sizes);
-    this.pooler = (options.addPoolingLayer ?? true) ? new BertPooler(sizes) : null;
+    this.pooler = hasPooler(new.target.name, options) ? new BertPooler(sizes) : null;
     drawWeights(this, sizes.std);
   }
 

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
+import { flag, refuseOptions } from "../../base/options.ts";
 import { type FolderPlace, intoFolder } from "../../checkpoint/places/sink.ts";
 import { ModuleList } from "../../nn/module-list.ts";
 import { normalize } from "../../nn/normalize.ts";
@@ -55,6 +56,12 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
 
   constructor(encoder: PretrainedModel<EncoderOutput>, options: EmbeddingOptions = {}) {
     super(encoder.config);
+    refuseOptions("EmbeddingModel", options, {
+      pooling: null,
+      dense: null,
+      normalizes: flag,
+      sentenceConfig: null,
+    });
     const { pooling = "mean", dense = [], normalizes = false, sentenceConfig = {} } = options;
     this.pooling = typeof pooling === "string" ? [pooling] : pooling;
     if (this.pooling.length === 0)
@@ -140,10 +147,9 @@ export class EmbeddingModel extends PretrainedModel<Tensor> {
    * Throws `FileError` for what cannot be written, with the reason; `ArgumentError` for other precisions.
    * Source: `SentenceTransformer.save_pretrained`.
    */
-  override async savePretrained(
-    folder: FolderPlace,
-    { onnx = [] }: SavePretrainedOptions = {},
-  ): Promise<void> {
+  override async savePretrained(folder: FolderPlace, options: SavePretrainedOptions = {}): Promise<void> {
+    refuseOptions("savePretrained", options, { onnx: null });
+    const { onnx = [] } = options;
     checkPrecisions(onnx);
     await intoFolder("savePretrained", folder, async (sink) => {
       putEmbeddingModel(this, sink);

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
+import { flag, refuseOptions } from "../../base/options.ts";
 import { normalize as toLengthOne } from "../../nn/normalize.ts";
 import { fromArray } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -31,8 +32,16 @@ interface Encoding extends TextModel<Tensor> {
 export async function encodeTexts(
   model: Encoding,
   texts: readonly string[],
-  { batch = 32, normalize = false, prompt, promptName, maxLength }: EncodeTextsOptions,
+  options: EncodeTextsOptions,
 ): Promise<Tensor> {
+  refuseOptions("encode", options, {
+    batch: null,
+    normalize: flag,
+    prompt: null,
+    promptName: null,
+    maxLength: null,
+  });
+  const { batch = 32, normalize = false, prompt, promptName, maxLength } = options;
   const wrong = Array.isArray(texts) ? texts.findIndex((text) => typeof text !== "string") : 0;
   if (!Array.isArray(texts) || wrong >= 0)
     throw new ArgumentError(

@@ -10,6 +10,7 @@ import type { FitResult } from "./fit-result.ts";
 import { kindOf } from "./objectives/kind-of.ts";
 import type { ObjectiveSettings } from "./objectives/objective.ts";
 import { objectiveOf } from "./objectives/objective-of.ts";
+import { refuseOptionsOfOtherKinds } from "./objectives/options-of-kinds.ts";
 import { Phases } from "./phases/phases.ts";
 import { Run } from "./run.ts";
 import { runLength } from "./run-length.ts";
@@ -38,8 +39,9 @@ export async function fit<M extends Metrics = Metrics>(
 
 /** What `fit` does, checked and made ready. Arguments and errors are those of `fit`. */
 export function preparedFit(model: TextModel<Tensor>, options: FitOptions): Run {
-  kindOf("fit", model);
+  const kind = kindOf("fit", model);
   const settings = fitSettings(options);
+  refuseOptionsOfOtherKinds("fit", kind, options);
   const { best: criterion } = settings;
   const batches = textBatches("fit", model, options.maxLength);
   const entry = new Entry(model, batches);

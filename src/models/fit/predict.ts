@@ -1,8 +1,10 @@
 import { ArgumentError } from "../../base/errors.ts";
+import { flag, refuseOptions } from "../../base/options.ts";
 import type { Text } from "../text/text-tokenizer.ts";
 import type { TextModel } from "../text-model.ts";
 import { kindOf } from "./objectives/kind-of.ts";
 import { predictionsOf } from "./objectives/objective-of.ts";
+import { refuseOptionsOfOtherKinds } from "./objectives/options-of-kinds.ts";
 import type { Predicting } from "./objectives/predicting.ts";
 import { textBatches } from "./text-batches.ts";
 
@@ -29,8 +31,17 @@ export interface PredictOptions {
 export async function predict(
   model: TextModel,
   texts: readonly Text[],
-  { batch = 32, maxLength, threshold = 0.5, allScores = false, top = 5, aggregationStrategy }: PredictOptions,
+  options: PredictOptions,
 ): Promise<unknown[]> {
+  refuseOptions("predict", options, {
+    batch: null,
+    maxLength: null,
+    threshold: null,
+    allScores: flag,
+    top: null,
+    aggregationStrategy: null,
+  });
+  const { batch = 32, maxLength, threshold = 0.5, allScores = false, top = 5, aggregationStrategy } = options;
   const kind = kindOf("predict", model);
   if (!Array.isArray(texts))
     throw new ArgumentError(`predict: the texts are ${typeof texts}; give an array of them`);
@@ -38,10 +49,11 @@ export async function predict(
     if (!Number.isInteger(value) || value < 1)
       throw new ArgumentError(`predict: ${name} is ${value}; it must be a whole number of at least 1`);
   requireThreshold("predict", threshold);
-  if (aggregationStrategy !== undefined && (aggregationStrategy !== "simple" || kind !== "tags"))
+  if (aggregationStrategy !== undefined && aggregationStrategy !== "simple")
     throw new ArgumentError(
-      `predict: aggregationStrategy is ${JSON.stringify(aggregationStrategy)}; it may be "simple", for models of "tag"`,
+      `predict: aggregationStrategy is ${JSON.stringify(aggregationStrategy)}; it may be "simple"`,
     );
+  refuseOptionsOfOtherKinds("predict", kind, options);
   const batches = textBatches("predict", model, maxLength);
   return predictionsOf({
     model: model as Predicting["model"],

@@ -5,7 +5,7 @@ import { isFolder, localPath } from "../../base/storage/index.ts";
 import { loadTensors } from "../../checkpoint/load.ts";
 import { openTensors, type SourceEntry, type TensorSource } from "../../checkpoint/open.ts";
 import { folderAt } from "../../checkpoint/places/folder-at.ts";
-import type { Transfer } from "../../checkpoint/places/place.ts";
+import { refuseTransfer, type Transfer } from "../../checkpoint/places/place.ts";
 import type { PretrainedModel } from "../pretrained-model.ts";
 import { pathsOf } from "./weight-names.ts";
 
@@ -34,6 +34,7 @@ export async function loadPretrained(
   path: string | URL,
   transfer: Transfer = {},
 ): Promise<LoadedWeights> {
+  refuseTransfer("loadPretrained", transfer);
   const local = localPath(path);
   const isFile = local !== null && !isFolder(local);
   const source = isFile ? openTensors(local) : await folderAt(path, transfer).tensors();

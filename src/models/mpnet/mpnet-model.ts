@@ -5,7 +5,7 @@ import { Module } from "../../nn/module.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type BertDefaults, type BertSizes, bertSizes } from "../bert/bert-config.ts";
 import { BertPooler } from "../bert/bert-layer.ts";
-import type { PoolerOptions } from "../bert/bert-model.ts";
+import { hasPooler, type PoolerOptions } from "../bert/bert-model.ts";
 import { PooledEncoder } from "../bert/pooled-encoder.ts";
 import { type Config, ConfigReader } from "../config.ts";
 import type { EncoderInputs } from "../encoder-inputs.ts";
@@ -72,7 +72,7 @@ export class MPNetModel extends PooledEncoder {
     super(config);
     this.embeddings = new MPNetEmbeddings(sizes);
     this.encoder = new MPNetEncoder(sizes);
-    this.pooler = (options.addPoolingLayer ?? true) ? new BertPooler(sizes) : null;
+    this.pooler = hasPooler("MPNetModel", options) ? new BertPooler(sizes) : null;
     drawWeights(this, sizes.std);
   }
 

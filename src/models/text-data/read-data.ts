@@ -1,10 +1,11 @@
 import { DataError } from "../../base/errors.ts";
+import { flag, refuseOptions } from "../../base/options.ts";
 import { type FilePlace, nameOfFile, openFileAt } from "../../checkpoint/places/file.ts";
 import type { Transfer } from "../../checkpoint/places/place.ts";
 import type { Text } from "../text/text-tokenizer.ts";
 import { columnsOf } from "./columns.ts";
 import { recordsOf, type TextRecord } from "./records.ts";
-import { type SplitOptions, splitTexts } from "./split-texts.ts";
+import { refuseSplitOptions, type SplitOptions, splitTexts } from "./split-texts.ts";
 import { targetsOf } from "./targets.ts";
 import { TextDataset } from "./text-dataset.ts";
 
@@ -39,15 +40,19 @@ export async function readData(
 export async function readData(file: FilePlace, options?: ReadDataOptions): Promise<TextDataset>;
 export async function readData(
   file: FilePlace,
-  {
-    text,
-    label,
-    labels,
-    regression,
-    split,
-    ...transfer
-  }: ReadDataOptions & { readonly split?: SplitOptions } = {},
+  options: ReadDataOptions & { readonly split?: SplitOptions } = {},
 ): Promise<TextDataset | { train: TextDataset; test: TextDataset }> {
+  refuseOptions("readData", options, {
+    text: null,
+    label: null,
+    labels: null,
+    regression: flag,
+    split: null,
+    onProgress: null,
+    signal: null,
+  });
+  const { text, label, labels, regression, split, ...transfer } = options;
+  if (split !== undefined) refuseSplitOptions(split);
   const path = nameOfFile(file);
   const records: TextRecord[] = [];
   for await (const record of recordsOf(path, await openFileAt(file, transfer))) records.push(record);

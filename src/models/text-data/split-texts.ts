@@ -1,4 +1,5 @@
 import { ArgumentError, DataError } from "../../base/errors.ts";
+import { flag, refuseOptions, wholeNumber } from "../../base/options.ts";
 import { permutation } from "../../data/shuffle.ts";
 import type { TextDataset } from "./text-dataset.ts";
 
@@ -12,16 +13,24 @@ export interface SplitOptions {
   readonly seed?: number;
 }
 
+/** Throws `ArgumentError` for options that there are not, or that cannot be. */
+export function refuseSplitOptions(options: SplitOptions): void {
+  refuseOptions("split", options, { test: null, stratify: flag, seed: wholeNumber });
+  const { test } = options;
+  if (!(test > 0 && test < 1))
+    throw new ArgumentError(`split: test is ${test}; it is a part, more than 0 and less than 1`);
+}
+
 /**
  * Deals texts out for training and for tests. Texts that are there more than once are all on one side, so that nothing that
  * is tested has been trained on.
  */
 export function splitTexts(
   dataset: TextDataset,
-  { test, stratify = false, seed = 0 }: SplitOptions,
+  options: SplitOptions,
 ): { train: TextDataset; test: TextDataset } {
-  if (!(test > 0 && test < 1))
-    throw new ArgumentError(`split: test is ${test}; it is a part, more than 0 and less than 1`);
+  refuseSplitOptions(options);
+  const { test, stratify = false, seed = 0 } = options;
   if (stratify && dataset.kind !== "class")
     throw new ArgumentError(
       'split: stratify needs one class a text; leave it out, or name a column of classes as "label"',

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../base/errors.ts";
+import { flag, refuseOptions } from "../../base/options.ts";
 import { tensor } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { EncoderInputs } from "../encoder-inputs.ts";
@@ -47,6 +48,8 @@ export interface Encoded {
   /** Whether each token is one that was put around. Only with offsets. */
   readonly specialTokensMask?: readonly boolean[];
 }
+
+const encodeChecks = { maxLength: null, padToMultiple: null, specialTokens: flag };
 
 /** What an encoder takes, of a batch of texts. */
 export interface TokenBatch extends EncoderInputs {
@@ -122,7 +125,9 @@ export class TextTokenizer {
    * Throws `ArgumentError` for what is no list of tokens.
    * Source: `add_tokens` and `add_special_tokens` of transformers.
    */
-  addTokens(tokens: readonly string[], { special = false }: { special?: boolean } = {}): void {
+  addTokens(tokens: readonly string[], options: { special?: boolean } = {}): void {
+    refuseOptions("addTokens", options, { special: flag });
+    const { special = false } = options;
     this.#made = partsOf(withTokens(this.files, tokens, special), this.settings.name);
   }
 
@@ -145,7 +150,9 @@ export class TextTokenizer {
   }
 
   /** The text of some tokens, without those that are put around texts unless asked for. */
-  decode(ids: readonly number[], { skipSpecialTokens = true } = {}): string {
+  decode(ids: readonly number[], options: { skipSpecialTokens?: boolean } = {}): string {
+    refuseOptions("decode", options, { skipSpecialTokens: flag });
+    const { skipSpecialTokens = true } = options;
     return this.#made.tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens });
   }
 
@@ -178,10 +185,9 @@ export class TextTokenizer {
   }
 
   /** The tokens of a row, without padding. Options and errors are those of `encode`. */
-  encodeOne(
-    text: Text,
-    { maxLength = this.settings.maxLength, specialTokens = true, offsets = false }: EncodeOneOptions = {},
-  ): Encoded {
+  encodeOne(text: Text, options: EncodeOneOptions = {}): Encoded {
+    refuseOptions("encodeOne", options, { ...encodeChecks, offsets: flag });
+    const { maxLength = this.settings.maxLength, specialTokens = true, offsets = false } = options;
     const parts = this.#parts(text, offsets);
     const around = this.#made.templates[parts.length === 2 ? "pair" : "single"];
     const template = specialTokens ? around : around.filter((piece) => "text" in piece);
@@ -213,6 +219,7 @@ export class TextTokenizer {
 
   /** Rows of texts, padded to the same length. */
   encode(texts: readonly Text[], options: EncodeOptions = {}): TokenBatch {
+    refuseOptions("encode", options, encodeChecks);
     if (!Array.isArray(texts) || texts.length === 0)
       throw new ArgumentError("encode: there are no texts; give a list of one or more");
     return this.batchOf(

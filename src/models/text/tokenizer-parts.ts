@@ -1,5 +1,6 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 import { ConfigError } from "../../base/errors.ts";
+import { printable } from "../../base/printable.ts";
 import type { TokenizerFiles } from "./added-tokens.ts";
 import { type Templates, templatesOf } from "./template.ts";
 import { TokenOffsets } from "./token-offsets.ts";
@@ -24,6 +25,7 @@ export interface TokenizerParts {
 export function partsOf(files: TokenizerFiles, name: string): TokenizerParts {
   const { post_processor, pre_tokenizer, normalizer, added_tokens } = files.json as Record<string, unknown>;
   const added = (added_tokens ?? []) as readonly { id: number; special?: boolean }[];
+  refuseOtherIds(files.json as never, name);
   const templates = templatesOf(post_processor, name);
   let offsets: TokenOffsets | null = null;
   try {
@@ -43,6 +45,36 @@ export function partsOf(files: TokenizerFiles, name: string): TokenizerParts {
   } catch (cause) {
     throw new ConfigError(`${name} cannot be used: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** What decides whether `@huggingface/tokenizers` gives Python's ids. */
+interface TokenizerJson {
+  readonly added_tokens?: readonly { readonly content: string; readonly single_word?: boolean }[];
+  readonly pre_tokenizer?: unknown;
+  readonly model?: {
+    readonly type?: string;
+    readonly unk_token?: string | null;
+    readonly fuse_unk?: boolean;
+    readonly byte_fallback?: boolean;
+  };
+}
+
+/** Throws `ConfigError` for tokenizers of which `@huggingface/tokenizers` gives other ids than Python, and says nothing. */
+function refuseOtherIds({ added_tokens, pre_tokenizer, model }: TokenizerJson, name: string): void {
+  const word = added_tokens?.find(({ single_word: isWord }) => isWord);
+  if (word !== undefined)
+    throw new ConfigError(
+      `${name} has the added token ${printable(JSON.stringify(word.content))} with single_word, which is found in the midst of words too, here; ` +
+        "set single_word to false in tokenizer.json where texts have it as a word only",
+    );
+  const { type, unk_token, fuse_unk, byte_fallback } = model ?? {};
+  // What is unknown becomes bytes first, if there are tokens for them, and is then known.
+  const hasUnknown = type === "BPE" && (unk_token ?? null) !== null && byte_fallback !== true;
+  if (hasUnknown && fuse_unk === true && (pre_tokenizer ?? null) !== null)
+    throw new ConfigError(
+      `${name} is a BPE with fuse_unk and a pre_tokenizer: unknown words beside each other are one token here, and one for each word in Python; ` +
+        "with fuse_unk: false in tokenizer.json each unknown character is a token, in both",
+    );
 }
 
 /** Whether a normalizer is BERT's, or has it, and puts spaces around ideographs. */

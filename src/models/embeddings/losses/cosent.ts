@@ -1,3 +1,4 @@
+import { refuseOptions } from "../../../base/options.ts";
 import { cosineSimilarity } from "../../../nn/cosine-similarity.ts";
 import { zeros } from "../../../tensor/create.ts";
 import { cat } from "../../../tensor/functions.ts";
@@ -18,8 +19,10 @@ import { requireScale, type ScaleOptions } from "./multiple-negatives-ranking.ts
 export function cosentLoss(
   columns: readonly [Tensor, Tensor],
   scores: Tensor,
-  { scale = 20 }: ScaleOptions = {},
+  options: ScaleOptions = {},
 ): Tensor {
+  refuseOptions("cosentLoss", options, { scale: null });
+  const { scale = 20 } = options;
   checkColumns("cosentLoss", columns, [2, 2]);
   checkScores("cosentLoss", columns, scores);
   requireScale("cosentLoss", scale);

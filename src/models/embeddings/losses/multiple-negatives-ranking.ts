@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../../base/errors.ts";
+import { flag, refuseOptions } from "../../../base/options.ts";
 import { crossEntropy } from "../../../nn/losses/cross-entropy.ts";
 import { normalize } from "../../../nn/normalize.ts";
 import { arange } from "../../../tensor/create.ts";
@@ -40,9 +41,11 @@ export function requireScale(op: string, scale: number): void {
  */
 export function multipleNegativesRankingLoss(
   columns: readonly Tensor[],
-  { scale = 20, gather = false }: RankingLossOptions = {},
+  options: RankingLossOptions = {},
 ): Tensor {
   const op = "multipleNegativesRankingLoss";
+  refuseOptions(op, options, { scale: null, gather: flag });
+  const { scale = 20, gather = false } = options;
   checkColumns(op, columns, [2, Number.POSITIVE_INFINITY]);
   requireScale(op, scale);
   const [anchors, ...own] = columns.map((column) => normalize(column)) as [Tensor, ...Tensor[]];

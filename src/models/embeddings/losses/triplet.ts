@@ -1,3 +1,4 @@
+import { refuseOptions } from "../../../base/options.ts";
 import { tripletMarginWithDistanceLoss } from "../../../nn/losses/triplet.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
 import { checkColumns } from "./check-columns.ts";
@@ -13,8 +14,10 @@ import { checkColumns } from "./check-columns.ts";
  */
 export function tripletLoss(
   columns: readonly [Tensor, Tensor, Tensor],
-  { margin = 5 }: { readonly margin?: number } = {},
+  options: { readonly margin?: number } = {},
 ): Tensor {
+  refuseOptions("tripletLoss", options, { margin: null });
+  const { margin = 5 } = options;
   checkColumns("tripletLoss", columns, [3, 3]);
   // Where two are the same, their distance has the gradient 0.
   const distanceFunction = (a: Tensor, b: Tensor): Tensor => a.sub(b).norm(2, 1);

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../../base/errors.ts";
+import { refuseOptions } from "../../../base/options.ts";
 import type { TextModel } from "../../text-model.ts";
 import type { Phase } from "./phase.ts";
 
@@ -24,10 +25,9 @@ export interface GradualUnfreezingOptions {
  * Source: Howard and Ruder, "Universal Language Model Fine-tuning for Text Classification", 2018 (gradual unfreezing and
  * discriminative rates).
  */
-export function gradualUnfreezing(
-  model: TextModel,
-  { perEpoch = 1, headLr = 1e-3, lr = 2e-5, decay = 2.6 }: GradualUnfreezingOptions = {},
-): Phase[] {
+export function gradualUnfreezing(model: TextModel, options: GradualUnfreezingOptions = {}): Phase[] {
+  refuseOptions("gradualUnfreezing", options, { perEpoch: null, headLr: null, lr: null, decay: null });
+  const { perEpoch = 1, headLr = 1e-3, lr = 2e-5, decay = 2.6 } = options;
   if (!Number.isSafeInteger(perEpoch) || perEpoch < 1)
     throw new ArgumentError(
       `gradualUnfreezing: perEpoch is ${perEpoch}; it must be a whole number of at least 1`,

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../../base/errors.ts";
+import { refuseOptions } from "../../../base/options.ts";
 import type { TextModel } from "../../text-model.ts";
 import type { Rates } from "../rates.ts";
 import type { Phase } from "./phase.ts";
@@ -19,10 +20,9 @@ export interface LinearProbeOptions {
  * Throws `ArgumentError` for a model without a head and for options that cannot be.
  * Source: Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", 2022 (LP-FT).
  */
-export function linearProbeThenFinetune(
-  model: TextModel,
-  { probeEpochs = 1, lr }: LinearProbeOptions = {},
-): Phase[] {
+export function linearProbeThenFinetune(model: TextModel, options: LinearProbeOptions = {}): Phase[] {
+  refuseOptions("linearProbeThenFinetune", options, { probeEpochs: null, lr: null });
+  const { probeEpochs = 1, lr } = options;
   if (!Number.isSafeInteger(probeEpochs) || probeEpochs < 1)
     throw new ArgumentError(
       `linearProbeThenFinetune: probeEpochs is ${probeEpochs}; it must be a whole number of at least 1`,

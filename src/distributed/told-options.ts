@@ -85,11 +85,8 @@ export class ToldOptions {
     return groups.flatMap(({ params }, place) =>
       params.flatMap((p) => {
         const name = contributions.nameOf(p);
-        const policy = this.#by.policyOf(p);
-        return [
-          `${name} in group ${place}`,
-          ...(policy === undefined ? [] : [`${name} with ${policyText(policy)}`]),
-        ];
+        const policy = policyText(this.#by.policyOf(p));
+        return [`${name} in group ${place}`, ...(policy === null ? [] : [`${name} with ${policy}`])];
       }),
     );
   }
@@ -103,8 +100,9 @@ const optionsIn = (group: OptionGroups[number], place: number): string[] =>
 const optionText = (value: unknown): string =>
   typeof value === "number" ? String(value) : (JSON.stringify(value) ?? "nothing");
 
-/** A policy of state as text. Where state waits is each rank's own affair. */
-function policyText({ state = "keep", rewarm = 0 }: StatePolicy): string {
+/** A policy of state as text; null for one that changes nothing. Where state waits is each rank's own affair. */
+function policyText({ state = "keep", rewarm = 0 }: StatePolicy = {}): string | null {
+  if (state === "keep" && rewarm === 0) return null;
   const what = typeof state === "string" ? state : "decay" in state ? `decay ${state.decay}` : "offload";
   return `the state policy ${what}${rewarm > 0 ? `, rewarm ${rewarm}` : ""}`;
 }

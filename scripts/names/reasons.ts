@@ -13,10 +13,6 @@ export const reasons: readonly { readonly reason: string; readonly names: RegExp
     reason: "complex numbers",
     names: /^(torch\.(fft\.|view_as_|polar$|complex|stft$|istft$|conj$)|\.conj$)/,
   },
-  {
-    reason: "decompositions of matrices: singular values, eigenvalues, orthogonal bases",
-    names: /^torch\.linalg\.(svd|eigh|pinv|qr)$/,
-  },
   { reason: "probability distributions as objects", names: /^torch\.distributions\./ },
   { reason: "recurrent layers", names: /^nn\.(RNN|GRU|LSTM)(Cell)?$/ },
   {

@@ -1,29 +1,20 @@
-import { type DType, isFloat } from "../base/dtype.ts";
+import type { DType } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import { type Shape, shapeText } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import * as kind from "./argument-kinds.ts";
+/** Linear algebra of matrices, and of batches of them, named and behaving as `torch.linalg`. */
+import { svdvals } from "./decompositions.ts";
 import { abs } from "./operations/elementwise.ts";
 import { select, transpose, unsqueeze } from "./operations/movement.ts";
 import { floating } from "./operations/promote.ts";
 import { amax, amin, sum } from "./operations/reduction.ts";
 import { determinant, inverse, solveWith, triangularSolve } from "./operations/solving.ts";
+import { requireMatrix } from "./require-matrix.ts";
 import { checked, takes } from "./signature.ts";
 import { Tensor } from "./tensor.ts";
 
-/** Linear algebra of matrices, and of batches of them, named and behaving as `torch.linalg`. */
-
-/** Throws unless it is a floating-point matrix, or a batch of them; `square` where rows and columns must be as many. */
-function requireMatrix(op: string, { shape, dtype }: Tensor, square = true): void {
-  if (shape.length < 2 || (square && shape.at(-1) !== shape.at(-2)))
-    throw new ShapeError(
-      `linalg.${op}: takes ${square ? "a square matrix" : "a matrix"}, or a batch of them, not shape ${shapeText(shape)}`,
-    );
-  if (!isFloat(dtype))
-    throw new DTypeError(
-      `linalg.${op}: takes a floating-point tensor, this one is ${dtype}; cast it with to("f32")`,
-    );
-}
+export { cholesky, eigh, eigvalsh, pinv, qr, svd, svdvals } from "./decompositions.ts";
 
 const requireOneDtype = (op: string, a: Tensor, b: Tensor): void => {
   if (a.dtype !== b.dtype)
@@ -162,10 +153,10 @@ export const vectorNorm = checked(
 /**
  * The norm of a vector or a matrix: without `ord` that of all elements in one row, or along `dim`; of two dimensions, which
  * are those of a matrix, "fro" is the root of the sum of squares, 1 and -1 the largest and smallest sum of a column, Infinity
- * and -Infinity of a row; along one dimension it is `vectorNorm`.
+ * and -Infinity of a row, 2 and -2 the largest and smallest singular value, "nuc" their sum; along one dimension it is `vectorNorm`.
  *
  * Takes any shape and a floating dtype. Gives [] or the shape without these dimensions.
- * Throws `ArgumentError` for an order that a matrix has not here ("nuc", 2 and -2 need singular values), `ShapeError` for
+ * Throws `ArgumentError` for an order that a matrix has not, `ShapeError` for
  * other than one or two dimensions with an order, `DTypeError` for integers.
  * Source: `torch.linalg.norm`. Example: `linalg.norm(randn([2, 3]), "fro")`.
  */
@@ -184,11 +175,19 @@ export const norm = checked(
     if (typeof ord === "number" && along.length === 1) return vectorNorm(x, ord, { ...options, dim: along });
     if (ord === "fro" && along.length === 2) return vectorNorm(x, 2, { ...options, dim: along });
     const size = typeof ord === "number" ? Math.abs(ord) : Number.NaN;
-    if (size !== 1 && size !== Number.POSITIVE_INFINITY)
+    const isOfValues = (size === 2 || ord === "nuc") && along.length === 2;
+    if (size !== 1 && size !== Number.POSITIVE_INFINITY && !isOfValues)
       throw new ArgumentError(
-        `linalg.norm: order ${JSON.stringify(ord)} of a ${along.length === 1 ? "vector" : "matrix"}; it is "fro", ±1 or ±Infinity of a matrix, a number of a vector`,
+        `linalg.norm: order ${JSON.stringify(ord)} of a ${along.length === 1 ? "vector" : "matrix"}; it is "fro", "nuc", ±1, ±2 or ±Infinity of a matrix, a number of a vector`,
       );
     requireMatrix("norm", x, false);
+    if (isOfValues) {
+      const found = svdvals((dtype === undefined ? x : x.to(dtype)).movedim(along, [-2, -1]));
+      const one = ord === "nuc" ? found.sum(-1) : ord === 2 ? found.amax(-1) : found.amin(-1);
+      if (!keepdim) return one;
+      const at = along.map((dim) => (dim < 0 ? dim + x.ndim : dim));
+      return one.reshape(x.shape.map((n, i) => (at.includes(i) ? 1 : n)));
+    }
     const source = floating((dtype === undefined ? x : x.to(dtype)).node);
     // Sums along one of the two, with the other then reduced: each is kept until both are done.
     const [rows, columns] = size === 1 ? along : [along[1]!, along[0]!];

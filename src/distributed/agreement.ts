@@ -34,7 +34,7 @@ export interface Proposal {
   readonly of: number;
   /**
    * What it will do that all ranks must do alike: the layers that sum over ranks, in their order, and what a hook on
-   * gradients leaves out. Null where it does not know yet.
+   * gradients leaves out and draws. Null where it does not know yet.
    */
   readonly alike: Described | null;
   /** Whether it has found that in this very call: what it knows from an earlier one may no longer be so. */
@@ -110,7 +110,9 @@ export class Agreements {
     if (this.#contributions === null || structureEpoch() !== this.#structure || groups !== this.#groups) {
       this.#structure = structureEpoch();
       this.#groups = groups;
-      this.#contributions = new Contributions(this.#module, this.#parameters());
+      const made = new Contributions(this.#module, this.#parameters());
+      // Another module has been made, or this one is as before: what was agreed on stands, and its recordings.
+      if (this.#contributions === null || !made.isSame(this.#contributions)) this.#contributions = made;
       this.#members = describeList(this.#contributions.members);
       this.#new = storedOf(this.#module).filter((one) => !this.#met.has(one));
       this.#epoch = -1;

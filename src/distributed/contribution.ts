@@ -47,6 +47,13 @@ export class Contributions {
     this.#places = new Map(this.#named.map(([, p], place) => [p, place]));
   }
 
+  /** Whether another has the same parameters, in the same places. */
+  isSame(other: Contributions): boolean {
+    const [mine, theirs] = [this.#named, other.#named];
+    if (mine.length !== theirs.length) return false;
+    return mine.every(([, p], i) => p === theirs[i]![1] && this.members[i] === other.members[i]);
+  }
+
   /** What a parameter is called. */
   nameOf(p: Parameter): string {
     return this.#named[this.#places.get(p)!]![0];

@@ -145,7 +145,12 @@ function loadSource(from: string, file: string | null, own: TensorSource, option
     // What was asked for before has its own errors, and is not the load's to lose.
     commit();
     const { agree } = together;
-    const about = `a checkpoint with the checksum ${own.metadata[headerSum] ?? "of none"}`;
+    const into = [
+      "module",
+      ...(optimizer === undefined ? [] : ["optimizer"]),
+      ...others.map(([name]) => name),
+    ];
+    const about = `a checkpoint with the checksum ${own.metadata[headerSum] ?? "of none"} for ${into.join(", ")}`;
     const ready = () => agree(about);
     putInto(from, { module, tensors, arrivals, optimizer, others, record, path, ready });
     putBack = () => {};

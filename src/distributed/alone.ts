@@ -1,5 +1,6 @@
 import type { TypedArray } from "../base/dtype.ts";
 import { ArgumentError, RankError } from "../base/errors.ts";
+import { copied } from "./codec.ts";
 import type { Group } from "./group.ts";
 
 /** A group of one: what a script has that was started plainly. Nothing is sent, and a step does as without a group. */
@@ -31,22 +32,6 @@ export class Alone implements Group {
     return null;
   }
 }
-
-/** A copy as between threads; throws `ArgumentError` for what has none. */
-function copied<T>(what: string, value: T): T {
-  try {
-    return structuredClone(value);
-  } catch (error) {
-    throw notCopied(what, error);
-  }
-}
-
-/** The error for a value that cannot be copied to other ranks. */
-export const notCopied = (what: string, error: unknown): ArgumentError =>
-  new ArgumentError(
-    `${what}(): the value cannot be copied to other ranks: ${(error as Error).message}. Give plain data: of a tensor its await t.data().`,
-    { cause: error },
-  );
 
 /** Throws `ArgumentError` where a rank is none of a group's. */
 export function requireRank(what: string, rank: number, size: number): void {

@@ -7,8 +7,9 @@ import { type Regions, widened } from "../optim/accumulate.ts";
 import type { Gradients } from "../optim/gradient-transform.ts";
 import { partShape } from "../optim/part.ts";
 import type { Node } from "../optim/transform.ts";
-import { div, full, like, mul } from "../tensor/operations/elementwise.ts";
+import { add, div, full, like, mul } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { Region } from "../tensor/region.ts";
 import type { Agreed } from "./agreement.ts";
 import { bucketsOf } from "./buckets.ts";
 
@@ -51,10 +52,25 @@ export function averaged(
     };
     const sums = members.map((p) => next(partShape(p, regions.get(p)!)));
     const samples = weight === null ? null : next([]);
-    for (const [m, p] of members.entries())
-      means.set(p, divided(sums[m]!, samples ?? (average === "used" ? users.get(p)! : by.size)));
+    for (const [m, p] of members.entries()) {
+      const used = (): number | Node => usersOf(p, users.get(p)!, regions.get(p)!, dtype);
+      means.set(p, divided(sums[m]!, samples ?? (average === "used" ? used() : by.size)));
+    }
   }
   return new Map([...regions.keys()].map((p) => [p, means.get(p)!]));
+}
+
+/** How many ranks have a gradient of each element of a parameter's region: one number where that is the same of all. */
+function usersOf(
+  p: Parameter,
+  own: readonly (Region | null)[],
+  region: Region | null,
+  dtype: DType,
+): number | Node {
+  if (own.every((each) => each === region)) return own.length;
+  return own
+    .map((each) => widened(p, full(partShape(p, each), 1, dtype), each, region))
+    .reduce((a, b) => add(a, b));
 }
 
 /** A sum by a count. Products with what powers of two are the inverse of have the same bits, and take less time. */

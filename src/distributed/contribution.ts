@@ -5,12 +5,15 @@ import type { Regions } from "../optim/accumulate.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Region } from "../tensor/region.ts";
 
+/** A hash, in two words. */
+export type Hashed = readonly [number, number];
+
 /** A set of parameters, or regions of them, as ranks tell each other of it. */
 export interface Described {
   readonly text: string;
   /** Its hash, and the halves of that. */
   readonly key: string;
-  readonly hash: readonly [number, number];
+  readonly hash: Hashed;
 }
 
 /** One parameter of such a set: its place among the module's, and the region of it, where that is not all. */
@@ -38,10 +41,22 @@ export class Contributions {
     const own = new Set(named.map(([, p]) => p));
     const more = [...others]
       .filter((p) => !own.has(p))
-      .map((p, i) => [p.label || `parameter ${i}`, p] as const);
+      .map((p, i) => [`outside of the module: ${p.label || `parameter ${i}`}`, p] as const);
     this.#named = [...named, ...more];
     this.members = this.#named.map(([path, p]) => `${path}: ${p.dtype}${shapeText(p.shape)}`);
     this.#places = new Map(this.#named.map(([, p], place) => [p, place]));
+  }
+
+  /** Whether another has the same parameters, in the same places. */
+  isSame(other: Contributions): boolean {
+    const [mine, theirs] = [this.#named, other.#named];
+    if (mine.length !== theirs.length) return false;
+    return mine.every(([, p], i) => p === theirs[i]![1] && this.members[i] === other.members[i]);
+  }
+
+  /** What a parameter is called. */
+  nameOf(p: Parameter): string {
+    return this.#named[this.#places.get(p)!]![0];
   }
 
   /** A set, written down; the same object is looked at once. */

@@ -9,6 +9,7 @@ export const meetings = [
   "a sum of gradients",
   "the end of a step that has failed",
   "the start",
+  "the first call of a step",
   ...calls,
 ] as const;
 

@@ -1,18 +1,21 @@
-import { type DType, dtypes } from "../base/dtype.ts";
+import type { DType } from "../base/dtype.ts";
 import { GroupError } from "../base/errors.ts";
 import { type Shape, shapeText } from "../base/shape.ts";
 import { commit } from "../engine/realize.ts";
-import type { Storage } from "../engine/storage.ts";
 import type { Module } from "../nn/module.ts";
 import { hashOf } from "../tensor/pieces.ts";
 import type { Engine } from "./engine.ts";
 import { gatherTexts } from "./gather-texts.ts";
+import { type KeptState, meetStates } from "./kept-states.ts";
+import { type Met, storedOf, takeFromRankZero } from "./met.ts";
 
 /** What ranks must have in common before their first step together. */
 export interface InCommon {
   readonly module: Module;
   /** What else must be the same, as text by what it is: the optimizer, options of the step. */
   readonly facts: Readonly<Record<string, string>>;
+  /** State beside the module's. */
+  readonly states: readonly KeptState[];
 }
 
 /** A parameter or buffer as ranks tell each other of it. */
@@ -28,36 +31,33 @@ interface ToldAll {
   readonly members: readonly Told[];
 }
 
-const storedOf = (module: Module): (readonly [string, Storage, Shape])[] =>
-  [...module.namedParameters(), ...module.namedBuffers()].map(([path, { resident }]) => [
-    path,
-    resident.storage,
-    resident.shape,
-  ]);
-
 /**
  * Compares what ranks have before their first step together. Throws `GroupError` on all of them where parameters,
- * buffers, the optimizer or the step's options differ, or, unless rank 0's are sent to the others, values.
+ * buffers, the optimizer or the step's options differ, or, unless rank 0's are sent to the others, values or states.
  */
-export function meetFirst(engine: Engine, { module, facts }: InCommon, broadcasts: boolean): void {
+export function meetFirst(
+  engine: Engine,
+  { module, facts, states }: InCommon,
+  broadcasts: boolean,
+  met: Met,
+): void {
   commit();
   const stored = storedOf(module);
-  const members = stored.map(([path, storage, shape]): Told => {
-    const hash = broadcasts ? "" : hashOf(storage, null);
+  const members = stored.map((one): Told => {
+    const { path, isBuffer } = one;
+    const { storage, shape } = one.resident;
+    // A buffer is each rank's own once they have met with it.
+    const hash = broadcasts || (isBuffer && met.has(one)) ? "" : hashOf(storage, null);
     return { path, shape, dtype: storage.dtype, hash };
   });
   const own = JSON.stringify({ facts, members } satisfies ToldAll);
-  const [first, ...others] = gatherTexts(engine, "a step", own).map((told) => JSON.parse(told) as ToldAll);
+  const [first, ...others] = gatherTexts(engine, "the first call of a step", own).map(
+    (told) => JSON.parse(told) as ToldAll,
+  );
   for (const [i, other] of others.entries()) refuseDifference(first!, other, i + 1);
-  if (!broadcasts) return;
-  for (const [, storage] of stored) {
-    const own = engine.rank === 0 ? storage.read() : null;
-    const bits = own && new Uint8Array(own.buffer, own.byteOffset, own.byteLength);
-    const given = engine.broadcast("a step", bits, 0);
-    if (engine.rank === 0) continue;
-    const { array, bytes } = dtypes[storage.dtype];
-    storage.overwrite(new array(given.buffer, given.byteOffset, given.byteLength / bytes));
-  }
+  meetStates(engine, states, broadcasts);
+  if (broadcasts) takeFromRankZero(engine, stored);
+  met.note(stored);
 }
 
 function refuseDifference(first: ToldAll, other: ToldAll, rank: number): void {

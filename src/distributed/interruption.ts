@@ -22,7 +22,7 @@ export const alsoFailed = ([, ...others]: readonly Failed[]): string =>
   others.length > 0 ? ` (so have ranks ${others.map(({ rank }) => rank).join(", ")})` : "";
 
 /**
- * Does something with the other ranks that is no call of a step. Where another rank comes to the meeting with a step that
+ * Does something with the other ranks that is no call of a step. Where another rank comes to the meeting with a call that
  * has failed there, throws `RankError`; where it only tries a step once more, this is tried once more too.
  */
 export function withOthers<T>(engine: Engine, what: string, work: () => T): T {
@@ -35,7 +35,7 @@ export function withOthers<T>(engine: Engine, what: string, work: () => T): T {
       const [first] = failed;
       if (first === undefined) continue;
       throw new RankError(
-        `rank ${first.rank}${alsoFailed(failed)} has failed in a step, while rank ${engine.rank} was in ${what}: ${first.text}`,
+        `rank ${first.rank}${alsoFailed(failed)} has failed in a call, while rank ${engine.rank} was in ${what}: ${first.text}`,
         { rank: first.rank },
       );
     }

@@ -1,24 +1,21 @@
-import { type DType, dtypes, type TypedArray } from "../base/dtype.ts";
-import { ArgumentError, RankError } from "../base/errors.ts";
+import { bytesOf, type DType, dtypes, type TypedArray } from "../base/dtype.ts";
+import { errorText } from "../base/error-text.ts";
+import { ArgumentError, GroupError, RankError } from "../base/errors.ts";
 import { yielding } from "../base/yielding.ts";
 import type { Meet } from "../checkpoint/meet.ts";
 import { refuseWhileRecording } from "../engine/trace.ts";
 import { sumInOrder } from "../ir/sum-in-order.ts";
-import { notCopied, requireRank } from "./alone.ts";
-import type { Action, Engine, Meeting, Sent } from "./engine.ts";
+import { requireRank } from "./alone.ts";
+import { codec, encoded } from "./codec.ts";
+import { type Action, type Engine, interruptions, type Meeting, type Sent } from "./engine.ts";
 import { gatherTexts } from "./gather-texts.ts";
 import type { Group } from "./group.ts";
-import { withOthers } from "./interruption.ts";
+import { failedRanks, withOthers } from "./interruption.ts";
+import { arrayOf, Met } from "./met.ts";
 import { StepGroup, type StepGroupSettings } from "./step-group.ts";
 import { sizesRefusal } from "./watched-engine.ts";
 
-/** What is used of `node:v8`: structured clone to bytes, and back. */
-interface Codec {
-  serialize(value: unknown): Uint8Array;
-  deserialize(bytes: Uint8Array): unknown;
-}
-
-const codec = (): Codec => process.getBuiltinModule("node:v8");
+const dtypeNames = Object.keys(dtypes) as DType[];
 
 /** The dtypes of arrays; one of 16 bits has none, as two have such arrays. */
 const dtypeOf = (values: unknown): DType | null =>
@@ -41,6 +38,7 @@ export class Ranked implements Group {
   readonly engine: string;
   readonly restarts: number;
   readonly #engine: Engine;
+  readonly #met = new Met();
   #steps = 0;
 
   constructor(engine: Engine) {
@@ -55,59 +53,74 @@ export class Ranked implements Group {
     return { ...this.#engine.sent };
   }
 
-  /** A call of a script's: done now, in full; its promise gives way to output and timers where that is due. */
-  #call<T>(meeting: Meeting & Action, work: () => T): Promise<T> {
+  /**
+   * A call of a script's: done now, in full; its promise gives way to output and timers where that is due. What this rank
+   * brings is made first: where that fails, the others are told, who would take the next call for this one.
+   */
+  #call<B, T>(meeting: Meeting & Action, bring: () => B, work: (brought: B) => T): Promise<T> {
     refuseWhileRecording("a call of a group");
     this.#engine.note(meeting, 0);
-    return yielding(() => withOthers(this.#engine, meeting, work));
+    return yielding(() => {
+      const brought = bringing(this.#engine, bring);
+      return withOthers(this.#engine, meeting, () => work(brought));
+    });
   }
 
   sum<A extends TypedArray>(values: A): Promise<A> {
-    return this.#call("sum()", () => {
+    const bring = () => {
       const dtype = dtypeOf(values);
       if (dtype === null)
         throw new ArgumentError(
           "sum(): takes a Float32Array, Float64Array, Int32Array, Int8Array or Uint8Array; of a tensor its await t.data()",
         );
+      return { dtype, bytes: withWord(dtypeNames.indexOf(dtype), bytesOf(values)) };
+    };
+    return this.#call("sum()", bring, ({ dtype, bytes }) => {
+      const all = this.#engine.gather("sum()", bytes);
+      const given = all.map((each) => dtypeNames[wordOf(each)]!);
+      if (given.some((other) => other !== dtype))
+        throw new GroupError(
+          `A sum over ranks takes elements of one dtype: ${given.map((each, rank) => `rank ${rank} gives ${each}`).join(", ")}. Nothing was summed.`,
+        );
+      const arrays = all.map((each) => arrayOf(dtype, restOf(each)));
+      if (arrays.some(({ length }) => length !== values.length))
+        throw sizesRefusal(arrays.map(({ length }) => length));
       const total = values.slice() as A;
-      const own = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      const all = this.#engine.gather("sum()", own);
-      if (all.some(({ length }) => length !== own.length))
-        throw sizesRefusal(all.map(({ length }) => length / values.BYTES_PER_ELEMENT));
-      const { array } = dtypes[dtype];
-      const arrays = all.map(({ buffer }) => new array(buffer as ArrayBuffer) as TypedArray);
       sumInOrder(arrays, total, dtype);
       return total;
     });
   }
 
   broadcast<T>(value: T, from = 0): Promise<T> {
-    return this.#call("broadcast()", () => {
+    const bring = () => {
       requireRank("broadcast", from, this.size);
-      const bytes = from === this.rank ? this.#bytesOf("broadcast", value) : null;
-      return codec().deserialize(this.#engine.broadcast("broadcast()", bytes, from)) as T;
+      return withWord(from, from === this.rank ? encoded("broadcast", value) : new Uint8Array(0));
+    };
+    return this.#call("broadcast()", bring, (bytes) => {
+      const all = this.#engine.gather("broadcast()", bytes);
+      if (all.some((each) => wordOf(each) !== from))
+        throw new GroupError(
+          `A broadcast is from one rank: ${all.map((each, rank) => `rank ${rank} takes it from ${wordOf(each)}`).join(", ")}. All ranks must name the same.`,
+        );
+      return codec().deserialize(restOf(all[from]!)) as T;
     });
   }
 
   gather<T>(value: T): Promise<T[]> {
-    return this.#call("gather()", () => {
-      const all = this.#engine.gather("gather()", this.#bytesOf("gather", value));
-      return all.map((bytes) => codec().deserialize(bytes) as T);
+    const bring = () => encoded("gather", value);
+    return this.#call("gather()", bring, (bytes) => {
+      const all = this.#engine.gather("gather()", bytes);
+      return all.map((each) => codec().deserialize(each) as T);
     });
   }
 
   barrier(): Promise<void> {
-    return this.#call("barrier()", () => {
-      this.#engine.gather("barrier()", new Uint8Array(0));
-    });
-  }
-
-  #bytesOf(what: string, value: unknown): Uint8Array {
-    try {
-      return codec().serialize(value);
-    } catch (error) {
-      throw notCopied(what, error);
-    }
+    const nothing = new Uint8Array(0);
+    return this.#call(
+      "barrier()",
+      () => nothing,
+      () => void this.#engine.gather("barrier()", nothing),
+    );
   }
 
   abort(message: string): never {
@@ -116,7 +129,7 @@ export class Ranked implements Group {
   }
 
   forStep(settings: StepGroupSettings): StepGroup {
-    return new StepGroup(this.#engine, ++this.#steps, settings);
+    return new StepGroup(this.#engine, ++this.#steps, settings, this.#met);
   }
 
   forCheckpoint(): Meet {
@@ -127,3 +140,28 @@ export class Ranked implements Group {
     };
   }
 }
+
+/** What a rank brings to a call; where it has nothing, because that is refused, all ranks throw. */
+function bringing<B>(engine: Engine, bring: () => B): B {
+  try {
+    return bring();
+  } catch (error) {
+    engine.interrupt(interruptions.failed);
+    failedRanks(engine, errorText(error));
+    throw error;
+  }
+}
+
+/** Bytes before those that a rank brings: a word, and as much again, so that elements of 8 bytes lie where they must. */
+const wordBytes = 8;
+
+/** Bytes with a number before them, which ranks must have alike. */
+function withWord(word: number, bytes: Uint8Array): Uint8Array {
+  const all = new Uint8Array(wordBytes + bytes.length);
+  new DataView(all.buffer).setInt32(0, word);
+  all.set(bytes, wordBytes);
+  return all;
+}
+
+const wordOf = ({ buffer, byteOffset }: Uint8Array): number => new DataView(buffer, byteOffset).getInt32(0);
+const restOf = (bytes: Uint8Array): Uint8Array => bytes.subarray(wordBytes);

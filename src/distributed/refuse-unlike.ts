@@ -6,12 +6,14 @@ import { ranksText } from "./ranks-text.ts";
 
 /**
  * Has ranks compare what they must have alike, each thing as its name and a hash: by one exchange of 16 characters, and
- * of all names and hashes where those differ. Throws `GroupError` on all ranks then, which says what is where.
+ * of all names and hashes where those differ. Throws `GroupError` on all ranks then, which says what is where, with a
+ * further remedy if there is one.
  */
 export function refuseUnlike(
   engine: Engine,
   what: string,
   members: readonly (readonly [name: string, hash: string])[],
+  remedy = "",
 ): void {
   const list = JSON.stringify(members);
   const digests = gatherTexts(engine, "a step", hashBytes(new TextEncoder().encode(list)));
@@ -27,6 +29,6 @@ export function refuseUnlike(
   const shown = unlike.slice(0, 8).join("; ") + (unlike.length > 8 ? `; and ${unlike.length - 8} more` : "");
   throw new GroupError(
     `${what} is not what it is on rank 0: ${shown}. Nothing was updated. Something has written it on some ranks only: ` +
-      "write it on all of them, or load one checkpoint on all.",
+      `write it on all of them, or load one checkpoint on all${remedy}.`,
   );
 }

@@ -11,24 +11,25 @@ import type { Regions } from "../optim/accumulate.ts";
 import type { GradientTransform } from "../optim/gradient-transform.ts";
 import type { Node } from "../optim/transform.ts";
 import { noGrad } from "../tensor/autograd.ts";
+import { getRandomState } from "../tensor/draws.ts";
 import { eq, full, like, not } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { withRanks } from "../tensor/ranks-of-step.ts";
 import { type Agreed, Agreements, type Proposal } from "./agreement.ts";
+import { drawnMark, isAlike, leftOutMark } from "./alike.ts";
 import { averaged } from "./averaged.ts";
-import { describeList } from "./contribution.ts";
+import { type Described, describeList } from "./contribution.ts";
 import { type Engine, Interrupted, interruptions } from "./engine.ts";
 import { type InCommon, meetFirst } from "./first-meeting.ts";
 import { gatherTexts } from "./gather-texts.ts";
 import { alsoFailed, failedRanks } from "./interruption.ts";
+import type { Met } from "./met.ts";
 import { refuseUnlike } from "./refuse-unlike.ts";
-import type { OptionGroups } from "./told-options.ts";
+import type { UpdatedBy } from "./told-options.ts";
 
 /** What a step tells its group of itself. */
-export interface StepGroupSettings extends InCommon {
+export interface StepGroupSettings extends InCommon, UpdatedBy {
   readonly parameters: () => Iterable<Parameter>;
-  /** The optimizer's groups, whose options ranks must have alike. */
-  readonly optionGroups: () => OptionGroups;
   /** Whether a gradient is the mean over all ranks, or over those that have one, or by the samples of each. */
   readonly average: "ranks" | "used" | "samples";
   /** Whether values that differ at the start are an error, or rank 0's are taken. */
@@ -59,13 +60,13 @@ export interface StepCall {
 class Unexpected extends Error {
   readonly expected: Expected;
   constructor(expected: Expected) {
-    super("a loss reaches other parameters than before, or by other layers");
+    super("a loss reaches other parameters than before, or by other layers, or a hook leaves out others");
     this.expected = expected;
   }
 }
 
-/** What a call is expected to have gradients of, and the layers that sum over ranks in it. */
-type Expected = Pick<Proposal, "regions" | "layers">;
+/** What a call is expected to have gradients of, and to do that all ranks must do alike. */
+type Expected = Pick<Proposal, "regions" | "alike">;
 
 /** Thrown by a check on this rank where it was one on another that has failed. */
 class FailedElsewhere extends RankError {}
@@ -84,8 +85,11 @@ export class StepGroup {
   readonly #engine: Engine;
   readonly #settings: StepGroupSettings;
   readonly #agreements: Agreements;
+  readonly #met: Met;
   /** What calls have reached, by what they do, what they are called and what is frozen. */
   readonly #reached = new WeakMap<object, Map<string, Expected>>();
+  /** What this rank gives gradients of in the present recording. */
+  #given: Regions = new Map();
   /** Paths of the layers that sum over ranks in the losses of the present recording. */
   #layers: string[] = [];
   readonly #sums: Collective;
@@ -102,16 +106,21 @@ export class StepGroup {
   #checks = 0;
   /** Of the present call: whether all ranks know already what it has failed by. */
   #isKnown = false;
+  /** Whether it has been found in the present call what this rank does that all must do alike. */
+  #hasLooked = false;
 
-  constructor(engine: Engine, step: number, settings: StepGroupSettings) {
+  constructor(engine: Engine, step: number, settings: StepGroupSettings, met: Met) {
     this.#engine = engine;
-    this.#settings = settings;
-    this.#agreements = new Agreements(engine, step, settings);
+    const facts = { "the step that is called, of those that trainStep has made,": `number ${step}` };
+    this.#settings = { ...settings, facts: { ...facts, ...settings.facts } };
+    this.#met = met;
+    this.#agreements = new Agreements(engine, step, settings, met);
     const begin = (given: Given): Transfer => {
       engine.note("the sum of gradients of step", this.#updates);
-      return engine.begin("a sum of gradients", given);
+      const { poll, finish } = this.#withAll(() => engine.begin("a sum of gradients", given));
+      return { poll: () => this.#withAll(poll), finish: () => this.#withAll(finish) };
     };
-    const release = (): void => engine.release("a sum of gradients");
+    const release = (): void => this.#withAll(() => engine.release("a sum of gradients"));
     const { rank, size } = engine;
     this.#sums = { id: idOf(this), rank, size, begin, release };
     this.#guarded = {
@@ -144,9 +153,13 @@ export class StepGroup {
   run<C, T>(plan: () => C & { readonly call: StepCall }, carryOut: (planned: C, agreed: Agreed) => T): T {
     this.#engine.note("step", ++this.#updates);
     if (!this.#hasMet) {
-      this.#settle(() => meetFirst(this.#engine, this.#settings, this.#settings.start === "broadcast"));
+      const { start } = this.#settings;
+      this.#settle(() =>
+        this.#withAll(() => meetFirst(this.#engine, this.#settings, start === "broadcast", this.#met)),
+      );
       this.#hasMet = true;
     }
+    this.#hasLooked = false;
     for (;;) {
       let made: { readonly value: T } | null = null;
       this.#settle(() => {
@@ -172,6 +185,14 @@ export class StepGroup {
     return made!.value;
   }
 
+  /** Tells the other ranks of a call that this one has refused before it came to meet them; throws the refusal. */
+  refuse(error: unknown, isUpdate: boolean): void {
+    if (isUpdate) this.#updates++;
+    this.#settle(() => {
+      throw error;
+    });
+  }
+
   #attempt<C, T>(planned: C & { readonly call: StepCall }, carryOut: (planned: C, agreed: Agreed) => T): T {
     if (isCheckingFinite())
       throw new ArgumentError(
@@ -185,13 +206,32 @@ export class StepGroup {
     let expected = known.get(name);
     if (expected === undefined) {
       if (known.size >= remembered) known.clear();
-      known.set(name, (expected = { regions: possible(), layers: describeList([]) }));
+      known.set(name, (expected = { regions: possible(), alike: null }));
     }
-    const agreed = this.#agreements.on({ ...expected, of });
+    let agreed: Agreed | null = null;
+    for (;;) {
+      const proposal = { ...expected, of, isFresh: this.#hasLooked };
+      agreed = this.#withAll(() => this.#agreements.on(proposal));
+      if (agreed !== null) break;
+      if (!this.#hasLooked) known.set(name, (expected = { ...expected, alike: null }));
+    }
     try {
       return carryOut(planned, agreed);
     } catch (error) {
-      if (error instanceof Unexpected) known.set(name, error.expected);
+      if (error instanceof Unexpected) {
+        known.set(name, error.expected);
+        this.#hasLooked = error.expected.alike !== null;
+      }
+      throw error;
+    }
+  }
+
+  /** Does something of the group's. A `GroupError` of it is thrown on all ranks: there is nothing to tell. */
+  #withAll<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof GroupError) this.#isKnown = true;
       throw error;
     }
   }
@@ -219,8 +259,7 @@ export class StepGroup {
     const engine = this.#engine;
     const interrupted = error instanceof Interrupted;
     const own = interrupted || error instanceof FailedElsewhere || error instanceof Unexpected ? null : error;
-    // All ranks have thrown it, or will: there is nothing to tell.
-    if (own instanceof GroupError || this.#isKnown) throw error;
+    if (this.#isKnown) throw error;
     if (!interrupted && !this.#refused) {
       if (this.#guards >= this.#guardsOfACall) {
         engine.abort(
@@ -251,7 +290,7 @@ export class StepGroup {
    * differ, which names both.
    */
   compare(what: string, members: readonly (readonly [name: string, hash: string])[]): void {
-    refuseUnlike(this.#engine, what, members);
+    this.#withAll(() => refuseUnlike(this.#engine, what, members));
   }
 
   /** Tells the other ranks how a check of what has been done went on this one. Throws on all where it failed on one. */
@@ -262,7 +301,9 @@ export class StepGroup {
     } catch (error) {
       own = error;
     }
-    const texts = gatherTexts(this.#engine, "a step", own === null ? "" : errorText(own));
+    const texts = this.#withAll(() =>
+      gatherTexts(this.#engine, "a step", own === null ? "" : errorText(own)),
+    );
     const rank = texts.findIndex((text) => text !== "");
     if (rank < 0) return;
     this.#isKnown = true;
@@ -294,17 +335,21 @@ export class StepGroup {
     return withRanks({ by: this.#sums, weight: this.#weight, turn: 0, note }, losses);
   }
 
-  /** A stage that puts sums over all ranks in the place of gradients, which are of `own` on this one. */
-  stage(agreed: Agreed, own: Regions): GradientTransform {
+  /**
+   * A stage that puts sums over all ranks in the place of gradients, which are of `own` on this one. Where a hook sees
+   * them, what it leaves out is looked at with the rest, in `hooked`.
+   */
+  stage(agreed: Agreed, own: Regions, hasHook: boolean): GradientTransform {
     return {
       name: "allReduce",
       apply: (gradients) => {
         const { contributions } = this.#agreements;
         this.#checks = 0;
-        const has = new Map([...own].filter(([p]) => gradients.has(p)));
-        const layers = describeList(this.#layers);
-        if (contributions.describe(has).text !== agreed.own.text || layers.text !== agreed.layers.text)
-          throw new Unexpected({ regions: has, layers });
+        this.#given = new Map([...own].filter(([p]) => gradients.has(p)));
+        const alike = hasHook ? null : describeList(this.#layers);
+        if (contributions.describe(this.#given).text !== agreed.own.text)
+          throw new Unexpected({ regions: this.#given, alike });
+        if (alike !== null) this.#requireAlike(alike, agreed);
         return noGrad(() => {
           const means = averaged(agreed, gradients, own, {
             ...this.#settings,
@@ -317,6 +362,33 @@ export class StepGroup {
         });
       },
     };
+  }
+
+  /**
+   * As a stage of a step, a hook that sees sums over all ranks, which must do the same on each: leave out the same
+   * parameters, and draw the same random numbers, if any.
+   */
+  hooked({ name, apply }: GradientTransform, agreed: Agreed): GradientTransform {
+    return {
+      name,
+      apply: (gradients) => {
+        const { drawn } = getRandomState();
+        const next = apply(gradients);
+        const after = getRandomState();
+        const draws = after.drawn === drawn ? [] : [`${drawnMark}${after.seed}`];
+        const { contributions } = this.#agreements;
+        const leftOut = [...gradients.keys()]
+          .filter((p) => !next.has(p))
+          .map((p) => `${contributions.nameOf(p)}${leftOutMark}`);
+        this.#requireAlike(describeList([...this.#layers, ...leftOut, ...draws]), agreed);
+        return next;
+      },
+    };
+  }
+
+  /** Has the call agreed on anew where it does something else than other ranks, or than it did before. */
+  #requireAlike(alike: Described, agreed: Agreed): void {
+    if (!isAlike(alike, agreed.alike)) throw new Unexpected({ regions: this.#given, alike });
   }
 
   /** A sum that tells whether a check has failed anywhere, of those that there are so far. */

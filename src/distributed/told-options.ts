@@ -1,30 +1,73 @@
-import { type Described, describeList } from "./contribution.ts";
+import { stateEpoch } from "../engine/cell.ts";
+import type { StatePolicy } from "../optim/state-policy.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { type Contributions, type Described, describeList } from "./contribution.ts";
 
 /** An optimizer's groups of parameters, as far as their options go. */
-export type OptionGroups = readonly { readonly params: readonly unknown[] }[];
+export type OptionGroups = readonly { readonly params: readonly Parameter[] }[];
 
-/** The options of an optimizer as ranks tell each other of them: a rate that is another on one rank would part them. */
+/** What an update is made by, beside gradients. */
+export interface UpdatedBy {
+  /** The optimizer's groups. */
+  readonly optionGroups: () => OptionGroups;
+  /** What becomes of a parameter's optimizer state while updates leave it out. */
+  readonly policyOf: (p: Parameter) => StatePolicy | undefined;
+  /** How much of an average stays at an update, which may be set at any time; null: there is none. */
+  readonly decay: () => number | null;
+}
+
+/**
+ * What an optimizer updates by, as ranks tell each other of it: a rate that is another on one rank would part them, and so
+ * would a parameter that is in another group there.
+ */
 export class ToldOptions {
-  readonly #groups: () => OptionGroups;
+  readonly #by: UpdatedBy;
   readonly #values: unknown[] = [];
-  #list: readonly string[] = [];
-  #described: Described = describeList([]);
+  #options: Described = describeList([]);
+  #optionList: readonly string[] = [];
+  #places: Described = describeList([]);
+  #placeList: readonly string[] = [];
+  /** What the places were found in. */
+  #seen: { readonly contributions: Contributions; readonly epoch: number } | null = null;
 
-  constructor(groups: () => OptionGroups) {
-    this.#groups = groups;
+  constructor(by: UpdatedBy) {
+    this.#by = by;
   }
 
-  /** They are written down only where one has changed. */
-  get described(): Described {
-    const groups = this.#groups();
+  /** Hashes of them, for what the parameters are called now. Either list is written down only where it may have changed. */
+  describedIn(contributions: Contributions): readonly Described[] {
+    const groups = this.#by.optionGroups();
+    const decay = this.#by.decay();
+    if (this.#seen?.contributions !== contributions || this.#seen.epoch !== stateEpoch()) {
+      this.#placeList = this.#placesIn(contributions, groups);
+      this.#places = describeList(this.#placeList);
+      this.#seen = { contributions, epoch: stateEpoch() };
+    }
+    if (this.#haveChanged(groups, decay)) {
+      this.#optionList = [
+        ...groups.flatMap(optionsIn),
+        ...(decay === null ? [] : [`decay = ${decay} in the average`]),
+      ];
+      this.#options = describeList(this.#optionList);
+    }
+    return [this.#options, this.#places];
+  }
+
+  /** Each of them, as text. */
+  get list(): readonly string[] {
+    return [...this.#placeList, ...this.#optionList];
+  }
+
+  #haveChanged(groups: OptionGroups, decay: number | null): boolean {
     let at = 0;
     let isOther = false;
     const look = (value: unknown): void => {
       if (!Object.is(this.#values[at], value)) isOther = true;
       this.#values[at++] = value;
     };
+    look(decay);
     for (const group of groups) {
-      const options = group as Readonly<Record<string, unknown>>;
+      const options = group as unknown as Readonly<Record<string, unknown>>;
       for (const name in options) {
         const value = options[name];
         if (name === "params") look(group.params.length);
@@ -32,23 +75,34 @@ export class ToldOptions {
         else look(value);
       }
     }
-    if (isOther || at !== this.#values.length) {
-      this.#values.length = at;
-      this.#list = groups.flatMap(told);
-      this.#described = describeList(this.#list);
-    }
-    return this.#described;
+    if (!isOther && at === this.#values.length) return false;
+    this.#values.length = at;
+    return true;
   }
 
-  /** Each option of each group, as text. */
-  get list(): readonly string[] {
-    return this.#list;
+  /** Which group each parameter is in, and what becomes of its state. */
+  #placesIn(contributions: Contributions, groups: OptionGroups): string[] {
+    return groups.flatMap(({ params }, place) =>
+      params.flatMap((p) => {
+        const name = contributions.nameOf(p);
+        const policy = policyText(this.#by.policyOf(p));
+        return [`${name} in group ${place}`, ...(policy === null ? [] : [`${name} with ${policy}`])];
+      }),
+    );
   }
 }
 
-const told = (group: OptionGroups[number], place: number): string[] =>
-  Object.entries(group).map(([name, value]: [string, unknown]) =>
-    name === "params"
-      ? `${group.params.length} parameters in group ${place}`
-      : `${name} = ${JSON.stringify(value) ?? "nothing"} in group ${place}`,
-  );
+const optionsIn = (group: OptionGroups[number], place: number): string[] =>
+  Object.entries(group)
+    .filter(([name]) => name !== "params")
+    .map(([name, value]: [string, unknown]) => `${name} = ${optionText(value)} in group ${place}`);
+
+const optionText = (value: unknown): string =>
+  typeof value === "number" ? String(value) : (JSON.stringify(value) ?? "nothing");
+
+/** A policy of state as text; null for one that changes nothing. Where state waits is each rank's own affair. */
+function policyText({ state = "keep", rewarm = 0 }: StatePolicy = {}): string | null {
+  if (state === "keep" && rewarm === 0) return null;
+  const what = typeof state === "string" ? state : "decay" in state ? `decay ${state.decay}` : "offload";
+  return `the state policy ${what}${rewarm > 0 ? `, rewarm ${rewarm}` : ""}`;
+}

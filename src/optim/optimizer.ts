@@ -151,6 +151,11 @@ export abstract class Optimizer<
     this.#structure.value++;
   }
 
+  /** What was said by `setStatePolicy` of a parameter's state; nothing: it is kept. */
+  statePolicyOf(parameter: Parameter): StatePolicy | undefined {
+    return this.#policies.of(parameter);
+  }
+
   #groupOf(parameter: Parameter): ParamGroup<O> {
     const group = this.paramGroups.find(({ params }) => params.includes(parameter));
     if (group === undefined)

@@ -50,6 +50,11 @@ export class StatePolicies<O extends object> {
     for (const p of parameters) this.#of.set(p, policy);
   }
 
+  /** What was said of a parameter; nothing: its state stays. */
+  of(parameter: Parameter): StatePolicy | undefined {
+    return this.#of.get(parameter);
+  }
+
   /** How many updates the rate of a parameter takes to rise again. */
   rewarm(parameter: Parameter): number {
     return this.#of.get(parameter)?.rewarm ?? 0;

@@ -11,9 +11,10 @@ export function refuseCalls(calls: readonly unknown[]): void {
     );
 }
 
-/** Throws where there are no calls, or not a finite weight for each. */
-export function refuseWeights(calls: number, weights: readonly number[]): void {
+/** Throws where there are no calls, or not a finite weight for each; null: each has a weight of 1. */
+export function refuseWeights(calls: number, weights: readonly number[] | null): void {
   if (calls === 0) throw new ArgumentError("together: no calls; give the arguments of at least one");
+  if (weights === null) return;
   if (weights.length !== calls || !weights.every(Number.isFinite))
     throw new ArgumentError(
       `together: weights are [${weights.join(", ")}] for ${calls} calls; give each a finite number`,

@@ -4,6 +4,7 @@ import { isPlainObject } from "../engine/call-key.ts";
 import { numbersOf } from "../engine/finite.ts";
 import { type NonFinite, NonFiniteSearch } from "../engine/non-finite.ts";
 import { type NameOf, nonFiniteText } from "../engine/non-finite-text.ts";
+import { nonFiniteWrites } from "../engine/non-finite-writes.ts";
 import { computeAlone, notCarriedOut } from "../engine/realize.ts";
 import type { Storage } from "../engine/storage.ts";
 import { storedLeaf } from "../engine/trace.ts";
@@ -80,4 +81,13 @@ function namesIn({ module, parameters, calls }: FailedCall): NameOf {
     for (const [i, arg] of args.entries())
       name(arg, `argument ${i + 1}${calls.length > 1 ? ` of call ${c + 1}` : ""}`);
   return (storage) => names.get(storage) ?? null;
+}
+
+/** What a call would write a NaN or an infinity to; nothing where its loss refuses to be computed once more. */
+export function namesOfWrites(body: () => void): string {
+  try {
+    return nonFiniteWrites(body).join(", ");
+  } catch {
+    return "";
+  }
 }

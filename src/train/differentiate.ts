@@ -6,7 +6,7 @@ import type { Gradients } from "../optim/gradient-transform.ts";
 import { narrowTo } from "../optim/part.ts";
 import type { Node } from "../optim/transform.ts";
 import { gradientsOf, noGrad } from "../tensor/autograd.ts";
-import { add, mul } from "../tensor/operations/elementwise.ts";
+import { add, full, mul } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { nameOfParameter, reachedBy } from "./outside.ts";
@@ -98,4 +98,10 @@ export function lossOf(result: LossResult): Tensor {
   throw new ArgumentError(
     `trainStep: loss gave ${result === null ? "null" : typeof result}; it must give a tensor, or { loss, … }, at once`,
   );
+}
+
+/** A gradient of the shape of its parameter: zeros where that is not trained. */
+export function wholeGradient(p: Parameter, gradient: Node, regions: Regions): Node {
+  const region = regions.get(p)!;
+  return region === null ? gradient : region.put(full(p.shape, 0, gradient.dtype), gradient);
 }

@@ -1,7 +1,9 @@
 import { currentBackend } from "../backends/registry.ts";
 import { ArgumentError } from "../base/errors.ts";
+import type { KeptState } from "../distributed/kept-states.ts";
 import type { StepGroup } from "../distributed/step-group.ts";
 import type { Module } from "../nn/module.ts";
+import { EMA, type EMAStateDict } from "../optim/ema.ts";
 import type { LossResult } from "./differentiate.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 import type { TrainStepOptions } from "./step-types.ts";
@@ -48,7 +50,6 @@ export function groupOf<A extends unknown[], L extends LossResult>(
     frozenAlone,
     bucketCapMb: `${bucketCapMb}`,
     verify: `${options.verify ?? false}`,
-    "what becomes of state": JSON.stringify(options.state ?? {}),
     "the average": averageText(options.ema),
     "whether samples are counted": `${samples !== undefined}`,
     "whether there is a hook on gradients": `${hooked}`,
@@ -56,8 +57,11 @@ export function groupOf<A extends unknown[], L extends LossResult>(
   return group.forStep({
     module,
     facts,
+    states: [stateOfOptimizer(optimizer, module), ...stateOfAverage(options.ema)],
     parameters: () => optimizer.parameters(),
     optionGroups: () => optimizer.paramGroups,
+    policyOf: (p) => optimizer.statePolicyOf(p),
+    decay: () => (options.ema as { readonly decay?: number } | undefined)?.decay ?? null,
     average: samples === undefined ? average : "samples",
     start,
     frozenAlone,
@@ -66,12 +70,43 @@ export function groupOf<A extends unknown[], L extends LossResult>(
   });
 }
 
-/** An average as ranks tell each other of it. */
+/** An average as ranks tell each other of it; its decay, which may change, is compared with the optimizer's options. */
 function averageText(ema: object | undefined): string {
   if (ema === undefined) return "not given";
-  const { decay, warmup } = ema as { readonly decay?: number; readonly warmup?: boolean };
-  return `one of decay ${decay ?? "unknown"}${warmup === true ? ", with a warmup" : ""}`;
+  const { frozen, buffers, warmup } = ema as Partial<EMA>;
+  return `one of what is frozen: ${frozen ?? "unknown"}, of buffers: ${buffers ?? "unknown"}${warmup === true ? ", with a warmup" : ""}`;
 }
+
+/** An optimizer's state, which ranks begin with alike. Its options are compared before each update. */
+const stateOfOptimizer = (optimizer: StepOptimizer, module: Module): KeptState => ({
+  what: "The optimizer's state",
+  read: () => {
+    const { state, updates } = optimizer.stateDict({ module, live: true });
+    return { state, updates };
+  },
+  put: (given) =>
+    optimizer.loadStateDict({ ...optimizer.stateDict({ module }), ...(given as object) }, { module }),
+});
+
+/** The averages of parameters that ranks begin with alike, of a step that has an `EMA`; those of buffers are each rank's own. */
+const stateOfAverage = (ema: object | undefined): KeptState[] => {
+  if (!(ema instanceof EMA)) return [];
+  const read = (): EMAStateDict => {
+    const { averages, updates } = ema.stateDict({ live: true });
+    const paths = ema.module.namedParameters().map(([path]) => path);
+    const of = <T>(all: Record<string, T>): Record<string, T> =>
+      Object.fromEntries(paths.flatMap((path) => (path in all ? [[path, all[path]!]] : [])));
+    return { averages: of(averages), updates: of(updates) };
+  };
+  const put = (given: unknown): void => {
+    const [own, taken] = [ema.stateDict(), given as EMAStateDict];
+    ema.loadStateDict({
+      averages: { ...own.averages, ...taken.averages },
+      updates: { ...own.updates, ...taken.updates },
+    });
+  };
+  return [{ what: "The average", read, put }];
+};
 
 /** How many samples calls are of together, by a step's option; 1 where it has none. Throws `ArgumentError` for what is no count. */
 export function samplesOf<A extends unknown[]>(

@@ -4,6 +4,7 @@ import type { Optimizer } from "../optim/optimizer.ts";
 /** What a step needs of an optimizer. */
 export type StepOptimizer<M extends Module | null = Module | null> = Pick<
   Optimizer<{ lr: number }, { step: number }, M>,
+  | "loadStateDict"
   | "module"
   | "name"
   | "observe"
@@ -12,6 +13,8 @@ export type StepOptimizer<M extends Module | null = Module | null> = Pick<
   | "parts"
   | "residentParts"
   | "setStatePolicy"
+  | "stateDict"
+  | "statePolicyOf"
   | "update"
   | "updates"
 >;

@@ -5,11 +5,9 @@ import type { Stateful } from "../base/stateful.ts";
 import type { StepGroup } from "../distributed/step-group.ts";
 import type { Captured } from "../engine/capture.ts";
 import { isCheckingFinite } from "../engine/finite.ts";
-import { nonFiniteWrites } from "../engine/non-finite-writes.ts";
 import { carriedOut, planned } from "../engine/realize.ts";
 import { hostScalar } from "../engine/trace.ts";
 import { freeze, unfreeze } from "../freeze/freeze.ts";
-import { selectParts } from "../freeze/select.ts";
 import type { Selector } from "../freeze/selector.ts";
 import { notesScopes } from "../ir/origin.ts";
 import type { Module } from "../nn/module.ts";
@@ -18,21 +16,26 @@ import { Accumulator, type Regions, trainableOf, unite } from "../optim/accumula
 import { clipByNorm, clipByValue } from "../optim/clip.ts";
 import { isOfWrites, requireFinite, requireFiniteWrites } from "../optim/finite.ts";
 import { type Gradients, type GradientTransform, throughSlots } from "../optim/gradient-transform.ts";
-import type { Node } from "../optim/transform.ts";
 import type { Plan } from "../plan/plan.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { captureThen } from "../tensor/capture.ts";
 import { hasCustomGradients } from "../tensor/custom-function.ts";
 import { movingFrozen } from "../tensor/moving-frozen.ts";
-import { full } from "../tensor/operations/elementwise.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { whileTraining } from "../tensor/trained-now.ts";
-import { refuseArguments, taskOf } from "./call-arguments.ts";
+import { refuseArguments, refuseCalls, refuseWeights, taskOf } from "./call-arguments.ts";
 import { callLoss } from "./call-loss.ts";
 import { CallPlan, CallPlans } from "./call-plan.ts";
-import { diagnose } from "./diagnose.ts";
-import { combine, type Differentiated, differentiate, type LossResult, lossOf } from "./differentiate.ts";
+import { diagnose, namesOfWrites } from "./diagnose.ts";
+import {
+  combine,
+  type Differentiated,
+  differentiate,
+  type LossResult,
+  lossOf,
+  wholeGradient,
+} from "./differentiate.ts";
 import { type Explanation, explainCall } from "./explain.ts";
 import { type GatheredReport, gatherReport } from "./gathered-report.ts";
 import { hookStage } from "./gradient-hook.ts";
@@ -40,6 +43,7 @@ import { groupOf, samplesOf } from "./group-of.ts";
 import { outsideOf, outsideWarning } from "./outside.ts";
 import type { Report } from "./report.ts";
 import { StepRound } from "./round.ts";
+import { setStatePolicies } from "./state-policies.ts";
 import type { StepOptimizer } from "./step-optimizer.ts";
 import { recordingState, type StepStateDict, stateOf } from "./step-state.ts";
 import type { Together, TrainStepOptions } from "./step-types.ts";
@@ -109,8 +113,7 @@ export class Step<A extends unknown[], L extends LossResult> {
       ...(clipValue === undefined ? [] : [clipByValue(clipValue)]),
       ...(clipNorm === undefined ? [] : [clipByNorm(clipNorm)]),
     ];
-    for (const [selector, policy] of Object.entries(options.state ?? {}))
-      optimizer.setStatePolicy(wholeParameters(module, selector), policy);
+    setStatePolicies(optimizer, module, options.state);
     this.#sets = new TrainedSets(module, optimizer);
     this.#plans = new CallPlans(accumulate);
     this.#accumulator = new Accumulator(accumulate);
@@ -205,13 +208,14 @@ export class Step<A extends unknown[], L extends LossResult> {
     const sofar = unite(earlier, reached);
     const own = trainableOf(sofar);
     const updated = ranks === null ? own : agreed!.regions;
+    const stage = hook && last ? hookStage(hook, this.module, updated) : undefined;
     const gradients = throughSlots(found, {
       accumulate:
         this.#accumulate > 1
           ? this.#accumulator.transform({ earlier, sofar, last, of }, reached, own)
           : undefined,
-      allReduce: ranks?.stage(agreed!, own),
-      hook: hook && last ? hookStage(hook, this.module, updated) : undefined,
+      allReduce: ranks?.stage(agreed!, own, stage !== undefined),
+      hook: stage && (ranks?.hooked(stage, agreed!) ?? stage),
     });
     return { parts, reached, sofar, updated, gradients };
   }
@@ -305,9 +309,25 @@ export class Step<A extends unknown[], L extends LossResult> {
   }
 
   /** Runs `fn` while what `freezes` names is frozen. */
-  held<T>(fn: () => T): T {
+  #held<T>(fn: () => T): T {
     const { freezes } = this.#options;
     return freezes === undefined ? fn() : freeze(this.module, freezes, fn);
+  }
+
+  /** Runs `fn`, which may meet other ranks, while that is frozen; what is refused before that they are told of. */
+  #heldTogether<T>(isUpdate: boolean, refuse: () => void, fn: () => T): T {
+    let hasBegun = false;
+    const begun = (): T => {
+      hasBegun = true;
+      return fn();
+    };
+    try {
+      refuse();
+      return this.#held(begun);
+    } catch (error) {
+      if (!hasBegun) this.#group?.refuse(error, isUpdate);
+      throw error;
+    }
   }
 
   #selectorOf(args: A): Selector {
@@ -320,6 +340,14 @@ export class Step<A extends unknown[], L extends LossResult> {
 
   /** Carries out calls as one update, with a weight for each (null: 1). */
   call(all: Together<A>, given: readonly number[] | null): Made {
+    const refuse = (): void => {
+      refuseCalls(all);
+      refuseWeights(all.length, given);
+    };
+    return this.#heldTogether(this.#plans.isLast, refuse, () => this.#callHeld(all, given));
+  }
+
+  #callHeld(all: Together<A>, given: readonly number[] | null): Made {
     const planOf = (): CallPlan => {
       for (const args of all) refuseArguments(args);
       const members = all.map((args) => this.#sets.get(this.#selectorOf(args as unknown as A)));
@@ -399,11 +427,15 @@ export class Step<A extends unknown[], L extends LossResult> {
     const call = this.#plans.early();
     const group = this.#group;
     if (group !== null) {
-      this.held(() => this.#flushTogether(group, call));
+      this.#heldTogether(
+        true,
+        () => {},
+        () => this.#flushTogether(group, call),
+      );
       return position;
     }
     // What has been frozen since loses what was summed for it, as in any round.
-    if (call !== null && trainableOf(call.updated).size > 0) this.held(() => this.#carryOut(call, null, []));
+    if (call !== null && trainableOf(call.updated).size > 0) this.#held(() => this.#carryOut(call, null, []));
     else this.#round.discard();
     return position;
   }
@@ -424,7 +456,7 @@ export class Step<A extends unknown[], L extends LossResult> {
   /** What a call with these arguments would do. */
   explain(args: A): Explanation {
     const { module, optimizer } = this;
-    return this.held(() => {
+    return this.#held(() => {
       const selector = this.#selectorOf(args);
       let reached: Regions = new Map();
       let outside: readonly Parameter[] = [];
@@ -458,25 +490,6 @@ export class Step<A extends unknown[], L extends LossResult> {
   }
 }
 
-/** What a call would write a NaN or an infinity to; nothing where its loss refuses to be computed once more. */
-function namesOfWrites(body: () => void): string {
-  try {
-    return nonFiniteWrites(body).join(", ");
-  } catch {
-    return "";
-  }
-}
-
-/** The parameters that a selector names all of; state policies are of those. */
-function wholeParameters(module: Module, selector: string): Parameter[] {
-  return [...selectParts(module, selector)].map(([path, { parameter, region }]) => {
-    if (region === null) return parameter;
-    throw new ArgumentError(
-      `trainStep: state has a policy for ${path}${region.text}; name ${path}: each region that is trained by itself follows its policy by itself`,
-    );
-  });
-}
-
 /**
  * A function that gives a value: a parameter in a result would be one to compute. Made out here, where nothing of the
  * step is in reach, or the recording would hold on to its graph.
@@ -485,9 +498,3 @@ const constant =
   <T>(value: T): (() => T) =>
   () =>
     value;
-
-/** A gradient of the shape of its parameter: zeros where that is not trained. */
-function wholeGradient(p: Parameter, gradient: Node, regions: Regions): Node {
-  const region = regions.get(p)!;
-  return region === null ? gradient : region.put(full(p.shape, 0, gradient.dtype), gradient);
-}

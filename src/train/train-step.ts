@@ -7,7 +7,6 @@ import type { Selector } from "../freeze/selector.ts";
 import { Module } from "../nn/module.ts";
 import type { EMA } from "../optim/ema.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { refuseCalls, refuseWeights } from "./call-arguments.ts";
 import type { LossResult } from "./differentiate.ts";
 import type { Explanation } from "./explain.ts";
 import type { GatheredReport } from "./gathered-report.ts";
@@ -45,15 +44,13 @@ export function trainStep<A extends unknown[], L extends LossResult>(
     // Thrown, not a promise that nobody awaits there.
     refuseWhileRecording("trainStep: calling a step");
     return yielding(() => {
-      const { losses, others } = work.held(() => work.call([args], null));
+      const { losses, others } = work.call([args], null);
       return resultOf<L>(losses[0]!, others[0]!);
     });
   };
   const together: TrainStep<A, L>["together"] = (calls, { weights } = {}) =>
     yielding(() => {
-      refuseCalls(calls);
-      refuseWeights(calls.length, weights ?? calls.map(() => 1));
-      const { losses, others } = work.held(() => work.call(calls, weights ?? null));
+      const { losses, others } = work.call(calls, weights ?? null);
       return losses.map((loss, i) => resultOf<L>(loss, others[i]!));
     });
   return Object.defineProperty(

@@ -59,6 +59,12 @@ test("what cannot be saved or loaded on one rank is not on any, and that is said
     ["part", "RankError", "ArgumentError", /other cannot be part of a checkpoint/],
     ["missing", "RankError", "FileError", /missing/],
     ["different", "GroupError", "GroupError", /ranks do not mean the same: a checkpoint with the checksum/],
+    [
+      "things",
+      "GroupError",
+      "GroupError",
+      /for module on rank 1, a checkpoint .* for module, optimizer on rank 0/,
+    ],
     ["kind", "RankError", "CheckpointError", /has the state of AdamW, and the optimizer is SGD/],
     ["round", "CheckpointError", "CheckpointError", /has made 1 of the 2 calls .* step\.flush\(\)/],
   ];

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { bucketsOf } from "../../src/distributed/buckets.ts";
 import type { Engine } from "../../src/distributed/engine.ts";
 import type { Group } from "../../src/distributed/group.ts";
+import { Met } from "../../src/distributed/met.ts";
 import { StepGroup } from "../../src/distributed/step-group.ts";
 import { twin } from "../ir/twin.ts";
 
@@ -33,7 +34,7 @@ function traced(events: string[]): Group {
     note() {},
     abort() {},
   };
-  const forStep: Group["forStep"] = (settings) => new StepGroup(engine, 1, settings);
+  const forStep: Group["forStep"] = (settings) => new StepGroup(engine, 1, settings, new Met());
   return { rank: 0, size: 2, forStep } as Group;
 }
 

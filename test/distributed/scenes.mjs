@@ -629,6 +629,9 @@ const scenes = {
     await attempt("different", () => load(`${path}/${rank === 1 ? "later" : "whole"}`, things));
     const sgd = new optim.SGD(made.net, { lr: 1 });
     await attempt("kind", () => load(`${path}/whole`, { ...things, ...(rank === 1 && { optimizer: sgd }) }));
+    await attempt("things", () =>
+      load(`${path}/whole`, { ...things, optimizer: rank === 1 ? undefined : made.optimizer }),
+    );
     load(`${path}/whole`, things);
     found.alike = await alike(made);
     const rounds = stepOf({ accumulate: 2 });

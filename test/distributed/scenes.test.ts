@@ -238,7 +238,7 @@ test("calls that do not go together fail on all ranks, which go on", limit, asyn
     /rank 1 has failed in step 2, so nothing was updated on any rank: FreezeError: hiddenTask2\.weight is frozen/,
   );
   expect(rank0!.throws!.message).toMatch(
-    /rank 1 has failed in a step, while rank 0 was in barrier\(\): RangeError: in the middle of a round/,
+    /rank 1 has failed in a call, while rank 0 was in barrier\(\): RangeError: in the middle of a round/,
   );
   expect(rank1).toMatchObject({
     moves: { error: "FreezeError", ...healthy },
@@ -273,7 +273,10 @@ test("what ranks must have alike, and have not, is an error on all of them", lim
         "momentum",
         /momentum = 0\.9 in group 0 on rank 0, not on rank 1; momentum = 0\.8 in group 0 on rank 1/,
       ],
-      ["average", /the average is one of decay 0\.9 on rank 0 and one of decay 0\.91 on rank 1/],
+      [
+        "average",
+        /decay = 0\.9 in the average on rank 0, not on rank 1; decay = 0\.91 in the average on rank 1/,
+      ],
       ["rate", /lr = 0\.1 in group 0 on rank 0, not on rank 1; lr = 0\.05 in group 0 on rank 1/],
     ] as const) {
       expect(found[name]).toMatchObject({ error: "GroupError", same: true });

@@ -69,7 +69,7 @@ test("statistics are sent in training alone, and ranks must run the same layers"
   expect(different).toEqual([
     "GroupError",
     "Ranks run different layers that sum over ranks: norm on rank 0, not on rank 1; images on rank 0, not on rank 1. " +
-      "In training all ranks must run the same SyncBatchNorm layers, in the same order. Nothing was updated.",
+      "In training all ranks must run the same ones (SyncBatchNorm, and tables with maxNorm that are trained), in the same order. Nothing was updated.",
   ]);
   expect(accumulating![1]).toMatch(/SyncBatchNorm: ranks meet in the last call .* accumulate/);
   expect(tooFew![1]).toMatch(/a channel needs more than one value, and over all ranks it has one at most/);

@@ -101,13 +101,17 @@ describe.each(["classify", "tag"] as const)("%s", (task) => {
       ]);
       expect({ failure, errors }).toEqual({ failure: null, errors: [] });
       const [first, second] = said.map(
-        ([line]) => line as unknown as Record<string, Tuned> & { ended: string },
+        ([line]) => line as unknown as Record<string, Tuned> & { ended: string; unlike: string },
       );
       expect(second!.whole).toEqual(first!.whole);
       expectClose(first!.whole!.values, one.values);
       expect(first!.again).toEqual(first!.whole);
       expect(first!.ended).toBe("GroupError: fit: the signal of another rank has ended the training");
       expect(second!.ended).toBe("Error: enough");
+      for (const { unlike } of [first!, second!])
+        expect(unlike).toMatch(
+          /^GroupError: fit: ranks do not train the same; .*\n {2}eval: .*\n {2}the option seed: 1 on rank 0, 2 on rank 1$/s,
+        );
       expect([first!.resumed, second!.resumed]).toEqual([first!.whole, first!.whole]);
     },
   );

@@ -30,4 +30,13 @@ await tuned({ out: `${out}-ended`, onStep, signal: controller.signal }).catch((e
   ended = `${error.name}: ${error.message}`;
 });
 const resumed = await tuned({ out: `${out}-ended`, resume: true });
-console.log(JSON.stringify({ whole, again, ended, resumed }));
+// Another order of the texts, and other texts, on rank 1 alone: nothing begins.
+let unlike = "";
+await tuned({
+  saveEvery: undefined,
+  seed: given.seed + group.rank,
+  eval: group.rank === 0 ? test : train,
+}).catch((error) => {
+  unlike = `${error.name}: ${error.message}`;
+});
+console.log(JSON.stringify({ whole, again, ended, resumed, unlike }));

@@ -15,7 +15,7 @@ import {
   zeros,
 } from "thaw/tensor";
 import { type Trains, trainStep } from "thaw/train";
-import { expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { dtypes, isFloat } from "../../src/base/dtype.ts";
 import { inputs, makeNetwork, type Task, targets } from "./network.ts";
 
@@ -28,6 +28,13 @@ const make = (options: object = {}) => {
   });
   return { net, step, run: (task: Task) => step(task, inputs[task], targets) };
 };
+
+// What reading may take is told by the clock, which stands still, or what is compared would depend on what else runs.
+beforeEach(() => {
+  const now = performance.now();
+  vi.spyOn(performance, "now").mockImplementation(() => now);
+});
+afterEach(() => void vi.restoreAllMocks());
 
 test("a gathered report of a step without a group is of one rank, with the bits that it has", async () => {
   const { step, run } = make();

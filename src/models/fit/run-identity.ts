@@ -1,5 +1,7 @@
 import { adaptersOf } from "../../adapters/model-adapters.ts";
+import { GroupError } from "../../base/errors.ts";
 import { Hash, hashBytes } from "../../base/hash.ts";
+import type { Group } from "../../distributed/group.ts";
 import { bytesIn } from "../../nn/bits.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 import type { TextDataset } from "../text-data/text-dataset.ts";
@@ -50,6 +52,21 @@ export const differences = (then: RunIdentity, now: RunIdentity): string[] =>
   Object.keys({ ...then, ...now })
     .filter((name) => then[name] !== now[name])
     .map((name) => `${name}: ${then[name] ?? "none"} then, ${now[name] ?? "none"} now`);
+
+/** Throws `GroupError` on all ranks where they do not train the same model on the same texts by the same options. */
+export async function requireSame(group: Group, identity: RunIdentity): Promise<void> {
+  const [first, ...others] = await group.gather(identity);
+  for (const [i, other] of others.entries()) {
+    const names = Object.keys({ ...first, ...other }).filter((name) => first![name] !== other[name]);
+    if (names.length === 0) continue;
+    const lines = names.map(
+      (name) => `  ${name}: ${first![name] ?? "none"} on rank 0, ${other[name] ?? "none"} on rank ${i + 1}`,
+    );
+    throw new GroupError(
+      `fit: ranks do not train the same; nothing was changed. Give all of them one model, the same texts and the same options.\n${lines.join("\n")}`,
+    );
+  }
+}
 
 const bytesOfText = (text: string): Uint8Array => new TextEncoder().encode(text);
 

@@ -23,7 +23,7 @@ import { prefixText } from "./prefix/prefix-record.ts";
 import { progressOf } from "./progress-line.ts";
 import { groupsOfRates, warmUpAndDecay } from "./rates.ts";
 import { RunFolder } from "./run-folder.ts";
-import { identityOf, weightsOfFolder } from "./run-identity.ts";
+import { identityOf, requireSame, weightsOfFolder } from "./run-identity.ts";
 import { parametersOf } from "./run-parameters.ts";
 import type { RunParts } from "./run-parts.ts";
 import { planOf, type RunPlan } from "./run-plan.ts";
@@ -178,8 +178,10 @@ export class Run {
   /** Begins anew in its folder, where it has one, or goes on from the last checkpoint there. */
   async #begin(): Promise<void> {
     const { model, settings, options } = this.#parts;
-    if (this.#folder === null) return;
+    if (this.#folder === null && this.#group === null) return;
     const identity = identityOf(model, settings, options);
+    if (this.#group !== null) await requireSame(this.#group, identity);
+    if (this.#folder === null) return;
     this.#held = new HeldWeights(weightsOfFolder(model));
     if (!this.#folder.hasBegun(identity, options.resume === true)) return this.#folder.begin(identity);
     this.#folder.load(this.#saved());

@@ -45,7 +45,7 @@ describe.each(kinds)("%s", (mpirun) => {
 
   test("bits are those of threads, and nothing frozen moves", limit, async () => {
     const mpi = await ranOnMpi(mpirun, ["./matrix.mjs", "327"]);
-    const threads = await ran("./matrix.mjs", ["163"]);
+    const threads = await ran("./matrix.mjs", ["327"]);
     expect(mpi.status).toBe(0);
     expect(mpi.said).toEqual(threads.said);
     expect(mpi.said[0]![0]).toMatchObject({ problems: [] });

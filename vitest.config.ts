@@ -44,7 +44,10 @@ export default defineConfig({
     },
     projects: [
       // To load the library anew for each file would take a fifth of the whole run.
-      { extends: true, test: { name: "together", include: together, exclude: alone, isolate: false } },
+      {
+        extends: true,
+        test: { name: "together", include: together, exclude: [...alone, ...needsWeights], isolate: false },
+      },
       {
         extends: true,
         test: {

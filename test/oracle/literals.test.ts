@@ -164,7 +164,7 @@ test("the fixture is whole", () => {
 
 describe.each(backendNames())("%s", (backend) => {
   // A compiler takes its time; what floats do with constants is tested elsewhere.
-  const some = backend === "native" ? sampled(ops, 8) : ops;
+  const some = backend === "native" ? sampled(ops, 16) : ops;
   test.each(some)("%s", { timeout: 180_000 }, (op) => {
     for (const dtype of dtypes.filter((d) => backend !== "native" || !d.startsWith("float"))) {
       const cases = casesOf(op, dtype);

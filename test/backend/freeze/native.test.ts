@@ -1,3 +1,3 @@
 import { proveFreezing } from "./matrix.ts";
 
-proveFreezing("native", 97, 0);
+proveFreezing("native", 193, 0);

@@ -73,8 +73,8 @@ const large: Product[] = [
 ];
 
 function check(compiler: string, target: CTarget, options: readonly string[]): void {
-  const plain = [...sampled(edges, 15), ...large].map(contractPlan);
-  const drawn = sampled(products, 8);
+  const plain = [...sampled(edges, 29), ...large].map(contractPlan);
+  const drawn = sampled(products, 13);
   const others = drawn.map(contractPlan);
   const results = runJobs(
     [...plain, ...others].map((p) => productJob(p, target)),

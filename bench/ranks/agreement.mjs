@@ -7,6 +7,7 @@ const load = (path) => import(new URL(path, built).href);
 const { manualSeed, nn, optim } = await load("index.js");
 const { Agreements } = await load("distributed/agreement.js");
 const { describeList } = await load("distributed/contribution.js");
+const { Met } = await load("distributed/met.js");
 const { rankKey, ThreadsEngine } = await load("distributed/threads/threads-engine.js");
 const { startMpi } = await load("distributed/mpi/start-mpi.js");
 
@@ -17,13 +18,18 @@ manualSeed(0);
 const net = new nn.Sequential(new nn.Linear(1024, 4096), new nn.ReLU(), new nn.Linear(4096, 1024));
 const parameters = net.namedParameters().map(([, p]) => p);
 const optimizer = new optim.AdamW(net, { lr: 1e-3 });
-const agreements = new Agreements(engine, 1, {
+const settings = {
   module: net,
   parameters: () => parameters,
   optionGroups: () => optimizer.paramGroups,
+  policyOf: () => undefined,
+  decay: () => null,
+  start: "same",
   frozenAlone: "error",
-});
-const proposal = { regions: new Map(parameters.map((p) => [p, null])), of: 1, layers: describeList([]) };
+};
+const agreements = new Agreements(engine, 1, settings, new Met());
+const regions = new Map(parameters.map((p) => [p, null]));
+const proposal = { regions, of: 1, alike: describeList([]), isFresh: false };
 const [turns, calls] = [21, 500];
 const times = [];
 for (let turn = 0; turn < turns; turn++) {
